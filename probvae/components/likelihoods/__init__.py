@@ -1,0 +1,1 @@
+"""Likelihood heads: from a decoder network's outputs to p(x|z)."""

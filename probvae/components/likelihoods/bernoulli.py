@@ -1,0 +1,57 @@
+"""Likelihoods of binary images, and of grey ones between 0 and 1."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae.core import BINARY, UNIT, Distribution, LikelihoodHead, Shape, Tensor, Values
+
+tfd = tfp.distributions
+
+
+class Bernoulli(LikelihoodHead):
+    """Independent Bernoullis with the network's outputs as logits, batch [...] and event [*E].
+
+    log p(x|z) = sum_i x_i log p_i + (1 - x_i) log(1 - p_i), p = sigmoid(outputs). For x strictly between 0 and
+    1 that expression is a cross entropy and no density, so only binary data is supported: binarise grey images,
+    or use continuous_bernoulli.
+
+    Args:
+        event_shape: E, the shape of one example.
+    """
+
+    support: ClassVar[Values] = BINARY
+
+    def __init__(self, event_shape: Shape) -> None:
+        super().__init__()
+        self.output_shape = tuple(event_shape)
+
+    def likelihood(self, outputs: Tensor) -> Distribution:
+        """p(x|z) from outputs [..., *E]: [...], [*E]."""
+        pixels = tfd.Bernoulli(logits=outputs, dtype=tf.float32)  # [..., *E], []
+        return tfd.Independent(pixels, reinterpreted_batch_ndims=len(self.output_shape))
+
+
+class ContinuousBernoulli(LikelihoodHead):
+    """Independent continuous Bernoullis, a density on [0, 1], batch [...] and event [*E].
+
+    log p(x|z) = sum_i x_i log p_i + (1 - x_i) log(1 - p_i) + log C(p_i), p = sigmoid(outputs), with the
+    normaliser C that a Bernoulli lacks on [0, 1] (Loaiza-Ganem and Cunningham, The continuous Bernoulli, 2019).
+
+    Args:
+        event_shape: E, the shape of one example.
+    """
+
+    support: ClassVar[Values] = UNIT
+
+    def __init__(self, event_shape: Shape) -> None:
+        super().__init__()
+        self.output_shape = tuple(event_shape)
+
+    def likelihood(self, outputs: Tensor) -> Distribution:
+        """p(x|z) from outputs [..., *E]: [...], [*E]."""
+        pixels = tfd.ContinuousBernoulli(logits=outputs)  # [..., *E], []
+        return tfd.Independent(pixels, reinterpreted_batch_ndims=len(self.output_shape))

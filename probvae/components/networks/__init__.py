@@ -1,0 +1,1 @@
+"""Networks: tensors in, tensors out. They know nothing of distributions; heads know nothing of networks."""

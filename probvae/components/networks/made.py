@@ -1,0 +1,83 @@
+"""An autoregressive network by masking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import Array, Component, Shape, Tensor
+
+
+class MADE(Component):
+    """Outputs for each input that depend only on the inputs before it.
+
+    output_i = f_i(input_1, ..., input_{i-1}), by zeroing weights of dense layers (Germain et al., MADE: masked
+    autoencoder for distribution estimation, 2015). `tfb.AutoregressiveNetwork` does the same as a tf_keras
+    layer, whose variables Keras 3 cannot see.
+
+    Args:
+        size: D, how many inputs.
+        outputs: P, how many outputs for each input.
+        hidden: the sizes of the hidden layers.
+    """
+
+    def __init__(self, size: int, outputs: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.size = size
+        self.outputs_per_input = outputs
+        degrees = np.arange(1, size + 1)
+        self.hidden = []
+        for units in hidden if size > 1 else ():  # the first input has none before it: a bias is all
+            # A hidden unit of degree d sees inputs 1 to d; the degrees go round so that each is served.
+            next_degrees = 1 + np.arange(units) % max(1, size - 1)
+            self.hidden.append(_masked(next_degrees[None, :] >= degrees[:, None], "silu", "he_normal"))
+            degrees = next_degrees
+        last = np.repeat(np.arange(1, size + 1), outputs)
+        # Small, so that a flow starts near the identity, yet with a gradient to every layer.
+        small = keras.initializers.VarianceScaling(1e-2)
+        self.last = _masked(last[None, :] > degrees[:, None], None, small)
+
+    def parameters(self, x: Tensor) -> Tensor:
+        """[..., D] -> [..., D, P]."""
+        features = x
+        for layer in [*self.hidden, self.last]:
+            features = layer(features)
+        return tf.reshape(features, tf.concat([tf.shape(x), [self.outputs_per_input]], axis=0))
+
+
+class MaskedDense(keras.layers.Layer):
+    """activation((mask * W) x + b).
+
+    Args:
+        mask: [I, O], 1 where an output may see an input.
+        activation: as in Keras.
+        initializer: of W.
+    """
+
+    def __init__(self, mask: Array, activation: str | None, initializer: str | keras.initializers.Initializer) -> None:
+        super().__init__()
+        self.mask = tf.constant(mask, tf.float32)
+        self.any_weight = bool(np.any(mask))
+        self.activation = keras.activations.get(activation)
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> None:
+        """Create the weights."""
+        if self.any_weight:
+            self.kernel = self.add_weight(shape=self.mask.shape, initializer=self.initializer, name="kernel")
+        self.bias = self.add_weight(shape=self.mask.shape[1:], initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, x: Tensor) -> Tensor:
+        """[..., I] -> [..., O]."""
+        kernel = self.kernel * self.mask if self.any_weight else self.mask
+        return self.activation(tf.tensordot(x, kernel, axes=1) + self.bias)
+
+
+def _masked(mask: Array, activation: str | None, initializer: str | keras.initializers.Initializer) -> MaskedDense:
+    layer = MaskedDense(mask, activation, initializer)
+    layer.build((None, mask.shape[0]))
+    return layer

@@ -1,0 +1,1 @@
+"""Posterior heads: from an encoder network's outputs to q(z|x)."""

@@ -1,0 +1,74 @@
+"""The variational mixture of posteriors."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae.core import Array, Distribution, Encoder, Positive, Prior, Shape
+from probvae.errors import ConfigError
+
+tfd = tfp.distributions
+
+
+class Vamp(Prior):
+    """The VampPrior: the mixture of the posteriors of K learned pseudo-inputs, batch [] and event [D].
+
+    p(z) = sum_k w_k q(z|u_k) (Tomczak and Welling, VAE with a VampPrior, 2018). The pseudo-inputs u are
+    unconstrained: any real input defines a valid prior.
+
+    Args:
+        encoder: q(z|x); the prior learns it together with the model.
+        event_shape: E, the shape of one example.
+        examples: training examples [N, *E], where the pseudo-inputs start from data.
+        pseudo_inputs: K, how many pseudo-inputs.
+        initial: start the pseudo-inputs as random training examples ("data") or as N(0.5, 0.1²) ("noise").
+        learned_weights: learn the weights w, instead of 1 / K for all.
+
+    Raises:
+        ConfigError: the pseudo-inputs should start from data and there are no examples.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        event_shape: Shape,
+        examples: Array | None = None,
+        pseudo_inputs: Positive = 100,
+        initial: Literal["data", "noise"] = "data",
+        learned_weights: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        if initial == "data":
+            start = keras.initializers.Constant(_some(examples, pseudo_inputs))
+        else:
+            start = keras.initializers.RandomNormal(0.5, 0.1)
+        self.pseudo_inputs = self.add_weight(
+            shape=(pseudo_inputs, *event_shape), initializer=start, name="pseudo_inputs"
+        )
+        self.logits = self.add_weight(
+            shape=(pseudo_inputs,), initializer="zeros", name="logits", trainable=learned_weights
+        )
+
+    def distribution(self) -> Distribution:
+        """p(z): [], [D]."""
+        weights = tfd.Categorical(logits=self.logits.value)  # [], []
+        posteriors = self.encoder.posterior(tf.convert_to_tensor(self.pseudo_inputs.value))  # [K], [D]
+        return tfd.MixtureSameFamily(weights, posteriors)  # [], [D]
+
+
+def _some(examples: Array | None, count: int) -> Array:
+    """A random `count` of the examples, each at most once where there are enough."""
+    if examples is None or len(examples) == 0:
+        raise ConfigError(
+            "vamp prior: pseudo-inputs that start from data need examples; got none. "
+            "Give examples, or set initial = 'noise'.",
+            parameter="initial",
+        )
+    order = np.random.default_rng(0).permutation(len(examples))
+    return np.asarray(examples, np.float32)[np.resize(order, count)]

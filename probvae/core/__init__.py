@@ -1,0 +1,62 @@
+"""Contracts, `Component`, `VAE`: what every other part of probvae stands on."""
+
+from probvae.core.component import Component
+from probvae.core.contracts import (
+    Dataset,
+    Decoder,
+    Distribution,
+    Encoder,
+    LikelihoodHead,
+    Losses,
+    Metric,
+    Objective,
+    PosteriorHead,
+    Prior,
+    Shape,
+)
+from probvae.core.data import Array, Binarize, Data, DataInfo, Split
+from probvae.core.parameters import Positive, PositiveFloat, Use
+from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
+from probvae.core.step import FINAL_STEP, batch_means, gradient_step
+from probvae.core.vae import VAE
+from probvae.core.values import BINARY, COUNTS, REAL, UNIT, Values
+from probvae.core.variables import named_variables, trainable_names
+
+__all__ = [
+    "VAE",
+    "Component",
+    "Encoder",
+    "Decoder",
+    "Prior",
+    "PosteriorHead",
+    "LikelihoodHead",
+    "Objective",
+    "Losses",
+    "Dataset",
+    "Metric",
+    "Data",
+    "DataInfo",
+    "Split",
+    "Values",
+    "BINARY",
+    "COUNTS",
+    "REAL",
+    "UNIT",
+    "Positive",
+    "PositiveFloat",
+    "Use",
+    "Array",
+    "Binarize",
+    "Distribution",
+    "Shape",
+    "Seed",
+    "Tensor",
+    "Stream",
+    "as_seed",
+    "fold_in",
+    "FINAL_STEP",
+    "batch_means",
+    "gradient_step",
+    "named_variables",
+    "trainable_names",
+]

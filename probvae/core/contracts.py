@@ -1,0 +1,149 @@
+"""The contracts: what each kind of component is asked, and what it answers.
+
+Shapes are written with the same letters everywhere: S samples, B batch, D latent size, *E the event (data)
+shape, K mixture components. A distribution's shape is written [batch], [event]. Log-probabilities are in nats,
+per example, summed over the event. A component answers with a distribution built afresh in each call: one that
+is stored at construction would hold copies of the variables, go stale and receive no gradient.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+
+from probvae.core.component import Component
+from probvae.core.data import Data, DataInfo
+from probvae.core.seeds import Seed, Tensor
+from probvae.core.values import REAL, Values
+
+if TYPE_CHECKING:
+    from probvae.core.vae import VAE
+
+Distribution: TypeAlias = Any  # tfd.Distribution; TFP carries no types
+Shape: TypeAlias = tuple[int, ...]
+
+
+class Encoder(Component, ABC):
+    """The variational posterior, amortised over the data."""
+
+    kind: ClassVar[str] = "encoder"
+
+    @abstractmethod
+    def posterior(self, x: Tensor) -> Distribution:
+        """q(z|x) of examples x [B, *E]: [B], [D]."""
+
+
+class Decoder(Component, ABC):
+    """The generative half: latents in, a distribution over data out."""
+
+    kind: ClassVar[str] = "decoder"
+
+    @abstractmethod
+    def likelihood(self, z: Tensor) -> Distribution:
+        """p(x|z) of latents z [..., D], with any leading shape: [...], [*E]."""
+
+
+class Prior(Component, ABC):
+    """The distribution of the latents before any data is seen."""
+
+    kind: ClassVar[str] = "prior"
+
+    @abstractmethod
+    def distribution(self) -> Distribution:
+        """p(z): [], [D]."""
+
+
+class PosteriorHead(Component, ABC):
+    """Turns an encoder network's outputs into q(z|x). A head knows distributions only, a network tensors only.
+
+    Attributes:
+        output_shape: O, what the head asks the network for, per example.
+    """
+
+    kind: ClassVar[str] = "posterior"
+    output_shape: Shape
+
+    @abstractmethod
+    def posterior(self, outputs: Tensor) -> Distribution:
+        """q(z|x) from a network's outputs [B, *O]: [B], [D]."""
+
+
+class LikelihoodHead(Component, ABC):
+    """Turns a decoder network's outputs into p(x|z).
+
+    Attributes:
+        output_shape: O, what the head asks the network for, per latent; as long as E, so that convolutional
+            networks can serve it, and with a multiple of E's channels in the last place.
+        support: the values that have probability under the head; data is held against it before training.
+    """
+
+    kind: ClassVar[str] = "likelihood"
+    output_shape: Shape
+    support: ClassVar[Values] = REAL
+
+    @abstractmethod
+    def likelihood(self, outputs: Tensor) -> Distribution:
+        """p(x|z) from a network's outputs [..., *O]: [...], [*E]."""
+
+
+class Losses(NamedTuple):
+    """What an objective returns, in nats per example.
+
+    Args:
+        per_example: [B], what is minimised; the trainer takes the mean.
+        terms: the named parts of it, each [B].
+    """
+
+    per_example: Tensor
+    terms: dict[str, Tensor]
+
+
+class Objective(ABC):
+    """What is minimised, as a pure function of (vae, x, seed, step).
+
+    Attributes:
+        terms: the names of the terms that a call returns.
+    """
+
+    kind: ClassVar[str] = "objective"
+    terms: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
+        """The loss of examples x [B, *E] at a training step: [B] and its terms, each [B]."""
+
+    def describe(self, vae: VAE) -> dict[str, str]:
+        """The choices in force for this model that its parameters leave open, to be printed and logged."""
+        return {}
+
+
+class Dataset(ABC):
+    """A source of examples."""
+
+    kind: ClassVar[str] = "dataset"
+
+    @abstractmethod
+    def info(self) -> DataInfo:
+        """What the data is, without fetching it.
+
+        Raises:
+            UserError: what the user pointed at is not there or not what it should be.
+        """
+
+    @abstractmethod
+    def load(self) -> Data:
+        """The three splits, fetched first where they are not at hand.
+
+        Raises:
+            DataError: the data could not be fetched, or is not what it should be.
+        """
+
+
+class Metric(ABC):
+    """Named numbers about a trained model, each with its standard error where it is an estimate."""
+
+    kind: ClassVar[str] = "metric"
+
+    @abstractmethod
+    def __call__(self, vae: VAE, data: Data, seed: Seed) -> dict[str, tuple[float, float | None]]:
+        """The numbers: name -> (value, standard error or None)."""

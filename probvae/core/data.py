@@ -1,0 +1,79 @@
+"""Datasets as the trainer sees them: arrays that stay as small as they came, and how to read a batch of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from probvae.core.seeds import Tensor
+from probvae.core.values import Values
+
+Array: TypeAlias = npt.NDArray[Any]
+Binarize: TypeAlias = Literal["dynamic", "static", "none"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The examples of one part of a dataset, as stored: `prepare` turns a batch of them into what a model sees.
+
+    Args:
+        stored: [N, *E], of any real dtype; images usually stay uint8.
+        labels: [N] integers for colouring figures, or None.
+        divide_by: what the stored values are divided by.
+        dynamic: binarise afresh at every reading, P(1) = the value (Salakhutdinov and Murray, On the
+            quantitative analysis of deep belief networks, 2008).
+    """
+
+    stored: Array
+    labels: Array | None = None
+    divide_by: float = 1.0
+    dynamic: bool = False
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def prepare(self, stored: Tensor, seed: Tensor) -> Tensor:
+        """Stored values [B, *E] as float32 [B, *E], binarised with `seed` where the split is dynamic."""
+        x = tf.cast(stored, tf.float32)
+        if self.divide_by != 1.0:
+            x /= self.divide_by
+        if self.dynamic:
+            x = tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, tf.float32)
+        return x
+
+    def intensities(self, count: int | None = None) -> Array:
+        """The first `count` examples (all, if None) as float32 [N, *E], divided but never binarised here."""
+        return self.stored[:count].astype(np.float32) / np.float32(self.divide_by)
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What a dataset is, known before it is loaded.
+
+    Args:
+        event_shape: E, the shape of one example.
+        values: the values that a model sees.
+        sizes: how many training, validation and test examples.
+        protocol: how the values came about, binarisation included; it stands beside every number.
+        source: where the data comes from, and under which licence.
+    """
+
+    event_shape: tuple[int, ...]
+    values: Values
+    sizes: tuple[int, int, int]
+    protocol: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """A loaded dataset: its description and its three splits."""
+
+    info: DataInfo
+    train: Split
+    validation: Split
+    test: Split

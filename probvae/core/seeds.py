@@ -1,0 +1,43 @@
+"""Randomness as a function: a seed is a tensor of shape [2], and folding numbers into it gives new ones.
+
+A Python int as a TFP seed is stateful (two calls differ); a tensor of shape [2] is not. Everything random in
+probvae takes the second kind, so that each draw is a function of (seed, stream, step) and nothing else.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+Tensor: TypeAlias = Any  # TensorFlow carries no types
+Seed: TypeAlias = Any  # an int, or an int32 tensor of shape [2]
+
+
+class Stream(enum.IntEnum):
+    """What a random number is for; streams of one seed are independent of each other."""
+
+    ORDER = 1
+    BINARIZE = 2
+    LATENT = 3
+    VALIDATION = 4
+    EVALUATION = 5
+    FIGURES = 6
+
+
+def as_seed(seed: Seed) -> Tensor:
+    """A stateless seed, int32 of shape [2], from an int or from one that already is a tensor."""
+    if isinstance(seed, int):
+        bits = seed % 2**64
+        signed = [part - 2**32 if part >= 2**31 else part for part in (bits >> 32, bits % 2**32)]
+        return tf.constant(signed, tf.int32)
+    return tf.cast(seed, tf.int32)
+
+
+def fold_in(seed: Seed, *numbers: Any) -> Tensor:
+    """A new seed for each tuple of integers, which may be tensors (as a training step is)."""
+    seed = as_seed(seed)
+    for number in numbers:
+        seed = tf.random.fold_in(seed, tf.cast(number, tf.int32))
+    return seed

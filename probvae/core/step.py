@@ -1,0 +1,69 @@
+"""One training step: the same for the trainer, for `VAE.fit`, and for whoever writes a loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import keras
+import tensorflow as tf
+
+from probvae.core.contracts import Losses, Objective
+from probvae.core.seeds import Seed, Tensor
+from probvae.core.variables import named_variables
+from probvae.errors import TrainingError
+
+if TYPE_CHECKING:
+    from probvae.core.vae import VAE
+
+FINAL_STEP = 2**31 - 1
+"""The step at which every schedule of an objective has ended: validation is measured there."""
+
+
+def gradient_step(
+    vae: VAE, objective: Objective, optimizer: keras.optimizers.Optimizer, x: Tensor, seed: Seed, step: Tensor
+) -> dict[str, Tensor]:
+    """Descend the mean loss of x [B, *E] once; returns the batch means of the loss and its terms, in nats.
+
+    Raises:
+        TrainingError: a variable is used but belongs to no component, or belongs to one and is not used.
+    """
+    variables = vae.trainable_variables
+    with tf.GradientTape() as tape:
+        losses = objective(vae, x, seed, step)
+        loss = tf.reduce_mean(losses.per_example)
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    _audit(vae, tape.watched_variables(), variables, gradients)
+    optimizer.apply(gradients, variables)
+    return batch_means(losses)
+
+
+def batch_means(losses: Losses) -> dict[str, Tensor]:
+    """The means over a batch of the loss and its terms: scalars, nats per example."""
+    means = {"loss": tf.reduce_mean(losses.per_example)}
+    return means | {name: tf.reduce_mean(term) for name, term in losses.terms.items()}
+
+
+def _audit(vae: VAE, watched: list[tf.Variable], variables: list[keras.Variable], gradients: list[Tensor]) -> None:
+    """Refuse to train what would not be saved, and to carry along what is never trained.
+
+    It reads the tape's records, not values, so it runs once, while the step is traced.
+    """
+    names = {id(variable.value): name for name, variable in named_variables(vae).items()}
+    strangers = [variable.name for variable in watched if id(variable) not in names]
+    if strangers:
+        raise TrainingError(
+            f"The model uses trainable variables that belong to no component: {', '.join(sorted(strangers))}. "
+            "They would be neither trained nor saved. Assign what holds them to an attribute of the component "
+            "(a closure hides them), or call self.adopt(thing, name)."
+        )
+    idle = [
+        names[id(variable.value)]
+        for variable, gradient in zip(variables, gradients, strict=True)
+        if gradient is None
+    ]
+    if idle:
+        raise TrainingError(
+            f"The loss does not depend on these trainable variables: {', '.join(idle)}. Build the distribution "
+            "from them inside the method that returns it (one stored at construction holds copies), remove "
+            "them, or create them with trainable=False."
+        )

@@ -1,0 +1,174 @@
+"""VAE: an encoder, a decoder and a prior, and what follows from these three alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from probvae.core.contracts import Decoder, Distribution, Encoder, Objective, Prior, Shape
+from probvae.core.seeds import Seed, Tensor, as_seed, fold_in
+from probvae.core.step import FINAL_STEP, batch_means, gradient_step
+from probvae.errors import ShapeError, UserError
+
+
+class VAE(keras.Model):
+    """A variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2014).
+
+    p(x, z) = p(z) p(x|z), with q(z|x) as the approximate posterior. It knows no loss: an objective is given to
+    the trainer, or to `compile` for use with `fit`.
+
+    Args:
+        encoder: q(z|x).
+        decoder: p(x|z).
+        prior: p(z).
+
+    Attributes:
+        latent_dim: D.
+        event_shape: E.
+
+    Raises:
+        ShapeError: the three do not fit together; they are run once, on two examples of zeros, so that every
+            variable exists from here on.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, prior: Prior) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior
+        self.latent_dim, self.event_shape = _fit_together(encoder, decoder, prior)
+        self.objective: Objective | None = None
+        self.built = True
+
+    def posterior(self, x: Tensor) -> Distribution:
+        """q(z|x) of x [B, *E]: [B], [D]."""
+        return self.encoder.posterior(x)
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z) of x [B, *E] and z [..., B, D]: [..., B], in nats."""
+        likelihood = self.decoder.likelihood(z)  # [..., B], [*E]
+        return likelihood.log_prob(x) + self.prior.distribution().log_prob(z)
+
+    def log_weights(self, x: Tensor, samples: int, seed: Seed) -> Tensor:
+        """The log importance weights log p(x, z) - log q(z|x) at z ~ q(z|x), in nats.
+
+        Their mean is the evidence lower bound; the log of the mean of their exponentials is the
+        importance-weighted one (Burda, Grosse, Salakhutdinov, Importance weighted autoencoders, 2016).
+
+        Args:
+            x: [B, *E].
+            samples: S.
+            seed: an int, or a stateless seed of shape [2].
+
+        Returns:
+            [S, B].
+        """
+        q = self.encoder.posterior(x)  # [B], [D]
+        z, log_q = q.experimental_sample_and_log_prob(samples, seed=as_seed(seed))  # [S, B, D], [S, B]
+        return self.log_joint(x, z) - log_q
+
+    def sample(self, samples: int, seed: Seed, mean: bool = False) -> Tensor:
+        """x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]."""
+        z = self.prior.distribution().sample(samples, seed=fold_in(seed, 0))  # [S, D]
+        likelihood = self.decoder.likelihood(z)  # [S], [*E]
+        return likelihood.mean() if mean else likelihood.sample(seed=fold_in(seed, 1))
+
+    def reconstruct(self, x: Tensor, seed: Seed) -> Tensor:
+        """The mean of p(x|z) at one z ~ q(z|x): [B, *E]."""
+        z = self.encoder.posterior(x).sample(seed=as_seed(seed))  # [B, D]
+        return self.decoder.likelihood(z).mean()
+
+    # What follows makes `fit` and `evaluate` of Keras work, by the same step as the trainer's.
+
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        objective: Objective | None = None,
+        seed: int = 0,
+        jit_compile: bool = False,
+        **options: Any,
+    ) -> None:
+        """Choose the optimizer and the objective for `fit`.
+
+        Args:
+            optimizer: as in Keras.
+            objective: what to minimise, as `probvae.ELBO()`.
+            seed: what the latent noise is a function of, beside the step.
+            jit_compile: compile the step with XLA; on CPUs this makes convolutions slower.
+            options: further options of `keras.Model.compile`, such as `run_eagerly`.
+
+        Raises:
+            UserError: no objective is given.
+        """
+        if not isinstance(objective, Objective):
+            raise UserError(
+                f"compile: expected an objective; got {objective!r}. "
+                "Write vae.compile(optimizer='adam', objective=probvae.ELBO())."
+            )
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
+        self.objective = objective
+        self._seed = seed
+        self._means = {name: keras.metrics.Mean(name=name) for name in ("loss", *objective.terms)}
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The running means of the loss and its terms, reset by Keras at each epoch."""
+        return list(self._means.values()) if self.objective else []
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """One step on a batch: x, or a tuple that begins with it."""
+        x = _inputs(data)
+        step = tf.convert_to_tensor(self.optimizer.iterations.value)
+        means = gradient_step(self, self.objective, self.optimizer, x, fold_in(self._seed, step), step)
+        return self._track(means, tf.shape(x)[0])
+
+    def test_step(self, data: Any) -> dict[str, Tensor]:
+        """The objective of a batch, its schedules at their end."""
+        x = _inputs(data)
+        step = tf.constant(FINAL_STEP, tf.int32)
+        means = batch_means(self.objective(self, x, fold_in(self._seed, step), step))
+        return self._track(means, tf.shape(x)[0])
+
+    def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
+        for name, value in means.items():
+            self._means[name].update_state(value, sample_weight=tf.cast(count, tf.float32))
+        return {name: metric.result() for name, metric in self._means.items()}
+
+    def call(self, x: Tensor) -> Tensor:
+        """The reconstruction of x [B, *E] with a fixed seed, for `predict`."""
+        return self.reconstruct(tf.cast(x, tf.float32), seed=0)
+
+
+def _inputs(data: Any) -> Tensor:
+    x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return tf.cast(x, tf.float32)
+
+
+def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int, Shape]:
+    """Run the three once on two examples, and return D and E."""
+    prior_name, decoder_name, encoder_name = (type(part).__name__ for part in (prior, decoder, encoder))
+
+    def expect(name: str, what: str, distribution: Distribution, batch: Shape, event: str, rank: int | None) -> Shape:
+        found_batch, found_event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
+        if found_batch != batch or (rank is not None and len(found_event) != rank):
+            raise ShapeError(
+                f"{name}: expected {what} with batch {list(batch)} and event {event}; got batch "
+                f"{list(found_batch)} and event {list(found_event)}. Wrap it in "
+                "tfd.Independent(..., reinterpreted_batch_ndims=...) to turn batch dimensions into event dimensions."
+            )
+        return found_event
+
+    p_z = prior.distribution()
+    (latent_dim,) = expect(prior_name, "p(z)", p_z, (), "[D]", 1)
+    z = tf.stop_gradient(p_z.sample(2, seed=as_seed(0)))  # [2, D]
+    event_shape = expect(decoder_name, "p(x|z) for z [2, D]", decoder.likelihood(z), (2,), "[*E]", None)
+    q = encoder.posterior(tf.zeros((2, *event_shape)))
+    (found,) = expect(encoder_name, f"q(z|x) for x {[2, *event_shape]}", q, (2,), "[D]", 1)
+    if found != latent_dim:
+        raise ShapeError(
+            f"The prior {prior_name} has {latent_dim} latents and the posterior of {encoder_name} has {found}. "
+            "Give both the same latent_dim."
+        )
+    return latent_dim, event_shape

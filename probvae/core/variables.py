@@ -1,0 +1,77 @@
+"""Every variable of a model under a stable structural name: the one list that saving and auditing go by.
+
+A name is the path of attributes that leads to a variable, as `encoder/network/hidden.0/kernel`. Keras' own
+variable paths can collide and depend on what else was built before; these do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+
+from probvae.errors import TrainingError
+
+
+def named_variables(root: keras.layers.Layer) -> dict[str, keras.Variable]:
+    """All variables of `root`, trainable or not, by structural name, each once (under its first path).
+
+    Raises:
+        TrainingError: Keras knows of a variable that the walk does not reach, or two share a name.
+    """
+    names: dict[str, keras.Variable] = {}
+    for name, variable in _walk(root, "", set()):
+        if name in names:
+            raise TrainingError(f"Two variables are both named {name!r}. Give one of them another name.")
+        names[name] = variable
+    listed = {id(variable) for variable in names.values()}
+    for variable in root.variables:
+        if id(variable) not in listed:
+            raise TrainingError(
+                f"The variable {variable.path!r} is in no attribute of its layer, so it has no stable name. "
+                "Assign the layer or the weight that owns it to an attribute."
+            )
+    return names
+
+
+def trainable_names(root: keras.layers.Layer) -> dict[str, keras.Variable]:
+    """The trainable ones of `named_variables`, in the same order."""
+    return {name: variable for name, variable in named_variables(root).items() if variable.trainable}
+
+
+def _walk(layer: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, keras.Variable]]:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    labels = _labels(layer)
+    states = [generator.state for generator in layer._seed_generators]
+    for variable in [*layer._trainable_variables, *layer._non_trainable_variables, *states]:
+        if id(variable) not in seen:
+            seen.add(id(variable))
+            yield prefix + labels.get(id(variable), variable.name), variable
+    for position, sublayer in enumerate(layer._layers):
+        label = labels.get(id(sublayer), f"layers.{position}")
+        yield from _walk(sublayer, f"{prefix}{label}/", seen)
+
+
+def _labels(layer: Any) -> dict[int, str]:
+    """id of a sublayer or variable -> the attribute path under which `layer` holds it."""
+    labels: dict[int, str] = {}
+
+    def look(value: Any, path: str) -> None:
+        if isinstance(value, (keras.layers.Layer, keras.Variable)):
+            labels.setdefault(id(value), path)
+        elif isinstance(value, Mapping):
+            for key, part in value.items():
+                look(part, f"{path}.{key}" if path else str(key))
+        elif isinstance(value, (list, tuple)):
+            for position, part in enumerate(value):
+                look(part, f"{path}.{position}")
+
+    for name, value in vars(layer).items():
+        if name == "_adopted":
+            look(value, "")
+        elif not name.startswith("_"):
+            look(value, name)
+    return labels

@@ -1,0 +1,104 @@
+"""What probvae raises. An error names the thing, what was expected, what was found, and the way out.
+
+`UserError` means that the input is wrong (exit status 2 on the command line), `WorkError` that the work
+failed although the input was fine (exit status 1). Neither is ever shown as a traceback by the program.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class ProbvaeError(Exception):
+    """The root of every error that probvae raises on purpose."""
+
+
+class UserError(ProbvaeError, ValueError):
+    """What the user gave is wrong, and the message says how to mend it."""
+
+
+class ConfigError(UserError):
+    """A component got a parameter that it cannot work with.
+
+    Args:
+        message: what was expected, what was found, the way out.
+        parameter: the name of the parameter at fault, so that a spec can point at its line.
+    """
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class ShapeError(UserError):
+    """An array or a distribution has another shape than its contract says."""
+
+
+class UnknownNameError(UserError):
+    """No component has that name."""
+
+
+class PluginError(UserError):
+    """A plugin cannot be used as it is."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a spec.
+
+    Args:
+        path: the key path, as `model.prior.components`.
+        expected: what would have been right.
+        found: what stands there.
+        hint: the way out, where there is one.
+        where: the file and line, or the option, that it comes from.
+    """
+
+    path: str
+    expected: str
+    found: str
+    hint: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: " if self.where else ""
+        text += f"{self.path}: expected {self.expected}; found {self.found}."
+        return f"{text} {self.hint}" if self.hint else text
+
+
+class SpecError(UserError):
+    """A spec is wrong; `problems` holds everything that is, each with its place."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class WorkError(ProbvaeError, RuntimeError):
+    """The work failed although the input was right."""
+
+
+class DataError(WorkError):
+    """A dataset could not be fetched, or is not what it should be."""
+
+
+class CheckpointError(WorkError):
+    """A checkpoint is missing, damaged, or belongs to another model."""
+
+
+class TrainingError(WorkError):
+    """Training cannot go on: a loss is not finite, or a variable is left out."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence that suggests the known name nearest to `name`, and lists them all.
+
+    >>> did_you_mean("mixtur", ["mixture", "maf"])
+    "Did you mean 'mixture'? Known: maf, mixture."
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    text = f"Did you mean {near[0]!r}? " if near else ""
+    return f"{text}Known: {', '.join(known) or 'none'}."

@@ -1,0 +1,99 @@
+"""The evidence lower bound."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import tensorflow as tf
+from annotated_types import Ge
+
+from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor, as_seed
+from probvae.errors import ConfigError
+from probvae.objectives.kl import exact_kl, resolve_kl
+
+
+class ELBO(Objective):
+    """The negative evidence lower bound, with an optional weight and floor for its KL.
+
+    loss(x) = -E_q[log p(x|z)] + β max(free_bits, KL(q(z|x) || p(z))), in nats per example
+
+    With β = 1 and free_bits = 0 it is minus the bound of Kingma and Welling, Auto-encoding variational Bayes
+    (2014). Another β is the β-VAE (Higgins et al., 2017); a β that grows from 0 is the warm-up of Sønderby et
+    al., Ladder variational autoencoders (2016). `free_bits` leaves that many nats of each example's KL free
+    (after Kingma et al., Improved variational inference with inverse autoregressive flow, 2016, taken per example
+    and over all latents together, as a prior need not factorise).
+
+    Args:
+        kl: the exact divergence, an estimate by the samples (mean of log q - log p), or "auto": exact where
+            TensorFlow Probability registers it.
+        samples: S, how many latents are drawn per example.
+        beta: the weight of the KL, after the warm-up.
+        warmup_steps: over how many training steps β grows from 0, linearly.
+        warmup_epochs: the same in epochs.
+        free_bits: how many nats of the KL cost no more than these, in nats per example.
+        steps_per_epoch: how many steps an epoch has; a spec supplies it, warmup_epochs needs it.
+
+    Raises:
+        ConfigError: a setting is made meaningless by another.
+    """
+
+    terms: ClassVar[tuple[str, ...]] = ("negative_log_likelihood", "kl", "beta")
+
+    def __init__(
+        self,
+        kl: Literal["auto", "exact", "monte_carlo"] = "auto",
+        samples: Positive = 1,
+        beta: Annotated[float, Ge(0)] = 1.0,
+        warmup_steps: Annotated[int, Ge(0)] = 0,
+        warmup_epochs: Annotated[int, Ge(0)] = 0,
+        free_bits: Annotated[float, Ge(0)] = 0.0,
+        steps_per_epoch: int | None = None,
+    ) -> None:
+        if warmup_steps and warmup_epochs:
+            raise ConfigError(
+                "elbo objective: warmup_steps and warmup_epochs say the same thing twice. Give one of them.",
+                parameter="warmup_epochs",
+            )
+        for name, value in [("warmup_steps", warmup_steps), ("warmup_epochs", warmup_epochs), ("free_bits", free_bits)]:
+            if value and beta == 0:
+                raise ConfigError(
+                    f"elbo objective: {name} = {value} has no meaning with beta = 0, which leaves the KL out. "
+                    f"Set beta above 0, or leave {name} out.",
+                    parameter=name,
+                )
+        if warmup_epochs and steps_per_epoch is None:
+            raise ConfigError(
+                "elbo objective: warmup_epochs needs steps_per_epoch. Give it, or use warmup_steps.",
+                parameter="warmup_epochs",
+            )
+        self.kl = kl
+        self.samples = samples
+        self.beta = beta
+        self.warmup_steps = warmup_steps or warmup_epochs * (steps_per_epoch or 0)
+        self.free_bits = free_bits
+
+    def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
+        """The loss of x [B, *E] at a step: [B], and its terms, each [B]."""
+        q = vae.posterior(x)  # [B], [D]
+        p = vae.prior.distribution()  # [], [D]
+        kl = None if self.kl == "monte_carlo" else exact_kl(q, p)  # [B]
+        if kl is None:
+            z, log_q = q.experimental_sample_and_log_prob(self.samples, seed=as_seed(seed))  # [S, B, D], [S, B]
+            kl = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
+        else:
+            z = q.sample(self.samples, seed=as_seed(seed))  # [S, B, D]
+        log_likelihood = tf.reduce_mean(vae.decoder.likelihood(z).log_prob(x), axis=0)  # [B]
+        beta = self.beta_at(step)
+        loss = beta * tf.maximum(kl, self.free_bits) - log_likelihood if self.free_bits else beta * kl - log_likelihood
+        terms = {"negative_log_likelihood": -log_likelihood, "kl": kl, "beta": tf.fill(tf.shape(kl), beta)}
+        return Losses(loss, terms)
+
+    def beta_at(self, step: Tensor) -> Tensor:
+        """The weight of the KL at a step: a scalar."""
+        if not self.warmup_steps:
+            return tf.constant(self.beta)
+        return self.beta * tf.minimum(1.0, tf.cast(step, tf.float32) / self.warmup_steps)
+
+    def describe(self, vae: VAE) -> dict[str, str]:
+        """Which form of the KL is in force for this model."""
+        return {"kl": resolve_kl(self.kl, vae)}

@@ -1,0 +1,33 @@
+"""The importance-weighted bound."""
+
+from __future__ import annotations
+
+from math import log
+from typing import ClassVar
+
+import tensorflow as tf
+
+from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor
+
+
+class IWAE(Objective):
+    """The negative importance-weighted bound.
+
+    loss(x) = -log 1/S sum_s p(x, z_s) / q(z_s|x), z_s ~ q(z|x), in nats per example (Burda, Grosse,
+    Salakhutdinov, Importance weighted autoencoders, 2016). One sample makes it the evidence lower bound with a
+    Monte Carlo KL; more make it tighter.
+
+    Args:
+        samples: S, how many importance samples per example.
+    """
+
+    terms: ClassVar[tuple[str, ...]] = ("negative_elbo",)
+
+    def __init__(self, samples: Positive = 5) -> None:
+        self.samples = samples
+
+    def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
+        """The loss of x [B, *E] at a step: [B], and its terms, each [B]."""
+        log_w = vae.log_weights(x, self.samples, seed)  # [S, B]
+        bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples)  # [B]
+        return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
