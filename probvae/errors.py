@@ -36,12 +36,19 @@ class ShapeError(UserError):
     """An array or a distribution has another shape than its contract says."""
 
 
-class UnknownNameError(UserError):
+class UnknownNameError(UserError, KeyError):
     """No component has that name."""
+
+    def __str__(self) -> str:
+        return ValueError.__str__(self)  # KeyError's would put quotes around the message
 
 
 class PluginError(UserError):
     """A plugin cannot be used as it is."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin does not work, and the program goes on without it."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class NetworkDecoder(Decoder):
             )
         self.network = network
         self.head = head
+        self.support = head.support
 
     def likelihood(self, z: Tensor) -> Distribution:
         """p(x|z) of z [..., D]: [...], [*E]."""

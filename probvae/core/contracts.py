@@ -34,9 +34,14 @@ class Encoder(Component, ABC):
 
 
 class Decoder(Component, ABC):
-    """The generative half: latents in, a distribution over data out."""
+    """The generative half: latents in, a distribution over data out.
+
+    Attributes:
+        support: the values that have probability; data is held against it before training.
+    """
 
     kind: ClassVar[str] = "decoder"
+    support: Values = REAL
 
     @abstractmethod
     def likelihood(self, z: Tensor) -> Distribution:

@@ -1,0 +1,5 @@
+"""`python -m probvae` is the command `probvae`."""
+
+from probvae.cli import main
+
+main()

@@ -1,0 +1,108 @@
+"""What is installed: list, show, plugins, schema."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from probvae.cli.options import plugin_option
+from probvae.cli.start import ModelCommand
+from probvae.registry import KINDS, default
+
+
+@click.command("list")
+@click.argument("kind", required=False, type=click.Choice(KINDS))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@plugin_option
+def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) -> None:
+    """List the components that a spec can name, of one KIND or of all."""
+    registry = default()
+    _load(plugins)
+    chosen = [spec for (known, _), spec in registry.items() if kind in (None, known)]
+    if as_json:
+        rows = [
+            {"kind": spec.kind, "name": spec.name, "owner": spec.owner, "summary": spec.summary()} for spec in chosen
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max((len(spec.name) for spec in chosen), default=0)
+    last = ""
+    for spec in chosen:
+        if spec.kind != last:
+            click.secho(f"{'' if not last else chr(10)}{spec.kind}", bold=True)
+            last = spec.kind
+        click.echo(f"  {spec.name:<{width}}  {spec.summary()}")
+    for plugin in registry.plugins:
+        if plugin.state == "broken":
+            click.secho(f"\nThe plugin {plugin.name} is broken: {plugin.reason}", fg="yellow", err=True)
+
+
+@click.command(cls=ModelCommand)
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name")
+@plugin_option
+def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
+    """Show what a component is, and the parameters that a spec can give it."""
+    from probvae.spec import signature_of
+
+    _load(plugins)
+    spec = default()[kind, name]
+    signature = signature_of(spec.load(), f"{name} {kind}")
+    click.secho(f"{kind} {name}", bold=True, nl=False)
+    click.echo(f"  ({spec.owner})\n\n{signature.summary}")
+    if signature.doc.long_description:
+        click.echo(f"\n{signature.doc.long_description}")
+    click.echo("\nIn a spec:" if signature.settable else "\nIt has no parameters in a spec.")
+    for parameter in signature.settable.values():
+        default_value = "required" if parameter.required else parameter.use or json.dumps(parameter.default)
+        if parameter.default is None:
+            default_value = "not set"
+        click.echo(f"  {parameter.name}: {parameter.expected}  [{default_value}]")
+        if parameter.description:
+            click.echo(f"      {parameter.description}")
+    if signature.context:
+        click.echo(f"\nSupplied by the assembler: {', '.join(signature.context)}.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@plugin_option
+def plugins(as_json: bool, plugins: tuple[Path, ...]) -> None:
+    """List the plugins: what they bring, and what is wrong with those that do not work."""
+    for file in plugins:
+        default().load_file(file)
+    found = default().plugins
+    if as_json:
+        click.echo(json.dumps([asdict(plugin) for plugin in found], indent=2))
+        return
+    width = max((len(plugin.name) for plugin in found), default=0)
+    for plugin in found:
+        colour = {"ok": "green", "broken": "red"}.get(plugin.state, "yellow")
+        state = click.style(f"{plugin.state:<8}", fg=colour)
+        source = f"{plugin.source} {plugin.version}".strip()
+        click.echo(f"{plugin.name:<{width}}  {state}  {plugin.components:>2} components  {source}")
+        if plugin.reason:
+            click.echo(f"{'':<{width}}  {plugin.reason}")
+
+
+@click.command(cls=ModelCommand)
+@plugin_option
+def schema(plugins: tuple[Path, ...]) -> None:
+    """Print a JSON Schema of specs, for editors that complete and check TOML."""
+    from probvae.spec import json_schema
+
+    _load(plugins)
+    click.echo(json.dumps(json_schema(default()), indent=2))
+
+
+def _load(files: tuple[Path, ...]) -> None:
+    if files:
+        from probvae.runs.plugins import load_plugins
+
+        load_plugins(default(), files)
+
+
+COMMANDS = [list_components, show, plugins, schema]

@@ -1,0 +1,76 @@
+"""Datasets: list, info, fetch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from probvae.cli.options import plugin_option
+from probvae.cli.start import ModelCommand
+from probvae.registry import default
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from probvae.core import DataInfo, Dataset
+
+set_data = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the dataset, as folder=/data/mnist."
+)
+
+
+@click.group()
+def data() -> None:
+    """Datasets: list them, look at one, fetch one."""
+
+
+@data.command("list")
+def list_data() -> None:
+    """List the datasets that a spec can name."""
+    registry = default()
+    names = registry.names("dataset")
+    width = max(map(len, names), default=0)
+    for name in names:
+        click.echo(f"{name:<{width}}  {registry['dataset', name].summary()}")
+
+
+@data.command(cls=ModelCommand)
+@click.argument("name")
+@set_data
+@plugin_option
+def info(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+    """Say what the dataset NAME is: shape, values, sizes, protocol, source and licence."""
+    _print(_dataset(name, settings, plugins).info())
+
+
+@data.command(cls=ModelCommand)
+@click.argument("name")
+@set_data
+@plugin_option
+def fetch(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+    """Fetch the dataset NAME now, check it and keep it for later."""
+    loaded = _dataset(name, settings, plugins).load()
+    _print(loaded.info)
+    click.echo("It is here, whole and checked.")
+
+
+def _dataset(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Dataset:
+    from probvae.runs.plugins import load_plugins
+    from probvae.spec import dataset_of, plan_dataset, read
+
+    load_plugins(default(), plugins)
+    document = read({"data": {"use": name}}).override(f"data.{setting}" for setting in settings)
+    return dataset_of(plan_dataset(document, default()), document)
+
+
+def _print(info: DataInfo) -> None:
+    train, validation, test = info.sizes
+    click.echo(f"shape     {list(info.event_shape)}")
+    click.echo(f"values    {info.values}")
+    click.echo(f"examples  {train:,} training, {validation:,} validation, {test:,} test")
+    click.echo(f"protocol  {info.protocol}")
+    click.echo(f"source    {info.source}")
+
+
+COMMANDS = [data]

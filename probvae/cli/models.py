@@ -1,0 +1,98 @@
+"""Training a model, and using a trained one: train, evaluate, sample, reconstruct, encode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from probvae.cli.options import plugin_option, run_argument, set_option, spec_argument
+from probvae.cli.start import ModelCommand
+
+split_option = click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Which examples.",
+)
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="What the noise is a function of.")
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Where to write: .png for a picture, .npz for arrays. Default: a file in the run's folder.",
+)
+
+
+@click.command(cls=ModelCommand)
+@spec_argument
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder. Default: runs/NAME after the spec.")
+@click.option("--resume", is_flag=True, help="Go on with the run in that folder, after its last whole epoch.")
+@set_option
+@plugin_option
+def train(spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+    """Train the model of SPEC, measure it on the test data and draw it.
+
+    SPEC is a TOML or JSON file, or the folder of a run, whose own spec is then taken.
+
+    The run's folder then holds the filled spec, checkpoints, metrics.jsonl, TensorBoard scalars, evaluation.json
+    and figures/. `--set model.prior.use=vamp` swaps a component; what the spec says for the old one and the new
+    one does not know is left out, with a note.
+    """
+    from probvae.runs import train as run_training
+
+    run_training(spec, out, resume, overrides, plugins)
+
+
+@click.command(cls=ModelCommand)
+@run_argument
+@click.option("--samples", type=click.IntRange(1), help="Importance samples per example; published tables use 5,000.")
+@click.option("--seed", type=int, help="What the noise is a function of.")
+@plugin_option
+def evaluate(run: Path, samples: int | None, seed: int | None, plugins: tuple[Path, ...]) -> None:
+    """Measure RUN's best weights on the test data: the ELBO and the importance-weighted log-likelihood."""
+    from probvae.runs import evaluate as measure
+
+    settings = {"samples": samples, "seed": seed}
+    measure(run, [f"evaluate.{name}={value}" for name, value in settings.items() if value is not None], plugins)
+
+
+@click.command(cls=ModelCommand)
+@run_argument
+@click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="How many samples.")
+@seed_option
+@out_option
+@plugin_option
+def sample(run: Path, count: int, seed: int, out: Path | None, plugins: tuple[Path, ...]) -> None:
+    """Draw samples from the prior of RUN and decode them: the means of p(x|z), and draws from it in .npz."""
+    from probvae.runs import use
+
+    click.echo(use.sample(run, count, seed, out, plugins))
+
+
+@click.command(cls=ModelCommand)
+@run_argument
+@split_option
+@seed_option
+@out_option
+@plugin_option
+def reconstruct(run: Path, split: str, seed: int, out: Path | None, plugins: tuple[Path, ...]) -> None:
+    """Encode examples with RUN and decode them again: a picture of some, or all of them in .npz."""
+    from probvae.runs import use
+
+    click.echo(use.reconstruct(run, split, seed, out, plugins))
+
+
+@click.command(cls=ModelCommand)
+@run_argument
+@split_option
+@click.option("--out", type=click.Path(path_type=Path), help="An .npz file. Default: a file in the run's folder.")
+@plugin_option
+def encode(run: Path, split: str, out: Path | None, plugins: tuple[Path, ...]) -> None:
+    """Write the posterior means and standard deviations of RUN's examples, and their labels, as .npz."""
+    from probvae.runs import use
+
+    click.echo(use.encode(run, split, out, plugins))
+
+
+COMMANDS = [train, evaluate, sample, reconstruct, encode]

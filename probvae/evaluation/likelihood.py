@@ -1,0 +1,100 @@
+"""Estimates of a model's evidence: the lower bound, and the tighter importance-weighted one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, fold_in
+from probvae.data.batches import chunks
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over examples, in nats per example.
+
+    Args:
+        value: the mean.
+        standard_error: of the mean, over the examples.
+        examples: how many there are.
+        samples: how many latents each of them took.
+    """
+
+    value: float
+    standard_error: float
+    examples: int
+    samples: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ± {self.standard_error:.2f}"
+
+
+class Bounds(NamedTuple):
+    """Two lower bounds on log p(x), from the same samples.
+
+    Args:
+        elbo: the evidence lower bound, E_q[log p(x, z) - log q(z|x)].
+        importance_weighted: log 1/S sum_s p(x, z_s) / q(z_s|x), which rises to log p(x) with S (Burda, Grosse,
+            Salakhutdinov, Importance weighted autoencoders, 2016).
+    """
+
+    elbo: Estimate
+    importance_weighted: Estimate
+
+
+def bounds(
+    vae: VAE,
+    split: Split,
+    samples: int,
+    seed: Seed = 0,
+    batch_size: int = 2000,
+    progress: Callable[[int, int], None] | None = None,
+) -> Bounds:
+    """Estimate both bounds on log p(x), in nats per example, averaged over a split.
+
+    Args:
+        vae: the model.
+        split: the examples.
+        samples: S; they are drawn in parts, so that any number fits into memory.
+        seed: what the samples are a function of.
+        batch_size: how many latents are decoded at a time.
+        progress: is told how many examples are done, and of how many.
+    """
+    part = min(samples, 50)
+    rows = max(1, batch_size // part)
+
+    @tf.function(reduce_retracing=True)
+    def reduce(x: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+        total = tf.zeros(tf.shape(x)[:1])  # [B]: sum of log-weights
+        log_total = total - math.inf  # [B]: log of the sum of weights
+
+        def add(count: int, number: Tensor, total: Tensor, log_total: Tensor) -> tuple[Tensor, Tensor]:
+            log_w = vae.log_weights(x, count, fold_in(key, number))  # [S, B]
+            log_total = tf.reduce_logsumexp(tf.concat([log_total[None], log_w], axis=0), axis=0)
+            return total + tf.reduce_sum(log_w, axis=0), log_total
+
+        for number in tf.range(samples // part):
+            total, log_total = add(part, number, total, log_total)
+        if samples % part:
+            total, log_total = add(samples % part, samples // part, total, log_total)
+        return total / samples, log_total - math.log(samples)
+
+    reduced = []
+    done = 0
+    for number, x in enumerate(chunks(split, rows)):
+        reduced.append([values.numpy() for values in reduce(x, fold_in(seed, Stream.EVALUATION, number))])
+        done += len(x)
+        if progress is not None:
+            progress(done, len(split))
+    elbo, importance_weighted = (np.concatenate(values) for values in zip(*reduced, strict=True))
+    return Bounds(_estimate(elbo, samples), _estimate(importance_weighted, samples))
+
+
+def _estimate(values: Array, samples: int) -> Estimate:
+    error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    return Estimate(float(np.mean(values, dtype=np.float64)), error, len(values), samples)

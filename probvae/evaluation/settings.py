@@ -1,0 +1,26 @@
+"""The [evaluate] table of a spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
+
+from probvae.core import Positive
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """How a trained model is measured on the test data.
+
+    Args:
+        samples: S, how many latents each example takes; the importance-weighted bound rises with it, and
+            published tables use 5,000.
+        batch_size: how many latents are decoded at a time, which bounds the memory.
+        seed: what the noise is a function of.
+    """
+
+    samples: Positive = 100
+    batch_size: Positive = 2000
+    seed: Annotated[int, Ge(0)] = 0

@@ -1,0 +1,20 @@
+"""Runs: from a spec to a trained, drawn and measured model in a folder, and back from the folder to the model.
+
+Importing this package imports no TensorFlow; each name loads on first use.
+"""
+
+from probvae._lazy import attributes
+
+_WHERE = {
+    "Run": "probvae.runs.folder",
+    "build": "probvae.runs.workflow",
+    "check": "probvae.runs.workflow",
+    "evaluate": "probvae.runs.workflow",
+    "load": "probvae.runs.workflow",
+    "prepare": "probvae.runs.workflow",
+    "restored": "probvae.runs.workflow",
+    "train": "probvae.runs.workflow",
+}
+
+__all__ = list(_WHERE)
+__getattr__ = attributes(__name__, _WHERE)

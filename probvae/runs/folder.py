@@ -1,0 +1,126 @@
+"""The folder of a run: where everything is, written so that a reader never sees half a file.
+
+    spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.json  tensorboard/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from probvae.core import DataInfo
+from probvae.errors import UserError
+
+RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
+
+
+class Run:
+    """A run's folder.
+
+    Args:
+        folder: where it is; it need not exist yet.
+        spec: the filled spec.
+    """
+
+    def __init__(self, folder: Path, spec: dict[str, Any]) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.spec_file = folder / "spec.toml"
+        self.environment_file = folder / "environment.json"
+        self.metrics_file = folder / "metrics.jsonl"
+        self.evaluation_file = folder / "evaluation.json"
+        self.checkpoints = folder / "checkpoints"
+        self.figures = folder / "figures"
+        self.tensorboard = folder / "tensorboard"
+
+    def create(self, info: DataInfo, environment: Mapping[str, Any]) -> None:
+        """Make the folder, and write the spec and what the run stands on.
+
+        Raises:
+            UserError: the folder cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            data = {
+                "event_shape": list(info.event_shape),
+                "values": str(info.values),
+                "sizes": list(info.sizes),
+                "protocol": info.protocol,
+                "source": info.source,
+            }
+            write(self.spec_file, tomli_w.dumps(self.spec))
+            write(self.environment_file, json.dumps({**machine(), **environment, "data": data}, indent=2))
+        except OSError as error:
+            raise UserError(f"The run folder {self.folder} cannot be written: {error}. Choose another with --out.") from error
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What the run stood on: versions, machine, data, plugins.
+
+        Raises:
+            UserError: the file is missing or broken.
+        """
+        try:
+            environment: dict[str, Any] = json.loads(self.environment_file.read_text())
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.environment_file}: expected a run's environment; {error}.") from error
+        return environment
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The rows of metrics.jsonl, one for each epoch; a last line cut short by a crash is left out."""
+        if not self.metrics_file.exists():
+            return []
+        rows = []
+        for line in self.metrics_file.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+        return rows
+
+
+def find_run(folder: str | Path) -> Path:
+    """The folder, if it holds a run.
+
+    Raises:
+        UserError: it does not.
+    """
+    path = Path(folder)
+    if (path / "spec.toml").is_file() and (path / "environment.json").is_file():
+        return path
+    runs = sorted(str(spec.parent) for spec in path.parent.glob("*/spec.toml")) if path.parent.is_dir() else []
+    near = f" Runs beside it: {', '.join(runs)}." if runs else ""
+    what = "a folder without a spec.toml and an environment.json" if path.is_dir() else "no such folder"
+    raise UserError(f"{path}: expected a run that `probvae train` made; found {what}.{near}")
+
+
+def free_folder(name: str) -> Path:
+    """runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that is not there yet."""
+    folder, number = Path("runs") / name, 2
+    while folder.exists():
+        folder, number = Path("runs") / f"{name}-{number}", number + 1
+    return folder
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it, so that it is there whole or not at all."""
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run's numbers depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in RECORDED}
+
+
+def machine() -> dict[str, Any]:
+    """Versions, platform and processors."""
+    return {"versions": versions(), "platform": platform.platform(), "processors": os.cpu_count()}

@@ -1,0 +1,98 @@
+"""Using a trained run: samples, reconstructions and encodings, as a picture or as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import VAE, Array, Data, Split, Stream, fold_in
+from probvae.data.batches import chunks
+from probvae.errors import UserError
+from probvae.report import reconstructions, samples
+from probvae.runs.workflow import restored
+from probvae.spec import dataset
+
+CHUNK = 1000
+
+
+def sample(
+    folder: str | Path, count: int, seed: int = 0, out: Path | None = None, plugins: Sequence[str | Path] = ()
+) -> str:
+    """Samples of a run's model: a picture of means, or arrays `mean` and `x` [S, *E], where x ~ p(x|z)."""
+    vae, run, _ = restored(folder, plugins)
+    path = out or run.folder / f"samples-seed-{seed}.png"
+
+    def arrays() -> dict[str, Array]:
+        # The same seed gives the same latents to the means and to the draws.
+        return {"mean": vae.sample(count, seed, mean=True).numpy(), "x": vae.sample(count, seed).numpy()}
+
+    return _write(path, lambda: samples(vae, seed, count=count), arrays)
+
+
+def reconstruct(
+    folder: str | Path, split: str, seed: int = 0, out: Path | None = None, plugins: Sequence[str | Path] = ()
+) -> str:
+    """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all."""
+    vae, run, checked = restored(folder, plugins)
+    path = out or run.folder / f"reconstructions-{split}-seed-{seed}.png"
+    examples = _split(dataset(checked).load(), split)
+
+    def arrays() -> dict[str, Array]:
+        def one(x: Any, number: int) -> dict[str, Any]:
+            return {"x": x, "mean": vae.reconstruct(x, fold_in(seed, Stream.EVALUATION, number))}
+
+        return _over(examples, one)
+
+    return _write(path, lambda: reconstructions(vae, examples, seed), arrays)
+
+
+def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Sequence[str | Path] = ()) -> str:
+    """Encodings of a run's data: arrays `mean` and `stddev` [N, D], and `labels` where the data has them."""
+    vae, run, checked = restored(folder, plugins)
+    path = out or run.folder / f"encodings-{split}.npz"
+    examples = _split(dataset(checked).load(), split)
+
+    def arrays() -> dict[str, Array]:
+        found = _over(examples, lambda x, _: _moments(vae, x))
+        return found if examples.labels is None else {**found, "labels": examples.labels}
+
+    return _write(path, None, arrays)
+
+
+def _moments(vae: VAE, x: Any) -> dict[str, Any]:
+    q = vae.posterior(x)
+    return {"mean": q.mean(), "stddev": q.stddev()}
+
+
+def _over(split: Split, function: Callable[[Any, int], dict[str, Any]]) -> dict[str, Array]:
+    """Arrays over all examples of a split, made in parts."""
+    compiled = tf.function(function, reduce_retracing=True)
+    parts = [compiled(x, tf.constant(number)) for number, x in enumerate(chunks(split, CHUNK))]
+    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+
+def _split(data: Data, name: str) -> Split:
+    split: Split = getattr(data, name)
+    return split
+
+
+def _write(path: Path, figure: Callable[[], Any] | None, arrays: Callable[[], dict[str, Array]]) -> str:
+    """Write a picture or arrays, after the suffix, and say what is where."""
+    kinds = [".npz"] if figure is None else [".png", ".npz"]
+    if path.suffix not in kinds:
+        raise UserError(f"--out {path}: expected a name that ends in {' or '.join(kinds)}; found {path.suffix!r}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png" and figure is not None:
+            figure().savefig(path)
+            return str(path)
+        found = arrays()
+        np.savez_compressed(path, **found)  # type: ignore[arg-type]
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}. Choose another with --out.") from error
+    shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in found.items())
+    return f"{path}: {shapes}"

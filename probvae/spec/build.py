@@ -1,0 +1,128 @@
+"""From a plan to objects: the only place where names become components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import keras
+
+from probvae.core import BINARY, UNIT, VAE, Array, Data, DataInfo, Dataset, Objective, Shape
+from probvae.errors import ConfigError, ShapeError, SpecError
+from probvae.spec.document import Document
+from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
+
+Supply = Mapping[str, Callable[[], Any]]
+"""Context parameter -> how to get its value, when a component first asks for it."""
+
+
+class Assembly(NamedTuple):
+    """What a plan builds.
+
+    Args:
+        vae: the model.
+        objective: what is minimised.
+    """
+
+    vae: VAE
+    objective: Objective
+
+
+def dataset(plan: Plan) -> Dataset:
+    """The dataset that a plan names.
+
+    Raises:
+        SpecError: it names none, or its parameters do not fit together.
+    """
+    part = plan.components.get(DATA.path)
+    if part is None:
+        hint = 'Write a table [data] with use = "fashion_mini", say.'
+        raise SpecError([plan.document.problem(DATA.path, "a table", "no such table", hint)])
+    return dataset_of(part, plan.document)
+
+
+def dataset_of(part: Part, document: Document) -> Dataset:
+    """The dataset that a checked [data] table describes."""
+    built: Dataset = _build(document, part, {})
+    return built
+
+
+def assemble(
+    plan: Plan, event_shape: Shape, examples: Callable[[], Array] | None = None, train_examples: int | None = None
+) -> Assembly:
+    """Build the model and the objective of a plan.
+
+    The global random seeds of Keras, TensorFlow, NumPy and Python are set to [train] seed first, so that initial
+    weights are a function of the spec.
+
+    Args:
+        plan: a checked spec.
+        event_shape: E, the shape of one example.
+        examples: gives training examples [N, *E], for components that start from data.
+        train_examples: how many training examples there are, for schedules that count epochs.
+
+    Raises:
+        SpecError: parts that are right by themselves do not fit together.
+    """
+    train = plan.setting("train")
+    keras.utils.set_random_seed(train.seed)
+    supply: dict[str, Callable[[], Any]] = {
+        "latent_dim": lambda: plan.latent_dim,
+        "event_shape": lambda: tuple(event_shape),
+    }
+    if examples is not None:
+        supply["examples"] = examples
+    if train_examples is not None:
+        supply["steps_per_epoch"] = lambda: -(-train_examples // train.batch_size)
+    parts = {}
+    for slot in MODEL:
+        name = slot.path[-1]
+        parts[name] = _build(plan.document, plan.components[slot.path], supply)
+        supply[name] = lambda name=name: parts[name]
+    try:
+        vae = VAE(**parts)
+    except ShapeError as error:
+        raise SpecError([plan.document.problem(("model",), "parts that fit together", "these", str(error))]) from error
+    objective = _build(plan.document, plan.components[OBJECTIVE.path], supply)
+    return Assembly(vae, objective)
+
+
+def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
+    """Hold the values of the data against those that the likelihood gives probability to.
+
+    Raises:
+        SpecError: some data would have none; said before training rather than by a NaN in it.
+    """
+    support = vae.decoder.support
+    if info.values in support:
+        return
+    use = plan.components[DATA.path].use
+    hints = []
+    if support in UNIT and info.values.low >= 0 and info.values.high > 1:
+        hints.append(f"Scale the data (data.divide_by = {info.values.high:g} for 'arrays').")
+    elif support == BINARY and info.values in UNIT:
+        hints.append("Set data.binarize = 'dynamic', or model.decoder.likelihood.use = 'continuous_bernoulli'.")
+    elif support in UNIT:
+        hints.append("Set model.decoder.likelihood.use = 'normal', which takes all numbers.")
+    found = f"{info.values}, from {use!r}"
+    path = ("model", "decoder", "likelihood")
+    expected = f"data that the likelihood supports, {support}"
+    raise SpecError([plan.document.problem(path, expected, found, " ".join(hints))])
+
+
+def _build(document: Document, part: Part, supply: Supply) -> Any:
+    """A component, its own components first, with the context that its parameters name."""
+    arguments = dict(part.values)
+    arguments |= {name: _build(document, inner, supply) for name, inner in part.parts.items()}
+    for name in part.signature.context:
+        if name in supply:
+            arguments[name] = supply[name]()
+        elif part.signature.all[name].required:
+            expected, found = f"a place where {name!r} is known", f"{part.use!r}, which asks for it"
+            raise SpecError([document.problem(part.path, expected, found)])
+    try:
+        return part.signature.factory(**arguments)
+    except ConfigError as error:
+        raise SpecError([conflict(document, part, error)]) from error
+
+

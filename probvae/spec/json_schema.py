@@ -1,0 +1,66 @@
+"""The JSON Schema of every spec that the installed components allow, for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from probvae.errors import PluginError
+from probvae.registry import Registry
+from probvae.spec.plan import DATA, MODEL, OBJECTIVE, SCHEMA, SETTINGS, Slot
+from probvae.spec.signature import Signature, signature_of
+
+
+def json_schema(registry: Registry) -> dict[str, Any]:
+    """A JSON Schema (2020-12). Components that cannot be imported are left out."""
+    definitions: dict[str, Any] = {}
+    slots = {slot.path: _component(registry, slot, definitions) for slot in (*MODEL, OBJECTIVE, DATA)}
+    model = {"latent_dim": {"type": "integer", "minimum": 1, "description": "D, the size of one latent."}}
+    model |= {slot.path[-1]: slots[slot.path] for slot in MODEL}
+    properties = {
+        "schema": {"const": SCHEMA},
+        "model": _table(model, required=list(model)),
+        "objective": slots[OBJECTIVE.path],
+        "data": slots[DATA.path],
+        "versions": {"type": "object"},
+    }
+    properties |= {
+        name: _signature(signature_of(factory, f"[{name}]"), registry, definitions)
+        for name, factory in SETTINGS.items()
+    }
+    top = _table(properties, required=["schema", "model"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A probvae spec", **top, "$defs": definitions}
+
+
+def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Any registered component of the slot's kind."""
+    if slot.kind not in definitions:
+        definitions[slot.kind] = choices = {"anyOf": []}
+        for name in registry.names(slot.kind):
+            try:
+                signature = signature_of(registry[slot.kind, name].load(), f"{name} {slot.kind}")
+                table = _signature(signature, registry, definitions)
+            except PluginError:
+                continue
+            table["properties"] = {"use": {"const": name}, **table["properties"]}
+            table["required"] = ["use", *table.get("required", [])]
+            choices["anyOf"].append(table)
+    return {"$ref": f"#/$defs/{slot.kind}"}
+
+
+def _signature(signature: Signature, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
+    """A table of a signature's parameters."""
+    schema = signature.model.model_json_schema()
+    definitions |= schema.get("$defs", {})
+    properties = {
+        name: {key: value for key, value in field.items() if key != "title"}
+        for name, field in schema.get("properties", {}).items()
+    }
+    for name, parameter in signature.components.items():
+        inner = _component(registry, Slot((name,), str(parameter.kind), parameter.use), definitions)
+        properties[name] = {**inner, "description": parameter.description}
+    required = [name for name, parameter in signature.settable.items() if parameter.required]
+    return {**_table(properties, required), "description": signature.summary}
+
+
+def _table(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}

@@ -1,0 +1,234 @@
+"""Checkpoints: folders of plain arrays and integers, whole or not there at all.
+
+    step-000460/{weights.safetensors, optimizer.safetensors, state.json, manifest.json}
+
+The manifest holds size and sha256 of the others and is written last; the folder is written under another name,
+fsynced and renamed. Reading checks all of that, and every name, shape and dtype, before anything is assigned.
+Nothing in a checkpoint is executed: there is no pickle and no Keras deserialisation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from probvae.core import Array, named_variables, trainable_names
+from probvae.errors import CheckpointError
+
+FORMAT = 1
+WEIGHTS, OPTIMIZER, STATE, MANIFEST = "weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that has been verified: all its files are there, whole and unchanged.
+
+    Args:
+        folder: where it is.
+        state: its integers: step, epoch, the best epoch so far.
+    """
+
+    folder: Path
+    state: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        """The number of training steps taken."""
+        return int(self.state["step"])
+
+
+def write(root: Path, vae: keras.Model, optimizer: keras.optimizers.Optimizer, state: Mapping[str, Any]) -> Checkpoint:
+    """Write a checkpoint of a model, its optimizer and the state, which names the step.
+
+    Raises:
+        CheckpointError: the disk does not take it; what was there before is untouched.
+    """
+    folder = root / f"step-{state['step']:06d}"
+    files = {
+        WEIGHTS: save(_arrays(named_variables(vae))),
+        OPTIMIZER: save(_arrays(_optimizer_variables(optimizer, vae))),
+        STATE: json.dumps(dict(state), indent=2).encode(),
+    }
+    digests = {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()}
+    files[MANIFEST] = json.dumps({"format": FORMAT, "files": digests}, indent=2).encode()
+    beside = root / f".{folder.name}.tmp"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        for name, data in files.items():
+            _write_through(beside / name, data)
+        _sync_folder(beside)
+        if folder.exists():  # left by a run that was killed right here; the new one is the same step
+            shutil.rmtree(folder)
+        beside.rename(folder)
+        _sync_folder(root)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise CheckpointError(f"The checkpoint {folder} could not be written: {error}. Earlier ones are intact.") from error
+    return Checkpoint(folder, dict(state))
+
+
+def verify(folder: Path) -> Checkpoint:
+    """Read a checkpoint's manifest and state, and hold every file against its size and sha256.
+
+    Raises:
+        CheckpointError: something is missing or changed.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        files = manifest["files"]
+        if manifest["format"] != FORMAT:
+            raise CheckpointError(f"{folder}: expected format {FORMAT}; got {manifest['format']}.")
+        if set(files) != {WEIGHTS, OPTIMIZER, STATE}:
+            raise CheckpointError(f"{folder}: the manifest names {sorted(files)}.")
+        for name, expected in files.items():
+            size = (folder / name).stat().st_size
+            if size != expected["size"]:
+                raise CheckpointError(f"{folder / name}: expected {expected['size']} bytes; got {size}.")
+            with (folder / name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != expected["sha256"]:
+                raise CheckpointError(f"{folder / name}: its sha256 is not the manifest's; the file was changed.")
+        state = json.loads((folder / STATE).read_bytes())
+        return Checkpoint(folder, {**state, "step": int(state["step"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder}: not a whole checkpoint ({type(error).__name__}: {error}).") from error
+
+
+def newest_checkpoint(root: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint that verifies, and what is wrong with the newer ones."""
+    complaints = []
+    for folder in sorted(_folders(root), key=_step, reverse=True):
+        try:
+            return verify(folder), complaints
+        except CheckpointError as error:
+            complaints.append(str(error))
+    return None, complaints
+
+
+def best_checkpoint(root: Path) -> tuple[Checkpoint, list[str]]:
+    """The checkpoint of the best epoch, or the newest one where that is not to be had, with what was wrong.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    newest, complaints = newest_checkpoint(root)
+    if newest is None:
+        raise CheckpointError(" ".join([f"{root} holds no usable checkpoint.", *complaints]))
+    best = newest.state.get("best_step", newest.step)
+    if best == newest.step:
+        return newest, complaints
+    try:
+        return verify(root / f"step-{best:06d}"), complaints
+    except CheckpointError as error:
+        return newest, [*complaints, str(error)]
+
+
+def prune(root: Path, keep: set[int]) -> None:
+    """Remove the checkpoints of other steps than these."""
+    for folder in _folders(root):
+        if _step(folder) not in keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def restore(checkpoint: Checkpoint, vae: keras.Model, optimizer: keras.optimizers.Optimizer | None = None) -> None:
+    """Give a model, and its optimizer, the values of a checkpoint; all of them, or none.
+
+    Raises:
+        CheckpointError: the checkpoint is of another model; says which names differ, and how.
+    """
+    targets = [(WEIGHTS, named_variables(vae))]
+    if optimizer is not None:
+        targets.append((OPTIMIZER, _optimizer_variables(optimizer, vae)))
+    read = [(variables, _read(checkpoint.folder / file, variables)) for file, variables in targets]
+    for variables, arrays in read:
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+
+
+def _read(path: Path, variables: Mapping[str, keras.Variable]) -> dict[str, Array]:
+    """The arrays of a file, after its names, shapes and dtypes have been held against the variables'."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = set(file.keys())
+            wrong = [f"it has {name!r}, which the model has not" for name in sorted(names - set(variables))]
+            wrong += [f"the model has {name!r}, which it has not" for name in sorted(set(variables) - names)]
+            for name in sorted(names & set(variables)):
+                stored, variable = file.get_slice(name), variables[name]
+                shape, dtype = tuple(stored.get_shape()), _DTYPES.get(stored.get_dtype(), stored.get_dtype())
+                if (shape, dtype) != (tuple(variable.shape), variable.dtype):
+                    wrong.append(f"{name!r} is {dtype} {list(shape)}, the model's is {variable.dtype} {list(variable.shape)}")
+            if wrong:
+                more = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+                raise CheckpointError(f"{path} is of another model: {'; '.join(wrong[:8])}{more}.")
+            return {name: file.get_tensor(name) for name in variables}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}.") from error
+
+
+_DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool",
+    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
+    "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8",
+}  # fmt: skip
+
+
+def _optimizer_variables(optimizer: keras.optimizers.Optimizer, vae: keras.Model) -> dict[str, keras.Variable]:
+    """The optimizer's variables by structural name: slots after the variable that they belong to.
+
+    Keras optimizers hold each kind of slot in a list as long as the trainable variables and in their order; the
+    names Keras gives the slots itself can collide.
+    """
+    trained = {id(variable): name for name, variable in trainable_names(vae).items()}
+    owners = [trained[id(variable)] for variable in vae.trainable_variables]
+    own = {id(variable) for variable in optimizer.variables}
+    names: dict[str, keras.Variable] = {}
+    for attribute, slots in vars(optimizer).items():
+        if isinstance(slots, list) and len(slots) == len(owners) and all(id(slot) in own for slot in slots):
+            kind = attribute.strip("_")
+            if kind not in ("variables", "trainable_variables"):
+                names |= {f"{kind}/{owner}": slot for owner, slot in zip(owners, slots, strict=True)}
+    slots_found = {id(variable) for variable in names.values()}
+    names |= {variable.name: variable for variable in optimizer.variables if id(variable) not in slots_found}
+    if len(names) != len(optimizer.variables):
+        raise CheckpointError(f"{type(optimizer).__name__} has variables that cannot be told apart by name.")
+    return names
+
+
+def _arrays(variables: Mapping[str, keras.Variable]) -> dict[str, Array]:
+    return {name: np.ascontiguousarray(variable.numpy()) for name, variable in variables.items()}
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    return (folder for folder in root.glob("step-*") if folder.name[5:].isdigit())
+
+
+def _step(folder: Path) -> int:
+    return int(folder.name[5:])

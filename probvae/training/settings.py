@@ -1,0 +1,70 @@
+"""The [train] table of a spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import keras
+from annotated_types import Ge
+
+from probvae.core import Positive, PositiveFloat
+from probvae.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a model is trained: Adam (Kingma and Ba, 2015) on minibatches.
+
+    Args:
+        epochs: how many times the training data is gone through, at most.
+        batch_size: how many examples a step takes; the last batch of an epoch may be smaller.
+        learning_rate: Adam's step size, the highest one where a schedule changes it.
+        schedule: keep the learning rate constant, or let it fall to 0 along a cosine.
+        warmup_steps: with the cosine schedule, over how many steps the learning rate rises from 0 first.
+        clip_norm: the largest global norm of a gradient; longer ones are scaled down. 0 clips nothing.
+        patience: stop after so many epochs without a better validation loss. 0 never stops early.
+        seed: what the initial weights, the order of the data and all noise are a function of.
+
+    Raises:
+        ConfigError: a setting is made meaningless by another.
+    """
+
+    epochs: Positive = 20
+    batch_size: Positive = 128
+    learning_rate: PositiveFloat = 1e-3
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: Annotated[int, Ge(0)] = 0
+    clip_norm: Annotated[float, Ge(0)] = 0.0
+    patience: Annotated[int, Ge(0)] = 0
+    seed: Annotated[int, Ge(0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.warmup_steps and self.schedule == "constant":
+            raise ConfigError(
+                f"train: warmup_steps = {self.warmup_steps} has no meaning with schedule = 'constant'. "
+                "Set schedule = 'cosine', or leave warmup_steps out.",
+                parameter="warmup_steps",
+            )
+
+    def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        """Adam with the learning rate as a function of the step.
+
+        Raises:
+            ConfigError: the warm-up is as long as the training.
+        """
+        rate = self.learning_rate
+        if self.schedule == "cosine":
+            steps = self.epochs * steps_per_epoch
+            if self.warmup_steps >= steps:
+                raise ConfigError(
+                    f"train: expected warmup_steps below the {steps} steps of the training; got {self.warmup_steps}.",
+                    parameter="warmup_steps",
+                )
+            rate = keras.optimizers.schedules.CosineDecay(
+                0.0 if self.warmup_steps else self.learning_rate,
+                decay_steps=steps - self.warmup_steps,
+                warmup_target=self.learning_rate if self.warmup_steps else None,
+                warmup_steps=self.warmup_steps,
+            )
+        return keras.optimizers.Adam(rate, global_clipnorm=self.clip_norm or None)

@@ -1,0 +1,233 @@
+"""The generic trainer: steps in a compiled loop, validation and a checkpoint after each epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+
+from probvae.core import (
+    FINAL_STEP,
+    VAE,
+    Data,
+    Objective,
+    Stream,
+    Tensor,
+    batch_means,
+    fold_in,
+    gradient_step,
+)
+from probvae.data.batches import Batches, chunks
+from probvae.errors import CheckpointError, TrainingError
+from probvae.training.checkpoint import newest_checkpoint, prune, restore, write
+from probvae.training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where an epoch stands: the mean loss and terms of the latest steps, in nats per example."""
+
+    epoch: int
+    step: int
+    steps_per_epoch: int
+    means: dict[str, float]
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A finished epoch: the means over it, and over the validation data with schedules at their end."""
+
+    epoch: int
+    step: int
+    seconds: float
+    images_per_second: float
+    learning_rate: float
+    train: dict[str, float]
+    validation: dict[str, float]
+    best: bool
+
+    def record(self) -> dict[str, float]:
+        """One flat row for a log."""
+        row = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
+        row |= {"images_per_second": self.images_per_second, "learning_rate": self.learning_rate}
+        row |= {f"train/{name}": value for name, value in self.train.items()}
+        return row | {f"validation/{name}": value for name, value in self.validation.items()}
+
+
+class Listener:
+    """Whoever wants to know how a training goes; each method does nothing until it is overridden."""
+
+    def resumed(self, epoch: int, complaints: Sequence[str]) -> None:
+        """Training goes on after this epoch; the complaints say which newer checkpoints were unusable."""
+
+    def progress(self, progress: Progress) -> None:
+        """Some more steps are done."""
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """An epoch is done, validated and saved."""
+
+    def stopped_early(self, epoch: int, best_epoch: int) -> None:
+        """The validation loss has not improved for as long as patience allows."""
+
+
+class Trainer:
+    """Minimises an objective on a dataset.
+
+    Order, binarisation and latent noise are functions of the seed and the step, so a run that is resumed takes
+    the same steps as one that was never stopped.
+
+    Args:
+        vae: the model.
+        objective: what is minimised.
+        data: the training and validation examples.
+        settings: the [train] table.
+        checkpoints: the folder for checkpoints; without one nothing is saved.
+        listeners: whom to tell.
+    """
+
+    chunk = 16
+    """How many steps are run between two looks at the clock."""
+
+    def __init__(
+        self,
+        vae: VAE,
+        objective: Objective,
+        data: Data,
+        settings: TrainSettings,
+        checkpoints: Path | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.vae = vae
+        self.objective = objective
+        self.data = data
+        self.settings = settings
+        self.checkpoints = checkpoints
+        self.listeners = listeners
+        self.batches = Batches(data.train, settings.batch_size, settings.seed)
+        self.optimizer = settings.optimizer(self.batches.steps_per_epoch)
+        self.optimizer.build(vae.trainable_variables)
+        self.step = 0
+        self.best_loss = math.inf
+        self.best_step = 0
+        self._names = ("loss", *objective.terms)
+        self._run = tf.function(self._steps)
+        self._evaluate = tf.function(self._validation_sums, reduce_retracing=True)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return self.step // self.batches.steps_per_epoch
+
+    def resume(self) -> bool:
+        """Go back to the newest usable checkpoint; False where there is none."""
+        if self.checkpoints is None:
+            return False
+        checkpoint, complaints = newest_checkpoint(self.checkpoints)
+        if checkpoint is None:
+            if complaints:
+                raise CheckpointError(" ".join(["No checkpoint is usable.", *complaints]))
+            return False
+        restore(checkpoint, self.vae, self.optimizer)
+        self.step = checkpoint.step
+        self.best_step = checkpoint.state["best_step"]
+        self.best_loss = checkpoint.state["best_loss"]
+        for listener in self.listeners:
+            listener.resumed(self.epoch, complaints)
+        return True
+
+    def train(self) -> None:
+        """Train until the epochs are done or the validation loss stops improving.
+
+        Raises:
+            TrainingError: a loss is not finite, or a variable is left out.
+        """
+        steps = self.batches.steps_per_epoch
+        while self.epoch < self.settings.epochs:
+            best_epoch = self.best_step // steps
+            if self.settings.patience and self.epoch - best_epoch >= self.settings.patience:
+                for listener in self.listeners:
+                    listener.stopped_early(self.epoch, best_epoch)
+                return
+            self._train_epoch()
+
+    def validate(self) -> dict[str, float]:
+        """The means over the validation data of the loss and its terms, with schedules at their end."""
+        total, count = 0.0, 0
+        for number, x in enumerate(chunks(self.data.validation, self.settings.batch_size)):
+            seed = fold_in(self.settings.seed, Stream.VALIDATION, number)
+            total += self._evaluate(x, seed)
+            count += len(x)
+        means = total / count
+        return dict(zip(self._names, map(float, means), strict=True))
+
+    def _train_epoch(self) -> None:
+        began, first, steps = time.perf_counter(), self.step, self.batches.steps_per_epoch
+        epoch, total = self.epoch + 1, 0.0
+        while self.step < first + steps:
+            tick = time.perf_counter()
+            count = min(self.chunk, first + steps - self.step)
+            sums, examples, bad = self._run(tf.constant(self.step), tf.constant(self.step + count))
+            sums, examples = sums.numpy(), float(examples)
+            self.step += count
+            if int(bad) != FINAL_STEP:
+                self._diverged(int(bad), sums)
+            total += sums
+            speed = examples / (time.perf_counter() - tick)
+            means = dict(zip(self._names, map(float, sums / examples), strict=True))
+            for listener in self.listeners:
+                listener.progress(Progress(epoch, self.step - first, steps, means, speed))
+        seconds = time.perf_counter() - began
+        train = dict(zip(self._names, map(float, total / len(self.data.train)), strict=True))
+        validation = self.validate()
+        best = validation["loss"] < self.best_loss
+        if best:
+            self.best_loss, self.best_step = validation["loss"], self.step
+        self._save()
+        rate, speed = float(self.optimizer.learning_rate), len(self.data.train) / seconds
+        done = Epoch(epoch, self.step, seconds, speed, rate, train, validation, best)
+        for listener in self.listeners:
+            listener.epoch_ended(done)
+
+    def _steps(self, first: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Steps first to end: sums over their examples of loss and terms, their count, the first bad step."""
+        sums, examples = tf.zeros(len(self._names)), tf.constant(0.0)
+        bad = tf.constant(FINAL_STEP)
+        for step in tf.range(first, end):
+            x = self.batches.batch(step)
+            seed = fold_in(self.settings.seed, Stream.LATENT, step)
+            means = gradient_step(self.vae, self.objective, self.optimizer, x, seed, step)
+            values = tf.stack([means[name] for name in self._names])
+            count = tf.cast(tf.shape(x)[0], tf.float32)
+            sums += values * count
+            examples += count
+            if not tf.reduce_all(tf.math.is_finite(values)):
+                bad = tf.minimum(bad, step)
+        return sums, examples, bad
+
+    def _validation_sums(self, x: Tensor, seed: Tensor) -> Tensor:
+        means = batch_means(self.objective(self.vae, x, seed, tf.constant(FINAL_STEP)))
+        return tf.stack([means[name] for name in self._names]) * tf.cast(tf.shape(x)[0], tf.float32)
+
+    def _save(self) -> None:
+        if self.checkpoints is None:
+            return
+        state = {"step": self.step, "epoch": self.epoch, "best_step": self.best_step, "best_loss": self.best_loss}
+        write(self.checkpoints, self.vae, self.optimizer, state)
+        prune(self.checkpoints, keep={self.step, self.step - self.batches.steps_per_epoch, self.best_step})
+
+    def _diverged(self, step: int, sums: Sequence[float]) -> None:
+        terms = [name for name, value in zip(self._names, sums, strict=True) if not math.isfinite(value)]
+        epoch = step // self.batches.steps_per_epoch + 1
+        last = ""
+        if self.checkpoints is not None:
+            checkpoint, _ = newest_checkpoint(self.checkpoints)
+            last = f" The last good checkpoint is {checkpoint.folder}." if checkpoint else " No checkpoint was written yet."
+        raise TrainingError(
+            f"Training stopped at step {step} (epoch {epoch}): not finite: {', '.join(terms)}.{last} "
+            "Try a lower train.learning_rate, or train.clip_norm = 10."
+        )
