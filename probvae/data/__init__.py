@@ -1,0 +1,21 @@
+"""Datasets, and the order in which their examples come: a function of a seed and a step.
+
+Importing this package imports no TensorFlow; each name below is loaded when it is first used.
+"""
+
+from probvae._lazy import attributes
+
+__all__ = ["FashionMini", "FashionMnist", "Mnist", "Kmnist", "Arrays", "Batches", "chunks"]
+
+__getattr__ = attributes(
+    __name__,
+    {
+        "FashionMini": "probvae.data.mini",
+        "FashionMnist": "probvae.data.mnist",
+        "Mnist": "probvae.data.mnist",
+        "Kmnist": "probvae.data.mnist",
+        "Arrays": "probvae.data.arrays",
+        "Batches": "probvae.data.batches",
+        "chunks": "probvae.data.batches",
+    },
+)

@@ -1,0 +1,68 @@
+"""What is random once and for all: splits and binarisations that are the same in every run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from probvae.core import BINARY, UNIT, Array, Binarize, Split, Values
+from probvae.errors import ConfigError, did_you_mean
+
+SEED = 0
+
+_BLOCK = 4096  # examples at a time, so that the random numbers take little memory
+
+_PROTOCOLS: dict[Binarize, str] = {
+    "dynamic": "training data binarised afresh at every step with probability = intensity; "
+    f"validation and test data binarised once with seed {SEED}",
+    "static": f"all data binarised once with probability = intensity and seed {SEED}",
+    "none": "intensities from 0 to 1, not binarised",
+}
+
+
+def fixed_order(count: int) -> npt.NDArray[np.intp]:
+    """A permutation of range(count).
+
+    Sorted from raw bits: numpy promises that PCG64 keeps its stream, and promises nothing of the kind for
+    `Generator.permutation`.
+    """
+    return np.argsort(np.random.PCG64(SEED).random_raw(count), kind="stable")
+
+
+def protocol(binarize: Binarize) -> str:
+    """How intensities become what a model sees, in one phrase."""
+    if binarize not in _PROTOCOLS:
+        hint = did_you_mean(str(binarize), _PROTOCOLS)
+        raise ConfigError(
+            f"data.binarize: expected one of three ways; found {binarize!r}. {hint}", "binarize"
+        )
+    return _PROTOCOLS[binarize]
+
+
+def image_values(binarize: Binarize) -> Values:
+    """The values that a model sees of images."""
+    return UNIT if binarize == "none" else BINARY
+
+
+def images(stored: Array, labels: Array) -> Split:
+    """Grey images, uint8 [N, H, W], as a split with a channel axis, E = [H, W, 1]."""
+    return Split(stored[..., np.newaxis], labels, divide_by=255.0)
+
+
+def binarised(train: Split, validation: Split, test: Split, binarize: Binarize) -> tuple[Split, Split, Split]:
+    """The three splits, binarised as asked, each with random numbers of its own."""
+    if binarize == "none":
+        return train, validation, test
+    first = replace(train, dynamic=True) if binarize == "dynamic" else _once(train, 0)
+    return first, _once(validation, 1), _once(test, 2)
+
+
+def _once(split: Split, stream: int) -> Split:
+    rng = np.random.default_rng([SEED, stream])
+    binary = np.empty(split.stored.shape, np.uint8)
+    for start in range(0, len(split), _BLOCK):
+        x = replace(split, stored=split.stored[start : start + _BLOCK]).intensities()
+        binary[start : start + _BLOCK] = rng.random(x.shape) < x
+    return Split(binary, split.labels)

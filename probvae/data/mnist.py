@@ -1,0 +1,319 @@
+"""MNIST and two datasets in its form: 60,000 and 10,000 images of 28x28 bytes in four IDX files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from probvae.core import Array, Binarize, Data, DataInfo, Dataset
+from probvae.data.fetch import CACHE_VARIABLE, File, cache_folder, fetch
+from probvae.data.fixed import binarised, fixed_order, image_values, images, protocol
+from probvae.data.idx import read_idx
+from probvae.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one of these datasets comes from.
+
+    Args:
+        name: as in a spec.
+        about: title, reference and licence.
+        url: what a file's name is appended to.
+        files: training images and labels, test images and labels.
+        system: a folder where the files may lie already.
+        package: the Debian package that puts them there.
+        counts: how many training and test images.
+        held_out: how many of the training images are for validation.
+    """
+
+    name: str
+    about: str
+    url: str
+    files: tuple[File, File, File, File]
+    system: str = ""
+    package: str = ""
+    counts: tuple[int, int] = (60_000, 10_000)
+    held_out: int = 10_000
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the arrays in the four files."""
+        train, test = self.counts
+        return (train, 28, 28), (train,), (test, 28, 28), (test,)
+
+    @property
+    def ways_out(self) -> str:
+        """What to do when the files cannot be fetched."""
+        ways = [
+            'name a folder that holds the files (data.folder = "...")',
+            f"put them into {cache_folder(self.name)} (${CACHE_VARIABLE} moves it)",
+        ]
+        if self.package:
+            ways.append(f"`apt-get install {self.package}`")
+        ways.append('use the images that come with probvae (data.use = "fashion_mini")')
+        return f"Ways out: {'; '.join(ways)}."
+
+
+class MnistLike(Dataset):
+    """What the datasets of this form share; each says in `source` where it comes from.
+
+    The training images are put into one fixed order, the same for everyone, and the last 10,000 are for
+    validation.
+    """
+
+    source: ClassVar[Source]
+
+    def __init__(self, binarize: Binarize = "dynamic", folder: str = "") -> None:
+        self.binarize = binarize
+        self.folder = folder
+
+    def info(self) -> DataInfo:
+        """What the data is, without fetching it.
+
+        Raises:
+            ConfigError: the folder is missing, or does not hold the files.
+        """
+        return self._info(self._at_hand())
+
+    def load(self) -> Data:
+        """The three splits, fetched first where they are not at hand.
+
+        Raises:
+            ConfigError: the folder is missing, or does not hold the files.
+            DataError: a file could not be fetched, or is not what it should be.
+        """
+        source = self.source
+        found = self._at_hand()
+        info = self._info(found)
+        paths = found or [
+            fetch(source.url, file, cache_folder(source.name), source.ways_out) for file in source.files
+        ]
+        x, labels, test_x, test_labels = (
+            _read(path, file, shape)
+            for path, file, shape in zip(paths, source.files, source.shapes, strict=True)
+        )
+        order = fixed_order(len(x))
+        kept, held_out = order[: -source.held_out], order[-source.held_out :]
+        train, validation = (images(x[part], labels[part]) for part in (kept, held_out))
+        return Data(info, *binarised(train, validation, images(test_x, test_labels), self.binarize))
+
+    def _info(self, found: list[Path]) -> DataInfo:
+        train, test = self.source.counts
+        return DataInfo(
+            event_shape=(28, 28, 1),
+            values=image_values(self.binarize),
+            sizes=(train - self.source.held_out, self.source.held_out, test),
+            protocol=protocol(self.binarize),
+            source=f"{self.source.about}; {self._origin(found)}",
+        )
+
+    def _origin(self, found: list[Path]) -> str:
+        if not found:
+            return f"from {self.source.url}"
+        unchecked = [
+            path.name
+            for path, file in zip(found, self.source.files, strict=True)
+            if path.suffix == ".npz" or (path.suffix != ".gz" and not file.content)
+        ]
+        doubt = f" (no checksum is known of {', '.join(unchecked)}: only shapes and types are checked)"
+        return f"from the folder {found[0].parent}{doubt if unchecked else ''}"
+
+    def _at_hand(self) -> list[Path]:
+        """The four files in the user's folder or the system's; none if the system's does not hold them."""
+        source = self.source
+        if not (self.folder or source.system):
+            return []
+        folder = Path(os.path.expanduser(self.folder or source.system))  # Path.expanduser may raise
+        found = [
+            next(filter(os.path.isfile, map(folder.joinpath, file.names)), None) for file in source.files
+        ]
+        missing = [file.names for file, path in zip(source.files, found, strict=True) if path is None]
+        if missing and self.folder:
+            expected = f"data.folder: expected a folder that holds {source.name}"
+            hint = f"Leave data.folder out to download the files from {source.url}."
+            if not os.path.isdir(folder):
+                raise ConfigError(f"{expected}; there is no folder {folder.absolute()}. {hint}", "folder")
+            lacks = "; ".join(" or ".join(names) for names in missing)
+            raise ConfigError(f"{expected}; {folder.absolute()} lacks {lacks}. {hint}", "folder")
+        return [] if missing else [path for path in found if path]
+
+
+class FashionMnist(MnistLike):
+    """Fashion-MNIST: 70,000 articles of clothing in 28x28 grey pixels, ten classes.
+
+    50,000 for training, 10,000 for validation (taken from the original training set in a fixed order), 10,000
+    for test (Xiao, Rasul and Vollgraf, Fashion-MNIST, 2017).
+
+    Args:
+        binarize: dynamic (training images afresh at every step), static (all images once), or none.
+        folder: a folder that holds the four IDX files, compressed or not; if empty, they come from Debian's
+            package dataset-fashion-mnist where that is installed, else from the cache, else from the network.
+    """
+
+    source = Source(
+        name="fashion_mnist",
+        about="Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017; MIT licence)",
+        url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        files=(
+            File(
+                "train-images-idx3-ubyte.gz",
+                26_421_880,
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            ),
+            File(
+                "train-labels-idx1-ubyte.gz",
+                29_515,
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            ),
+            File(
+                "t10k-images-idx3-ubyte.gz",
+                4_422_102,
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            ),
+            File(
+                "t10k-labels-idx1-ubyte.gz",
+                5_148,
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ),
+        ),
+        system="/usr/share/datasets/fashion-mnist",
+        package="dataset-fashion-mnist",
+    )
+
+
+class Mnist(MnistLike):
+    """MNIST: 70,000 handwritten digits in 28x28 grey pixels.
+
+    50,000 for training, 10,000 for validation (taken from the original training set in a fixed order), 10,000
+    for test (LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition,
+    1998).
+
+    Args:
+        binarize: dynamic (training images afresh at every step), static (all images once), or none.
+        folder: a folder that holds the four IDX files, compressed or not; if empty, they come from the cache,
+            else from the network.
+    """
+
+    source = Source(
+        name="mnist",
+        about="MNIST (LeCun, Bottou, Bengio and Haffner, 1998)",
+        url="https://storage.googleapis.com/cvdf-datasets/mnist/",
+        files=(
+            File(
+                "train-images-idx3-ubyte.gz",
+                9_912_422,
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            ),
+            File(
+                "train-labels-idx1-ubyte.gz",
+                28_881,
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            ),
+            File(
+                "t10k-images-idx3-ubyte.gz",
+                1_648_877,
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            ),
+            File(
+                "t10k-labels-idx1-ubyte.gz",
+                4_542,
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            ),
+        ),
+    )
+
+
+class Kmnist(MnistLike):
+    """KMNIST: 70,000 handwritten Kuzushiji, cursive Japanese characters, in 28x28 grey pixels, ten classes.
+
+    50,000 for training, 10,000 for validation (taken from the original training set in a fixed order), 10,000
+    for test (Clanuwat, Bober-Irizar, Kitamoto, Lamb, Yamamoto and Ha, Deep learning for classical Japanese
+    literature, 2018).
+
+    Args:
+        binarize: dynamic (training images afresh at every step), static (all images once), or none.
+        folder: a folder that holds the four IDX files, compressed or not, or kmnist-train-imgs.npz and its
+            three companions; if empty, they come from the cache, else from the network.
+    """
+
+    source = Source(
+        name="kmnist",
+        about="KMNIST (Clanuwat et al., 2018; CC BY-SA 4.0)",
+        url="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        files=(
+            File(
+                "train-images-idx3-ubyte.gz",
+                18_165_135,
+                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+                npz="kmnist-train-imgs.npz",
+            ),
+            File(
+                "train-labels-idx1-ubyte.gz",
+                29_497,
+                "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+                npz="kmnist-train-labels.npz",
+            ),
+            File(
+                "t10k-images-idx3-ubyte.gz",
+                3_041_136,
+                "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+                npz="kmnist-test-imgs.npz",
+            ),
+            File(
+                "t10k-labels-idx1-ubyte.gz",
+                5_120,
+                "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+                npz="kmnist-test-labels.npz",
+            ),
+        ),
+    )
+
+
+def _read(path: Path, file: File, shape: tuple[int, ...]) -> Array:
+    """The array in a file, checked as far as it can be."""
+    try:
+        if path.suffix == ".npz":
+            return _read_npz(path, shape)
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            if not file.content:  # nothing but the archive itself can be compared
+                _check(path, content, file.sha256)
+            content = gzip.decompress(content)
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: damaged, or not readable ({error}). Replace the file.") from error
+    if file.content:
+        _check(path, content, file.content, "content with ")
+    return read_idx(content, shape, str(path))
+
+
+def _read_npz(path: Path, shape: tuple[int, ...]) -> Array:
+    with open(path, "rb") as file:  # np.load leaves a damaged file open if it opens it
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray) or "arr_0" not in loaded:
+            raise DataError(f"{path}: expected a .npz file with an array arr_0; found none.")
+        array: Array = loaded["arr_0"]
+    if array.shape != shape or array.dtype != np.uint8:
+        raise DataError(f"{path}: expected uint8 {list(shape)}; found {array.dtype} {list(array.shape)}.")
+    return array
+
+
+def _check(path: Path, content: bytes, expected: str, what: str = "") -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise DataError(
+            f"{path}: expected {what}sha256 {expected}; found {found} ({len(content):,} bytes). It is "
+            "damaged or another dataset's: MNIST, KMNIST and Fashion-MNIST name files alike. Replace it."
+        )

@@ -1,0 +1,15 @@
+"""The built-in datasets, registered by the same hook as everyone else's."""
+
+from probvae.registry import ComponentSpec, hookimpl
+
+
+@hookimpl
+def probvae_components() -> list[ComponentSpec]:
+    """The datasets of this package, by name."""
+    return [
+        ComponentSpec("dataset", "fashion_mini", "probvae.data.mini:FashionMini"),
+        ComponentSpec("dataset", "fashion_mnist", "probvae.data.mnist:FashionMnist"),
+        ComponentSpec("dataset", "mnist", "probvae.data.mnist:Mnist"),
+        ComponentSpec("dataset", "kmnist", "probvae.data.mnist:Kmnist"),
+        ComponentSpec("dataset", "arrays", "probvae.data.arrays:Arrays"),
+    ]

@@ -1,0 +1,341 @@
+import numpy as np
+import pytest
+
+from probvae.core import BINARY, COUNTS, REAL, UNIT, Values
+from probvae.data import Arrays, FashionMini
+from probvae.data.mini import FILE
+from probvae.errors import ConfigError
+
+RNG = np.random.default_rng(0)
+BYTES = RNG.integers(0, 256, (40, 28, 28), np.uint8)
+NORMAL = RNG.normal(size=(30, 5)).astype(np.float32)
+LABELS = np.arange(40) % 7
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Files are named relative to the current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def sizes(data):
+    return len(data.train), len(data.validation), len(data.test)
+
+
+def refusal(use, parameter):
+    """The message with which info and load refuse what they were given."""
+    with pytest.raises(ConfigError) as caught:
+        use.info()
+    with pytest.raises(ConfigError) as again:
+        use.load()
+    assert str(caught.value) == str(again.value)
+    assert caught.value.parameter == parameter
+    assert str(caught.value).startswith(f"data.{parameter}: expected ")
+    return str(caught.value)
+
+
+# What is found in which file
+
+
+def test_one_array_is_split_in_three_the_same_way_every_time():
+    np.save("a.npy", NORMAL)
+    data, again = Arrays("a.npy").load(), Arrays("a.npy").load()
+    assert data.info == Arrays("a.npy").info()
+    assert sizes(data) == data.info.sizes == (24, 3, 3)
+    rows = np.concatenate([data.train.stored, data.validation.stored, data.test.stored])
+    assert {row.tobytes() for row in rows} == {row.tobytes() for row in NORMAL}
+    np.testing.assert_array_equal(data.test.stored, again.test.stored)
+    assert "validation and test examples split off from the training examples (10% each, seed 0)" in (
+        data.info.protocol
+    )
+    assert "a.npy" in data.info.source
+
+
+def test_the_share_that_is_split_off_can_be_chosen():
+    np.save("a.npy", NORMAL)
+    assert Arrays("a.npy", share=0.3).info().sizes == (12, 9, 9)
+
+
+def test_parts_may_come_from_files_of_their_own():
+    for part, count in (("train", 30), ("val", 20), ("test", 10)):
+        np.save(f"{part}.npy", NORMAL[:count])
+    data = Arrays("train.npy", validation="val.npy", test="test.npy").load()
+    assert sizes(data) == (30, 20, 10)
+    np.testing.assert_array_equal(data.train.stored, NORMAL)
+    assert "split off" not in data.info.protocol
+    assert "train.npy, val.npy, test.npy" in data.info.source
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "validation", "test"),
+        ("x_train", "x_val", "x_test"),
+        ("X_train", "X_valid", "X_test"),
+        ("train_images", "val_images", "test_images"),
+        ("training", "valid", "testing"),
+    ],
+)
+def test_usual_names_are_found_in_one_file(names):
+    np.savez("a.npz", **{name: NORMAL[: 30 - 10 * place] for place, name in enumerate(names)})
+    assert sizes(Arrays("a.npz").load()) == (30, 20, 10)
+
+
+@pytest.mark.parametrize(
+    "names", [("train_labels", "test_labels"), ("y_train", "y_test"), ("train_y", "Test_Y")]
+)
+def test_labels_are_found_beside_the_examples(names):
+    train, test = names
+    np.savez("a.npz", x_train=BYTES, x_test=BYTES[:10], **{train: LABELS, test: LABELS[:10]})
+    data = Arrays("a.npz").load()
+    assert sizes(data) == (36, 4, 10)
+    assert "test examples split off" not in data.info.protocol
+    np.testing.assert_array_equal(data.test.labels, LABELS[:10])
+    place = {image.tobytes(): label for image, label in zip(BYTES[..., None], LABELS, strict=True)}
+    for split in (data.train, data.validation):  # labels follow their examples when a part is split off
+        assert [place[image.tobytes()] for image in split.stored] == split.labels.tolist()
+
+
+@pytest.mark.parametrize("name", ["arr_0", "x", "images", "whatever"])
+def test_an_array_that_is_alone_in_its_file_needs_no_name(name):
+    np.savez("a.npz", **{name: NORMAL})
+    np.savez("b.npz", **{name: NORMAL[:7], "test_labels": LABELS[:7]})
+    data = Arrays("a.npz", test="b.npz").load()
+    assert sizes(data) == (27, 3, 7)
+    assert "validation examples split off from the training examples (10%, seed 0)" in data.info.protocol
+    assert data.train.labels is None
+    np.testing.assert_array_equal(data.test.labels, LABELS[:7])
+
+
+def test_an_array_can_be_named():
+    np.savez("a.npz", left=NORMAL, right=NORMAL[:20], classes=LABELS[:20])
+    data = Arrays("a.npz:right", test="a.npz:left", train_labels="a.npz:classes").load()
+    assert sizes(data) == (18, 2, 30)
+    assert data.train.labels.shape == (18,)
+    assert data.test.labels is None
+
+
+def test_labels_may_come_from_files_of_their_own():
+    np.save("x.npy", BYTES)
+    np.save("y.npy", LABELS[:, None])
+    data = Arrays("x.npy", test="x.npy", train_labels="y.npy", test_labels="y.npy").load()
+    np.testing.assert_array_equal(data.test.labels, LABELS)
+    assert data.validation.labels.shape == (4,)
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here))
+    np.savez("a.npz", left=NORMAL, right=NORMAL)
+    assert Arrays("~/a.npz:left").info().sizes == (24, 3, 3)
+
+
+def test_the_packaged_images_can_be_read_as_a_users_file():
+    ours, theirs = FashionMini("static").load(), Arrays(str(FILE), divide_by=255, binarize="static").load()
+    for part in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(ours, part).stored, getattr(theirs, part).stored)
+        np.testing.assert_array_equal(getattr(ours, part).labels, getattr(theirs, part).labels)
+
+
+# What the values are
+
+
+def test_bytes_are_not_rescaled_silently():
+    np.save("a.npy", BYTES)
+    info = Arrays("a.npy").info()
+    assert info.values == Values(0, 255, integer=True)
+    assert info.values in COUNTS
+    assert info.values not in UNIT
+    assert "values as in the files" in info.protocol
+
+
+def test_bytes_divided_by_255_are_intensities():
+    np.save("a.npy", BYTES)
+    data = Arrays("a.npy", divide_by=255).load()
+    assert data.info.values == UNIT
+    assert "values divided by 255" in data.info.protocol
+    assert data.train.stored.dtype == np.uint8
+    assert data.train.intensities().max() == 1
+
+
+def test_values_are_declared_from_all_three_parts():
+    np.save("a.npy", np.zeros((5, 2)))
+    np.save("b.npy", np.full((5, 2), -1.5))
+    np.save("c.npy", np.full((5, 2), 2.0))
+    assert Arrays("a.npy", validation="b.npy", test="c.npy").info().values == Values(-1.5, 2.0)
+    assert Arrays("a.npy", validation="a.npy", test="c.npy").info().values == Values(0, 2, integer=True)
+
+
+def test_real_numbers_are_real():
+    np.save("a.npy", NORMAL)
+    values = Arrays("a.npy").info().values
+    assert values in REAL
+    assert values not in UNIT
+    assert not values.integer
+
+
+def test_booleans_are_binary():
+    np.save("a.npy", NORMAL > 0)
+    data = Arrays("a.npy").load()
+    assert data.info.values == BINARY
+    assert data.train.stored.dtype == np.uint8
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">i2", "float16", "longdouble", "uint32"])
+def test_types_that_tensorflow_does_not_know_are_translated(dtype):
+    np.save("a.npy", np.arange(20).reshape(10, 2).astype(dtype))
+    data = Arrays("a.npy").load()
+    assert data.train.prepare(data.train.stored, None).numpy().max() <= 19
+    assert data.info.values == Values(0, 19, integer=True)
+
+
+@pytest.mark.parametrize("binarize", ["dynamic", "static"])
+def test_intensities_can_be_binarised(binarize):
+    np.save("a.npy", BYTES)
+    data = Arrays("a.npy", divide_by=255, binarize=binarize).load()
+    assert data.info.values == BINARY
+    assert "divided by 255" in data.info.protocol
+    assert "binarised" in data.info.protocol
+    assert data.train.dynamic == (binarize == "dynamic")
+    assert set(np.unique(data.test.stored)) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("shape", "channel_axis", "event"),
+    [
+        ((10, 8, 6), True, (8, 6, 1)),
+        ((10, 8, 6), False, (8, 6)),
+        ((10, 8, 6, 3), True, (8, 6, 3)),
+        ((10, 8), True, (8,)),
+    ],
+)
+def test_examples_of_two_dimensions_get_a_channel_axis(shape, channel_axis, event):
+    np.save("a.npy", np.zeros(shape))
+    dataset = Arrays("a.npy", channel_axis=channel_axis)
+    assert dataset.info().event_shape == dataset.load().train.stored.shape[1:] == event
+
+
+# What is refused
+
+
+def test_values_that_are_no_probabilities_are_not_binarised():
+    np.save("a.npy", BYTES)
+    message = refusal(Arrays("a.npy", binarize="dynamic"), "binarize")
+    assert "integers from 0 to 255" in message
+    assert "data.divide_by = 255" in message
+    np.save("b.npy", NORMAL)
+    assert "divide_by" not in refusal(Arrays("b.npy", binarize="static"), "binarize")
+
+
+def test_an_unknown_binarisation_is_refused():
+    np.save("a.npy", NORMAL)
+    assert "'static'" in refusal(Arrays("a.npy", binarize="statik"), "binarize")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_values_that_are_not_finite_are_refused_with_their_place(value):
+    array = NORMAL.astype(np.float64)
+    array[17, 3] = value
+    np.save("a.npy", array)
+    np.save("b.npy", NORMAL)
+    assert "NaN or infinity in example 17" in refusal(Arrays("b.npy", test="a.npy"), "test")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((0, 5)), r"found [0, 5] in a.npy"),
+        (np.zeros((5, 0)), r"found [5, 0] in a.npy"),
+        (np.zeros(()), r"found [] in a.npy"),
+        (np.zeros(5), r"found [5] in a.npy. Examples of one number are an array [N, 1]"),
+        (np.zeros((5, 2), np.complex64), "real numbers; found complex64"),
+        (np.full((5, 2), "text"), "real numbers; found <U4"),
+        (np.zeros((5, 2), "datetime64[s]"), "real numbers; found datetime64"),
+        (np.zeros((5, 2), [("a", "f4")]), "real numbers; found [("),
+        (np.array([[None]]), "never unpickled"),
+        (np.zeros((2, 5)), "enough training examples to split off validation and test examples; found 2"),
+    ],
+)
+def test_an_array_that_cannot_be_data_is_refused(array, message):
+    np.save("a.npy", array)
+    assert message in refusal(Arrays("a.npy"), "train")
+    np.savez("a.npz", array)
+    assert message.replace(".npy", ".npz") in refusal(Arrays("a.npz"), "train")
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.csv"])
+@pytest.mark.parametrize("content", [b"", b"1,2,3\n", b"PK\x03\x04 damaged", b"\x93NUMPY damaged"])
+def test_a_file_that_is_something_else_is_refused(here, name, content):
+    (here / name).write_bytes(content)
+    assert "a .npy or .npz file" in refusal(Arrays(name), "train")
+
+
+def test_a_truncated_file_is_refused(here):
+    np.save("a.npy", NORMAL)
+    np.savez_compressed("a.npz", NORMAL)
+    for name in ("a.npy", "a.npz"):
+        content = (here / name).read_bytes()
+        (here / name).write_bytes(content[:-40])
+        assert name in refusal(Arrays(name), "train")
+
+
+def test_a_bit_that_flipped_in_an_archive_is_noticed(here):
+    np.savez_compressed("a.npz", NORMAL)
+    content = bytearray((here / "a.npz").read_bytes())
+    content[len(content) // 2] ^= 4
+    (here / "a.npz").write_bytes(bytes(content))
+    assert "damaged" in refusal(Arrays("a.npz"), "train")
+
+
+def test_a_missing_file_is_named_with_its_whole_path(here):
+    assert f"no file {here / 'none.npy'}" in refusal(Arrays("none.npy"), "train")
+    np.save("a.npy", NORMAL)
+    assert "none.npz" in refusal(Arrays("a.npy", test="none.npz"), "test")
+    assert "none.npy" in refusal(Arrays("a.npy", train_labels="none.npy"), "train_labels")
+    assert "directory" in refusal(Arrays(str(here)), "train")
+    refusal(Arrays(""), "train")
+    refusal(Arrays("nul\0byte"), "train")
+
+
+def test_names_that_do_not_tell_are_listed_with_the_way_out():
+    np.savez("a.npz", left=NORMAL, right=NORMAL)
+    message = refusal(Arrays("a.npz"), "train")
+    assert "found left, right" in message
+    assert 'data.train = "a.npz:left"' in message
+    assert "found left, right" in refusal(Arrays("a.npz:middle"), "train")
+    np.savez("empty.npz")
+    assert "no arrays" in refusal(Arrays("empty.npz"), "train")
+
+
+@pytest.mark.parametrize("labels", [LABELS[:5], LABELS / 2, np.zeros((40, 7), int), np.array(3)])
+def test_labels_that_do_not_fit_are_refused(labels):
+    np.save("x.npy", BYTES)
+    np.save("y.npy", labels)
+    message = refusal(Arrays("x.npy", train_labels="y.npy"), "train_labels")
+    assert "integers of shape [40]" in message
+    assert f"{list(labels.shape)}" in message
+
+
+def test_labels_without_their_examples_are_refused():
+    np.save("x.npy", BYTES)
+    np.save("y.npy", LABELS)
+    assert "data.test" in refusal(Arrays("x.npy", test_labels="y.npy"), "test_labels")
+
+
+def test_parts_of_different_shape_or_kind_are_refused():
+    np.save("a.npy", BYTES)
+    np.save("b.npy", BYTES[:, :14])
+    np.save("c.npy", BYTES / 255)
+    message = refusal(Arrays("a.npy", test="b.npy"), "test")
+    assert "[28, 28, 1]" in message
+    assert "[14, 28, 1]" in message
+    assert "uint8; found float64" in refusal(Arrays("a.npy", validation="c.npy", divide_by=255), "validation")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("divide_by", 0.0), ("divide_by", -1), ("divide_by", np.inf), ("share", 0.0), ("share", 0.5)],
+)
+def test_numbers_out_of_bounds_are_refused(parameter, value):
+    np.save("a.npy", NORMAL)
+    refusal(Arrays("a.npy", **{parameter: value}), parameter)

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probvae.core import Split, Stream, fold_in
+from probvae.data import Batches, chunks
+from probvae.errors import ConfigError
+
+
+def split(count, dynamic=False):
+    """Examples that are their own number."""
+    return Split(np.arange(count, dtype=np.int32).reshape(count, 1), dynamic=dynamic)
+
+
+def grey(count=64):
+    return Split(np.full((count, 4, 4, 1), 128, np.uint8), divide_by=255.0, dynamic=True)
+
+
+def epoch(batches, number):
+    """The order of an epoch, as a list of the batches' indices."""
+    first = number * batches.steps_per_epoch
+    return [batches.indices(step).numpy() for step in range(first, first + batches.steps_per_epoch)]
+
+
+SIZES = [(1, 1), (1, 256), (2, 1), (3, 2), (5, 5), (7, 3), (100, 10), (257, 256), (1_000, 300), (8_000, 256)]
+
+
+@pytest.mark.parametrize(("count", "size"), SIZES)
+def test_an_epoch_has_every_example_once_in_batches_of_the_size(count, size):
+    batches = Batches(split(count), size, seed=3)
+    parts = epoch(batches, number=2)
+    assert sorted(np.concatenate(parts)) == list(range(count))
+    assert [len(part) for part in parts[:-1]] == [size] * (len(parts) - 1)
+    assert 1 <= len(parts[-1]) <= size
+    assert batches.steps_per_epoch == -(-count // size)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 250), st.integers(-(2**63), 2**63 - 1), st.integers(0, 10_000))
+def test_an_epoch_is_a_permutation_whatever_the_numbers(count, size, seed, number):
+    parts = epoch(Batches(split(count), max(size, count // 5), seed), number)
+    assert sorted(np.concatenate(parts)) == list(range(count))
+
+
+def orders(count, epochs, seed=0):
+    """The orders of the first epochs [epochs, count]."""
+    batches = Batches(split(count), count, seed)
+    all_of_them = tf.function(lambda steps: tf.map_fn(batches.indices, steps))
+    return all_of_them(tf.range(epochs, dtype=tf.int64)).numpy()
+
+
+def test_no_two_of_a_thousand_epochs_have_the_same_order():
+    assert len(np.unique(orders(100, 1_000), axis=0)) == 1_000
+
+
+def test_seeds_have_orders_of_their_own():
+    found = [orders(100, 1, seed)[0] for seed in (0, 1, 2, -1, 2**40)]
+    assert len(np.unique(found, axis=0)) == 5
+    np.testing.assert_array_equal(found[0], orders(100, 1, seed=tf.constant([0, 0]))[0])
+
+
+def test_orders_of_epochs_are_uncorrelated():
+    """For random orders a correlation has mean 0 and variance 1 / (N - 1): 6 standard errors either way."""
+    count, epochs = 1_000, 100
+    found = np.corrcoef(orders(count, epochs))[np.triu_indices(epochs, 1)] * np.sqrt(count - 1)
+    assert abs(found.mean()) < 6 / np.sqrt(len(found))
+    assert abs(found.var() - 1) < 6 * np.sqrt(2 / len(found))
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_every_order_of_a_few_examples_is_equally_likely(count):
+    """Pearson's chi-squared, whose mean is its degrees of freedom k and its variance 2 k."""
+    possible = {2: 2, 3: 6, 4: 24}[count]
+    _, seen = np.unique(orders(count, 1_200), axis=0, return_counts=True)
+    expected = 1_200 / possible
+    chi_squared = ((seen - expected) ** 2 / expected).sum() + (possible - len(seen)) * expected
+    freedom = possible - 1
+    assert chi_squared < freedom + 8 * np.sqrt(2 * freedom) + 16  # P < 1e-6 for these k
+
+
+@pytest.mark.parametrize(("count", "size"), [(20, 5), (20, 6)])
+def test_a_graph_gives_what_eager_execution_gives(count, size):
+    batches = Batches(Split(np.linspace(0, 1, count, dtype=np.float32)[:, None], dynamic=True), size, seed=1)
+    graph = tf.function(batches.batch, input_signature=[tf.TensorSpec((), tf.int64)])
+    for step in range(2 * batches.steps_per_epoch):
+        eager = batches.batch(step)
+        np.testing.assert_array_equal(graph(step), eager)
+        np.testing.assert_array_equal(batches.batch(tf.constant(step, tf.int32)), eager)
+
+
+def test_a_size_that_divides_the_examples_is_known_to_a_graph():
+    shapes = []
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.int64)])
+    def look(step):
+        shapes.append(tuple(Batches(grey(64), 16, seed=0).batch(step).shape))
+
+    look.get_concrete_function()
+    assert shapes == [(16, 4, 4, 1)]
+
+
+def test_a_batch_holds_the_examples_of_its_indices_prepared():
+    batches = Batches(Split(np.arange(10, dtype=np.uint8)[:, None], divide_by=255.0), 4, seed=0)
+    for step in range(6):
+        expected = batches.indices(step).numpy()[:, None].astype(np.float32) / np.float32(255)
+        x = batches.batch(step)
+        assert x.dtype == tf.float32
+        np.testing.assert_array_equal(x, expected)
+
+
+def test_binarisation_is_a_function_of_the_seed_and_the_step():
+    batches = Batches(grey(), 64, seed=5)
+    first, second = batches.batch(0), batches.batch(1)
+    assert set(np.unique(first)) == {0.0, 1.0}
+    assert abs(float(tf.reduce_mean(first)) - 128 / 255) < 6 * 0.5 / 32
+    np.testing.assert_array_equal(first, batches.batch(0))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, Batches(grey(), 64, seed=6).batch(0))
+    stored = tf.fill((64, 4, 4, 1), 128)
+    np.testing.assert_array_equal(first, grey().prepare(stored, fold_in(5, Stream.BINARIZE, 0)))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int64", "uint32", "float16", "float64"])
+def test_any_type_of_numbers_comes_out_as_float32(dtype):
+    batches = Batches(Split(np.arange(6, dtype=dtype)[:, None]), 3, seed=0)
+    assert {*batches.batch(0).numpy().ravel(), *batches.batch(1).numpy().ravel()} == set(range(6))
+
+
+def test_chunks_give_all_examples_in_order():
+    parts = list(chunks(split(10), 4))
+    assert [len(part) for part in parts] == [4, 4, 2]
+    np.testing.assert_array_equal(np.concatenate(parts)[:, 0], np.arange(10))
+    assert parts[0].dtype == tf.float32
+
+
+def test_chunks_are_the_same_every_time():
+    for first, again in zip(chunks(grey(), 10), chunks(grey(), 10), strict=True):
+        np.testing.assert_array_equal(first, again)
+
+
+def test_a_batch_size_below_one_and_an_empty_split_are_refused():
+    with pytest.raises(ConfigError, match="batch_size: expected at least 1; found 0"):
+        Batches(split(10), 0, seed=0)
+    with pytest.raises(ConfigError, match="empty"):
+        Batches(split(0), 1, seed=0)
