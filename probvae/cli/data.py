@@ -13,7 +13,8 @@ from probvae.registry import default
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probvae.core import DataInfo, Dataset
+    from probvae.core import DataInfo
+    from probvae.spec import Source
 
 set_data = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the dataset, as folder=/data/mnist."
@@ -41,7 +42,7 @@ def list_data() -> None:
 @plugin_option
 def info(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     """Say what the dataset NAME is: shape, values, sizes, protocol, source and licence."""
-    _print(_dataset(name, settings, plugins).info())
+    _print(_source(name, settings, plugins).info)
 
 
 @data.command(cls=ModelCommand)
@@ -50,18 +51,17 @@ def info(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Non
 @plugin_option
 def fetch(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     """Fetch the dataset NAME now, check it and keep it for later."""
-    loaded = _dataset(name, settings, plugins).load()
-    _print(loaded.info)
+    _print(_source(name, settings, plugins).data.info)
     click.echo("It is here, whole and checked.")
 
 
-def _dataset(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Dataset:
+def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Source:
     from probvae.runs.plugins import load_plugins
-    from probvae.spec import dataset_of, plan_dataset, read
+    from probvae.spec import Source, plan_dataset, read
 
     load_plugins(default(), plugins)
     document = read({"data": {"use": name}}).override(f"data.{setting}" for setting in settings)
-    return dataset_of(plan_dataset(document, default()), document)
+    return Source(document, plan_dataset(document, default()))
 
 
 def _print(info: DataInfo) -> None:

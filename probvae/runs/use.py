@@ -14,7 +14,7 @@ from probvae.data.batches import chunks
 from probvae.errors import UserError
 from probvae.report import reconstructions, samples
 from probvae.runs.workflow import restored
-from probvae.spec import dataset
+from probvae.spec import data_source
 
 CHUNK = 1000
 
@@ -39,7 +39,7 @@ def reconstruct(
     """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all."""
     vae, run, checked = restored(folder, plugins)
     path = out or run.folder / f"reconstructions-{split}-seed-{seed}.png"
-    examples = _split(dataset(checked).load(), split)
+    examples = _split(data_source(checked).data, split)
 
     def arrays() -> dict[str, Array]:
         def one(x: Any, number: int) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Seq
     """Encodings of a run's data: arrays `mean` and `stddev` [N, D], and `labels` where the data has them."""
     vae, run, checked = restored(folder, plugins)
     path = out or run.folder / f"encodings-{split}.npz"
-    examples = _split(dataset(checked).load(), split)
+    examples = _split(data_source(checked).data, split)
 
     def arrays() -> dict[str, Array]:
         found = _over(examples, lambda x, _: _moments(vae, x))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from probvae import registry as registries
-from probvae.core import VAE, Array, Data, DataInfo, Shape, gradient_step
+from probvae.core import VAE, Array, Data, Shape, gradient_step
 from probvae.errors import Problem, SpecError, UserError
 from probvae.evaluation import Bounds, bounds
 from probvae.registry import Registry
@@ -24,7 +23,7 @@ from probvae.report import draw
 from probvae.runs.folder import Run, find_run, free_folder, versions, write
 from probvae.runs.plugins import load_plugins
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard, Terminal
-from probvae.spec import Assembly, Plan, assemble, check_support, dataset, plan, read
+from probvae.spec import Assembly, Plan, Source, assemble, check_support, data_source, plan, read
 from probvae.training import Trainer, best_checkpoint, restore
 
 Spec = str | Path | Mapping[str, Any]
@@ -36,14 +35,12 @@ class Prepared(NamedTuple):
     Args:
         plan: the checked spec.
         assembly: the model and the objective.
-        info: what the data is.
-        data: loads the data, once.
+        source: the data, and what it is.
     """
 
     plan: Plan
     assembly: Assembly
-    info: DataInfo
-    data: Callable[[], Data]
+    source: Source
 
 
 def prepare(
@@ -63,12 +60,11 @@ def prepare(
     registry = registry or registries.default()
     load_plugins(registry, plugins)
     checked = plan(read(spec).override(overrides), registry)
-    source = dataset(checked)
-    info = source.info()
-    data = functools.cache(source.load)
-    built = assemble(checked, info.event_shape, lambda: data().train.intensities(), info.sizes[0])
+    source = data_source(checked)
+    info = source.info
+    built = assemble(checked, info.event_shape, lambda: source.data.train.intensities(), info.sizes[0])
     check_support(checked, built.vae, info)
-    return Prepared(checked, built, info, data)
+    return Prepared(checked, built, source)
 
 
 def check(
@@ -83,10 +79,9 @@ def check(
     registry = registry or registries.default()
     load_plugins(registry, plugins)
     checked = plan(read(spec).override(overrides), registry)
-    info = dataset(checked).info()
-    vae, objective = assemble(checked, info.event_shape, _placeholder(info.event_shape), info.sizes[0])
+    info = data_source(checked).info
+    vae, objective, _ = assemble(checked, info.event_shape, _placeholder(info.event_shape), info.sizes[0])
     check_support(checked, vae, info)
-    objective.describe(vae)
     gradient_step(vae, objective, keras.optimizers.SGD(0.0), tf.zeros((2, *info.event_shape)), 0, tf.constant(0))
     return checked, vae
 
@@ -142,12 +137,12 @@ def train(
         folder = find_run(spec)
         spec, out = folder / "spec.toml", out or folder
     prepared = prepare(spec, overrides, plugins, registry)
-    checked, (vae, objective), info = prepared.plan, (prepared.assembly.vae, prepared.assembly.objective), prepared.info
+    checked, (vae, objective, _), source = prepared
     for note in checked.notes:
         console.print(f"note: {note}", markup=False)
     run = _open(checked, _stem(spec), out, resume)
-    data = prepared.data()
-    run.create(info, {"plugins": [str(Path(path).resolve()) for path in plugins]})
+    data = source.data
+    run.create(data.info, {"plugins": [str(Path(path).resolve()) for path in plugins]})
 
     _announce(console, run, prepared)
     hooks = PluginHooks(registry, run)
@@ -230,7 +225,7 @@ def evaluate(
     vae, run, checked = restored(folder, plugins)
     if overrides:
         checked = plan(read(run.spec_file).override(overrides), registries.default())
-    return measure(run, vae, dataset(checked).load(), checked, console or Console(highlight=False))
+    return measure(run, vae, data_source(checked).data, checked, console or Console(highlight=False))
 
 
 def measure(run: Run, vae: VAE, data: Data, checked: Plan, console: Console) -> dict[str, Any]:
@@ -310,15 +305,16 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 def _announce(console: Console, run: Run, prepared: Prepared) -> None:
     """What is about to be trained, on what, and which choices are in force."""
-    vae, objective, info = prepared.assembly.vae, prepared.assembly.objective, prepared.info
-    parts = {path[-1]: part.use for path, part in prepared.plan.components.items()}
+    checked, (vae, _, choices), source = prepared
+    info = source.info
+    parts = {path[-1]: part.use for path, part in checked.components.items()}
     count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
     names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior")]
     train_size, validation_size, test_size = info.sizes
-    choices = ", ".join(f"{name} {choice}" for name, choice in objective.describe(vae).items())
+    decided = ", ".join(f"{name} {choice}" for name, choice in choices.items())
     lines = [
         f"Model:      {', '.join(names)}; {vae.latent_dim} latents, {count:,} parameters",
-        f"Objective:  {parts['objective']}" + (f" ({choices})" if choices else ""),
+        f"Objective:  {parts['objective']}" + (f" ({decided})" if decided else ""),
         f"Data:       {parts['data']}: {train_size:,} training, {validation_size:,} validation, {test_size:,} test examples",
         f"            {info.protocol}",
         f"Run:        {run.folder}",

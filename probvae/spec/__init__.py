@@ -1,6 +1,6 @@
 """Specs: from a file to a checked plan, and from a plan to objects."""
 
-from probvae.spec.build import Assembly, assemble, check_support, dataset, dataset_of
+from probvae.spec.build import Assembly, Source, assemble, check_support, data_source
 from probvae.spec.document import Document, read
 from probvae.spec.json_schema import json_schema
 from probvae.spec.plan import Part, Plan, plan, plan_dataset
@@ -12,10 +12,10 @@ __all__ = [
     "Part",
     "Plan",
     "Signature",
+    "Source",
     "assemble",
     "check_support",
-    "dataset",
-    "dataset_of",
+    "data_source",
     "json_schema",
     "plan",
     "plan_dataset",

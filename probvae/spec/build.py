@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
@@ -22,13 +24,41 @@ class Assembly(NamedTuple):
     Args:
         vae: the model.
         objective: what is minimised.
+        choices: what the objective's parameters leave open, as decided for this model.
     """
 
     vae: VAE
     objective: Objective
+    choices: dict[str, str]
 
 
-def dataset(plan: Plan) -> Dataset:
+class Source:
+    """The dataset of a plan, whose complaints point into the spec.
+
+    Args:
+        document: what the plan was made from.
+        part: the checked [data] table.
+    """
+
+    def __init__(self, document: Document, part: Part) -> None:
+        self._document = document
+        self._part = part
+        self._dataset: Dataset = _build(document, part, {})
+
+    @cached_property
+    def info(self) -> DataInfo:
+        """What the data is, without fetching it."""
+        with blamed(self._document, self._part):
+            return self._dataset.info()
+
+    @cached_property
+    def data(self) -> Data:
+        """The data, loaded once."""
+        with blamed(self._document, self._part):
+            return self._dataset.load()
+
+
+def data_source(plan: Plan) -> Source:
     """The dataset that a plan names.
 
     Raises:
@@ -38,13 +68,7 @@ def dataset(plan: Plan) -> Dataset:
     if part is None:
         hint = 'Write a table [data] with use = "fashion_mini", say.'
         raise SpecError([plan.document.problem(DATA.path, "a table", "no such table", hint)])
-    return dataset_of(part, plan.document)
-
-
-def dataset_of(part: Part, document: Document) -> Dataset:
-    """The dataset that a checked [data] table describes."""
-    built: Dataset = _build(document, part, {})
-    return built
+    return Source(plan.document, part)
 
 
 def assemble(
@@ -83,8 +107,10 @@ def assemble(
         vae = VAE(**parts)
     except ShapeError as error:
         raise SpecError([plan.document.problem(("model",), "parts that fit together", "these", str(error))]) from error
-    objective = _build(plan.document, plan.components[OBJECTIVE.path], supply)
-    return Assembly(vae, objective)
+    part = plan.components[OBJECTIVE.path]
+    objective = _build(plan.document, part, supply)
+    with blamed(plan.document, part):
+        return Assembly(vae, objective, objective.describe(vae))
 
 
 def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
@@ -110,6 +136,15 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
     raise SpecError([plan.document.problem(path, expected, found, " ".join(hints))])
 
 
+@contextmanager
+def blamed(document: Document, part: Part) -> Iterator[None]:
+    """Turn what a component refuses into a problem with its place in the spec."""
+    try:
+        yield
+    except ConfigError as error:
+        raise SpecError([conflict(document, part, error)]) from error
+
+
 def _build(document: Document, part: Part, supply: Supply) -> Any:
     """A component, its own components first, with the context that its parameters name."""
     arguments = dict(part.values)
@@ -120,9 +155,7 @@ def _build(document: Document, part: Part, supply: Supply) -> Any:
         elif part.signature.all[name].required:
             expected, found = f"a place where {name!r} is known", f"{part.use!r}, which asks for it"
             raise SpecError([document.problem(part.path, expected, found)])
-    try:
+    with blamed(document, part):
         return part.signature.factory(**arguments)
-    except ConfigError as error:
-        raise SpecError([conflict(document, part, error)]) from error
 
 

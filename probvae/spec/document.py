@@ -60,6 +60,7 @@ class Document:
                 if not isinstance(table, dict):
                     raise SpecError([Problem(".".join(path[:depth]), "a table", show(table), where=place)])
             table[path[-1]] = _value(value.strip())
+            self.places = {known: line for known, line in self.places.items() if known[: len(path)] != path}
             self.places[path] = place
             self.overridden.add(path)
         return self

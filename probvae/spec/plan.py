@@ -13,7 +13,7 @@ from probvae.errors import ConfigError, PluginError, Problem, SpecError, Unknown
 from probvae.evaluation import EvaluateSettings
 from probvae.registry import Registry
 from probvae.spec.document import Document, KeyPath, show
-from probvae.spec.signature import CONTEXT, Signature, signature_of
+from probvae.spec.signature import CONTEXT, Signature, a, signature_of
 from probvae.training import TrainSettings
 
 SCHEMA = 1
@@ -147,7 +147,7 @@ class _Planner:
                 settings[name] = part
         versions = self.table(("versions",), tables) or {}
         if self.problems:
-            raise SpecError(self.problems)
+            raise SpecError(sorted(self.problems, key=_line))
         return Plan(self.document, latent_dim, components, settings, versions, self.notes)
 
     def slots(self, tables: dict[str, Any], model: dict[str, Any] | None) -> Iterator[tuple[KeyPath, Part]]:
@@ -200,7 +200,7 @@ class _Planner:
         path, kind, default = slot
         if isinstance(parent.get(path[-1]), str):
             name = parent[path[-1]]
-            self.wrong(path, f"a table that names a {kind}", show(name), f'Write {path[-1]} = {{ use = "{name}" }}.')
+            self.wrong(path, f"a table that names {a(kind)}", show(name), f'Write {path[-1]} = {{ use = "{name}" }}.')
             return None
         table = self.table(path, parent, required=default is None)
         if table is None and (default is None or path[-1] in parent):
@@ -210,17 +210,17 @@ class _Planner:
         known = f"Known: {', '.join(self.registry.names(kind))}."
         if not isinstance(use, str):
             found = "no such key" if use is None else show(use)
-            self.wrong((*path, "use"), f"the name of a {kind}", found, known)
+            self.wrong((*path, "use"), f"the name of {a(kind)}", found, known)
             return None
         try:
             spec = self.registry[kind, use]
         except UnknownNameError as error:
-            self.wrong((*path, "use"), f"the name of a {kind}", show(use), str(error))
+            self.wrong((*path, "use"), f"the name of {a(kind)}", show(use), str(error))
             return None
         try:
             signature = signature_of(spec.load(), f"{use} {kind}")
         except PluginError as error:
-            self.wrong((*path, "use"), f"a {kind} that can be imported", show(use), str(error))
+            self.wrong((*path, "use"), f"{a(kind)} that can be imported", show(use), str(error))
             return None
         if (*path, "use") in self.document.overridden:
             table = self.without_strangers(path, table, signature, use)
@@ -287,7 +287,13 @@ def conflict(document: Document, part: Part, error: ConfigError) -> Problem:
     """A problem from what a component's constructor refused."""
     path = (*part.path, error.parameter) if error.parameter else part.path
     found = show(part.values[error.parameter]) if error.parameter in part.values else part.use or "this table"
-    return document.problem(path, "settings that fit together", found, str(error))
+    return document.problem(path, "a value that the component accepts", found, str(error))
+
+
+def _line(problem: Problem) -> int:
+    """The line that a problem stands on; those of no line come last."""
+    line = problem.where.rpartition(":")[2]
+    return int(line) if line.isdigit() else 10**9
 
 
 def _plain(value: Any) -> Any:

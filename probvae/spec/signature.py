@@ -67,7 +67,7 @@ class Parameter:
     @property
     def expected(self) -> str:
         """What values it takes, in words."""
-        return f"a {self.kind}" if self.kind else describe(self.annotation)
+        return a(self.kind) if self.kind else describe(self.annotation)
 
 
 class Signature:
@@ -150,6 +150,15 @@ def signature_of(factory: Callable[..., Any], owner: str) -> Signature:
     return Signature(factory, owner)
 
 
+def a(noun: str) -> str:
+    """The noun with its article.
+
+    >>> a("encoder"), a("prior")
+    ('an encoder', 'a prior')
+    """
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
 def describe(annotation: Any) -> str:
     """A type and its bounds in words.
 
@@ -192,7 +201,7 @@ def _bound(marker: Any) -> str:
         case annotated_types.Lt():
             return f"< {marker.lt}"
         case annotated_types.MinLen():
-            return f"(at least {marker.min_length})"
+            return f"({marker.min_length} or more of them)"
         case annotated_types.MaxLen():
-            return f"(at most {marker.max_length})"
+            return f"({marker.max_length} or fewer of them)"
     return ""

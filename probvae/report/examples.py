@@ -1,0 +1,141 @@
+"""Examples that a model makes up, and examples that it makes again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, fold_in
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, chart, plain
+from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
+
+_SIDE = 10  # tiles per row, and rows of samples
+_PAIRED_ROWS = 4
+_POINTS = 2_000
+_PAIRED_POINTS = 200
+
+
+def samples(vae: VAE, seed: Seed = 0, data: Split | None = None) -> Figure:
+    """Random samples from the prior, as the means that the decoder gives for them.
+
+    Args:
+        vae: the model.
+        seed: what the samples are a function of.
+        data: examples to draw behind the samples, where an example is a point in the plane.
+
+    Raises:
+        NoPictureError: examples of this shape have no picture, or the outputs are not finite.
+    """
+    points = form_of(vae.event_shape) == "points"
+    count = _POINTS if points else _SIDE**2
+    z = vae.prior.distribution().sample(count, seed=fold_in(seed, Stream.FIGURES, 0))  # [S, D]
+    x, what = decoded(vae, z, fold_in(seed, Stream.FIGURES, 1))
+    title = "Samples from the prior"
+    if not points:
+        return mosaic([x.reshape(_SIDE, _SIDE, *vae.event_shape)], title, f"{what} at z\u00a0~\u00a0p(z).")
+    x = vae.decoder.likelihood(z).sample(seed=fold_in(seed, Stream.FIGURES, 1)).numpy()
+    shared_range(x)
+    figure = chart(
+        5.5,
+        4.6,
+        title,
+        "x\u00a0~\u00a0p(x|z) at z\u00a0~\u00a0p(z)" + (", over test examples." if data else "."),
+    )
+    axes = plain(figure.add_subplot(aspect="equal"))
+    if data is not None:
+        shown = some(data, _POINTS, fold_in(seed, Stream.FIGURES, 2))
+        axes.scatter(*shown.T, s=7, color="#b5b5b5", lw=0, label="data")
+    axes.scatter(*x.T, s=7, color=COLOURS[0], alpha=0.6, lw=0, label="samples")
+    axes.set(xlabel="x₁", ylabel="x₂")
+    axes.legend(
+        frameon=False, fontsize=9, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1), markerscale=2
+    )
+    return figure
+
+
+def reconstructions(vae: VAE, split: Split, seed: Seed = 0) -> Figure:
+    """Random examples of a split beside what the model makes of them.
+
+    Args:
+        vae: the model.
+        split: the examples, usually those for testing.
+        seed: what the choice of examples and the latent noise are a function of.
+
+    Raises:
+        NoPictureError: examples of this shape have no picture, or the outputs are not finite.
+    """
+    points = form_of(vae.event_shape) == "points"
+    count = min(_PAIRED_POINTS if points else _SIDE * _PAIRED_ROWS, len(split))
+    x = some(split, count, fold_in(seed, Stream.FIGURES, 3))
+    z = vae.posterior(tf.constant(x)).sample(seed=fold_in(seed, Stream.FIGURES, 4))  # [B, D]
+    again, what = decoded(vae, z, fold_in(seed, Stream.FIGURES, 5))
+    shared_range(x, again)
+    made = f"{what[0].lower()}{what[1:]} at one z\u00a0~\u00a0q(z|x)"
+    if points:
+        return _paired_points(x, again, made)
+    columns = min(_SIDE, count)
+    pairs = np.stack([x, again])[:, : count // columns * columns]  # [2, B, *E]
+    pairs = pairs.reshape(2, -1, columns, *vae.event_shape).swapaxes(0, 1)  # [panels, 2, columns, *E]
+    figure = mosaic(
+        list(pairs),
+        "Reconstructions",
+        f"Random test examples, and below each its reconstruction: {made}.",
+        left=0.75,
+        colours=(FAINT, COLOURS[0]),
+    )
+    for axes in figure.axes:
+        row_labels(axes, ("data", "model"))
+    return figure
+
+
+def _paired_points(x: Array, again: Array, made: str) -> Figure:
+    figure = chart(
+        5.5, 4.6, "Reconstructions", f"Random test examples, each joined to its reconstruction: {made}."
+    )
+    axes = plain(figure.add_subplot(aspect="equal"))
+    axes.add_collection(LineCollection(list(np.stack([x, again], axis=1)), colors="#b5b5b5", linewidths=0.7))
+    axes.scatter(*x.T, s=12, color=FAINT, lw=0, label="data")
+    axes.scatter(*again.T, s=12, color=COLOURS[0], lw=0, label="model")
+    axes.set(xlabel="x₁", ylabel="x₂")
+    axes.legend(
+        frameon=False, fontsize=9, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1), markerscale=2
+    )
+    return figure
+
+
+def decoded(vae: VAE, z: Tensor, seed: Seed) -> tuple[Array, str]:
+    """The means of p(x|z) at latents [B, D], or samples where a likelihood has no mean: [B, *E], and which.
+
+    Raises:
+        NoPictureError: they are not finite.
+    """
+    likelihood = vae.decoder.likelihood(z)
+    try:
+        x, what = likelihood.mean(), "The decoder's mean"
+    except NotImplementedError:
+        x, what = likelihood.sample(seed=seed), "A draw from p(x|z), which has no mean,"
+    x = np.asarray(x, np.float32)
+    shared_range(x)
+    return x, what
+
+
+def some(split: Split, count: int, seed: Seed) -> Array:
+    """Random examples of a split as a model sees them, in the order in which they are stored: [B, *E].
+
+    Raises:
+        NoPictureError: the split is empty.
+    """
+    if not len(split):
+        raise NoPictureError("There are no examples to draw.")
+    kept = chosen(len(split), count, fold_in(seed, 0))
+    return np.asarray(replace(split, stored=split.stored[kept]).prepare(split.stored[kept], fold_in(seed, 1)))
+
+
+def chosen(size: int, count: int, seed: Seed) -> Array:
+    """Which examples to draw, `count` of `size` at most, sorted."""
+    order = tf.random.experimental.stateless_shuffle(tf.range(size), fold_in(seed))
+    return np.sort(order.numpy()[:count])

@@ -1,0 +1,77 @@
+"""The latent plane as the decoder sees it."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from probvae.core import VAE, Array, Seed, Stream, fold_in
+from probvae.report.examples import decoded
+from probvae.report.quantiles import quantile_grid
+from probvae.report.style import COLOURS, INK, NoPictureError, chart, plain
+from probvae.report.tiles import form_of, mosaic
+
+_MOST_TILES = 20
+_FEWEST_TILES = 8
+_PIXELS = 640  # of images side by side, about
+
+
+def latent_grid(vae: VAE, seed: Seed = 0) -> Figure:
+    """The decoder's mean at the quantiles of a prior of two latents, so that equal areas have equal mass.
+
+    Args:
+        vae: the model.
+        seed: what the samples that locate the prior are a function of.
+
+    Raises:
+        NoPictureError: the model has not two latents, or examples of its shape have no picture.
+    """
+    if vae.latent_dim != 2:
+        raise NoPictureError(
+            f"A grid of the latent space needs two latents; this model has {vae.latent_dim}."
+        )
+    form = form_of(vae.event_shape)
+    side = int(np.clip(_PIXELS // vae.event_shape[1], _FEWEST_TILES, _MOST_TILES)) if form == "image" else 12
+    if form == "points":
+        side = 25
+    levels = (np.arange(side) + 0.5) / side
+    prior = vae.prior.distribution()
+    z = quantile_grid(prior, levels, levels, fold_in(seed, Stream.FIGURES, 6))  # [M, N, 2]
+    flat = tf.constant(z.reshape(-1, 2), tf.float32)
+    x, what = decoded(vae, flat, fold_in(seed, Stream.FIGURES, 7))
+    x = x.reshape(side, side, *vae.event_shape)
+    if form == "points":
+        return _mesh(x, what)
+    tiles = x.swapaxes(0, 1)[::-1]  # z1 to the right, z2 upwards
+    figure = mosaic(
+        [tiles],
+        "Latent space",
+        f"{what} at the prior's quantiles: equal areas hold equal shares of p(z).",
+        width=1150,
+        gap=0,
+        left=0.85,
+        bottom=0.7,
+    )
+    (axes,) = figure.axes
+    ticks = np.linspace(0, 1, 5)
+    axes.set_xticks(side * ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks(side * (1 - ticks), [f"{tick:g}" for tick in ticks])
+    axes.set_xlabel("quantile of z₁", color=INK, size=9)
+    axes.set_ylabel("quantile of z₂ given z₁", color=INK, size=9)
+    return figure
+
+
+def _mesh(x: Array, what: str) -> Figure:
+    """Means [M, N, 2] in the plane of the data, joined along both latents."""
+    figure = chart(
+        5.5, 4.6, "Latent space", f"{what} at the prior's quantiles, joined along each of the two latents."
+    )
+    axes = plain(figure.add_subplot(aspect="equal"))
+    for lines, colour, label in [(x.swapaxes(0, 1), COLOURS[0], "along z₁"), (x, COLOURS[2], "along z₂")]:
+        axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=0.7, label=label))
+    axes.autoscale_view()
+    axes.set(xlabel="x₁", ylabel="x₂")
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure

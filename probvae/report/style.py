@@ -1,0 +1,95 @@
+"""The look that all figures share, through matplotlib's objects only: no pyplot, no global state."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from probvae.errors import UserError
+
+COLOURS = (
+    # Ten that stay apart under colour-vision deficiencies (Petroff, Accessible color sequences, 2021).
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
+INK = "#222222"
+FAINT = "#6b6b6b"
+HAIRLINE = "#c8c8c8"
+
+DPI = 150
+LARGEST_FILE = 500_000  # bytes: what a page or a repository carries without a second thought
+
+_MARGIN = 0.22  # inches
+_TITLE = 0.28
+_LINE = 0.19
+
+
+class NoPictureError(UserError):
+    """This picture does not exist for this model or data, and the message says why."""
+
+
+def sheet(width: float, height: float, title: str, subtitle: str = "") -> tuple[Figure, float]:
+    """An empty figure under a heading.
+
+    Args:
+        width: of the figure, in inches.
+        height: of what comes under the heading, in inches.
+        title: what the picture shows.
+        subtitle: how it came about; wrapped to the width.
+
+    Returns:
+        The figure, and the share of its height that is below the heading.
+    """
+    lines = textwrap.wrap(subtitle, int(14.2 * (width - 2 * _MARGIN)))
+    head = _MARGIN + _TITLE + _LINE * len(lines)
+    width, total = (round(inches * DPI) / DPI for inches in (width, height + head))
+    figure = Figure((width, total), dpi=DPI, facecolor="white")
+    left = _MARGIN / width
+    figure.text(left, 1 - _MARGIN / total, title, size=13, weight="bold", color=INK, va="top")
+    top = 1 - (_MARGIN + _TITLE) / total
+    figure.text(left, top, "\n".join(lines), size=9, color=FAINT, va="top", linespacing=1.35)
+    return figure, height / total
+
+
+def chart(width: float, height: float, title: str, subtitle: str = "") -> Figure:
+    """A figure whose axes are laid out below its heading by themselves; sizes in inches."""
+    figure, share = sheet(width, height, title, subtitle)
+    figure.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, share - 0.02), w_pad=0.06, h_pad=0.06)
+    return figure
+
+
+def plain(axes: Axes) -> Axes:
+    """Axes with two thin spines and small grey ticks."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(HAIRLINE)
+    axes.tick_params(colors=FAINT, labelsize=8, length=3, width=0.6)
+    axes.xaxis.label.set(color=INK, size=9)
+    axes.yaxis.label.set(color=INK, size=9)
+    return axes
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG of at most 500 kB, coarser than usual where it takes that."""
+    dpi = float(DPI)
+    while True:
+        file = io.BytesIO()
+        # Without the name of the program and its version, equal pictures are equal files.
+        figure.savefig(
+            file, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True}
+        )
+        if file.tell() <= LARGEST_FILE or dpi < DPI / 4:
+            break
+        dpi *= 0.8
+    path.write_bytes(file.getvalue())
