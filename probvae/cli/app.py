@@ -41,7 +41,7 @@ for module in (models, specs, catalogue, data):
 def main() -> NoReturn:
     """Run the program and exit: 0 fine, 1 the work failed, 2 the input is wrong, 130 interrupted."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are no news to our users
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         failures = default().notify("probvae_cli", app=app)
         for failure in failures:

@@ -24,7 +24,8 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
     chosen = [spec for (known, _), spec in registry.items() if kind in (None, known)]
     if as_json:
         rows = [
-            {"kind": spec.kind, "name": spec.name, "owner": spec.owner, "summary": spec.summary()} for spec in chosen
+            {"kind": spec.kind, "name": spec.name, "owner": spec.owner, "summary": spec.summary()}
+            for spec in chosen
         ]
         click.echo(json.dumps(rows, indent=2))
         return
@@ -46,11 +47,11 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
 @plugin_option
 def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
     """Show what a component is, and the parameters that a spec can give it."""
-    from probvae.spec import signature_of
+    from probvae.spec import Signature
 
     _load(plugins)
     spec = default()[kind, name]
-    signature = signature_of(spec.load(), f"{name} {kind}")
+    signature = Signature(spec.load(), f"{name} {kind}")
     click.secho(f"{kind} {name}", bold=True, nl=False)
     click.echo(f"  ({spec.owner})\n\n{signature.summary}")
     if signature.doc.long_description:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from probvae.spec import Source
 
 set_data = click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the dataset, as folder=/data/mnist."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter of the dataset, as folder=/data/mnist.",
 )
 
 

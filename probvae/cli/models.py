@@ -16,7 +16,9 @@ split_option = click.option(
     show_default=True,
     help="Which examples.",
 )
-seed_option = click.option("--seed", type=int, default=0, show_default=True, help="What the noise is a function of.")
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="What the noise is a function of."
+)
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -26,11 +28,15 @@ out_option = click.option(
 
 @click.command(cls=ModelCommand)
 @spec_argument
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder. Default: runs/NAME after the spec.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's folder. Default: runs/NAME after the spec."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in that folder, after its last whole epoch.")
 @set_option
 @plugin_option
-def train(spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+def train(
+    spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], plugins: tuple[Path, ...]
+) -> None:
     """Train the model of SPEC, measure it on the test data and draw it.
 
     SPEC is a TOML or JSON file, or the folder of a run, whose own spec is then taken.
@@ -46,7 +52,9 @@ def train(spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...]
 
 @click.command(cls=ModelCommand)
 @run_argument
-@click.option("--samples", type=click.IntRange(1), help="Importance samples per example; published tables use 5,000.")
+@click.option(
+    "--samples", type=click.IntRange(1), help="Importance samples per example; published tables use 5,000."
+)
 @click.option("--seed", type=int, help="What the noise is a function of.")
 @plugin_option
 def evaluate(run: Path, samples: int | None, seed: int | None, plugins: tuple[Path, ...]) -> None:

@@ -39,7 +39,7 @@ class VAE(keras.Model):
         self.decoder = decoder
         self.prior = prior
         self.latent_dim, self.event_shape = _fit_together(encoder, decoder, prior)
-        self.objective: Objective | None = None
+        self._objective: Any = None  # an Objective, once compiled
         self.built = True
 
     def posterior(self, x: Tensor) -> Distribution:
@@ -47,7 +47,7 @@ class VAE(keras.Model):
         return self.encoder.posterior(x)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x, z) of x [B, *E] and z [..., B, D]: [..., B], in nats."""
+        """Log p(x, z) of x [B, *E] and z [..., B, D]: [..., B], in nats."""
         likelihood = self.decoder.likelihood(z)  # [..., B], [*E]
         return likelihood.log_prob(x) + self.prior.distribution().log_prob(z)
 
@@ -70,7 +70,7 @@ class VAE(keras.Model):
         return self.log_joint(x, z) - log_q
 
     def sample(self, samples: int, seed: Seed, mean: bool = False) -> Tensor:
-        """x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]."""
+        """X ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]."""
         z = self.prior.distribution().sample(samples, seed=fold_in(seed, 0))  # [S, D]
         likelihood = self.decoder.likelihood(z)  # [S], [*E]
         return likelihood.mean() if mean else likelihood.sample(seed=fold_in(seed, 1))
@@ -108,27 +108,27 @@ class VAE(keras.Model):
                 "Write vae.compile(optimizer='adam', objective=probvae.ELBO())."
             )
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
-        self.objective = objective
+        self._objective = objective
         self._seed = seed
         self._means = {name: keras.metrics.Mean(name=name) for name in ("loss", *objective.terms)}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The running means of the loss and its terms, reset by Keras at each epoch."""
-        return list(self._means.values()) if self.objective else []
+        return list(self._means.values()) if self._objective else []
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """One step on a batch: x, or a tuple that begins with it."""
         x = _inputs(data)
         step = tf.convert_to_tensor(self.optimizer.iterations.value)
-        means = gradient_step(self, self.objective, self.optimizer, x, fold_in(self._seed, step), step)
+        means = gradient_step(self, self._objective, self.optimizer, x, fold_in(self._seed, step), step)
         return self._track(means, tf.shape(x)[0])
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """The objective of a batch, its schedules at their end."""
         x = _inputs(data)
         step = tf.constant(FINAL_STEP, tf.int32)
-        means = batch_means(self.objective(self, x, fold_in(self._seed, step), step))
+        means = batch_means(self._objective(self, x, fold_in(self._seed, step), step))
         return self._track(means, tf.shape(x)[0])
 
     def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
@@ -150,13 +150,15 @@ def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int
     """Run the three once on two examples, and return D and E."""
     prior_name, decoder_name, encoder_name = (type(part).__name__ for part in (prior, decoder, encoder))
 
-    def expect(name: str, what: str, distribution: Distribution, batch: Shape, event: str, rank: int | None) -> Shape:
+    def expect(
+        name: str, what: str, distribution: Distribution, batch: Shape, event: str, rank: int | None
+    ) -> Shape:
         found_batch, found_event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
         if found_batch != batch or (rank is not None and len(found_event) != rank):
             raise ShapeError(
                 f"{name}: expected {what} with batch {list(batch)} and event {event}; got batch "
                 f"{list(found_batch)} and event {list(found_event)}. Wrap it in "
-                "tfd.Independent(..., reinterpreted_batch_ndims=...) to turn batch dimensions into event dimensions."
+                "tfd.Independent(..., reinterpreted_batch_ndims=...) to make batch dimensions event dimensions."
             )
         return found_event
 

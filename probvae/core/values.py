@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,7 @@ class Values:
         return f"{kind} from {self.low:g} to {self.high:g}"
 
     @classmethod
-    def of(cls, array: npt.NDArray[np.generic]) -> Values:
+    def of(cls, array: npt.NDArray[Any]) -> Values:
         """The values that an array takes."""
         low, high = float(array.min()), float(array.max())
         whole = bool(array.dtype.kind in "bui") or bool(np.all(array == np.round(array)))

@@ -56,7 +56,7 @@ def _walk(layer: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, keras.
 
 
 def _labels(layer: Any) -> dict[int, str]:
-    """id of a sublayer or variable -> the attribute path under which `layer` holds it."""
+    """Id of a sublayer or variable -> the attribute path under which `layer` holds it."""
     labels: dict[int, str] = {}
 
     def look(value: Any, path: str) -> None:

@@ -54,7 +54,11 @@ class ELBO(Objective):
                 "elbo objective: warmup_steps and warmup_epochs say the same thing twice. Give one of them.",
                 parameter="warmup_epochs",
             )
-        for name, value in [("warmup_steps", warmup_steps), ("warmup_epochs", warmup_epochs), ("free_bits", free_bits)]:
+        for name, value in [
+            ("warmup_steps", warmup_steps),
+            ("warmup_epochs", warmup_epochs),
+            ("free_bits", free_bits),
+        ]:
             if value and beta == 0:
                 raise ConfigError(
                     f"elbo objective: {name} = {value} has no meaning with beta = 0, which leaves the KL out. "
@@ -84,7 +88,11 @@ class ELBO(Objective):
             z = q.sample(self.samples, seed=as_seed(seed))  # [S, B, D]
         log_likelihood = tf.reduce_mean(vae.decoder.likelihood(z).log_prob(x), axis=0)  # [B]
         beta = self.beta_at(step)
-        loss = beta * tf.maximum(kl, self.free_bits) - log_likelihood if self.free_bits else beta * kl - log_likelihood
+        loss = (
+            beta * tf.maximum(kl, self.free_bits) - log_likelihood
+            if self.free_bits
+            else beta * kl - log_likelihood
+        )
         terms = {"negative_log_likelihood": -log_likelihood, "kl": kl, "beta": tf.fill(tf.shape(kl), beta)}
         return Losses(loss, terms)
 

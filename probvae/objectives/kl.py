@@ -20,7 +20,7 @@ def exact_kl(q: Distribution, p: Distribution) -> Tensor | None:
 
 
 def resolve_kl(kl: str, vae: VAE) -> str:
-    """ "exact" or "monte_carlo": what `kl` means for this model.
+    """What `kl` means for this model: "exact" or "monte_carlo".
 
     Raises:
         ConfigError: the exact divergence is asked for, and TFP registers none for this pair.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, fold_in
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, chart, plain
+from probvae.report.style import COLOURS, FAINT, NoPictureError, beside, chart, plain
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
 
 _SIDE = 10  # tiles per row, and rows of samples
@@ -39,31 +40,22 @@ def samples(vae: VAE, seed: Seed = 0, data: Split | None = None) -> Figure:
         return mosaic([x.reshape(_SIDE, _SIDE, *vae.event_shape)], title, f"{what} at z\u00a0~\u00a0p(z).")
     x = vae.decoder.likelihood(z).sample(seed=fold_in(seed, Stream.FIGURES, 1)).numpy()
     shared_range(x)
-    figure = chart(
-        5.5,
-        4.6,
-        title,
-        "x\u00a0~\u00a0p(x|z) at z\u00a0~\u00a0p(z)" + (", over test examples." if data else "."),
-    )
-    axes = plain(figure.add_subplot(aspect="equal"))
-    if data is not None:
-        shown = some(data, _POINTS, fold_in(seed, Stream.FIGURES, 2))
-        axes.scatter(*shown.T, s=7, color="#b5b5b5", lw=0, label="data")
-    axes.scatter(*x.T, s=7, color=COLOURS[0], alpha=0.6, lw=0, label="samples")
-    axes.set(xlabel="x₁", ylabel="x₂")
-    axes.legend(
-        frameon=False, fontsize=9, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1), markerscale=2
-    )
-    return figure
+    clouds = {"samples": (x, COLOURS[0])}
+    made = "x\u00a0~\u00a0p(x|z) at z\u00a0~\u00a0p(z)"
+    if data is None:
+        return _plane(title, f"{made}.", clouds)
+    shown = some(data, _POINTS, fold_in(seed, Stream.FIGURES, 2))
+    return _plane(title, f"{made}, over the data.", {"data": (shown, "#b5b5b5")} | clouds)
 
 
-def reconstructions(vae: VAE, split: Split, seed: Seed = 0) -> Figure:
+def reconstructions(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Figure:
     """Random examples of a split beside what the model makes of them.
 
     Args:
         vae: the model.
-        split: the examples, usually those for testing.
+        split: the examples.
         seed: what the choice of examples and the latent noise are a function of.
+        name: what the picture calls the split.
 
     Raises:
         NoPictureError: examples of this shape have no picture, or the outputs are not finite.
@@ -76,14 +68,18 @@ def reconstructions(vae: VAE, split: Split, seed: Seed = 0) -> Figure:
     shared_range(x, again)
     made = f"{what[0].lower()}{what[1:]} at one z\u00a0~\u00a0q(z|x)"
     if points:
-        return _paired_points(x, again, made)
+        subtitle = f"Random {name} examples, each joined to its reconstruction: {made}."
+        figure = _plane("Reconstructions", subtitle, {"data": (x, FAINT), "model": (again, COLOURS[0])})
+        joined = list(np.stack([x, again], axis=1))
+        figure.axes[0].add_collection(LineCollection(joined, colors="#b5b5b5", linewidths=0.7, zorder=0.5))
+        return figure
     columns = min(_SIDE, count)
     pairs = np.stack([x, again])[:, : count // columns * columns]  # [2, B, *E]
     pairs = pairs.reshape(2, -1, columns, *vae.event_shape).swapaxes(0, 1)  # [panels, 2, columns, *E]
     figure = mosaic(
         list(pairs),
         "Reconstructions",
-        f"Random test examples, and below each its reconstruction: {made}.",
+        f"Random {name} examples, and below each its reconstruction: {made}.",
         left=0.75,
         colours=(FAINT, COLOURS[0]),
     )
@@ -92,18 +88,14 @@ def reconstructions(vae: VAE, split: Split, seed: Seed = 0) -> Figure:
     return figure
 
 
-def _paired_points(x: Array, again: Array, made: str) -> Figure:
-    figure = chart(
-        5.5, 4.6, "Reconstructions", f"Random test examples, each joined to its reconstruction: {made}."
-    )
-    axes = plain(figure.add_subplot(aspect="equal"))
-    axes.add_collection(LineCollection(list(np.stack([x, again], axis=1)), colors="#b5b5b5", linewidths=0.7))
-    axes.scatter(*x.T, s=12, color=FAINT, lw=0, label="data")
-    axes.scatter(*again.T, s=12, color=COLOURS[0], lw=0, label="model")
-    axes.set(xlabel="x₁", ylabel="x₂")
-    axes.legend(
-        frameon=False, fontsize=9, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1), markerscale=2
-    )
+def _plane(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]]) -> Figure:
+    """Points [N, 2] in the plane, under their names and in their colours."""
+    figure = chart(5.5, 4.6, title, subtitle)
+    axes = plain(figure.add_subplot(aspect="equal", xlabel="x₁", ylabel="x₂"))
+    for name, (points, colour) in clouds.items():
+        size = float(np.clip(6_000 / len(points), 4, 14))
+        axes.scatter(points[:, 0], points[:, 1], s=size, color=colour, alpha=0.7, lw=0, label=name)
+    beside(axes)
     return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from probvae.core import VAE, Array, Seed, Stream, fold_in
 from probvae.report.examples import decoded
 from probvae.report.quantiles import quantile_grid
-from probvae.report.style import COLOURS, INK, NoPictureError, chart, plain
+from probvae.report.style import COLOURS, INK, NoPictureError, beside, chart, plain
 from probvae.report.tiles import form_of, mosaic
 
 _MOST_TILES = 20
@@ -29,9 +29,7 @@ def latent_grid(vae: VAE, seed: Seed = 0) -> Figure:
         NoPictureError: the model has not two latents, or examples of its shape have no picture.
     """
     if vae.latent_dim != 2:
-        raise NoPictureError(
-            f"A grid of the latent space needs two latents; this model has {vae.latent_dim}."
-        )
+        raise NoPictureError(f"A grid of the latent space needs two latents; this model has {vae.latent_dim}.")
     form = form_of(vae.event_shape)
     side = int(np.clip(_PIXELS // vae.event_shape[1], _FEWEST_TILES, _MOST_TILES)) if form == "image" else 12
     if form == "points":
@@ -73,5 +71,5 @@ def _mesh(x: Array, what: str) -> Figure:
         axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=0.7, label=label))
     axes.autoscale_view()
     axes.set(xlabel="x₁", ylabel="x₂")
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
+    beside(axes)
     return figure

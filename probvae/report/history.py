@@ -108,8 +108,8 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, float]], term: str, lowest: b
     if lowest:
         _mark_best(axes, rows, epochs)
         axes.legend(
-            ncols=3, frameon=False, fontsize=9, labelcolor=INK, loc="lower right", bbox_to_anchor=(1.01, 0.99),
-            handlelength=1.4, columnspacing=1.4, borderpad=0.2,
+            ncols=3, frameon=False, fontsize=9, labelcolor=INK, loc="lower right",
+            bbox_to_anchor=(1.01, 0.99), handlelength=1.4, columnspacing=1.4, borderpad=0.2,
         )  # fmt: skip
 
 

@@ -13,15 +13,16 @@ from probvae.core import VAE, Array, Seed, Split, Stream, fold_in
 from probvae.data.batches import chunks
 from probvae.report.examples import chosen
 from probvae.report.quantiles import Table, draws, smoothed, tabulate
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, chart, plain
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, chart, plain
 
 _MOST = 10_000
 _PRIOR_SAMPLES = 20_000
 _SHARES = (0.5, 0.9, 0.99)
 _GREYS = ("#eeeeee", "#dfdfdf", "#cccccc")  # from the outermost region in
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def latent_map(vae: VAE, split: Split, seed: Seed = 0) -> Figure:
+def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Figure:
     """The examples of a split in latent space, coloured by label, over regions that hold the prior's mass.
 
     With more than two latents it shows the two along which the posterior means vary most over the examples,
@@ -30,60 +31,67 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0) -> Figure:
 
     Args:
         vae: the model.
-        split: the examples, usually those for testing; 10,000 at most are drawn.
+        split: the examples; 10,000 at most are drawn.
         seed: what is random about it is a function of.
+        name: what the picture calls the split.
 
     Raises:
         NoPictureError: the model has a single latent, or there are no examples, or they have no finite place.
     """
     if vae.latent_dim < 2:
         raise NoPictureError("A map of the latent space needs at least two latents; this model has one.")
-    places, labels = _places(vae, split, fold_in(seed, Stream.FIGURES, 8))
+    places = _places(vae, split, fold_in(seed, Stream.FIGURES, 8))
     shown = places.latents[:, places.axes]  # [N, 2]
-    table = _prior(vae, places.axes, fold_in(seed, Stream.FIGURES, 9))
-    figure = chart(6.6, 5.4, "Test data in latent space", _subtitle(vae, places, len(split)))
-    axes = plain(figure.add_subplot())
-    axes.set_aspect("equal", adjustable="datalim")
-    _regions(axes, table)
-    _points(axes, shown, labels)
-    low, high = _extent(table, shown)
+    prior = _prior(vae, places.axes, fold_in(seed, Stream.FIGURES, 9))
+    low, high = _extent(prior, shown)
+    across, up = high - low
+    height = 5.4 * float(np.clip(up / across, 0.5, 1.1))
+    count = f"{len(shown):,} of {len(split):,}" if len(shown) < len(split) else f"{len(shown):,}"
+    subtitle = f"{count} {name} examples, each {places.found_at}."
+    if vae.latent_dim > 2:
+        subtitle += f" Of {vae.latent_dim} latents, the two that vary most over the examples."
+    subtitle += " Grey: where the prior has 50, 90 and 99 % of its mass."
+    figure = chart(6.6, height, "Data in latent space", subtitle)
+    axes = plain(figure.add_subplot(aspect="equal"))
+    _regions(axes, prior)
+    _points(axes, shown, places.labels)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     for axis, latent in zip((axes.xaxis, axes.yaxis), places.axes, strict=True):
-        name = f"z{str(latent + 1).translate(str.maketrans('0123456789', '₀₁₂₃₄₅₆₇₈₉'))}"
-        spread = f" (variance {np.var(places.latents[:, latent]):.2g})" if vae.latent_dim > 2 else ""
-        axis.set_label_text(name + spread)
+        spread = f" (variance {np.var(places.latents[:, latent]):.2f})" if vae.latent_dim > 2 else ""
+        axis.set_label_text(f"z{str(latent + 1).translate(_SUBSCRIPTS)}{spread}")
     return figure
 
 
 @dataclass(frozen=True)
 class _Places:
-    """Where examples lie: latents [N, D], what they are, and which two of the D are drawn."""
+    """Where examples lie: latents [N, D], how they were found, labels [N], and which two of the D to draw."""
 
     latents: Array
-    what: str
+    found_at: str
+    labels: Array | None
     axes: tuple[int, int]
 
 
-def _places(vae: VAE, split: Split, seed: Seed) -> tuple[_Places, Array | None]:
+def _places(vae: VAE, split: Split, seed: Seed) -> _Places:
     if not len(split):
         raise NoPictureError("There are no examples to draw.")
     kept = chosen(len(split), _MOST, fold_in(seed, 0))
     labels = None if split.labels is None else np.asarray(split.labels)[kept]
     part = Split(split.stored[kept], labels, split.divide_by, split.dynamic)
-    what = "posterior mean"
-    latents = []
+    found_at, parts = "at its posterior mean", []
     for number, x in enumerate(chunks(part, 500, fold_in(seed, 1))):
         q = vae.posterior(x)  # [B], [D]
         try:
-            latents.append(np.asarray(q.mean(), np.float64))
+            z = q.mean()
         except NotImplementedError:
-            what = "one z\u00a0~\u00a0q(z|x)"
-            latents.append(np.asarray(q.sample(seed=fold_in(seed, 2, number)), np.float64))
-    found = np.concatenate(latents)  # [N, D]
-    if not np.isfinite(found).all():
+            found_at = "at one z\u00a0~\u00a0q(z|x)"
+            z = q.sample(seed=fold_in(seed, 2, number))
+        parts.append(np.asarray(z, np.float64))
+    latents = np.concatenate(parts)  # [N, D]
+    if not np.isfinite(latents).all():
         raise NoPictureError("The encoder's outputs are not all finite numbers.")
-    first, second = sorted(np.argsort(-found.var(axis=0), kind="stable")[:2].tolist())
-    return _Places(found, what, (first, second)), labels
+    first, second = sorted(np.argsort(-latents.var(axis=0), kind="stable")[:2].tolist())
+    return _Places(latents, found_at, labels, (first, second))
 
 
 def _prior(vae: VAE, axes: tuple[int, int], seed: Seed) -> Table:
@@ -97,72 +105,44 @@ def _prior(vae: VAE, axes: tuple[int, int], seed: Seed) -> Table:
     return smoothed(draws(prior, _PRIOR_SAMPLES, seed)[:, axes])
 
 
-def _subtitle(vae: VAE, places: _Places, size: int) -> str:
-    count = len(places.latents)
-    which = f"{count:,} of {size:,} test examples" if count < size else f"{size:,} test examples"
-    text = (
-        f"{which}, each at its {places.what}."
-        if "mean" in places.what
-        else f"{which}, each at {places.what}."
-    )
-    if vae.latent_dim > 2:
-        text += f" Of {vae.latent_dim} latents, the two that vary most over the examples."
-    return f"{text} Grey: where the prior has 50, 90 and 99 % of its mass."
-
-
-def _regions(axes: Axes, table: Table) -> None:
-    levels = table.levels(*_SHARES)
-    first, second = table.centres
-    density = table.density.T
-    above = [*levels, float(density.max()) * 1.01]
-    axes.contourf(first, second, density, levels=above, colors=_GREYS[-len(levels) :], zorder=0)
-    axes.contour(first, second, density, levels=levels, colors=INK, linewidths=0.6, alpha=0.55, zorder=3)
-
-
-def _extent(table: Table, shown: Array) -> tuple[Array, Array]:
+def _extent(prior: Table, shown: Array) -> tuple[Array, Array]:
     """The corners of a box around the points and the outermost region."""
-    inside = table.density >= table.levels(*_SHARES)[0]
-    first, second = (
-        centres[inside.any(axis=other)] for centres, other in zip(table.centres, (1, 0), strict=True)
-    )
-    corners = np.array([[first.min(), second.min()], [first.max(), second.max()]])
-    low, high = np.minimum(corners[0], shown.min(axis=0)), np.maximum(corners[1], shown.max(axis=0))
+    inside = prior.density >= prior.levels(*_SHARES)[0]
+    first, second = prior.centres
+    first, second = first[inside.any(axis=1)], second[inside.any(axis=0)]
+    low = np.minimum([first.min(), second.min()], shown.min(axis=0))
+    high = np.maximum([first.max(), second.max()], shown.max(axis=0))
     room = 0.03 * (high - low)
     return low - room, high + room
 
 
+def _regions(axes: Axes, prior: Table) -> None:
+    levels = prior.levels(*_SHARES)
+    bands = [*levels, 1.01 * float(prior.density.max())]
+    place = (*prior.centres, prior.density.T)
+    axes.contourf(*place, levels=bands, colors=_GREYS[-len(levels) :], zorder=0)
+    axes.contour(*place, levels=levels, colors=INK, linewidths=0.6, alpha=0.55, zorder=3)
+
+
 def _points(axes: Axes, shown: Array, labels: Array | None) -> None:
-    size = float(np.clip(30_000 / len(shown), 4, 20))
-    order = np.random.default_rng(0).permutation(len(shown))  # no class covers the others
+    order = np.random.default_rng(0).permutation(len(shown))  # so that no label covers the others
     x, y = shown[order].T
+    size = float(np.clip(30_000 / len(shown), 4, 20))
     if labels is None:
-        axes.scatter(x, y, s=size, color=COLOURS[0], alpha=0.7, lw=0)
+        axes.scatter(x, y, s=size, color=COLOURS[0], alpha=0.75, lw=0)
         return
     names, numbers = np.unique(labels[order], return_inverse=True)
-    if len(names) <= len(COLOURS):
-        axes.scatter(x, y, s=size, c=np.array(COLOURS)[numbers], alpha=0.75, lw=0)
-        _legend(axes, [str(name) for name in names])
-        for name in names:
-            _name(axes, str(name), np.median(shown[labels == name], axis=0))
-    else:
-        dots = axes.scatter(x, y, s=size, c=labels[order], cmap="viridis", alpha=0.75, lw=0)
+    if len(names) > len(COLOURS):
+        dots = axes.scatter(x, y, s=size, c=labels[order], cmap="viridis", lw=0)
         bar = axes.figure.colorbar(dots, ax=axes, shrink=0.6, aspect=25, label="label")
         bar.outline.set_visible(False)
         bar.ax.tick_params(colors=FAINT, labelsize=8, length=0)
-        bar.solids.set_alpha(1)
-
-
-def _name(axes: Axes, name: str, place: Array) -> None:
-    """A label's name in the middle of its points, for those who cannot go by the colours."""
-    text = axes.text(*place, name, size=10, weight="bold", color=INK, ha="center", va="center", zorder=5)
-    text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-    text.set_clip_on(True)
-
-
-def _legend(axes: Axes, names: list[str]) -> None:
+        return
+    axes.scatter(x, y, s=size, c=np.array(COLOURS)[numbers], alpha=0.75, lw=0)
     for name, colour in zip(names, COLOURS, strict=False):
-        axes.plot([], [], "o", ms=6, color=colour, label=name)
-    axes.legend(
-        title="label", title_fontsize=9, frameon=False, fontsize=9, labelcolor=INK, loc="center left",
-        bbox_to_anchor=(1, 0.5), handletextpad=0.2,
-    )  # fmt: skip
+        axes.scatter([], [], color=colour, lw=0, label=str(name))
+        # A name among its points is for those who cannot go by the colours.
+        place = np.median(shown[labels == name], axis=0)
+        text = axes.text(place[0], place[1], str(name), size=10, weight="bold", ha="center", va="center")
+        text.set(color=INK, zorder=5, path_effects=[withStroke(linewidth=2.5, foreground="white")])
+    beside(axes, title="label")

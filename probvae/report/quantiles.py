@@ -44,11 +44,12 @@ class Table:
         return self.density * np.outer(*(np.diff(edges) for edges in self.edges))
 
     def levels(self, *shares: float) -> Array:
-        """The densities above which these shares of the mass lie, from the lowest up."""
+        """The densities above which these shares of the mass lie, from the lowest up, equal ones once."""
         order = np.argsort(self.density, axis=None)[::-1]
         below = np.cumsum(self.mass.ravel()[order])
         found = np.searchsorted(below, np.asarray(shares) * below[-1])
-        return np.unique(self.density.ravel()[order][found])
+        # A little lower, so that the cells of a plateau, equal up to rounding, are all above.
+        return np.unique(self.density.ravel()[order][found] * (1 - 1e-5))
 
 
 def tabulate(prior: Distribution, seed: Seed = 0) -> Table:
@@ -69,9 +70,9 @@ def tabulate(prior: Distribution, seed: Seed = 0) -> Table:
     total = float(table.mass.sum())
     if not abs(total - 1) < _TOLERANCE:
         raise NoPictureError(
-            f"The prior's density, summed over {table.density.size:,} cells that cover its samples, is {total:.2f} "
-            "and not 1. Either the density and the samples do not belong together (`probvae check` tells), or "
-            "the density is too narrow or too heavy-tailed for a table."
+            f"The prior's density sums to {total:.2f} over {table.density.size:,} cells that cover its samples, "
+            "and not to 1. Either the density and the samples do not belong together (`probvae check` tells), "
+            "or the density is too narrow or too heavy-tailed for a table."
         )
     return table
 
@@ -105,9 +106,10 @@ def smoothed(points: Array) -> Table:
     low, high = np.quantile(points, [0.0005, 0.9995], axis=0)
     room = 0.15 * (high - low) + 1e-6
     bins = 128
-    counts, *edges = np.histogram2d(*points.T, bins=bins, range=np.stack([low - room, high + room], axis=1))
-    # Half of Scott's bandwidth, which is meant for one normal and would smear several into one.
-    cells = 0.5 * points.std(axis=0) * len(points) ** (-1 / 6) / ((high - low + 2 * room) / bins)
+    box = np.stack([low - room, high + room], axis=1).tolist()  # [2, (low, high)]
+    counts, *edges = np.histogram2d(points[:, 0], points[:, 1], bins=bins, range=box)
+    # Less than Scott's bandwidth, which is meant for one normal and would smear several into one.
+    cells = 0.7 * points.std(axis=0) * len(points) ** (-1 / 6) / ((high - low + 2 * room) / bins)
     apart = np.subtract.outer(np.arange(bins), np.arange(bins))
     kernels = [np.exp(-0.5 * (apart / max(width, 0.5)) ** 2) for width in cells]
     first, second = (kernel / kernel.sum(axis=1, keepdims=True) for kernel in kernels)
@@ -134,11 +136,10 @@ def _edges(samples: Array) -> Array:
 
 
 def _log_prob(prior: Distribution, points: Array) -> Array:
-    """log p(z) at points [..., 2]: float64 [...], minus infinity where the prior is not defined."""
+    """The density's logarithm at points [..., 2]: float64 [...], minus infinity where the prior is not defined."""
     flat = points.reshape(-1, 2).astype(np.float32)
     parts = [
-        prior.log_prob(tf.constant(flat[start : start + _CHUNK])).numpy()
-        for start in range(0, len(flat), _CHUNK)
+        prior.log_prob(tf.constant(flat[start : start + _CHUNK])).numpy() for start in range(0, len(flat), _CHUNK)
     ]
     log_prob = np.concatenate(parts).astype(np.float64)
     return np.where(np.isnan(log_prob), -np.inf, log_prob).reshape(points.shape[:-1])

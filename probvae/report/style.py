@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from probvae.errors import UserError
@@ -80,15 +81,24 @@ def plain(axes: Axes) -> Axes:
     return axes
 
 
+def beside(axes: Axes, title: str = "") -> None:
+    """A legend to the right of the axes, its dots large enough to tell their colours."""
+    legend = axes.legend(
+        title=title, title_fontsize=9, frameon=False, fontsize=9, labelcolor=INK, loc="upper left",
+        bbox_to_anchor=(1, 1), handletextpad=0.4,
+    )  # fmt: skip
+    for handle in legend.legend_handles:
+        if isinstance(handle, PathCollection):
+            handle.set(sizes=[30], alpha=1)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG of at most 500 kB, coarser than usual where it takes that."""
     dpi = float(DPI)
     while True:
         file = io.BytesIO()
         # Without the name of the program and its version, equal pictures are equal files.
-        figure.savefig(
-            file, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True}
-        )
+        figure.savefig(file, dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
         if file.tell() <= LARGEST_FILE or dpi < DPI / 4:
             break
         dpi *= 0.8

@@ -37,8 +37,8 @@ def form_of(event_shape: Sequence[int]) -> Form:
         case (size,) if size > 2:
             return "lines"
     raise NoPictureError(
-        f"Examples of shape {list(event_shape)} have no picture here. Those of [H, W, 1] and [H, W, 3] are drawn "
-        "as images, [2] as points, longer vectors and [length, channels] as lines or heat maps."
+        f"Examples of shape {list(event_shape)} have no picture here. Those of [H, W, 1] and [H, W, 3] "
+        "are drawn as images, [2] as points, longer vectors and [length, channels] as lines or heat maps."
     )
 
 
@@ -95,9 +95,8 @@ def mosaic(
     tiles_width = columns * cell_width / DPI
     tiles_height = rows * cell_height / DPI + (len(panels) - 1) * _BETWEEN_PANELS
     whole_width = max(tiles_width + left + _RIGHT, 5.0)
-    figure, share = sheet(
-        whole_width, 0.1 + tiles_height + bottom, title, subtitle + range_note(event_shape, scale)
-    )
+    note = range_note(event_shape, scale)
+    figure, share = sheet(whole_width, 0.1 + tiles_height + bottom, title, subtitle + note)
     top = share * figure.get_figheight() - 0.1
     for panel in panels:
         height = len(panel) * cell_height / DPI

@@ -7,13 +7,11 @@ from probvae._lazy import attributes
 
 _WHERE = {
     "Run": "probvae.runs.folder",
-    "build": "probvae.runs.workflow",
-    "check": "probvae.runs.workflow",
-    "evaluate": "probvae.runs.workflow",
-    "load": "probvae.runs.workflow",
-    "prepare": "probvae.runs.workflow",
-    "restored": "probvae.runs.workflow",
-    "train": "probvae.runs.workflow",
+    "build": "probvae.runs.models",
+    "check": "probvae.runs.models",
+    "evaluate": "probvae.runs.measuring",
+    "load": "probvae.runs.models",
+    "train": "probvae.runs.training",
 }
 
 __all__ = list(_WHERE)

@@ -1,6 +1,6 @@
 """The folder of a run: where everything is, written so that a reader never sees half a file.
 
-    spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.json  tensorboard/
+spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.json  tensorboard/
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import tomllib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -58,7 +59,9 @@ class Run:
             write(self.spec_file, tomli_w.dumps(self.spec))
             write(self.environment_file, json.dumps({**machine(), **environment, "data": data}, indent=2))
         except OSError as error:
-            raise UserError(f"The run folder {self.folder} cannot be written: {error}. Choose another with --out.") from error
+            raise UserError(
+                f"The run folder {self.folder} cannot be written: {error}. Choose another with --out."
+            ) from error
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -99,6 +102,52 @@ def find_run(folder: str | Path) -> Path:
     near = f" Runs beside it: {', '.join(runs)}." if runs else ""
     what = "a folder without a spec.toml and an environment.json" if path.is_dir() else "no such folder"
     raise UserError(f"{path}: expected a run that `probvae train` made; found {what}.{near}")
+
+
+def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bool) -> Run:
+    """The run of a filled spec: in a new folder, or in one that may be resumed.
+
+    Args:
+        spec: the filled spec.
+        name: what to call the run where no folder is given.
+        out: the folder.
+        resume: whether to go on with what is there.
+
+    Raises:
+        UserError: the folder is there and should not be resumed, or cannot be.
+    """
+    spec = spec | {"versions": versions()}
+    folder = Path(out) if out else Path("runs") / name if resume else free_folder(name)
+    if not (folder.exists() and any(folder.iterdir())):
+        if resume:
+            raise UserError(
+                f"{folder}: expected a run to resume; found none. Leave --resume out, or name it with --out."
+            )
+        return Run(folder, spec)
+    if not resume:
+        raise UserError(f"{folder} is there already. Add --resume to go on with it, or choose another with --out.")
+    before = tomllib.loads((find_run(folder) / "spec.toml").read_text(encoding="utf-8"))
+    changed = [f"{path} is {old!r} there and {new!r} here" for path, old, new in _differences(before, spec)]
+    if changed:
+        raise UserError(
+            f"{folder} is the run of another spec: {'; '.join(changed)}. Only train.epochs, train.patience and "
+            "[evaluate] may change when a run is resumed. Choose another folder with --out."
+        )
+    return Run(folder, spec)
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two specs differ, but for what may change when a run is resumed."""
+    found = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        path, before, after = prefix + key, old.get(key), new.get(key)
+        if path in ("versions", "evaluate", "train.epochs", "train.patience") or before == after:
+            continue
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found += _differences(before, after, f"{path}.")
+        else:
+            found.append((path, before, after))
+    return found
 
 
 def free_folder(name: str) -> Path:

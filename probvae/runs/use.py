@@ -13,7 +13,7 @@ from probvae.core import VAE, Array, Data, Split, Stream, fold_in
 from probvae.data.batches import chunks
 from probvae.errors import UserError
 from probvae.report import reconstructions, samples
-from probvae.runs.workflow import restored
+from probvae.runs.models import restored
 from probvae.spec import data_source
 
 CHUNK = 1000

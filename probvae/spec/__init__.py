@@ -4,7 +4,7 @@ from probvae.spec.build import Assembly, Source, assemble, check_support, data_s
 from probvae.spec.document import Document, read
 from probvae.spec.json_schema import json_schema
 from probvae.spec.plan import Part, Plan, plan, plan_dataset
-from probvae.spec.signature import Signature, signature_of
+from probvae.spec.signature import Signature
 
 __all__ = [
     "Assembly",
@@ -20,5 +20,4 @@ __all__ = [
     "plan",
     "plan_dataset",
     "read",
-    "signature_of",
 ]

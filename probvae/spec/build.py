@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import keras
@@ -57,6 +57,10 @@ class Source:
         with blamed(self._document, self._part):
             return self._dataset.load()
 
+    def examples(self) -> Array:
+        """The training examples [N, *E], not binarised, for components that start from data."""
+        return self.data.train.intensities()
+
 
 def data_source(plan: Plan) -> Source:
     """The dataset that a plan names.
@@ -102,11 +106,13 @@ def assemble(
     for slot in MODEL:
         name = slot.path[-1]
         parts[name] = _build(plan.document, plan.components[slot.path], supply)
-        supply[name] = lambda name=name: parts[name]
+        supply[name] = partial(parts.__getitem__, name)
     try:
         vae = VAE(**parts)
     except ShapeError as error:
-        raise SpecError([plan.document.problem(("model",), "parts that fit together", "these", str(error))]) from error
+        raise SpecError(
+            [plan.document.problem(("model",), "parts that fit together", "these", str(error))]
+        ) from error
     part = plan.components[OBJECTIVE.path]
     objective = _build(plan.document, part, supply)
     with blamed(plan.document, part):
@@ -157,5 +163,3 @@ def _build(document: Document, part: Part, supply: Supply) -> Any:
             raise SpecError([document.problem(part.path, expected, found)])
     with blamed(document, part):
         return part.signature.factory(**arguments)
-
-

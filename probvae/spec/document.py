@@ -52,7 +52,14 @@ class Document:
             place = f"--set {text}"
             if not equals or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in path):
                 raise SpecError(
-                    [Problem("--set", "key.path=value, as model.prior.components=32", repr(text), where="command line")]
+                    [
+                        Problem(
+                            "--set",
+                            "key.path=value, as model.prior.components=32",
+                            repr(text),
+                            where="command line",
+                        )
+                    ]
                 )
             table = self.tables
             for depth, part in enumerate(path[:-1], 1):

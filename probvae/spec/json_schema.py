@@ -7,7 +7,7 @@ from typing import Any
 from probvae.errors import PluginError
 from probvae.registry import Registry
 from probvae.spec.plan import DATA, MODEL, OBJECTIVE, SCHEMA, SETTINGS, Slot
-from probvae.spec.signature import Signature, signature_of
+from probvae.spec.signature import Signature
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:
@@ -24,20 +24,26 @@ def json_schema(registry: Registry) -> dict[str, Any]:
         "versions": {"type": "object"},
     }
     properties |= {
-        name: _signature(signature_of(factory, f"[{name}]"), registry, definitions)
+        name: _signature(Signature(factory, f"[{name}]"), registry, definitions)
         for name, factory in SETTINGS.items()
     }
     top = _table(properties, required=["schema", "model"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A probvae spec", **top, "$defs": definitions}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A probvae spec",
+        **top,
+        "$defs": definitions,
+    }
 
 
 def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> dict[str, Any]:
     """Any registered component of the slot's kind."""
     if slot.kind not in definitions:
-        definitions[slot.kind] = choices = {"anyOf": []}
+        choices: dict[str, Any] = {"anyOf": []}
+        definitions[slot.kind] = choices
         for name in registry.names(slot.kind):
             try:
-                signature = signature_of(registry[slot.kind, name].load(), f"{name} {slot.kind}")
+                signature = Signature(registry[slot.kind, name].load(), f"{name} {slot.kind}")
                 table = _signature(signature, registry, definitions)
             except PluginError:
                 continue

@@ -13,7 +13,7 @@ from probvae.errors import ConfigError, PluginError, Problem, SpecError, Unknown
 from probvae.evaluation import EvaluateSettings
 from probvae.registry import Registry
 from probvae.spec.document import Document, KeyPath, show
-from probvae.spec.signature import CONTEXT, Signature, a, signature_of
+from probvae.spec.signature import CONTEXT, Signature, a
 from probvae.training import TrainSettings
 
 SCHEMA = 1
@@ -142,7 +142,7 @@ class _Planner:
         settings = {}
         for name, factory in SETTINGS.items():
             table = self.table((name,), tables)
-            part = self.part((name,), None, signature_of(factory, f"[{name}]"), table or {})
+            part = self.part((name,), None, Signature(factory, f"[{name}]"), table or {})
             if part and self.sound(part):
                 settings[name] = part
         versions = self.table(("versions",), tables) or {}
@@ -200,7 +200,9 @@ class _Planner:
         path, kind, default = slot
         if isinstance(parent.get(path[-1]), str):
             name = parent[path[-1]]
-            self.wrong(path, f"a table that names {a(kind)}", show(name), f'Write {path[-1]} = {{ use = "{name}" }}.')
+            self.wrong(
+                path, f"a table that names {a(kind)}", show(name), f'Write {path[-1]} = {{ use = "{name}" }}.'
+            )
             return None
         table = self.table(path, parent, required=default is None)
         if table is None and (default is None or path[-1] in parent):
@@ -218,7 +220,7 @@ class _Planner:
             self.wrong((*path, "use"), f"the name of {a(kind)}", show(use), str(error))
             return None
         try:
-            signature = signature_of(spec.load(), f"{use} {kind}")
+            signature = Signature(spec.load(), f"{use} {kind}")
         except PluginError as error:
             self.wrong((*path, "use"), f"{a(kind)} that can be imported", show(use), str(error))
             return None
@@ -226,7 +228,9 @@ class _Planner:
             table = self.without_strangers(path, table, signature, use)
         return self.part(path, use, signature, {key: value for key, value in table.items() if key != "use"})
 
-    def without_strangers(self, path: KeyPath, table: dict[str, Any], signature: Signature, use: str) -> dict[str, Any]:
+    def without_strangers(
+        self, path: KeyPath, table: dict[str, Any], signature: Signature, use: str
+    ) -> dict[str, Any]:
         """Leave out what the file says for the component that `--set ....use=` has replaced."""
         kept = {}
         for key, value in table.items():
@@ -266,7 +270,9 @@ class _Planner:
     def refused(self, path: KeyPath, signature: Signature, table: dict[str, Any]) -> None:
         parameter = signature.plain[path[-1]]
         if path[-1] not in table:
-            self.wrong(path, parameter.expected, "no such key", f"{signature.owner} needs it: {parameter.description}")
+            self.wrong(
+                path, parameter.expected, "no such key", f"{signature.owner} needs it: {parameter.description}"
+            )
             return
         self.wrong(path, parameter.expected, show(table[path[-1]]), f"It is {parameter.description}")
 
@@ -275,7 +281,9 @@ class _Planner:
             if key in known:
                 continue
             if key in CONTEXT and path:
-                self.wrong((*path, key), "no such key here", show(table[key]), f"It is supplied from {CONTEXT[key]}.")
+                self.wrong(
+                    (*path, key), "no such key here", show(table[key]), f"It is supplied from {CONTEXT[key]}."
+                )
             else:
                 self.wrong((*path, key), "a known key", f"{key!r}", did_you_mean(key, known))
 
@@ -298,4 +306,3 @@ def _line(problem: Problem) -> int:
 
 def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, (tuple, list)) else value
-

@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
@@ -136,18 +136,14 @@ class Signature:
         try:
             return create_model(self.owner, __config__=config, **fields)
         except Exception as error:  # pydantic raises several kinds for a type it has no schema for
-            raise PluginError(f"{self.owner}: its signature has a type that a spec cannot hold: {error}") from error
+            raise PluginError(
+                f"{self.owner}: its signature has a type that a spec cannot hold: {error}"
+            ) from error
 
     @property
     def summary(self) -> str:
         """The first line of the docstring."""
         return self.doc.short_description or ""
-
-
-@cache
-def signature_of(factory: Callable[..., Any], owner: str) -> Signature:
-    """The signature of a factory, read once."""
-    return Signature(factory, owner)
 
 
 def a(noun: str) -> str:

@@ -48,7 +48,9 @@ class Checkpoint:
         return int(self.state["step"])
 
 
-def write(root: Path, vae: keras.Model, optimizer: keras.optimizers.Optimizer, state: Mapping[str, Any]) -> Checkpoint:
+def write(
+    root: Path, vae: keras.Model, optimizer: keras.optimizers.Optimizer, state: Mapping[str, Any]
+) -> Checkpoint:
     """Write a checkpoint of a model, its optimizer and the state, which names the step.
 
     Raises:
@@ -60,7 +62,9 @@ def write(root: Path, vae: keras.Model, optimizer: keras.optimizers.Optimizer, s
         OPTIMIZER: save(_arrays(_optimizer_variables(optimizer, vae))),
         STATE: json.dumps(dict(state), indent=2).encode(),
     }
-    digests = {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()}
+    digests = {
+        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
+    }
     files[MANIFEST] = json.dumps({"format": FORMAT, "files": digests}, indent=2).encode()
     beside = root / f".{folder.name}.tmp"
     try:
@@ -76,7 +80,9 @@ def write(root: Path, vae: keras.Model, optimizer: keras.optimizers.Optimizer, s
         _sync_folder(root)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
-        raise CheckpointError(f"The checkpoint {folder} could not be written: {error}. Earlier ones are intact.") from error
+        raise CheckpointError(
+            f"The checkpoint {folder} could not be written: {error}. Earlier ones are intact."
+        ) from error
     return Checkpoint(folder, dict(state))
 
 
@@ -109,7 +115,7 @@ def verify(folder: Path) -> Checkpoint:
 
 def newest_checkpoint(root: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that verifies, and what is wrong with the newer ones."""
-    complaints = []
+    complaints: list[str] = []
     for folder in sorted(_folders(root), key=_step, reverse=True):
         try:
             return verify(folder), complaints
@@ -169,7 +175,8 @@ def _read(path: Path, variables: Mapping[str, keras.Variable]) -> dict[str, Arra
                 stored, variable = file.get_slice(name), variables[name]
                 shape, dtype = tuple(stored.get_shape()), _DTYPES.get(stored.get_dtype(), stored.get_dtype())
                 if (shape, dtype) != (tuple(variable.shape), variable.dtype):
-                    wrong.append(f"{name!r} is {dtype} {list(shape)}, the model's is {variable.dtype} {list(variable.shape)}")
+                    wanted = f"{variable.dtype} {list(variable.shape)}"
+                    wrong.append(f"{name!r} is {dtype} {list(shape)}, the model's is {wanted}")
             if wrong:
                 more = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
                 raise CheckpointError(f"{path} is of another model: {'; '.join(wrong[:8])}{more}.")
@@ -208,7 +215,7 @@ def _optimizer_variables(optimizer: keras.optimizers.Optimizer, vae: keras.Model
 
 
 def _arrays(variables: Mapping[str, keras.Variable]) -> dict[str, Array]:
-    return {name: np.ascontiguousarray(variable.numpy()) for name, variable in variables.items()}
+    return {name: np.asarray(variable.numpy(), order="C") for name, variable in variables.items()}
 
 
 def _write_through(path: Path, data: bytes) -> None:

@@ -58,7 +58,7 @@ class TrainSettings:
             steps = self.epochs * steps_per_epoch
             if self.warmup_steps >= steps:
                 raise ConfigError(
-                    f"train: expected warmup_steps below the {steps} steps of the training; got {self.warmup_steps}.",
+                    f"train: expected warmup_steps below the training's {steps} steps; got {self.warmup_steps}.",
                     parameter="warmup_steps",
                 )
             rate = keras.optimizers.schedules.CosineDecay(

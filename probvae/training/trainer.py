@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from probvae.core import (
     FINAL_STEP,
     VAE,
+    Array,
     Data,
     Objective,
     Stream,
@@ -157,17 +159,17 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """The means over the validation data of the loss and its terms, with schedules at their end."""
-        total, count = 0.0, 0
+        total, count = np.zeros(len(self._names)), 0
         for number, x in enumerate(chunks(self.data.validation, self.settings.batch_size)):
             seed = fold_in(self.settings.seed, Stream.VALIDATION, number)
-            total += self._evaluate(x, seed)
+            total += self._evaluate(x, seed).numpy()
             count += len(x)
-        means = total / count
-        return dict(zip(self._names, map(float, means), strict=True))
+        return self._named(total / count)
 
     def _train_epoch(self) -> None:
         began, first, steps = time.perf_counter(), self.step, self.batches.steps_per_epoch
-        epoch, total = self.epoch + 1, 0.0
+        epoch = self.epoch + 1
+        total = np.zeros(len(self._names))
         while self.step < first + steps:
             tick = time.perf_counter()
             count = min(self.chunk, first + steps - self.step)
@@ -178,11 +180,11 @@ class Trainer:
                 self._diverged(int(bad), sums)
             total += sums
             speed = examples / (time.perf_counter() - tick)
-            means = dict(zip(self._names, map(float, sums / examples), strict=True))
+            means = self._named(sums / examples)
             for listener in self.listeners:
                 listener.progress(Progress(epoch, self.step - first, steps, means, speed))
         seconds = time.perf_counter() - began
-        train = dict(zip(self._names, map(float, total / len(self.data.train)), strict=True))
+        train = self._named(total / len(self.data.train))
         validation = self.validate()
         best = validation["loss"] < self.best_loss
         if best:
@@ -213,6 +215,9 @@ class Trainer:
         means = batch_means(self.objective(self.vae, x, seed, tf.constant(FINAL_STEP)))
         return tf.stack([means[name] for name in self._names]) * tf.cast(tf.shape(x)[0], tf.float32)
 
+    def _named(self, values: Array) -> dict[str, float]:
+        return dict(zip(self._names, map(float, values), strict=True))
+
     def _save(self) -> None:
         if self.checkpoints is None:
             return
@@ -226,7 +231,11 @@ class Trainer:
         last = ""
         if self.checkpoints is not None:
             checkpoint, _ = newest_checkpoint(self.checkpoints)
-            last = f" The last good checkpoint is {checkpoint.folder}." if checkpoint else " No checkpoint was written yet."
+            last = (
+                f" The last good checkpoint is {checkpoint.folder}."
+                if checkpoint
+                else " No checkpoint was written yet."
+            )
         raise TrainingError(
             f"Training stopped at step {step} (epoch {epoch}): not finite: {', '.join(terms)}.{last} "
             "Try a lower train.learning_rate, or train.clip_norm = 10."

@@ -74,7 +74,7 @@ class Gated(keras.layers.Layer):
         super().__init__()
         self.linear_and_gate = keras.layers.Dense(2 * units, kernel_initializer="he_normal")
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
         self.linear_and_gate.build(input_shape)
         self.built = True

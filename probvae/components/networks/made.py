@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Array, Component, Shape, Tensor
+from probvae.core import Array, Component, Tensor
 
 
 class MADE(Component):
@@ -57,14 +57,16 @@ class MaskedDense(keras.layers.Layer):
         initializer: of W.
     """
 
-    def __init__(self, mask: Array, activation: str | None, initializer: str | keras.initializers.Initializer) -> None:
+    def __init__(
+        self, mask: Array, activation: str | None, initializer: str | keras.initializers.Initializer
+    ) -> None:
         super().__init__()
         self.mask = tf.constant(mask, tf.float32)
         self.any_weight = bool(np.any(mask))
         self.activation = keras.activations.get(activation)
         self.initializer = initializer
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
         if self.any_weight:
             self.kernel = self.add_weight(shape=self.mask.shape, initializer=self.initializer, name="kernel")

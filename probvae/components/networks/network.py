@@ -34,7 +34,9 @@ class Network(Component, ABC):
         """
         inputs = tf.convert_to_tensor(inputs)
         rank = len(self.in_shape)
-        if inputs.shape.rank < rank or not inputs.shape[inputs.shape.rank - rank :].is_compatible_with(self.in_shape):
+        if inputs.shape.rank < rank or not inputs.shape[inputs.shape.rank - rank :].is_compatible_with(
+            self.in_shape
+        ):
             raise ShapeError(
                 f"{self.name_in_errors}: expected inputs [..., {', '.join(map(str, self.in_shape))}]; "
                 f"got {inputs.shape.as_list()}. Reshape them, or build the network for this shape."

@@ -114,7 +114,7 @@ class ResidualBlock(keras.layers.Layer):
         small = keras.initializers.VarianceScaling(1.0 / depth)
         self.second = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=small)
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
         self.first.build(input_shape)
         self.second.build(input_shape)

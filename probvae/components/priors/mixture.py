@@ -29,7 +29,9 @@ class Mixture(Prior):
         shape = (components, latent_dim)
         one = keras.initializers.Constant(softplus_inverse(1.0))
         self.logits = self.add_weight(shape=(components,), initializer="zeros", name="logits")
-        self.loc = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0), name="loc")
+        self.loc = self.add_weight(
+            shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0), name="loc"
+        )
         self.raw_scale = self.add_weight(shape=shape, initializer=one, name="raw_scale")
 
     def distribution(self) -> Distribution:

@@ -1,0 +1,43 @@
+# `make demo` and `make test` set everything up by themselves on a fresh clone.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types slow deep clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Made anew when the dependencies change; the stamp is written last, so a broken install is tried again.
+$(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "probvae needs Python 3.11, 3.12 or 3.13; $$(python3 --version 2>/dev/null || echo no python3) was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## Train a VAE with a learned mixture prior on real images, draw it, measure it
+	$(BIN)/probvae train examples/first.toml
+	@echo; echo "Next: change  use = \"mixture\"  in examples/first.toml to vamp, realnvp, maf or spline, or run"
+	@echo "      $(BIN)/probvae train examples/first.toml --set model.prior.use=vamp"
+
+test: lint types $(VENV)/.installed  ## Lint, check types, run the tests and doctests
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+lint: $(VENV)/.installed  ## Run ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed  ## Check types, strictly
+	$(BIN)/mypy
+
+slow: $(VENV)/.installed  ## Run the long tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+deep: $(VENV)/.installed  ## Run the tests with many more random cases
+	PROBVAE_HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n $(WORKERS)
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,74 @@
+"""What is known of a trained run: numbers on the test data, and figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from probvae import registry as registries
+from probvae.core import VAE, Data
+from probvae.evaluation import bounds
+from probvae.report import draw
+from probvae.runs.folder import Run, write
+from probvae.runs.models import restored
+from probvae.runs.terminal import tell
+from probvae.spec import Plan, data_source, plan, read
+from probvae.training import best_checkpoint
+
+
+def evaluate(
+    folder: str | Path,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Measure a run's best weights on the test data again, and write its evaluation.json.
+
+    Args:
+        folder: the run's folder.
+        overrides: settings of the [evaluate] table, as `evaluate.samples=5000`.
+        plugins: files to load as plugins first.
+        console: where to print; the standard output if not given.
+    """
+    vae, run, checked = restored(folder, plugins)
+    if overrides:
+        checked = plan(read(run.spec_file).override(overrides), registries.default())
+    return measure(run, vae, data_source(checked).data, checked, console or Console(highlight=False))
+
+
+def measure(run: Run, vae: VAE, data: Data, checked: Plan, console: Console) -> dict[str, Any]:
+    """Both bounds on the test data, printed and written to evaluation.json."""
+    settings = checked.setting("evaluate")
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("measuring on the test data", total=len(data.test))
+        found = bounds(
+            vae, data.test, settings.samples, settings.seed, settings.batch_size,
+            lambda done, total: bar.update(task, completed=done),
+        )  # fmt: skip
+    checkpoint, _ = best_checkpoint(run.checkpoints)
+    record = {
+        "split": "test",
+        "unit": "nats per example",
+        "protocol": data.info.protocol,
+        "checkpoint": checkpoint.folder.name,
+        "epoch": checkpoint.state["epoch"],
+        **{name: asdict(estimate) for name, estimate in found._asdict().items()},
+    }
+    write(run.evaluation_file, json.dumps(record, indent=2) + "\n")
+    tell(console, found, record)
+    return record
+
+
+def paint(run: Run, vae: VAE, data: Data, console: Console) -> None:
+    """Draw the run's figures."""
+    with console.status("drawing"):
+        drawn = draw(vae, data, run.metrics(), run.figures, seed=run.spec["train"]["seed"])
+    console.print(f"Figures:    {run.figures}/ ({', '.join(path.stem for path in drawn.written)})", soft_wrap=True)
+    for name, reason in drawn.left_out.items():
+        console.print(f"            without {name}: {reason}", soft_wrap=True)

@@ -1,0 +1,145 @@
+"""From a spec to a model, and from a run's folder back to its trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from probvae import registry as registries
+from probvae.core import VAE, Array, Shape, gradient_step
+from probvae.errors import Problem, SpecError
+from probvae.registry import Registry
+from probvae.runs.folder import Run, find_run
+from probvae.runs.plugins import load_plugins
+from probvae.spec import Assembly, Plan, Source, assemble, check_support, data_source, plan, read
+from probvae.training import best_checkpoint, restore
+
+Spec: TypeAlias = str | Path | Mapping[str, Any]
+"""A TOML or JSON file, or the same as a dict."""
+
+
+class Prepared(NamedTuple):
+    """A checked spec with everything built from it but the data loaded.
+
+    Args:
+        plan: the checked spec.
+        assembly: the model and the objective.
+        source: the data, and what it is.
+    """
+
+    plan: Plan
+    assembly: Assembly
+    source: Source
+
+
+def prepare(
+    spec: Spec, overrides: Sequence[str] = (), plugins: Sequence[str | Path] = (), registry: Registry | None = None
+) -> Prepared:
+    """Check a spec, build its model and hold the data's values against its likelihood.
+
+    Args:
+        spec: a TOML or JSON file, or a dict.
+        overrides: `key.path=value` settings that go before the spec's own.
+        plugins: files to load as plugins first.
+        registry: where names are looked up; the default one if not given.
+
+    Raises:
+        SpecError: with everything that is wrong.
+    """
+    registry = registry or registries.default()
+    load_plugins(registry, plugins)
+    checked = plan(read(spec).override(overrides), registry)
+    source = data_source(checked)
+    info = source.info
+    built = assemble(checked, info.event_shape, source.examples, info.sizes[0])
+    check_support(checked, built.vae, info)
+    return Prepared(checked, built, source)
+
+
+def check(
+    spec: Spec, overrides: Sequence[str] = (), plugins: Sequence[str | Path] = (), registry: Registry | None = None
+) -> tuple[Plan, VAE]:
+    """Check a spec, build its model and take one training step on two examples of zeros; no data is fetched.
+
+    Raises:
+        SpecError: with everything that is wrong.
+        TrainingError: a variable is left out of training, or used and not owned.
+    """
+    registry = registry or registries.default()
+    load_plugins(registry, plugins)
+    checked = plan(read(spec).override(overrides), registry)
+    info = data_source(checked).info
+    vae, objective, _ = assemble(checked, info.event_shape, _placeholder(info.event_shape), info.sizes[0])
+    check_support(checked, vae, info)
+    gradient_step(vae, objective, keras.optimizers.SGD(0.0), tf.zeros((2, *info.event_shape)), 0, tf.constant(0))
+    return checked, vae
+
+
+def build(spec: Spec, event_shape: Shape | None = None, plugins: Sequence[str | Path] = ()) -> VAE:
+    """The untrained model of a spec.
+
+    Args:
+        spec: a TOML or JSON file, or a dict.
+        event_shape: E, where the spec names no data that says it.
+        plugins: files to load as plugins first.
+
+    Raises:
+        SpecError: with everything that is wrong.
+    """
+    if event_shape is None:
+        return prepare(spec, plugins=plugins).assembly.vae
+    registry = registries.default()
+    load_plugins(registry, plugins)
+    return assemble(plan(read(spec), registry), event_shape).vae
+
+
+def load(run: str | Path, plugins: Sequence[str | Path] = (), registry: Registry | None = None) -> VAE:
+    """The trained model of a run, with the weights of its best epoch. No code from the folder is executed.
+
+    Args:
+        run: the run's folder.
+        plugins: files to load as plugins first, where the run's spec names components from them.
+        registry: where names are looked up; the default one if not given.
+
+    Raises:
+        UserError: the folder holds no run, or its spec names what is not installed.
+        CheckpointError: no checkpoint is usable, or it is of another model.
+    """
+    return restored(run, plugins, registry)[0]
+
+
+def restored(
+    folder: str | Path, plugins: Sequence[str | Path] = (), registry: Registry | None = None
+) -> tuple[VAE, Run, Plan]:
+    """The trained model of a run, the run, and its plan; see `load`."""
+    registry = registry or registries.default()
+    load_plugins(registry, plugins)
+    path = find_run(folder)
+    document = read(path / "spec.toml")
+    run = Run(path, document.tables)
+    environment = run.environment
+    try:
+        checked = plan(document, registry)
+    except SpecError as error:
+        if environment.get("plugins"):
+            files = " ".join(f"--plugin {file}" for file in environment["plugins"])
+            hint = Problem(
+                "plugins", "the plugins of the run", "another set", f"It was made with {files}.", str(path)
+            )
+            raise SpecError([*error.problems, hint]) from error
+        raise
+    shape = tuple(environment["data"]["event_shape"])
+    vae = assemble(checked, shape, _placeholder(shape), environment["data"]["sizes"][0]).vae
+    checkpoint, _ = best_checkpoint(run.checkpoints)
+    restore(checkpoint, vae)
+    return vae, run, checked
+
+
+def _placeholder(event_shape: Shape) -> Callable[[], Array]:
+    """Examples for components that start from data, where the data itself does not matter."""
+    return lambda: np.zeros((1, *event_shape), np.float32)

@@ -1,0 +1,115 @@
+"""What a person at a terminal reads while a model is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from probvae.evaluation import Bounds
+from probvae.runs.models import Prepared
+from probvae.training import Epoch, Listener, Progress
+
+LABELS = {"negative_log_likelihood": "nll", "negative_elbo": "-elbo", "beta": "β"}
+
+
+class Terminal(Listener):
+    """A live bar on a terminal, and a line for each epoch everywhere."""
+
+    def __init__(self, console: Console, epochs: int) -> None:
+        self.console = console
+        self.epochs = epochs
+        self.bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("", total=None, epoch=1, text="compiling the step")
+
+    def __enter__(self) -> Terminal:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def resumed(self, epoch: int, complaints: Sequence[str]) -> None:
+        """Say where training goes on, and which checkpoints were passed over."""
+        for complaint in complaints:
+            self.console.print(f"passed over: {complaint}", markup=False)
+        self.console.print(f"Going on after epoch {epoch}.")
+
+    def progress(self, progress: Progress) -> None:
+        """Move the bar."""
+        text = f"{terms(progress.means)}  {progress.images_per_second:,.0f} images/s"
+        self.bar.update(
+            self.task, completed=progress.step, total=progress.steps_per_epoch, epoch=progress.epoch, text=text
+        )
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Print the epoch's line."""
+        width = len(str(self.epochs))
+        star = " *" if epoch.best else ""
+        self.console.print(
+            f"epoch {epoch.epoch:>{width}}/{self.epochs}  {terms(epoch.train)}  "
+            f"validation {epoch.validation['loss']:.2f}{star}  {epoch.images_per_second:,.0f} images/s",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def stopped_early(self, epoch: int, best_epoch: int) -> None:
+        """Say so."""
+        self.console.print(f"Stopped after epoch {epoch}: the validation loss was best after epoch {best_epoch}.")
+
+
+def terms(means: Mapping[str, float]) -> str:
+    """The loss and its terms on one line.
+
+    >>> terms({"loss": 250.0, "negative_log_likelihood": 240.0, "kl": 10.0, "beta": 1.0})
+    'loss 250.00 (nll 240.00, kl 10.00, β 1.00)'
+    """
+    parts = ", ".join(f"{LABELS.get(name, name)} {value:.2f}" for name, value in means.items() if name != "loss")
+    return f"loss {means['loss']:.2f} ({parts})"
+
+
+def announce(console: Console, folder: Path, prepared: Prepared) -> None:
+    """What is about to be trained, on what, and which choices are in force."""
+    checked, (vae, _, choices), source = prepared
+    info = source.info
+    parts = {path[-1]: part.use for path, part in checked.components.items()}
+    count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
+    names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior")]
+    train, validation, test = info.sizes
+    decided = ", ".join(f"{name} {choice}" for name, choice in choices.items())
+    for line in (
+        f"Model:      {', '.join(names)}; {vae.latent_dim} latents, {count:,} parameters",
+        f"Objective:  {parts['objective']}" + (f" ({decided})" if decided else ""),
+        f"Data:       {parts['data']}: {train:,} training, {validation:,} validation, {test:,} test examples",
+        f"            {info.protocol}",
+        f"Run:        {folder}",
+        "Losses are in nats per example; * marks the best validation loss so far.",
+    ):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def tell(console: Console, found: Bounds, record: Mapping[str, Any]) -> None:
+    """The numbers of an evaluation, with what they mean."""
+    elbo, weighted = found
+    for line in (
+        f"Test data:  weights of epoch {record['epoch']}; nats per example, mean ± standard error over "
+        f"{elbo.examples:,} examples",
+        f"            evidence lower bound  {elbo}",
+        f"            log-likelihood        {weighted}  (importance-weighted, {weighted.samples} samples)",
+    ):
+        console.print(line, markup=False, soft_wrap=True)

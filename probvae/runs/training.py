@@ -1,0 +1,85 @@
+"""The main job: train the model of a spec, measure it, draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from probvae import registry as registries
+from probvae.registry import Registry
+from probvae.runs.folder import Run, find_run, open_run
+from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
+from probvae.runs.measuring import measure, paint
+from probvae.runs.models import Spec, prepare
+from probvae.runs.terminal import Terminal, announce
+from probvae.training import Trainer, best_checkpoint, restore
+
+
+def train(
+    spec: Spec,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    console: Console | None = None,
+    registry: Registry | None = None,
+) -> Run:
+    """Train the model of a spec, measure it on the test data and draw it.
+
+    Args:
+        spec: a TOML or JSON file, a dict, or the folder of a run.
+        out: the folder of the run; runs/NAME after the spec's file if not given.
+        resume: go on from the folder's newest checkpoint instead of refusing a folder that is there.
+        overrides: `key.path=value` settings that go before the spec's own.
+        plugins: files to load as plugins first.
+        console: where to print; the standard output if not given.
+        registry: where names are looked up; the default one if not given.
+
+    Returns:
+        The run, finished.
+
+    Raises:
+        UserError: the spec, the folder or the data are not as they should be.
+        WorkError: training failed; the last good checkpoint is there.
+    """
+    console = console or Console(highlight=False)
+    registry = registry or registries.default()
+    if not isinstance(spec, Mapping) and Path(spec).is_dir():
+        folder = find_run(spec)
+        spec, out = folder / "spec.toml", out or folder
+    prepared = prepare(spec, overrides, plugins, registry)
+    checked, (vae, objective, _), source = prepared
+    for note in checked.notes:
+        console.print(f"note: {note}", markup=False)
+    run = open_run(checked.filled(), _stem(spec), out, resume)
+    data = source.data
+    run.create(data.info, {"plugins": [str(Path(path).resolve()) for path in plugins]})
+
+    announce(console, run.folder, prepared)
+    hooks = PluginHooks(registry, run)
+    hooks.notify("probvae_run_started")
+    status = "failed"
+    try:
+        settings = checked.setting("train")
+        with Terminal(console, settings.epochs) as terminal:
+            listeners = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
+            trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners)
+            if not (resume and trainer.resume()):
+                run.metrics_file.unlink(missing_ok=True)
+            trainer.train()
+        restore(best_checkpoint(run.checkpoints)[0], vae)
+        measure(run, vae, data, checked, console)
+        paint(run, vae, data, console)
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        hooks.notify("probvae_run_ended", status=status)
+    return run
+
+
+def _stem(spec: Spec) -> str:
+    return "run" if isinstance(spec, Mapping) else Path(spec).stem

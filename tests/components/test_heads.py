@@ -1,0 +1,167 @@
+"""The heads' densities against formulas written in numpy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probvae import components as c
+from probvae.errors import ConfigError
+
+from .numerics import f64, normal_log_prob, softplus
+
+RNG = np.random.default_rng(0)
+FLOOR = 1e-4
+
+
+def raw(*shape, scale=2.0):
+    return (scale * RNG.normal(size=shape)).astype(np.float32)
+
+
+# Posteriors
+
+
+@pytest.mark.parametrize("floor", [None, 0.25])
+def test_diagonal_normal_has_softplus_scales_above_the_floor(floor):
+    head, outputs, z = c.DiagonalNormal(3, scale_floor=floor), raw(5, 6), raw(7, 5, 3)
+    q = head.posterior(outputs)
+    scale = softplus(f64(outputs[:, 3:]) + 1e-5) + (floor or FLOOR)
+    np.testing.assert_allclose(q.stddev(), scale, rtol=1e-5)
+    np.testing.assert_allclose(q.mean(), outputs[:, :3], rtol=1e-6)
+    expected = normal_log_prob(f64(z), f64(outputs[:, :3]), scale).sum(-1)
+    np.testing.assert_allclose(q.log_prob(z), expected, rtol=1e-4)
+
+
+def test_diagonal_normal_clips_its_log_variance():
+    head = c.DiagonalNormal(5, log_variance_range=(-6, 2))
+    outputs = np.array([[0.0] * 5 + [-100.0, -6.0, 0.0, 2.0, 100.0]], np.float32)
+    np.testing.assert_allclose(head.posterior(outputs).variance(), np.exp([[-6.0, -6, 0, 2, 2]]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", [c.DiagonalNormal(2), c.FullCovarianceNormal(2)], ids=lambda h: type(h).__name__)
+@pytest.mark.parametrize("size", [-1e4, -120.0, 120.0, 1e4])
+def test_posteriors_stay_finite_at_extreme_outputs(head, size):
+    q = head.posterior(np.full((1, *head.output_shape), size, np.float32))
+    z, log_q = q.experimental_sample_and_log_prob(4, seed=[1, 2])
+    assert np.all(np.isfinite(z)) and np.all(np.isfinite(log_q))
+    assert np.all(q.stddev() > 0)
+
+
+def test_meaningless_scales_are_refused():
+    with pytest.raises(ConfigError, match="scale_floor has no meaning beside log_variance_range") as error:
+        c.DiagonalNormal(2, scale_floor=0.1, log_variance_range=(-6, 2))
+    assert error.value.parameter == "scale_floor"
+    for low, high in [(2, -6), (1, 1)]:
+        with pytest.raises(ConfigError, match=r"low < high; got \[") as error:
+            c.DiagonalNormal(2, log_variance_range=(low, high))
+        assert error.value.parameter == "log_variance_range"
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 3, 5])
+def test_full_covariance_normal_is_a_multivariate_normal(latent_dim):
+    head, batch = c.FullCovarianceNormal(latent_dim), 4
+    assert head.output_shape == (latent_dim + latent_dim * (latent_dim + 1) // 2,)
+    outputs, z = raw(batch, *head.output_shape, scale=1.0), raw(6, batch, latent_dim)
+    q = head.posterior(outputs)
+    loc, covariance = f64(q.mean()), f64(q.covariance())
+    np.testing.assert_allclose(loc, outputs[:, :latent_dim], rtol=1e-6)
+    lower = f64(q.scale.to_dense())
+    np.testing.assert_allclose(covariance, lower @ lower.transpose(0, 2, 1), atol=1e-5)
+    np.testing.assert_array_equal(lower, np.tril(lower))
+    # The free numbers are the entries of L: all are used, and the diagonal goes through the softplus.
+    diagonal = np.einsum("bii->bi", lower)
+    rest = np.sort(np.concatenate([lower[:, i, :i] for i in range(latent_dim)], axis=1), axis=1)
+    before = np.log(np.expm1(diagonal - FLOOR)) - 1e-5
+    np.testing.assert_allclose(
+        np.sort(np.concatenate([rest, before], axis=1)), np.sort(outputs[:, latent_dim:]), atol=1e-3
+    )
+    away = f64(z) - loc
+    inverse, log_det = np.linalg.inv(covariance), np.linalg.slogdet(covariance)[1]
+    distance = np.einsum("sbi,bij,sbj->sb", away, inverse, away)
+    expected = -0.5 * (distance + log_det + latent_dim * np.log(2 * np.pi))
+    np.testing.assert_allclose(q.log_prob(z), expected, rtol=2e-3)
+    kl = 0.5 * (np.einsum("bii->b", covariance) + (loc**2).sum(1) - latent_dim - log_det)
+    found = q.kl_divergence(c.StandardNormal(latent_dim).distribution())
+    np.testing.assert_allclose(found, kl, rtol=1e-4)
+
+
+# Likelihoods
+
+EVENTS = [(4,), (2, 3), (2, 2, 3)]
+
+
+@given(event=st.sampled_from(EVENTS), leading=st.sampled_from([(), (3,), (2, 3)]))
+def test_bernoulli_log_prob_is_the_formula(event, leading):
+    logits, x = raw(*leading, *event), (RNG.random((*leading, *event)) > 0.5).astype(np.float32)
+    p = 1 / (1 + np.exp(-f64(logits)))
+    expected = (x * np.log(p) + (1 - x) * np.log1p(-p)).reshape(*leading, -1).sum(-1)
+    d = c.Bernoulli(event).likelihood(logits)
+    np.testing.assert_allclose(d.log_prob(x), expected, rtol=1e-5)
+    assert d.dtype == tf.float32
+
+
+def continuous_bernoulli_log_prob(x, logits):
+    """The density on [0, 1] that is proportional to exp(logits x)."""
+    safe = np.where(logits == 0, 1.0, logits)
+    return x * logits + np.where(logits == 0, 0.0, np.log(safe / np.expm1(safe)))
+
+
+LOGITS = [0.0, 1e-6, -1e-3, 3.9e-3, -4.1e-3, 0.1, -1.0, 5.0, -20.0, 80.0]
+
+
+@pytest.mark.parametrize("logits", LOGITS)
+def test_continuous_bernoulli_is_a_density_on_the_unit_interval(logits):
+    x = (np.arange(20_000) + 0.5) / 20_000
+    d = c.ContinuousBernoulli((1,)).likelihood(np.array([logits], np.float32))
+    log_prob = f64(d.log_prob(x[:, None].astype(np.float32)))
+    np.testing.assert_allclose(np.exp(log_prob).mean(), 1, atol=1e-5)
+    np.testing.assert_allclose(log_prob, continuous_bernoulli_log_prob(x, logits), atol=2e-5 * (1 + abs(logits)))
+    np.testing.assert_allclose(d.mean()[0], (x * np.exp(log_prob)).mean(), atol=1e-4)
+
+
+@given(event=st.sampled_from(EVENTS), leading=st.sampled_from([(), (3,), (2, 3)]))
+def test_continuous_bernoulli_sums_over_the_event(event, leading):
+    logits, x = raw(*leading, *event), RNG.random((*leading, *event)).astype(np.float32)
+    expected = continuous_bernoulli_log_prob(f64(x), f64(logits)).reshape(*leading, -1).sum(-1)
+    np.testing.assert_allclose(c.ContinuousBernoulli(event).likelihood(logits).log_prob(x), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", ["fixed", "learned", "per_element"])
+@pytest.mark.parametrize("event", EVENTS, ids=str)
+def test_normal_log_prob_is_the_formula(scale, event):
+    head, x = c.Normal(event, scale, initial_scale=0.5), raw(3, *event)
+    outputs = raw(3, *head.output_shape)
+    channels = event[-1]
+    assert head.output_shape == (*event[:-1], channels * (2 if scale == "per_element" else 1))
+    if scale == "learned":
+        head.raw_scale.assign(0.7)
+    inverse = np.log(np.expm1(0.5))
+    expected_scale = {
+        "fixed": lambda: 0.5,
+        "learned": lambda: softplus(0.7 + 1e-5) + FLOOR,
+        "per_element": lambda: softplus(f64(outputs[..., channels:]) + inverse + 1e-5) + FLOOR,
+    }[scale]()
+    expected = normal_log_prob(f64(x), f64(outputs[..., :channels]), expected_scale).reshape(3, -1).sum(-1)
+    d = head.likelihood(outputs)
+    np.testing.assert_allclose(d.log_prob(x), expected, rtol=1e-4)
+    assert len(head.trainable_variables) == (scale == "learned")
+    assert (d.batch_shape, d.event_shape) == ((3,), event)
+
+
+@pytest.mark.parametrize("scale", ["fixed", "learned", "per_element"])
+@pytest.mark.parametrize("start", [1e-3, 1.0, 2, 1000.0], ids=str)
+def test_the_initial_scale_is_the_scale_at_the_start(scale, start):
+    """Also where it is an int, as users write it, or as large as the scale of data in 0 to 255 may be."""
+    head = c.Normal((2,), scale, initial_scale=start)
+    d = head.likelihood(np.zeros((1, *head.output_shape), np.float32))
+    np.testing.assert_allclose(d.stddev(), np.full((1, 2), start), rtol=1e-2)
+
+
+def test_supports_are_what_has_probability():
+    assert [str(head.support) for head in (c.Bernoulli, c.ContinuousBernoulli, c.Normal)] == [
+        "0 and 1 only",
+        "numbers from 0 to 1",
+        "all numbers",
+    ]
+    assert c.DenseDecoder(2, c.Bernoulli((4,))).support == c.Bernoulli.support

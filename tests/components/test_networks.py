@@ -1,0 +1,295 @@
+"""Encoders and decoders: any network with any head, for any leading shape."""
+
+from math import prod
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probvae import components as c
+from probvae.components.networks.made import MADE
+from probvae.core import named_variables
+from probvae.errors import ConfigError, ShapeError
+
+from .numerics import perturb
+
+LEADING = st.sampled_from([(), (3,), (2, 3)])
+SIZES = st.integers(1, 4)
+LATENT = st.integers(1, 3)
+POSTERIORS = {
+    "diagonal": c.DiagonalNormal,
+    "clipped": lambda D: c.DiagonalNormal(D, log_variance_range=(-6, 2)),
+    "full": c.FullCovarianceNormal,
+}
+LIKELIHOODS = {
+    "bernoulli": c.Bernoulli,
+    "continuous_bernoulli": c.ContinuousBernoulli,
+    "fixed normal": lambda E: c.Normal(E, "fixed"),
+    "learned normal": c.Normal,
+    "per_element normal": lambda E: c.Normal(E, "per_element"),
+}
+
+
+@st.composite
+def convolutions(draw):
+    """An image's shape and the arguments of a convolutional network that fits it."""
+    filters = tuple(draw(st.lists(SIZES, min_size=1, max_size=2)))
+    each = draw(st.booleans())  # one setting for all layers, or one for each
+    strides = tuple(draw(st.integers(1, 3)) for _ in filters) if each else draw(st.integers(1, 2))
+    kernels = tuple(draw(SIZES) for _ in filters) if each else draw(SIZES)
+    factor = prod(strides) if each else strides ** len(filters)
+    event = (factor * draw(st.integers(1, 2)), factor * draw(st.integers(1, 2)), draw(st.integers(1, 3)))
+    return event, {"filters": filters, "kernel_size": kernels, "strides": strides}
+
+
+@st.composite
+def residuals(draw):
+    filters = tuple(draw(st.lists(SIZES, min_size=1, max_size=2)))
+    factor = 2 ** len(filters)
+    event = (factor * draw(st.integers(1, 2)), factor, draw(st.integers(1, 3)))
+    return event, {"filters": filters, "blocks": draw(st.integers(1, 2))}
+
+
+@st.composite
+def denses(draw):
+    event = draw(st.sampled_from([(5,), (2, 3), (2, 2, 3)]))
+    hidden = tuple(draw(st.lists(SIZES, max_size=2)))
+    return event, {"hidden": hidden, "activation": draw(st.sampled_from(["gated", "relu", "gelu", "tanh"]))}
+
+
+NETWORKS = {
+    "dense": (denses(), c.DenseEncoder, c.DenseDecoder),
+    "conv": (convolutions(), c.ConvEncoder, c.ConvTransposeDecoder),
+    "resnet": (residuals(), c.ResNetEncoder, c.ResNetDecoder),
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("head", POSTERIORS)
+@given(data=st.data(), leading=LEADING, latent_dim=LATENT)
+def test_an_encoder_gives_a_posterior_for_each_example(network, head, data, leading, latent_dim):
+    settings, factory, _ = NETWORKS[network]
+    event, arguments = data.draw(settings)
+    x = np.random.default_rng(0).normal(size=(*leading, *event)).astype(np.float32)
+    q = factory(event, POSTERIORS[head](latent_dim), **arguments).posterior(x)
+    assert (q.batch_shape, q.event_shape, q.dtype) == (leading, (latent_dim,), tf.float32)
+    z, log_q = q.experimental_sample_and_log_prob(2, seed=[1, 2])
+    assert log_q.shape == (2, *leading)
+    assert np.all(np.isfinite(log_q))
+    np.testing.assert_allclose(q.log_prob(z), log_q, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("head", LIKELIHOODS)
+@given(data=st.data(), leading=LEADING, latent_dim=LATENT)
+def test_a_decoder_gives_a_likelihood_for_each_latent(network, head, data, leading, latent_dim):
+    settings, _, factory = NETWORKS[network]
+    event, arguments = data.draw(settings)
+    z = np.random.default_rng(0).normal(size=(*leading, latent_dim)).astype(np.float32)
+    p = factory(latent_dim, LIKELIHOODS[head](event), **arguments).likelihood(z)
+    assert (p.batch_shape, p.event_shape, p.dtype) == (leading, event, tf.float32)
+    x = p.sample(seed=[1, 2])
+    assert x.shape == (*leading, *event)
+    assert p.mean().shape == (*leading, *event)
+    assert p.log_prob(x).shape == leading
+    assert np.all(np.isfinite(p.log_prob(x)))
+
+
+ENCODERS = {
+    "dense": lambda head: c.DenseEncoder((4, 4, 1), head, (6,), "gated"),
+    "conv": lambda head: c.ConvEncoder((4, 4, 1), head, (3,)),
+    "resnet": lambda head: c.ResNetEncoder((4, 4, 1), head, (3,)),
+}
+
+
+@pytest.mark.parametrize("network", ENCODERS)
+@pytest.mark.parametrize("head", POSTERIORS)
+def test_a_posterior_depends_on_its_own_example_alone(network, head):
+    encoder = ENCODERS[network](POSTERIORS[head](2))
+    x = np.random.default_rng(0).normal(size=(5, 4, 4, 1)).astype(np.float32)
+    others = x.copy()
+    others[[0, 1, 3, 4]] *= -7
+    for q in (encoder.posterior(x[2:3]), encoder.posterior(others)[2:3]):
+        np.testing.assert_allclose(q.mean(), encoder.posterior(x).mean()[2:3], atol=1e-5)
+        np.testing.assert_allclose(q.covariance(), encoder.posterior(x).covariance()[2:3], atol=1e-5)
+    assert np.abs(encoder.posterior(others).mean()[0] - encoder.posterior(x).mean()[0]).max() > 1e-4
+
+
+DECODERS = {
+    "dense": lambda: c.DenseDecoder(2, c.Bernoulli((4, 4, 1)), (6,), "gated"),
+    "conv": lambda: c.ConvTransposeDecoder(2, c.Bernoulli((4, 4, 1)), (3,)),
+    "resnet": lambda: c.ResNetDecoder(2, c.Bernoulli((4, 4, 1)), (3,)),
+}
+
+
+@pytest.mark.parametrize("network", DECODERS)
+def test_a_decoder_learns_from_every_variable_and_from_the_latents(network):
+    decoder = DECODERS[network]()
+    z = tf.constant(np.random.default_rng(0).normal(size=(20, 2)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        log_prob = tf.reduce_sum(decoder.likelihood(z).log_prob(tf.ones((4, 4, 1))))
+    names = named_variables(decoder)
+    gradients = tape.gradient(log_prob, [z, *(v.value for v in names.values())])
+    for name, gradient in zip(["z", *names], gradients, strict=True):
+        assert gradient is not None, name
+        assert np.abs(gradient).max() > 0, name
+
+
+@pytest.mark.parametrize("leading", [(None,), (None, None)])
+def test_a_leading_shape_may_be_unknown(leading):
+    decoder = c.ConvTransposeDecoder(2, c.Bernoulli((4, 4, 1)), (3,))
+
+    @tf.function(input_signature=[tf.TensorSpec((*leading, 2))])
+    def mean(z):
+        return decoder.likelihood(z).mean()
+
+    z = np.random.default_rng(0).normal(size=(*[3] * len(leading), 2)).astype(np.float32)
+    assert mean.get_concrete_function().structured_outputs.shape.as_list() == [*leading, 4, 4, 1]
+    np.testing.assert_allclose(mean(z), decoder.likelihood(z).mean(), atol=1e-5)
+
+
+# Architecture
+
+
+def shapes(network):
+    return {name: tuple(v.shape) for name, v in named_variables(network).items()}
+
+
+def test_the_conv_encoder_is_the_reference_recipe():
+    encoder = c.ConvEncoder((28, 28, 1), c.DiagonalNormal(2), (32, 64))
+    assert shapes(encoder.network) == {
+        "convolutions.0/kernel": (3, 3, 1, 32),
+        "convolutions.0/bias": (32,),
+        "convolutions.1/kernel": (3, 3, 32, 64),
+        "convolutions.1/bias": (64,),
+        "last/kernel": (3136, 4),
+        "last/bias": (4,),
+    }
+    assert [layer.strides for layer in encoder.network.convolutions] == [(2, 2)] * 2
+    assert {layer.activation for layer in encoder.network.convolutions} == {keras.activations.relu}
+    assert encoder.network.last.activation is keras.activations.linear
+    assert shapes(encoder) == {f"network/{name}": shape for name, shape in shapes(encoder.network).items()}
+
+
+def test_the_conv_transpose_decoder_is_the_reference_recipe():
+    decoder = c.ConvTransposeDecoder(2, c.Bernoulli((28, 28, 1)), (64, 32))
+    network = decoder.network
+    assert shapes(network) == {
+        "first/kernel": (2, 1568),
+        "first/bias": (1568,),
+        "convolutions.0/kernel": (3, 3, 64, 32),  # Keras: [height, width, out, in]
+        "convolutions.0/bias": (64,),
+        "convolutions.1/kernel": (3, 3, 32, 64),
+        "convolutions.1/bias": (32,),
+        "last/kernel": (3, 3, 1, 32),
+        "last/bias": (1,),
+    }
+    assert network.base_shape == (7, 7, 32)
+    assert [layer.strides for layer in [*network.convolutions, network.last]] == [(2, 2), (2, 2), (1, 1)]
+    assert network.first.activation is keras.activations.relu
+    assert network.last.activation is keras.activations.linear
+
+
+def test_a_dense_network_without_hidden_layers_is_affine():
+    network = c.DenseEncoder((3,), c.DiagonalNormal(2), ()).network
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    kernel, bias = (v.numpy() for v in named_variables(network).values())
+    np.testing.assert_allclose(network.outputs(x), x @ kernel + bias, rtol=1e-5)
+
+
+def test_a_gated_layer_is_linear_times_sigmoid():
+    network = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,), "gated").network
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    both, shift, last, bias = (v.numpy() for v in perturb(network).trainable_variables)
+    linear, gate = np.split(x @ both + shift, 2, axis=1)
+    np.testing.assert_allclose(network.outputs(x), linear / (1 + np.exp(-gate)) @ last + bias, rtol=1e-4, atol=1e-5)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("build", "parameter", "message"),
+    [
+        (lambda: c.ConvEncoder((30, 28, 1), c.DiagonalNormal(2)), "strides", "conv: .*divide.* by 4, and 30 x 28"),
+        (lambda: c.ConvTransposeDecoder(2, c.Bernoulli((9, 9, 1)), strides=3, filters=(2, 2, 2)), "strides", "by 27"),
+        (lambda: c.ResNetEncoder((28, 28, 1), c.DiagonalNormal(2), (4, 4, 4)), "filters", "by 8, and 28 x 28"),
+        (lambda: c.ResNetDecoder(2, c.Bernoulli((28, 28, 1)), (4, 4, 4)), "filters", "by 8, and 28 x 28"),
+        (lambda: c.ConvEncoder((784,), c.DiagonalNormal(2)), None, r"channels\]; the data's event_shape is \[784\]"),
+        (lambda: c.ConvTransposeDecoder(2, c.Bernoulli((28, 28))), None, r"event_shape is \[28, 28\].*'dense'"),
+        (lambda: c.ResNetDecoder(2, c.Bernoulli((28, 28))), None, r"event_shape is \[28, 28\].*'dense'"),
+        (lambda: c.ConvEncoder((8, 8, 1), c.DiagonalNormal(2), strides=(2, 2, 2)), "strides", "each of the 2 layers"),
+        (lambda: c.ConvEncoder((8, 8, 1), c.DiagonalNormal(2), kernel_size=(3,)), "kernel_size", r"got \[3\]"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(build, parameter, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        build()
+    assert error.value.parameter == parameter
+
+
+def test_the_error_for_two_channels_of_outputs_speaks_of_the_data():
+    with pytest.raises(ConfigError, match=r"event_shape is \[28, 28\]"):
+        c.ConvTransposeDecoder(2, c.Normal((28, 28), "per_element"))
+
+
+@pytest.mark.parametrize("network", ENCODERS)
+@pytest.mark.parametrize("shape", [(3, 16), (3, 4, 4), (3, 4, 4, 2), (4,)])
+def test_inputs_of_another_shape_are_refused(network, shape):
+    encoder = ENCODERS[network](c.DiagonalNormal(2))
+    with pytest.raises(ShapeError, match=rf"{network} network: expected inputs \[..., 4, 4, 1\]; got ") as error:
+        encoder.posterior(np.zeros(shape, np.float32))
+    assert str(list(shape)) in str(error.value)
+
+
+def test_a_network_must_make_what_its_head_asks_for():
+    from probvae.components.networks.dense import Dense
+
+    with pytest.raises(ShapeError, match=r"DiagonalNormal asks for outputs \[4\]; the network makes \[5\]"):
+        c.NetworkEncoder(Dense((3,), (5,)), c.DiagonalNormal(2))
+    with pytest.raises(ShapeError, match=r"Bernoulli asks for outputs \[4\]; the network makes \[5\]"):
+        c.NetworkDecoder(Dense((2,), (5,)), c.Bernoulli((4,)))
+
+
+# MADE
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (2,), (5,), (3, 1), (7, 2, 5)], ids=str)
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_made_sees_only_the_inputs_before(size, hidden):
+    made = perturb(MADE(size, 2, hidden))
+    x = tf.constant(np.random.default_rng(0).normal(size=(4, size)), tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        parts = tf.unstack(tf.reshape(made.parameters(x), (4, -1)), axis=1)  # one for each (input, parameter)
+    rows = [tape.gradient(part, x) for part in parts]
+    jacobian = np.stack([np.zeros((4, size)) if row is None else row for row in rows], axis=1)  # [4, D P, D]
+    jacobian = np.abs(jacobian).reshape(4, size, 2, size).max(axis=(0, 2))
+    np.testing.assert_array_equal(jacobian, np.tril(jacobian, -1))
+    if all(units >= size - 1 for units in hidden):
+        assert np.all(jacobian[np.tril_indices(size, -1)] > 0)
+
+
+def test_made_trains_every_variable_it_has():
+    for size in (1, 2, 4):
+        made = perturb(MADE(size, 2, (3, 5)))
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(made.parameters(tf.random.stateless_normal((20, size), [1, 2])) ** 2)
+        for gradient in tape.gradient(total, [v.value for v in made.trainable_variables]):
+            assert gradient is not None
+            assert np.abs(gradient).max() > 0
+
+
+@pytest.mark.parametrize("leading", [(), (2,), (2, 3)])
+def test_made_takes_any_leading_shape(leading):
+    made = MADE(3, 2, (4,))
+    x = np.random.default_rng(0).normal(size=(*leading, 3)).astype(np.float32)
+    found = made.parameters(x)
+    assert found.shape == (*leading, 3, 2)
+    np.testing.assert_allclose(
+        tf.reshape(found, (-1, 6)), tf.reshape(made.parameters(x.reshape(-1, 3)), (-1, 6)), atol=1e-5
+    )

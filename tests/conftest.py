@@ -1,0 +1,27 @@
+"""What all tests share: quiet TensorFlow, fixed randomness, and how hard hypothesis looks."""
+
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ci", derandomize=True, max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("deep", settings.get_profile("ci"), derandomize=False, max_examples=200)
+settings.load_profile(os.environ.get("PROBVAE_HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config):
+    # Warnings are errors, but for those that a dependency makes when it is imported.
+    config.addinivalue_line("filterwarnings", "ignore:distutils Version classes are deprecated:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def fixed_initial_weights():
+    """The same initial weights in each run; tests that use no Keras do not import it for this."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)

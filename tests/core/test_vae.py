@@ -1,0 +1,225 @@
+"""The model: its parts are checked against each other, and what follows from them is right."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+from .tiny_models import D, E, binary_data, decoder, encoder, normal_prior, tiny_vae
+
+from probvae import components as c
+from probvae.core import VAE, Dataset, Decoder, Encoder, LikelihoodHead, Metric, Objective, PosteriorHead, Prior
+from probvae.errors import ShapeError, UserError
+from probvae.objectives import ELBO, IWAE
+
+tfd = tfp.distributions
+
+
+def prior_of(distribution):
+    return normal_prior(lambda self: None, lambda self: distribution())
+
+
+class LogitsOnly(Decoder):
+    def likelihood(self, z):
+        return tfd.Bernoulli(logits=tf.zeros((*z.shape[:-1], *E)))
+
+
+class PosteriorWithoutEvent(c.DenseEncoder):
+    def posterior(self, x):
+        return tfd.Normal(*(getattr(super(PosteriorWithoutEvent, self).posterior(x), m)() for m in ("mean", "stddev")))
+
+
+MISFITS = {
+    "a prior without an event": (
+        lambda: tiny_vae(prior_of(lambda: tfd.Normal(tf.zeros(D), 1.0))),
+        r"Special: expected p\(z\) with batch \[\] and event \[D\]; got batch \[2\] and event \[\]. .*Independent",
+    ),
+    "a prior with a batch": (
+        lambda: tiny_vae(prior_of(lambda: tfd.MultivariateNormalDiag(tf.zeros((3, D)), tf.ones(D)))),
+        r"got batch \[3\] and event \[2\]",
+    ),
+    "a decoder without Independent": (
+        lambda: tiny_vae(decoder=LogitsOnly()),
+        r"LogitsOnly: expected p\(x\|z\).*batch \[2\].*got batch \[2, 4\] and event \[\]",
+    ),
+    "an encoder without an event": (
+        lambda: tiny_vae(encoder=PosteriorWithoutEvent(E, c.DiagonalNormal(D))),
+        r"PosteriorWithoutEvent: expected q\(z\|x\).*got batch \[2, 2\] and event \[\]",
+    ),
+    "a prior with more latents": (lambda: tiny_vae(c.StandardNormal(3)), r"expected inputs \[..., 2\]; got \[2, 3\]"),
+    "an encoder with more latents": (
+        lambda: tiny_vae(encoder=encoder(latent_dim=3)),
+        r"StandardNormal has 2 latents and the posterior of DenseEncoder has 3",
+    ),
+    "an encoder of other data": (
+        lambda: tiny_vae(encoder=encoder(event_shape=(5,))),
+        r"expected inputs \[..., 5\]; got \[2, 4\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_parts_that_do_not_fit_are_refused(misfit):
+    build, message = MISFITS[misfit]
+    with pytest.raises(ShapeError, match=message):
+        build()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: VAE(decoder(), encoder(), c.StandardNormal(D)),
+        lambda: VAE(encoder, decoder(), c.StandardNormal(D)),
+        lambda: tiny_vae(prior_of(lambda: tf.zeros(D))),
+        lambda: tiny_vae(prior_of(lambda: None)),
+    ],
+    ids=["swapped", "a function", "a tensor for a distribution", "nothing for a distribution"],
+)
+def test_a_part_of_the_wrong_kind_is_a_user_error(build):
+    with pytest.raises(UserError):
+        build()
+
+
+def test_a_model_knows_its_sizes():
+    vae = tiny_vae()
+    assert (vae.latent_dim, vae.event_shape) == (D, E)
+
+
+@pytest.mark.parametrize("contract", [Encoder, Decoder, Prior, PosteriorHead, LikelihoodHead, Objective, Dataset, Metric])
+def test_a_contract_without_its_method_cannot_be_built(contract):
+    method = sorted(contract.__abstractmethods__)[0]
+    lazy = type("Lazy", (contract,), {})
+    with pytest.raises(TypeError, match=rf"abstract class Lazy .*{method}"):
+        lazy()
+
+
+def test_log_weights_are_log_p_minus_log_q():
+    vae, x, samples = tiny_vae(c.Mixture(D, 3)), binary_data(5), 7
+    log_w = vae.log_weights(x, samples, seed=3)
+    q = vae.posterior(x)
+    z = q.sample(samples, seed=tf.constant([0, 3])).numpy().astype(np.float64)
+    mean, std = q.mean().numpy(), q.stddev().numpy()
+    log_q = (-0.5 * ((z - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2 * np.pi)).sum(-1)
+    logits = np.stack([vae.decoder.network.outputs(tf.constant(row, tf.float32)).numpy() for row in z])
+    log_likelihood = (x * logits - np.logaddexp(0, logits)).sum(-1)
+    log_prior = vae.prior.distribution().log_prob(tf.constant(z, tf.float32)).numpy()
+    assert log_w.shape == (samples, 5)
+    np.testing.assert_allclose(log_w, log_likelihood + log_prior - log_q, atol=2e-5)
+
+
+@pytest.mark.parametrize("leading", [(), (3,), (2, 3)])
+def test_the_log_joint_takes_any_leading_shape_of_latents(leading):
+    vae, x = tiny_vae(), binary_data(5)
+    z = np.random.default_rng(1).normal(size=(*leading, 5, D)).astype(np.float32)
+    joint = vae.log_joint(x, z)
+    assert joint.shape == (*leading, 5)
+    each = [
+        vae.decoder.likelihood(row).log_prob(x[i]) + vae.prior.distribution().log_prob(row)
+        for i, row in enumerate(z.reshape(-1, 5, D)[-1])
+    ]
+    np.testing.assert_allclose(joint.numpy().reshape(-1, 5)[-1], each, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8, bool])
+def test_data_of_other_dtypes_counts_as_float32(dtype):
+    vae, x = tiny_vae(), binary_data(5)
+    np.testing.assert_allclose(vae.log_weights(x.astype(dtype), 2, 0), vae.log_weights(x, 2, 0), rtol=1e-6)
+
+
+def test_shapes_of_what_is_drawn():
+    vae, x = tiny_vae(), binary_data(5)
+    assert vae.sample(3, seed=0).shape == (3, *E)
+    assert vae.sample(3, seed=0, mean=True).shape == (3, *E)
+    assert vae.reconstruct(x, seed=0).shape == (5, *E)
+    assert vae(x).shape == (5, *E)
+    assert vae.log_weights(x[:0], 2, 0).shape == (2, 0)
+
+
+def test_sample_means_are_the_means_of_what_is_sampled():
+    vae = tiny_vae(decoder=decoder(head=c.Normal(E, "fixed", 0.5)))
+    noise = (vae.sample(20_000, seed=4) - vae.sample(20_000, seed=4, mean=True)).numpy()
+    assert np.all(np.abs(noise.mean(0)) < 5 * 0.5 / np.sqrt(20_000))
+    np.testing.assert_allclose(noise.std(0), 0.5, rtol=5 / np.sqrt(2 * 20_000))
+
+
+DRAWS = {
+    "sample": lambda vae, seed: vae.sample(4, seed=seed),
+    "reconstruct": lambda vae, seed: vae.reconstruct(binary_data(), seed=seed),
+    "log_weights": lambda vae, seed: vae.log_weights(binary_data(), 2, seed=seed),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_a_draw_is_a_function_of_its_seed_alone(draw):
+    vae, draw = tiny_vae(c.Mixture(D, 3)), DRAWS[draw]
+    tf.random.set_seed(1)
+    first = draw(vae, 7).numpy()
+    keras.utils.set_random_seed(2)
+    np.testing.assert_array_equal(draw(vae, 7), first)
+    np.testing.assert_array_equal(draw(vae, tf.constant([0, 7])), first)
+    np.testing.assert_allclose(tf.function(draw)(vae, 7), first, atol=1e-5)
+    assert np.any(draw(vae, 8).numpy() != first)
+
+
+# Keras' own methods
+
+def compiled(objective=None, seed=0, **options):
+    vae = tiny_vae(**options)
+    vae.compile(keras.optimizers.Adam(0.01), objective or ELBO(), seed=seed)
+    return vae
+
+
+def test_fit_reports_the_loss_and_its_terms_and_lowers_the_loss():
+    vae, x = compiled(), binary_data(4).repeat(16, axis=0)
+    history = vae.fit(x, epochs=12, batch_size=16, validation_data=(x,), verbose=0).history
+    assert set(history) == {f"{v}{t}" for v in ("", "val_") for t in ("loss", "negative_log_likelihood", "kl", "beta")}
+    assert history["loss"][-1] < history["loss"][0] - 0.1
+    assert history["val_loss"][-1] < history["val_loss"][0] - 0.1
+    result = vae.evaluate(x, batch_size=16, verbose=0, return_dict=True)
+    np.testing.assert_allclose(result["loss"], history["val_loss"][-1], rtol=1e-6)
+    np.testing.assert_allclose(result["loss"], result["negative_log_likelihood"] + result["kl"], rtol=1e-5)
+
+
+def test_fit_takes_a_dataset_and_another_objective():
+    vae, x = compiled(IWAE(3)), binary_data()
+    batches = tf.data.Dataset.from_tensor_slices(x.astype(np.uint8)).batch(5)
+    history = vae.fit(batches, epochs=2, verbose=0, shuffle=False, validation_data=batches).history
+    assert set(history) == {"loss", "negative_elbo", "val_loss", "val_negative_elbo"}
+    assert np.all(np.array(history["loss"]) <= history["negative_elbo"])
+
+
+def test_evaluate_is_the_mean_over_examples_whatever_the_batches():
+    vae, x = compiled(decoder=decoder(head=c.Bernoulli(E))), binary_data(11)
+    kl = [vae.evaluate(x, batch_size=size, verbose=0, return_dict=True)["kl"] for size in (3, 11)]
+    np.testing.assert_allclose(kl, ELBO()(vae, x, 0, 0).terms["kl"].numpy().mean(), rtol=1e-5)
+
+
+def test_evaluate_measures_after_the_warm_up():
+    vae = compiled(ELBO(warmup_steps=1000))
+    assert vae.evaluate(binary_data(), verbose=0, return_dict=True)["beta"] == 1.0
+    assert vae.fit(binary_data(), verbose=0).history["beta"] == [0.0]
+
+
+def test_two_fits_from_the_same_weights_and_seed_are_the_same():
+    x, histories = binary_data(), []
+    start = [np.random.default_rng(0).normal(size=v.shape) for v in tiny_vae().trainable_variables]
+    for seed in (1, 1, 2):
+        vae = compiled(seed=seed)
+        for variable, value in zip(vae.trainable_variables, start, strict=True):
+            variable.assign(value)
+        histories.append(vae.fit(x, epochs=2, batch_size=6, shuffle=False, verbose=0).history["loss"])
+    assert histories[0] == histories[1] != histories[2]
+
+
+def test_predict_reconstructs():
+    vae, x = compiled(), binary_data()
+    predicted = vae.predict(x, verbose=0)
+    assert predicted.shape == x.shape
+    np.testing.assert_allclose(predicted, vae.reconstruct(x, seed=0), atol=1e-6)
+
+
+def test_fit_needs_an_objective():
+    with pytest.raises(UserError, match=r"expected an objective; got None.*objective=probvae.ELBO"):
+        tiny_vae().compile("adam")
+    with pytest.raises(UserError, match="expected an objective; got <class"):
+        tiny_vae().compile("adam", ELBO)

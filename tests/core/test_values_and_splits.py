@@ -1,0 +1,90 @@
+"""What values data takes, and how stored examples become what a model sees."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from probvae.core import BINARY, COUNTS, REAL, UNIT, Split, Values
+
+NAMED = {"binary": BINARY, "unit": UNIT, "counts": COUNTS, "real": REAL}
+
+
+@pytest.mark.parametrize(
+    ("inner", "outers"),
+    [
+        ("binary", {"binary", "unit", "counts", "real"}),
+        ("unit", {"unit", "real"}),
+        ("counts", {"counts", "real"}),
+        ("real", {"real"}),
+    ],
+)
+def test_values_are_ordered_by_inclusion(inner, outers):
+    assert {name for name, outer in NAMED.items() if NAMED[inner] in outer} == outers
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.array([0, 255], np.uint8), Values(0, 255, True)),
+        (np.array([False, True]), BINARY),
+        (np.array([0.0, 1.0]), BINARY),
+        (np.array([0.0, 0.25]), Values(0, 0.25)),
+        (np.array([-1.5, 3.0]), Values(-1.5, 3)),
+    ],
+    ids=str,
+)
+def test_the_values_of_an_array(array, expected):
+    assert Values.of(array) == expected
+
+
+def test_nan_is_in_no_support():
+    assert Values.of(np.array([0.0, np.nan])) not in REAL
+
+
+def test_values_read_as_a_sentence():
+    assert [str(values) for values in (BINARY, UNIT, COUNTS, REAL, Values(integer=True))] == [
+        "0 and 1 only",
+        "numbers from 0 to 1",
+        "integers from 0 up",
+        "all numbers",
+        "all integers",
+    ]
+
+
+STORED = np.arange(256, dtype=np.uint8).reshape(64, 4)
+SEED = tf.constant([1, 2])
+
+
+def test_preparing_divides():
+    x = Split(STORED, divide_by=255).prepare(STORED[:3], SEED)
+    assert x.dtype == tf.float32
+    np.testing.assert_allclose(x, STORED[:3] / 255, rtol=1e-6)
+    np.testing.assert_array_equal(Split(STORED).prepare(STORED, SEED), STORED)
+
+
+def test_intensities_are_what_is_prepared_without_noise():
+    split = Split(STORED, divide_by=255, dynamic=True)
+    static = Split(STORED, divide_by=255)
+    np.testing.assert_array_equal(split.intensities(5), static.prepare(STORED[:5], SEED))
+    assert split.intensities().shape == (64, 4)
+    assert len(split) == 64
+
+
+def test_binarisation_has_the_intensity_as_its_probability():
+    levels = np.array([0, 51, 128, 254, 255], np.uint8)
+    count = 40_000
+    split = Split(levels[None], divide_by=255, dynamic=True)
+    x = split.prepare(np.broadcast_to(levels, (count, 5)), SEED).numpy()
+    assert set(np.unique(x)) == {0.0, 1.0}
+    p = levels / 255
+    assert x[:, 0].max() == 0
+    assert x[:, 4].min() == 1
+    standard_error = np.sqrt(p * (1 - p) / count) + 1e-12
+    assert np.all(np.abs(x.mean(0) - p) < 5 * standard_error)
+
+
+def test_binarisation_is_a_function_of_the_seed():
+    split = Split(STORED, divide_by=255, dynamic=True)
+    first, again, other = (split.prepare(STORED, tf.constant(seed)).numpy() for seed in ([1, 2], [1, 2], [1, 3]))
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != other)
