@@ -43,13 +43,13 @@ class VAE(keras.Model):
         self.built = True
 
     def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) of x [B, *E]: [B], [D]."""
-        return self.encoder.posterior(x)
+        """q(z|x) of x [B, *E], of any real dtype: [B], [D]."""
+        return self.encoder.posterior(tf.cast(x, tf.float32))
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """Log p(x, z) of x [B, *E] and z [..., B, D]: [..., B], in nats."""
         likelihood = self.decoder.likelihood(z)  # [..., B], [*E]
-        return likelihood.log_prob(x) + self.prior.distribution().log_prob(z)
+        return likelihood.log_prob(tf.cast(x, tf.float32)) + self.prior.distribution().log_prob(z)
 
     def log_weights(self, x: Tensor, samples: int, seed: Seed) -> Tensor:
         """The log importance weights log p(x, z) - log q(z|x) at z ~ q(z|x), in nats.
@@ -65,7 +65,7 @@ class VAE(keras.Model):
         Returns:
             [S, B].
         """
-        q = self.encoder.posterior(x)  # [B], [D]
+        q = self.posterior(x)  # [B], [D]
         z, log_q = q.experimental_sample_and_log_prob(samples, seed=as_seed(seed))  # [S, B, D], [S, B]
         return self.log_joint(x, z) - log_q
 
@@ -77,7 +77,7 @@ class VAE(keras.Model):
 
     def reconstruct(self, x: Tensor, seed: Seed) -> Tensor:
         """The mean of p(x|z) at one z ~ q(z|x): [B, *E]."""
-        z = self.encoder.posterior(x).sample(seed=as_seed(seed))  # [B, D]
+        z = self.posterior(x).sample(seed=as_seed(seed))  # [B, D]
         return self.decoder.likelihood(z).mean()
 
     # What follows makes `fit` and `evaluate` of Keras work, by the same step as the trainer's.
@@ -138,7 +138,7 @@ class VAE(keras.Model):
 
     def call(self, x: Tensor) -> Tensor:
         """The reconstruction of x [B, *E] with a fixed seed, for `predict`."""
-        return self.reconstruct(tf.cast(x, tf.float32), seed=0)
+        return self.reconstruct(x, seed=0)
 
 
 def _inputs(data: Any) -> Tensor:

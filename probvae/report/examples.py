@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, fold_in
-from probvae.report.style import COLOURS, FAINT, NoPictureError, beside, chart, plain
+from probvae.report.style import COLOURS, FAINT, NoPictureError, beside, plane
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
 
 _SIDE = 10  # tiles per row, and rows of samples
@@ -21,31 +21,32 @@ _PAIRED_POINTS = 200
 
 
 def samples(vae: VAE, seed: Seed = 0, data: Split | None = None) -> Figure:
-    """Random samples from the prior, as the means that the decoder gives for them.
+    """Random samples from the prior: the decoder's means, or samples where an example is a point in the plane.
 
     Args:
         vae: the model.
         seed: what the samples are a function of.
-        data: examples to draw behind the samples, where an example is a point in the plane.
+        data: examples to draw behind such points.
 
     Raises:
         NoPictureError: examples of this shape have no picture, or the outputs are not finite.
     """
+    title = "Samples from the prior"
     points = form_of(vae.event_shape) == "points"
     count = _POINTS if points else _SIDE**2
     z = vae.prior.distribution().sample(count, seed=fold_in(seed, Stream.FIGURES, 0))  # [S, D]
-    x, what = decoded(vae, z, fold_in(seed, Stream.FIGURES, 1))
-    title = "Samples from the prior"
+    noise = fold_in(seed, Stream.FIGURES, 1)
     if not points:
+        x, what = decoded(vae, z, noise)
         return mosaic([x.reshape(_SIDE, _SIDE, *vae.event_shape)], title, f"{what} at z\u00a0~\u00a0p(z).")
-    x = vae.decoder.likelihood(z).sample(seed=fold_in(seed, Stream.FIGURES, 1)).numpy()
+    x = vae.decoder.likelihood(z).sample(seed=noise).numpy()
     shared_range(x)
     clouds = {"samples": (x, COLOURS[0])}
-    made = "x\u00a0~\u00a0p(x|z) at z\u00a0~\u00a0p(z)"
+    subtitle = "x\u00a0~\u00a0p(x|z) at z\u00a0~\u00a0p(z)"
     if data is None:
-        return _plane(title, f"{made}.", clouds)
+        return _plane(title, f"{subtitle}.", clouds)
     shown = some(data, _POINTS, fold_in(seed, Stream.FIGURES, 2))
-    return _plane(title, f"{made}, over the data.", {"data": (shown, "#b5b5b5")} | clouds)
+    return _plane(title, f"{subtitle}, over the data.", {"data": (shown, "#b5b5b5")} | clouds)
 
 
 def reconstructions(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Figure:
@@ -90,8 +91,8 @@ def reconstructions(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") 
 
 def _plane(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]]) -> Figure:
     """Points [N, 2] in the plane, under their names and in their colours."""
-    figure = chart(5.5, 4.6, title, subtitle)
-    axes = plain(figure.add_subplot(aspect="equal", xlabel="x₁", ylabel="x₂"))
+    figure, axes = plane(title, subtitle, *(points for points, _ in clouds.values()))
+    axes.set(xlabel="x₁", ylabel="x₂")
     for name, (points, colour) in clouds.items():
         size = float(np.clip(6_000 / len(points), 4, 14))
         axes.scatter(points[:, 0], points[:, 1], s=size, color=colour, alpha=0.7, lw=0, label=name)

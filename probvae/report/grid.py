@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from probvae.core import VAE, Array, Seed, Stream, fold_in
 from probvae.report.examples import decoded
 from probvae.report.quantiles import quantile_grid
-from probvae.report.style import COLOURS, INK, NoPictureError, beside, chart, plain
+from probvae.report.style import COLOURS, INK, NoPictureError, beside, plane
 from probvae.report.tiles import form_of, mosaic
 
 _MOST_TILES = 20
@@ -48,7 +48,7 @@ def latent_grid(vae: VAE, seed: Seed = 0) -> Figure:
         "Latent space",
         f"{what} at the prior's quantiles: equal areas hold equal shares of p(z).",
         width=1150,
-        gap=0,
+        gap=0 if form == "image" else 2,
         left=0.85,
         bottom=0.7,
     )
@@ -63,13 +63,10 @@ def latent_grid(vae: VAE, seed: Seed = 0) -> Figure:
 
 def _mesh(x: Array, what: str) -> Figure:
     """Means [M, N, 2] in the plane of the data, joined along both latents."""
-    figure = chart(
-        5.5, 4.6, "Latent space", f"{what} at the prior's quantiles, joined along each of the two latents."
-    )
-    axes = plain(figure.add_subplot(aspect="equal"))
+    subtitle = f"{what} at the prior's quantiles, joined along each of the two latents."
+    figure, axes = plane("Latent space", subtitle, x.reshape(-1, 2))
     for lines, colour, label in [(x.swapaxes(0, 1), COLOURS[0], "along z₁"), (x, COLOURS[2], "along z₂")]:
-        axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=0.7, label=label))
-    axes.autoscale_view()
+        axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=0.8, alpha=0.8, label=label))
     axes.set(xlabel="x₁", ylabel="x₂")
     beside(axes)
     return figure

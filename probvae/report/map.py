@@ -13,7 +13,7 @@ from probvae.core import VAE, Array, Seed, Split, Stream, fold_in
 from probvae.data.batches import chunks
 from probvae.report.examples import chosen
 from probvae.report.quantiles import Table, draws, smoothed, tabulate
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, chart, plain
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, plane
 
 _MOST = 10_000
 _PRIOR_SAMPLES = 20_000
@@ -43,19 +43,14 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Fi
     places = _places(vae, split, fold_in(seed, Stream.FIGURES, 8))
     shown = places.latents[:, places.axes]  # [N, 2]
     prior = _prior(vae, places.axes, fold_in(seed, Stream.FIGURES, 9))
-    low, high = _extent(prior, shown)
-    across, up = high - low
-    height = 5.4 * float(np.clip(up / across, 0.5, 1.1))
     count = f"{len(shown):,} of {len(split):,}" if len(shown) < len(split) else f"{len(shown):,}"
     subtitle = f"{count} {name} examples, each {places.found_at}."
     if vae.latent_dim > 2:
         subtitle += f" Of {vae.latent_dim} latents, the two that vary most over the examples."
     subtitle += " Grey: where the prior has 50, 90 and 99 % of its mass."
-    figure = chart(6.6, height, "Data in latent space", subtitle)
-    axes = plain(figure.add_subplot(aspect="equal"))
+    figure, axes = plane("Data in latent space", subtitle, shown, prior.corners(max(_SHARES)))
     _regions(axes, prior)
     _points(axes, shown, places.labels)
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     for axis, latent in zip((axes.xaxis, axes.yaxis), places.axes, strict=True):
         spread = f" (variance {np.var(places.latents[:, latent]):.2f})" if vae.latent_dim > 2 else ""
         axis.set_label_text(f"z{str(latent + 1).translate(_SUBSCRIPTS)}{spread}")
@@ -103,17 +98,6 @@ def _prior(vae: VAE, axes: tuple[int, int], seed: Seed) -> Table:
         except (NoPictureError, NotImplementedError):
             pass  # a prior without a usable density can still be sampled
     return smoothed(draws(prior, _PRIOR_SAMPLES, seed)[:, axes])
-
-
-def _extent(prior: Table, shown: Array) -> tuple[Array, Array]:
-    """The corners of a box around the points and the outermost region."""
-    inside = prior.density >= prior.levels(*_SHARES)[0]
-    first, second = prior.centres
-    first, second = first[inside.any(axis=1)], second[inside.any(axis=0)]
-    low = np.minimum([first.min(), second.min()], shown.min(axis=0))
-    high = np.maximum([first.max(), second.max()], shown.max(axis=0))
-    room = 0.03 * (high - low)
-    return low - room, high + room
 
 
 def _regions(axes: Axes, prior: Table) -> None:

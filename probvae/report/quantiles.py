@@ -15,7 +15,7 @@ from probvae.core import Array, Distribution, Seed, as_seed
 from probvae.report.style import NoPictureError
 
 _SAMPLES = 20_000
-_EDGES = 200  # evenly spaced ones, and as many again at quantiles of the samples
+_EDGES = 160  # evenly spaced ones, and as many again at quantiles of the samples
 _CHUNK = 1 << 14  # densities at a time: a mixture of hundreds of posteriors takes memory for each of them
 _TOLERANCE = 0.05  # how far from 1 the cells' total may be
 
@@ -50,6 +50,13 @@ class Table:
         found = np.searchsorted(below, np.asarray(shares) * below[-1])
         # A little lower, so that the cells of a plateau, equal up to rounding, are all above.
         return np.unique(self.density.ravel()[order][found] * (1 - 1e-5))
+
+    def corners(self, share: float) -> Array:
+        """The lowest and the highest corner of a box around that share of the mass: [2, 2]."""
+        inside = self.density >= self.levels(share)[0]
+        first, second = self.centres
+        first, second = first[inside.any(axis=1)], second[inside.any(axis=0)]
+        return np.array([[first.min(), second.min()], [first.max(), second.max()]])
 
 
 def tabulate(prior: Distribution, seed: Seed = 0) -> Table:

@@ -6,10 +6,12 @@ import io
 import textwrap
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
+from probvae.core import Array
 from probvae.errors import UserError
 
 COLOURS = (
@@ -69,6 +71,19 @@ def chart(width: float, height: float, title: str, subtitle: str = "") -> Figure
     figure, share = sheet(width, height, title, subtitle)
     figure.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, share - 0.02), w_pad=0.06, h_pad=0.06)
     return figure
+
+
+def plane(title: str, subtitle: str, *points: Array) -> tuple[Figure, Axes]:
+    """Axes of equal scales that just hold all points [N, 2], on a sheet no higher than they need."""
+    low = np.min([cloud.min(axis=0) for cloud in points], axis=0)
+    high = np.max([cloud.max(axis=0) for cloud in points], axis=0)
+    room = np.where(high > low, 0.03 * (high - low), 0.5)
+    low, high = low - room, high + room
+    across, up = high - low
+    figure = chart(6.6, 5.4 * float(np.clip(up / across, 0.5, 1.1)), title, subtitle)
+    axes = plain(figure.add_subplot(aspect="equal"))
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    return figure, axes
 
 
 def plain(axes: Axes) -> Axes:

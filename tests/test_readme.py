@@ -1,0 +1,63 @@
+"""What the README shows works when it is pasted."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.S | re.M)
+
+
+def run(*command, cwd):
+    return subprocess.run(
+        [sys.executable, *map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_the_spec_is_the_one_that_make_demo_trains():
+    (shown,) = blocks("toml")
+    example = tomllib.loads((ROOT / "examples" / "first.toml").read_text())
+    shown = tomllib.loads(shown)
+    # The example says two defaults aloud.
+    assert example["model"]["prior"].pop("components") == 16
+    assert example["train"].pop("batch_size") == 128
+    assert shown == example
+
+
+def test_the_prior_trains_when_pasted(tmp_path):
+    (tmp_path / "my_prior.py").write_text(blocks("python")[0])
+    (tmp_path / "spec.toml").write_text(blocks("toml")[0])
+    small = ["train.epochs=1", "evaluate.samples=1", "model.encoder.use=dense", "model.decoder.use=dense"]
+    options = [part for text in ["model.prior.use=my_prior.student_t", *small] for part in ("--set", text)]
+    done = run("-m", "probvae", "train", "spec.toml", "--plugin", "my_prior.py", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "my_prior.student_t prior" in done.stdout
+    assert (tmp_path / "runs" / "spec" / "evaluation.json").is_file()
+
+    wrong = run("-m", "probvae", "check", "spec.toml", "--plugin", "my_prior.py", *options, "--set",
+                "model.prior.df=-1", cwd=tmp_path)  # fmt: skip
+    assert wrong.returncode == 2
+    assert "model.prior.df" in wrong.stderr
+    assert "a number > 0" in wrong.stderr
+
+
+def test_the_notebook_lines_run(tmp_path):
+    code = blocks("python")[1].replace('FashionMini(binarize="static").load().train.stored', "IMAGES")
+    assert "IMAGES" in code
+    small = "import numpy\nIMAGES = (numpy.random.default_rng(0).random((40, 28, 28, 1)) < 0.5).astype('uint8')\n"
+    (tmp_path / "notebook.py").write_text(small + code)
+    done = run("-W", "error::UserWarning", "notebook.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", re.findall(r"`((?:examples|probvae|docs|benchmarks)/[\w/.]*)`", README))
+def test_the_files_that_it_names_are_there(path):
+    assert (ROOT / path).exists()
