@@ -1,9 +1,8 @@
 """What does a learned prior gain over a fixed one, with everything else equal?
 
-Trains every built-in prior with a dense and with a convolutional model on the packaged Fashion-MNIST subset, through
-the same command that users have, with the same seeds, data order and noise; writes priors.json and the table
-priors.md beside this file. A run that is there already is read, not repeated, so the script can be stopped and
-started again.
+Trains every built-in prior with a dense and with a convolutional model on the packaged Fashion-MNIST subset, by the
+command that users have, with the same seeds, data order and noise; writes priors.json and the table priors.md beside
+this file. A run that is there already is read, not repeated, so the script can be stopped and started again.
 
     python benchmarks/priors.py --epochs 20 --latents 2 --runs runs/benchmark-priors
 """
@@ -34,7 +33,7 @@ def run(folder: Path, prior: str, network: str, epochs: int, latents: int) -> di
             "prior": {"use": prior},
         },
         "data": {"use": "fashion_mini"},
-        "train": {"epochs": epochs, "patience": 0},
+        "train": {"epochs": epochs},
         "evaluate": {"samples": 200},
     }
     if not (folder / "evaluation.json").exists():
@@ -50,7 +49,6 @@ def run(folder: Path, prior: str, network: str, epochs: int, latents: int) -> di
         "network": network,
         "prior": prior,
         "training_loss": [row["train/loss"] for row in rows],
-        "seconds_per_epoch": sorted(row["seconds"] for row in rows)[len(rows) // 2],
         "elbo": evaluation["elbo"],
         "importance_weighted": evaluation["importance_weighted"],
         "protocol": evaluation["protocol"],
@@ -65,13 +63,14 @@ def table(results: dict[str, Any]) -> str:
     lines = [
         "# Priors with everything else equal",
         "",
-        f"{results['epochs']} epochs on `fashion_mini` (6,000 training, 1,000 test images), {results['latents']} latents; "
-        f"{rows[0]['protocol']}. Test numbers are in nats per example, mean ± standard error over the test images; the "
-        f"log-likelihood is importance-weighted with {rows[0]['importance_weighted']['samples']} samples. The images are "
-        "the same for every row, so differences between rows are known better than the errors say.",
+        f"{results['epochs']} epochs on `fashion_mini` (6,000 training, 1,000 test images), {results['latents']} "
+        f"latents; {rows[0]['protocol']}. Test numbers are in nats per example, mean ± standard error over the "
+        "test images; the log-likelihood is importance-weighted with "
+        f"{rows[0]['importance_weighted']['samples']} samples. All rows are measured on the same images, so "
+        "differences are known better than the errors say.",
         "",
-        "| network | prior | training loss, epochs 1, 2, last | test ELBO | test log-likelihood | s / epoch |",
-        "|---|---|---|---|---|---|",
+        "| network | prior | training loss, epochs 1, 2, last | test ELBO | test log-likelihood |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
         losses = row["training_loss"]
@@ -79,7 +78,7 @@ def table(results: dict[str, Any]) -> str:
         lines.append(
             f"| {row['network']} | {row['prior']} | {losses[0]:.1f}, {losses[1]:.1f}, {losses[-1]:.1f} "
             f"| {elbo['value']:.2f} ± {elbo['standard_error']:.2f} "
-            f"| {weighted['value']:.2f} ± {weighted['standard_error']:.2f} | {row['seconds_per_epoch']:.1f} |"
+            f"| {weighted['value']:.2f} ± {weighted['standard_error']:.2f} |"
         )
     return "\n".join(lines) + "\n\nMade by `benchmarks/priors.py`; the numbers are in `priors.json`.\n"
 
