@@ -13,7 +13,9 @@ help:  ## List the targets
 
 # Made anew when the dependencies change; the stamp is written last, so a broken install is tried again.
 $(VENV)/.installed: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "probvae needs Python 3.11, 3.12 or 3.13; $$(python3 --version 2>/dev/null || echo no python3) was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+		echo "probvae needs Python 3.11, 3.12 or 3.13; found $$($(or $(PYTHON),python3) --version 2>/dev/null || echo none)." \
+		"Install one, or name it: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -1,8 +1,9 @@
 """What does a learned prior gain over a fixed one, with everything else equal?
 
-Trains every built-in prior with a dense and with a convolutional model on the packaged Fashion-MNIST subset, by the
-command that users have, with the same seeds, data order and noise; writes priors.json and the table priors.md beside
-this file. A run that is there already is read, not repeated, so the script can be stopped and started again.
+Trains every built-in prior with a dense and with a convolutional model on the packaged Fashion-MNIST subset,
+by the command that users have, with the same seeds, data order and noise; writes priors.json and the table
+priors.md beside this file. A run that is there already is read, not repeated, so the script can be stopped and
+started again.
 
     python benchmarks/priors.py --epochs 20 --latents 2 --runs runs/benchmark-priors
 """

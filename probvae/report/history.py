@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,30 +19,40 @@ _WITHOUT_UNIT = ("beta",)
 _MARKED = 30  # up to this many epochs each has a dot
 
 
+class _Best(NamedTuple):
+    """The lowest loss: whose, of which epoch, and how low."""
+
+    side: str
+    epoch: float
+    loss: float
+
+
 def curves(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """The loss of every epoch on training and validation data, and the terms of it that change.
+    """The loss of every epoch on training and validation data, and those of its terms that change.
 
     Args:
         rows: one for each epoch, with "epoch" and, for every term, "train/<term>" and "validation/<term>".
 
     Raises:
-        NoPictureError: there is no epoch, or no loss.
+        NoPictureError: no epoch has a finite loss.
     """
-    terms = _terms(rows)
-    if "loss" not in terms:
-        raise NoPictureError("No epoch with a loss has been recorded.")
-    others = [term for term in terms if term != "loss" and _changes(rows, term)]
-    figure = chart(10 if others else 6.5, max(3.6, 1.55 * len(others)), "Training", _subtitle(rows))
-    if others:
-        grid = figure.add_gridspec(len(others), 2, width_ratios=(1.7, 1))
-        _panel(figure.add_subplot(grid[:, 0]), rows, "loss", lowest=True)
-        for i, term in enumerate(others):
-            axes = figure.add_subplot(grid[i, 1])
-            _panel(axes, rows, term)
-            if i < len(others) - 1:
-                axes.set_xlabel("")
-    else:
-        _panel(figure.add_subplot(), rows, "loss", lowest=True)
+    best = _best(rows)
+    if best is None:
+        raise NoPictureError("No epoch with a finite loss has been recorded.")
+    terms = [term for term in _terms(rows) if term != "loss" and _changes(rows, term)]
+    subtitle = (
+        f"Lowest {_SIDES[best.side][0]} loss: {best.loss:,.2f} nats per example, after epoch {best.epoch:,.0f}."
+    )
+    figure = chart(10 if terms else 6.5, max(3.6, 1.55 * len(terms)), "Training", subtitle)
+    grid = figure.add_gridspec(max(1, len(terms)), 2 if terms else 1, width_ratios=(1.7, 1) if terms else None)
+    loss = figure.add_subplot(grid[:, 0])
+    _panel(loss, rows, "loss", keep=best.loss)
+    _mark(loss, best)
+    for row, term in enumerate(terms):
+        axes = figure.add_subplot(grid[row, 1])
+        _panel(axes, rows, term)
+        if row < len(terms) - 1:
+            axes.set_xlabel("")
     return figure
 
 
@@ -64,37 +75,27 @@ def _changes(rows: Sequence[Mapping[str, float]], term: str) -> bool:
     return bool(len(values)) and bool(np.ptp(values) > 1e-6 * np.abs(values).max())
 
 
-def _best(rows: Sequence[Mapping[str, float]]) -> tuple[str, int] | None:
-    """The side and the row with the lowest loss, on validation data where there is some."""
+def _best(rows: Sequence[Mapping[str, float]]) -> _Best | None:
+    """The lowest loss on validation data, or on training data where there is no other."""
     for side in ("validation", "train"):
         loss = _series(rows, side, "loss")
         if np.isfinite(loss).any():
-            return side, int(np.nanargmin(loss))
+            row = int(np.nanargmin(loss))
+            return _Best(side, rows[row]["epoch"], float(loss[row]))
     return None
 
 
-def _subtitle(rows: Sequence[Mapping[str, float]]) -> str:
-    best = _best(rows)
-    if best is None:
-        return "No loss was finite."
-    side, row = best
-    loss = rows[row][f"{side}/loss"]
-    name = _SIDES[side][0]
-    return f"Lowest {name} loss: {loss:,.2f} nats per example, after epoch {rows[row]['epoch']:,.0f}."
-
-
-def _panel(axes: Axes, rows: Sequence[Mapping[str, float]], term: str, lowest: bool = False) -> None:
+def _panel(axes: Axes, rows: Sequence[Mapping[str, float]], term: str, keep: float | None = None) -> None:
+    """One term on both sides; `keep` is a value that has to be in view."""
     plain(axes)
     epochs = np.array([row["epoch"] for row in rows], np.float64)
-    few = len(rows) <= _MARKED
-    for side, (name, colour) in _SIDES.items():
-        values = _series(rows, side, term)
-        if np.isfinite(values).any():
-            width = 1.6 if len(rows) <= 500 else 1.0
-            axes.plot(epochs, values, color=colour, lw=width, marker="o" if few else None, ms=3.2, label=name)
     both = np.stack([_series(rows, side, term) for side in _SIDES])  # [sides, epochs]
-    if np.isfinite(both).any():
-        axes.set_ylim(*limits(both))
+    width = 1.6 if len(rows) <= 500 else 0.8
+    dot = "o" if len(rows) <= _MARKED else None
+    for values, (name, colour) in zip(both, _SIDES.values(), strict=True):
+        if np.isfinite(values).any():
+            axes.plot(epochs, values, color=colour, lw=width, marker=dot, ms=3.2, label=name)
+    axes.set_ylim(*_limits(both, keep))
     room = 0.015 * (epochs[-1] - epochs[0]) or 0.5
     axes.set_xlim(epochs[0] - room, epochs[-1] + room)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
@@ -105,40 +106,34 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, float]], term: str, lowest: b
     axes.set_ylabel("" if term in _WITHOUT_UNIT else "nats per example")
     # A term's name is anybody's: a dollar sign in it is no formula.
     axes.set_title(_NAMES.get(term, term.replace("_", " ")), loc="left", size=10, color=INK, parse_math=False)
-    if lowest:
-        _mark_best(axes, rows, epochs)
-        axes.legend(
-            ncols=3, frameon=False, fontsize=9, labelcolor=INK, loc="lower right",
-            bbox_to_anchor=(1.01, 0.99), handlelength=1.4, columnspacing=1.4, borderpad=0.2,
-        )  # fmt: skip
 
 
-def _mark_best(axes: Axes, rows: Sequence[Mapping[str, float]], epochs: Array) -> None:
-    best = _best(rows)
-    if best is None:
-        return
-    side, row = best
-    loss = rows[row][f"{side}/loss"]
-    axes.axvline(epochs[row], color=FAINT, lw=0.8, ls=(0, (4, 3)), zorder=1)
-    axes.plot(
-        epochs[row], loss, "o", ms=7, mfc="white", mec=_SIDES[side][1], mew=1.8, zorder=5, label="best epoch"
-    )
-
-
-def limits(values: Array) -> tuple[float, float]:
+def _limits(values: Array, keep: float | None) -> tuple[float, float]:
     """Limits that show what happens after the first twentieth of the epochs, and the start where it fits.
 
     A loss often falls by hundreds of nats in its first epochs, beside which all later progress would be flat.
 
     Args:
         values: [sides, epochs], at least one of them finite.
+        keep: a value to include in any case.
     """
     late = values[:, values.shape[1] // 20 :]
-    if not np.isfinite(late).any():
-        late = values
+    late = late if np.isfinite(late).any() else values
     low, high = np.nanmin(late), np.nanmax(late)
     lowest, highest = np.nanmin(values), np.nanmax(values)
     if highest - lowest <= 2.5 * (high - low):
         low, high = lowest, highest
+    if keep is not None:
+        low, high = min(low, keep), max(high, keep)
     room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     return float(low - room), float(high + room)
+
+
+def _mark(axes: Axes, best: _Best) -> None:
+    axes.axvline(best.epoch, color=FAINT, lw=0.8, ls=(0, (4, 3)), zorder=1)
+    (ring,) = axes.plot(best.epoch, best.loss, "o", zorder=5, label="best epoch")
+    ring.set(markersize=7, mfc="white", mec=_SIDES[best.side][1], mew=1.8)
+    axes.legend(
+        ncols=3, frameon=False, fontsize=9, labelcolor=INK, loc="lower right", bbox_to_anchor=(1.01, 0.99),
+        handlelength=1.4, columnspacing=1.4, borderpad=0.2,
+    )  # fmt: skip

@@ -95,7 +95,7 @@ def _prior(vae: VAE, axes: tuple[int, int], seed: Seed) -> Table:
     if vae.latent_dim == 2:
         try:
             return tabulate(prior, seed)
-        except (NoPictureError, NotImplementedError):
+        except NoPictureError:
             pass  # a prior without a usable density can still be sampled
     return smoothed(draws(prior, _PRIOR_SAMPLES, seed)[:, axes])
 

@@ -67,7 +67,7 @@ def tabulate(prior: Distribution, seed: Seed = 0) -> Table:
         seed: what the samples that say where to look are a function of.
 
     Raises:
-        NoPictureError: the cells' total is not 1, so that the table would mislead.
+        NoPictureError: there is no density, or the cells' total is not 1, so that the table would mislead.
     """
     samples = draws(prior, _SAMPLES, seed)  # [S, 2]
     edges = (_edges(samples[:, 0]), _edges(samples[:, 1]))
@@ -145,9 +145,11 @@ def _edges(samples: Array) -> Array:
 def _log_prob(prior: Distribution, points: Array) -> Array:
     """The density's logarithm at points [..., 2]: float64 [...], minus infinity where the prior is not defined."""
     flat = points.reshape(-1, 2).astype(np.float32)
-    parts = [
-        prior.log_prob(tf.constant(flat[start : start + _CHUNK])).numpy() for start in range(0, len(flat), _CHUNK)
-    ]
+    starts = range(0, len(flat), _CHUNK)
+    try:
+        parts = [prior.log_prob(tf.constant(flat[start : start + _CHUNK])).numpy() for start in starts]
+    except NotImplementedError:
+        raise NoPictureError("The prior's density is not known: its distribution has no log_prob.") from None
     log_prob = np.concatenate(parts).astype(np.float64)
     return np.where(np.isnan(log_prob), -np.inf, log_prob).reshape(points.shape[:-1])
 

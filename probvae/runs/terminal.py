@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from probvae.evaluation import Bounds
@@ -26,15 +26,14 @@ class Terminal(Listener):
         self.epochs = epochs
         self.bar = Bar(
             TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=8),
             TextColumn("{task.fields[text]}"),
-            TimeRemainingColumn(compact=True),
+            TimeRemainingColumn(),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("", total=None, epoch=1, text="compiling the step")
+        self.task = self.bar.add_task("", total=None, epoch=f"1/{epochs}", text="compiling the step")
 
     def __enter__(self) -> Terminal:
         self.bar.start()
@@ -51,9 +50,13 @@ class Terminal(Listener):
 
     def progress(self, progress: Progress) -> None:
         """Move the bar."""
-        text = f"{terms(progress.means)}  {progress.images_per_second:,.0f} images/s"
+        steps = progress.steps_per_epoch
         self.bar.update(
-            self.task, completed=progress.step, total=progress.steps_per_epoch, epoch=progress.epoch, text=text
+            self.task,
+            completed=(progress.epoch - 1) * steps + progress.step,
+            total=self.epochs * steps,
+            epoch=f"{progress.epoch}/{self.epochs}",
+            text=f"{terms(progress.means, digits=1)}  {progress.images_per_second:,.0f} images/s",
         )
 
     def epoch_ended(self, epoch: Epoch) -> None:
@@ -73,14 +76,14 @@ class Terminal(Listener):
         self.console.print(f"Stopped after epoch {epoch}: the validation loss was best after epoch {best_epoch}.")
 
 
-def terms(means: Mapping[str, float]) -> str:
+def terms(means: Mapping[str, float], digits: int = 2) -> str:
     """The loss and its terms on one line.
 
     >>> terms({"loss": 250.0, "negative_log_likelihood": 240.0, "kl": 10.0, "beta": 1.0})
     'loss 250.00 (nll 240.00, kl 10.00, β 1.00)'
     """
-    parts = ", ".join(f"{LABELS.get(name, name)} {value:.2f}" for name, value in means.items() if name != "loss")
-    return f"loss {means['loss']:.2f} ({parts})"
+    parts = ", ".join(f"{LABELS.get(name, name)} {value:.{digits}f}" for name, value in means.items() if name != "loss")
+    return f"loss {means['loss']:.{digits}f} ({parts})"
 
 
 def announce(console: Console, folder: Path, prepared: Prepared) -> None:
