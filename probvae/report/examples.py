@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -20,25 +21,30 @@ _POINTS = 2_000
 _PAIRED_POINTS = 200
 
 
-def samples(vae: VAE, seed: Seed = 0, data: Split | None = None) -> Figure:
+def samples(vae: VAE, seed: Seed = 0, data: Split | None = None, count: int | None = None) -> Figure:
     """Random samples from the prior: the decoder's means, or samples where an example is a point in the plane.
 
     Args:
         vae: the model.
         seed: what the samples are a function of.
         data: examples to draw behind such points.
+        count: how many samples; by default 100 tiles or 2,000 points.
 
     Raises:
         NoPictureError: examples of this shape have no picture, or the outputs are not finite.
     """
     title = "Samples from the prior"
     points = form_of(vae.event_shape) == "points"
-    count = _POINTS if points else _SIDE**2
+    count = count or (_POINTS if points else _SIDE**2)
     z = vae.prior.distribution().sample(count, seed=fold_in(seed, Stream.FIGURES, 0))  # [S, D]
     noise = fold_in(seed, Stream.FIGURES, 1)
     if not points:
         x, what = decoded(vae, z, noise)
-        return mosaic([x.reshape(_SIDE, _SIDE, *vae.event_shape)], title, f"{what} at z\u00a0~\u00a0p(z).")
+        columns = math.ceil(math.sqrt(count))
+        whole = count // columns * columns
+        panels = [x[:whole].reshape(-1, columns, *vae.event_shape)]
+        panels += [x[None, whole:]] if whole < count else []
+        return mosaic(panels, title, f"{what} at z\u00a0~\u00a0p(z).", between=0)
     x = vae.decoder.likelihood(z).sample(seed=noise).numpy()
     shared_range(x)
     clouds = {"samples": (x, COLOURS[0])}
@@ -74,11 +80,10 @@ def reconstructions(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") 
         joined = list(np.stack([x, again], axis=1))
         figure.axes[0].add_collection(LineCollection(joined, colors="#b5b5b5", linewidths=0.7, zorder=0.5))
         return figure
-    columns = min(_SIDE, count)
-    pairs = np.stack([x, again])[:, : count // columns * columns]  # [2, B, *E]
-    pairs = pairs.reshape(2, -1, columns, *vae.event_shape).swapaxes(0, 1)  # [panels, 2, columns, *E]
+    pairs = np.stack([x, again])  # [2, B, *E]
+    panels = [pairs[:, start : start + _SIDE] for start in range(0, count, _SIDE)]  # [2, columns, *E] each
     figure = mosaic(
-        list(pairs),
+        panels,
         "Reconstructions",
         f"Random {name} examples, and below each its reconstruction: {made}.",
         left=0.75,

@@ -17,7 +17,6 @@ from probvae.report.style import COLOURS, DPI, FAINT, HAIRLINE, INK, NoPictureEr
 Form: TypeAlias = Literal["image", "heat map", "lines", "points"]
 
 _MOST_LINES = 4
-_BETWEEN_PANELS = 0.12  # inches
 _RIGHT = 0.22
 
 
@@ -72,6 +71,7 @@ def mosaic(
     subtitle: str,
     width: int = 900,
     gap: int = 2,
+    between: float = 0.12,
     left: float = 0.22,
     bottom: float = 0.22,
     colours: Sequence[str] = (COLOURS[0],),
@@ -79,11 +79,12 @@ def mosaic(
     """Panels of tiles, one below the other; in each axes a cell is one unit wide and high, row 0 at the top.
 
     Args:
-        panels: values [rows, columns, *E] each, with the same number of columns.
+        panels: values [rows, columns, *E] each, of which the first has the most columns.
         title: what the picture shows.
         subtitle: how it came about.
         width: of the tiles together, in pixels, at most; whole multiples of an image's pixels stay sharp.
         gap: white pixels between images, in pixels of the images.
+        between: space between panels, in inches.
         left: space for labels at the left, in inches.
         bottom: space for labels below, in inches.
         colours: of the lines in each row, in turns, where the tiles are lines.
@@ -93,22 +94,22 @@ def mosaic(
     rows, columns = sum(len(panel) for panel in panels), panels[0].shape[1]
     cell_width, cell_height = _cell(event_shape, form, gap, rows, columns, width)
     tiles_width = columns * cell_width / DPI
-    tiles_height = rows * cell_height / DPI + (len(panels) - 1) * _BETWEEN_PANELS
+    tiles_height = rows * cell_height / DPI + (len(panels) - 1) * between
     whole_width = max(tiles_width + left + _RIGHT, 5.0)
     note = range_note(event_shape, scale)
     figure, share = sheet(whole_width, 0.1 + tiles_height + bottom, title, subtitle + note)
     top = share * figure.get_figheight() - 0.1
     for panel in panels:
-        height = len(panel) * cell_height / DPI
-        axes = figure.add_axes(_on_pixels(figure, left, top - height, tiles_width, height))
-        axes.set(xlim=(0, columns), ylim=(len(panel), 0), xticks=[], yticks=[])
+        height, across = len(panel) * cell_height / DPI, panel.shape[1] * cell_width / DPI
+        axes = figure.add_axes(_on_pixels(figure, left, top - height, across, height))
+        axes.set(xlim=(0, panel.shape[1]), ylim=(len(panel), 0), xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         axes.tick_params(colors=FAINT, labelsize=8, length=0)
         if form == "lines":
             _lines(axes, panel, scale, colours)
         else:
             _images(axes, panel, scale, form, gap)
-        top -= height + _BETWEEN_PANELS
+        top -= height + between
     return figure
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from probvae.core import VAE, Array, Data, Split, Stream, fold_in
 from probvae.data.batches import chunks
 from probvae.errors import UserError
-from probvae.report import reconstructions, samples
+from probvae.report import reconstructions, samples, save
 from probvae.runs.models import restored
 from probvae.spec import data_source
 
@@ -47,7 +47,7 @@ def reconstruct(
 
         return _over(examples, one)
 
-    return _write(path, lambda: reconstructions(vae, examples, seed), arrays)
+    return _write(path, lambda: reconstructions(vae, examples, seed, name=split), arrays)
 
 
 def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Sequence[str | Path] = ()) -> str:
@@ -88,7 +88,7 @@ def _write(path: Path, figure: Callable[[], Any] | None, arrays: Callable[[], di
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png" and figure is not None:
-            figure().savefig(path)
+            save(figure(), path)
             return str(path)
         found = arrays()
         np.savez_compressed(path, **found)  # type: ignore[arg-type]

@@ -1,0 +1,79 @@
+"""Tiny untrained models and their data, for figures that need a model and not a good one."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae.components import DenseDecoder, DenseEncoder, DiagonalNormal, Normal, StandardNormal
+from probvae.core import REAL, VAE, Data, DataInfo, LikelihoodHead, PosteriorHead, Prior, Split
+
+tfd = tfp.distributions
+tfb = tfp.bijectors
+
+
+class Given(Prior):
+    """A prior that is whatever a function returns."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def distribution(self):
+        return self.make()
+
+
+class Meanless(PosteriorHead):
+    """A posterior whose mean is unknown, as a flow's is."""
+
+    def __init__(self, latent_dim):
+        super().__init__()
+        self.output_shape = (latent_dim,)
+
+    def posterior(self, outputs):
+        normal = tfd.MultivariateNormalDiag(outputs, tf.ones_like(outputs))
+        return tfd.TransformedDistribution(normal, tfb.SinhArcsinh(tailweight=1.2))
+
+
+class Whole(LikelihoodHead):
+    """Integers, by a likelihood that has no mean."""
+
+    def __init__(self, event_shape):
+        super().__init__()
+        self.output_shape = tuple(event_shape)
+
+    def likelihood(self, outputs):
+        rounded = tfd.QuantizedDistribution(tfd.Normal(outputs, 3.0))
+        return tfd.Independent(rounded, len(self.output_shape))
+
+
+def model(event_shape, latent_dim=2, prior=None, posterior=None, likelihood=None):
+    keras.utils.set_random_seed(0)
+    head = DiagonalNormal(latent_dim) if posterior is None else posterior
+    return VAE(
+        DenseEncoder(event_shape, head, hidden=(8,)),
+        DenseDecoder(latent_dim, likelihood or Normal(event_shape), hidden=(8,)),
+        prior or StandardNormal(latent_dim),
+    )
+
+
+def split(event_shape, count=30, labels=3):
+    rng = np.random.default_rng(0)
+    numbers = np.arange(count) % labels if labels else None
+    return Split(rng.normal(size=(count, *event_shape)).astype(np.float32), numbers)
+
+
+def data(event_shape, **options):
+    part = split(event_shape, **options)
+    info = DataInfo(tuple(event_shape), REAL, (len(part),) * 3, "random numbers", "none")
+    return Data(info, part, part, part)
+
+
+def rows(epochs=3, **terms):
+    """Rows as a trainer writes them; each term is a function of the epoch, on both sides."""
+    terms = {"loss": lambda epoch: 100 / epoch, **terms}
+    return [
+        {"epoch": epoch, "step": 10 * epoch, "seconds": 1.0, "images_per_second": 1.0, "learning_rate": 1e-3}
+        | {f"{side}/{name}": term(epoch) for side in ("train", "validation") for name, term in terms.items()}
+        for epoch in range(1, epochs + 1)
+    ]

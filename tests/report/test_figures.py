@@ -1,0 +1,231 @@
+import subprocess
+import sys
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from probvae.components import Bernoulli
+from probvae.core import Split
+from probvae.report import NoPictureError, draw, latent_grid, latent_map, reconstructions, samples, save
+
+from .models import Given, Meanless, Whole, data, model, rows, split, tfd
+
+ALL = ["curves", "samples", "reconstructions", "latent_grid", "latent_map"]
+SHAPES = {
+    "grey image": (6, 5, 1),
+    "colour image": (4, 4, 3),
+    "point": (2,),
+    "vector": (7,),
+    "sequence": (9, 2),
+    "rows": (6, 8),
+}
+
+
+@pytest.fixture(autouse=True)
+def _matplotlibs_global_state_is_left_alone():
+    before = ("matplotlib.pyplot" in sys.modules, dict(matplotlib.rcParams))
+    yield
+    assert before == ("matplotlib.pyplot" in sys.modules, dict(matplotlib.rcParams))
+
+
+def text(figure):
+    return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
+def names(drawn):
+    return [path.stem for path in drawn.written]
+
+
+def test_importing_the_package_imports_neither_tensorflow_nor_matplotlib():
+    code = "import sys, probvae.report; sys.exit(bool({'tensorflow', 'matplotlib', 'keras'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("event_shape", SHAPES.values(), ids=SHAPES)
+def test_every_figure_of_such_data_is_written(event_shape, tmp_path):
+    drawn = draw(model(event_shape), data(event_shape), rows(), tmp_path / "run" / "figures")
+    assert names(drawn) == ALL
+    assert drawn.left_out == {}
+    for path in drawn.written:
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) < 500_000
+
+
+@pytest.mark.parametrize("event_shape", [(1,), (2, 3, 4, 1)], ids=str)
+def test_data_without_a_picture_is_left_out_with_the_reason(event_shape, tmp_path):
+    drawn = draw(model(event_shape), data(event_shape), rows(), tmp_path)
+    assert names(drawn) == ["curves", "latent_map"]
+    assert set(drawn.left_out) == {"samples", "reconstructions", "latent_grid"}
+    assert all(str(list(event_shape)) in reason for reason in drawn.left_out.values())
+
+
+def test_the_same_seed_writes_the_same_files_and_another_seed_others(tmp_path):
+    vae, shown = model((4, 4, 1), 3), split((4, 4, 1), count=60)
+    figures = {
+        "samples": lambda seed: samples(vae, seed),
+        "reconstructions": lambda seed: reconstructions(vae, shown, seed),
+        "latent_map": lambda seed: latent_map(vae, shown, seed),
+    }
+    for name, figure in figures.items():
+        files = []
+        for seed in (0, 0, 1):
+            save(figure(seed), tmp_path / name)
+            files.append((tmp_path / name).read_bytes())
+        assert files[0] == files[1] != files[2]
+
+
+def test_large_noisy_images_stay_small_files(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 96, 96, 3), np.uint8)
+    save(reconstructions(model((96, 96, 3)), Split(noise, divide_by=255.0)), tmp_path / "noise.png")
+    assert 50_000 < (tmp_path / "noise.png").stat().st_size <= 500_000
+
+
+# Examples
+
+
+def test_reconstructions_stand_below_the_examples_and_are_named():
+    figure = reconstructions(model((4, 4, 1)), split((4, 4, 1), count=40))
+    for axes in figure.axes:
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["data", "model"]
+    assert "Random test examples, and below each its reconstruction" in text(figure)
+
+
+@pytest.mark.parametrize("count", [1, 25])
+def test_few_examples_are_enough(count):
+    reconstructions(model((4, 4, 1)), split((4, 4, 1), count=count)).draw_without_rendering()
+    latent_map(model((4, 4, 1)), split((4, 4, 1), count=count)).draw_without_rendering()
+
+
+@pytest.mark.parametrize("count", [1, 7, 100])
+def test_any_number_of_samples_can_be_asked_for(count):
+    figure = samples(model((4, 4, 1)), count=count)
+    figure.draw_without_rendering()
+    assert sum(round(axes.get_xlim()[1] * axes.get_ylim()[0]) for axes in figure.axes) == count
+
+
+def test_every_chosen_example_is_reconstructed():
+    figure = reconstructions(model((4, 4, 1)), split((4, 4, 1), count=25))
+    assert [axes.get_xlim()[1] for axes in figure.axes] == [10, 10, 5]
+
+
+def test_no_examples_are_not_enough(tmp_path):
+    drawn = draw(model((4, 4, 1)), replace(data((4, 4, 1)), test=split((4, 4, 1), count=0)), [], tmp_path)
+    assert names(drawn) == ["samples", "latent_grid"]
+    assert drawn.left_out["latent_map"] == "There are no examples to draw."
+
+
+def test_values_beyond_0_and_1_share_one_range_that_is_told():
+    figure = reconstructions(model((4, 4, 1)), Split(np.linspace(-3, 5, 64, dtype=np.float32).reshape(4, 4, 4, 1)))
+    assert "Shades go from -3 (black) to 5 (white)." in text(figure)
+    pixels = figure.axes[0].images[0].get_array()
+    assert pixels.min() == 0
+    binary = reconstructions(model((4, 4, 1), likelihood=Bernoulli((4, 4, 1))), Split(np.eye(4)[None, :, :, None]))
+    assert "Shades" not in text(binary)
+
+
+def test_a_tile_is_the_example_pixel_by_pixel():
+    image = np.random.default_rng(0).random((1, 5, 4, 1)).astype(np.float32)
+    figure = reconstructions(model((5, 4, 1), likelihood=Bernoulli((5, 4, 1))), Split(image))
+    pixels = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_allclose(pixels[1:6, 1:5, 0], image[0, :, :, 0], atol=1e-6)
+
+
+def test_points_are_drawn_over_the_data():
+    figure = samples(model((2,)), data=split((2,), count=50))
+    behind, front = figure.axes[0].collections
+    assert len(behind.get_offsets()) == 50
+    assert len(front.get_offsets()) == 2000
+
+
+def test_a_likelihood_without_a_mean_is_sampled_and_says_so():
+    vae = model((4, 4, 1), likelihood=Whole((4, 4, 1)))
+    for figure in (samples(vae), latent_grid(vae), reconstructions(vae, split((4, 4, 1)))):
+        assert "raw from p(x|z), which has no mean," in text(figure)
+
+
+def test_outputs_that_are_not_finite_are_left_out_with_the_reason(tmp_path):
+    vae = model((4, 4, 1))
+    vae.decoder.network.weights[0].assign(np.full(vae.decoder.network.weights[0].shape, np.nan))
+    drawn = draw(vae, data((4, 4, 1)), rows(), tmp_path)
+    assert names(drawn) == ["curves", "latent_map"]
+    assert set(drawn.left_out.values()) == {"The model's outputs are not all finite numbers."}
+
+
+# Latents
+
+
+def test_the_grid_has_the_decoders_means_at_the_priors_quantiles():
+    vae = model((4, 4, 1), likelihood=Bernoulli((4, 4, 1)))
+    pixels = np.asarray(latent_grid(vae).axes[0].images[0].get_array())
+    side = len(pixels) // 4
+    low, high = tfd.Normal(0.0, 1.0).quantile([0.5 / side, 1 - 0.5 / side]).numpy()
+    # z1 grows to the right and z2 upwards.
+    for tile, z in [(pixels[-4:, :4], [low, low]), (pixels[-4:, -4:], [high, low]), (pixels[:4, :4], [low, high])]:
+        mean = vae.decoder.likelihood(tf.constant([z])).mean().numpy()[0]
+        np.testing.assert_allclose(tile[..., :1], mean, atol=5e-3)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 3])
+def test_only_two_latents_have_a_grid(latent_dim):
+    with pytest.raises(NoPictureError, match=f"needs two latents; this model has {latent_dim}"):
+        latent_grid(model((4, 4, 1), latent_dim))
+
+
+def test_one_latent_has_no_map():
+    with pytest.raises(NoPictureError, match="at least two latents"):
+        latent_map(model((4, 4, 1), 1), split((4, 4, 1)))
+
+
+def test_the_map_shows_every_posterior_mean():
+    vae, shown = model((4, 4, 1)), split((4, 4, 1), labels=None)
+    figure = latent_map(vae, shown)
+    points = figure.axes[0].collections[-1].get_offsets()
+    means = vae.posterior(shown.stored).mean().numpy()
+    np.testing.assert_allclose(np.sort(points, axis=0), np.sort(means, axis=0), rtol=1e-5)
+    assert "30 test examples, each at its posterior mean." in text(figure)
+    assert figure.axes[0].get_legend() is None
+
+
+def test_of_many_latents_the_map_shows_the_two_that_vary_most_and_says_so():
+    vae, shown = model((4, 4, 1), 5), split((4, 4, 1))
+    bias = vae.encoder.network.weights[-2]  # [hidden, 2 D]
+    bias.assign(bias.value * np.array([1, 50, 1, 20, 1] * 2, np.float32))
+    figure = latent_map(vae, shown)
+    spread = vae.posterior(shown.stored).mean().numpy().var(axis=0)
+    assert figure.axes[0].get_xlabel() == f"z₂ (variance {spread[1]:.2f})"
+    assert figure.axes[0].get_ylabel() == f"z₄ (variance {spread[3]:.2f})"
+    assert "Of 5 latents, the two that vary most over the examples." in text(figure)
+
+
+def test_a_posterior_without_a_mean_is_sampled_and_says_so():
+    figure = latent_map(model((4, 4, 1), posterior=Meanless(2)), split((4, 4, 1)))
+    assert "each at one z ~ q(z|x)" in text(figure).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(("labels", "legend"), [(3, True), (10, True), (12, False)])
+def test_labels_have_a_legend_as_long_as_colours_can_tell_them_apart(labels, legend):
+    axes, *bar = latent_map(model((4, 4, 1)), split((4, 4, 1), count=40, labels=labels)).axes
+    assert bool(bar) is not legend
+    if legend:
+        entries = [entry.get_text() for entry in axes.get_legend().get_texts()]
+        assert entries == [str(label) for label in range(labels)]
+
+
+def test_a_prior_whose_density_is_not_known_has_a_map_and_no_grid(tmp_path):
+    class Implicit(tfd.MultivariateNormalDiag):
+        def _log_prob(self, z):
+            raise NotImplementedError("no density")
+
+    vae = model((4, 4, 1), prior=Given(lambda: Implicit([0.0, 0.0], [1.0, 1.0])))
+    drawn = draw(vae, data((4, 4, 1)), rows(), tmp_path)
+    assert names(drawn) == ["curves", "samples", "reconstructions", "latent_map"]
+    assert "density" in drawn.left_out["latent_grid"]
+
+
+def test_a_uniform_prior_has_a_map():
+    box = Given(lambda: tfd.Independent(tfd.Uniform([-1.0, -1.0], [1.0, 1.0]), 1))
+    latent_map(model((4, 4, 1), prior=box), split((4, 4, 1))).draw_without_rendering()
