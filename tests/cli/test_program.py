@@ -1,0 +1,314 @@
+"""The program: what it starts with, how it ends, and what each command prints."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from probvae.registry import Registry
+from probvae.spec import Signature
+
+COMPONENTS = sorted(Registry())
+EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
+
+
+def python(code_or_module, *arguments, **environment):
+    """A process of its own, with the program in it."""
+    return subprocess.run(
+        [sys.executable, *code_or_module, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+# What starts fast imports little
+
+
+@pytest.mark.parametrize("command", ["--help", "list", "plugins", "list prior --json", "data list", "--version"])
+def test_what_only_reads_names_imports_no_numerical_library_and_is_quick(command):
+    code = """
+import sys, time
+started = time.process_time()
+from probvae.cli.app import main
+try:
+    main()
+finally:
+    print(time.process_time() - started, *sys.modules, file=sys.stderr)
+"""
+    seconds = []
+    for _ in range(3):
+        ended = python(["-c", code], *command.split())
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout
+        spent, *modules = ended.stderr.split()
+        heavy = {"tensorflow", "keras", "tensorflow_probability", "tf_keras", "pydantic", "matplotlib", "numpy"}
+        assert not heavy & set(modules)
+        seconds.append(float(spent))
+        if seconds[-1] < 0.5:  # the best of three: other processes may be running
+            break
+    assert min(seconds) < 0.5
+
+
+def test_the_installed_command_is_the_module():
+    ended = python(["-m", "probvae"], "list", "prior")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "mixture" in ended.stdout
+
+
+def test_the_installed_command_ends_with_2_where_the_input_is_wrong():
+    ended = python(["-m", "probvae"], "show", "prior", "mixtur")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("error: No prior is named 'mixtur'. Did you mean 'mixture'?")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.xfail(strict=True, reason="click turns a broken pipe into status 1 before `main` can turn it into 0")
+def test_a_reader_that_has_seen_enough_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "probvae", "list"], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_reader_that_has_seen_enough_sees_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "probvae", "list"], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != -signal.SIGPIPE
+    assert err == ""
+
+
+# How it ends
+
+
+def test_help_names_every_command_and_the_exit_statuses(program):
+    ended = program("--help")
+    assert ended.status == 0
+    for command in [
+        "train",
+        "evaluate",
+        "sample",
+        "reconstruct",
+        "encode",
+        "list",
+        "show",
+        "plugins",
+        "check",
+        "fill",
+        "schema",
+        "data",
+    ]:
+        assert f"\n  {command} " in ended.out
+    assert "Exit status: 0 fine, 1 the work failed, 2 the input is wrong." in " ".join(ended.out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["chekc"], "Did you mean 'check'?"),
+        (["--bogus"], "--bogus"),
+        (["check"], "Missing argument 'SPEC'"),
+        (["show", "prior"], "Missing argument 'NAME'"),
+        (["show", "priors", "mixture"], "'priors'"),
+        (["list", "priors"], "'priors'"),
+        (["data", "lsit"], "lsit"),
+        (["sample", "runs/a", "--count", "0"], "--count"),
+        (["sample", "runs/a", "--count", "many"], "many"),
+        (["encode", "runs/a", "--split", "tset"], "'validation'"),
+        (["check", "spec.toml", "--plugin", "nowhere.py"], "nowhere.py: expected a Python file, ending in .py"),
+        (["plugins", "--plugin", "."], "expected a Python file, ending in .py; found a folder"),
+        (["data", "info", "mnits"], "Did you mean 'mnist'?"),
+        (["data", "info", "fashion_mini", "--set", "binarise=none"], "Did you mean 'binarize'?"),
+        (["data", "info", "arrays"], "the file with the training examples"),
+        (["evaluate", "nowhere"], "expected a run that `probvae train` made; found no such folder"),
+        (["sample", "."], "a folder without a spec.toml"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2_and_says_why(arguments, words, program):
+    ended = program(*arguments)
+    assert ended.status == 2
+    assert words in " ".join(ended.err.split())
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+
+
+def test_an_interrupted_command_ends_with_130(program, plugin, spec):
+    file = plugin(
+        "slow",
+        '''
+        @probvae.register("dataset", "forever")
+        class Forever(probvae.Dataset):
+            """Data that takes too long."""
+
+            def info(self):
+                raise KeyboardInterrupt
+
+            def load(self):
+                raise KeyboardInterrupt
+        ''',
+    )
+    ended = program("check", spec(("fashion_mini", "slow.forever")), "--plugin", file)
+    assert ended.status == 130
+    assert "Interrupted." in ended.err
+    assert "Traceback" not in ended.err
+
+
+# list, show
+
+
+def test_list_has_every_component_with_its_summary(program):
+    ended = program("list")
+    assert (ended.status, ended.err) == (0, "")
+    for (kind, name), spec in Registry().items():
+        assert f"\n{kind}\n" in f"\n{ended.out}"
+        assert any(line.split() == [name, *spec.summary().split()] for line in ended.out.splitlines())
+
+
+def test_list_of_one_kind_has_nothing_of_the_others(program):
+    names = [line.split()[0] for line in program("list", "prior").out.splitlines()[1:]]
+    assert names == Registry().names("prior")
+
+
+def test_list_as_json_can_be_read_by_programs(program):
+    rows = json.loads(program("list", "--json").out)
+    assert sorted((row["kind"], row["name"]) for row in rows) == COMPONENTS
+    assert all(row["summary"] and row["owner"].startswith("probvae ") for row in rows)
+
+
+@pytest.mark.xfail(strict=True, reason="nothing at all is printed for a kind without components")
+def test_list_of_a_kind_without_components_says_so(program):
+    assert not Registry().names("metric")
+    assert program("list", "metric").text
+
+
+@pytest.mark.parametrize(("kind", "name"), COMPONENTS)
+def test_show_describes_a_component_and_each_of_its_parameters(kind, name, program):
+    ended = program("show", kind, name)
+    assert (ended.status, ended.err) == (0, "")
+    signature = Signature(Registry()[kind, name].load(), name)
+    assert signature.summary
+    assert signature.summary in ended.out
+    lines = [" ".join(line.split()) for line in ended.out.splitlines()]
+    for parameter in signature.settable.values():
+        at = next(number for number, line in enumerate(lines) if line.startswith(f"{parameter.name}: "))
+        assert parameter.expected in lines[at]
+        assert lines[at + 1] == parameter.description
+    for parameter in signature.context:
+        assert parameter in lines[-1]
+
+
+@pytest.mark.parametrize(("kind", "name"), COMPONENTS)
+def test_every_parameter_of_a_built_in_component_has_a_type_and_a_description(kind, name):
+    signature = Signature(Registry()[kind, name].load(), name)
+    for parameter in signature.all.values():
+        assert parameter.description, f"{kind} {name}: {parameter.name} has no line in the docstring"
+        assert parameter.expected not in ("", "Any")
+    undocumented = {part.arg_name for part in signature.doc.params} - set(signature.all)
+    assert not undocumented, f"{kind} {name}: the docstring has {undocumented}, and the signature has not"
+
+
+def test_every_setting_has_a_description():
+    from probvae.spec.plan import SETTINGS
+
+    for name, factory in SETTINGS.items():
+        for parameter in Signature(factory, name).all.values():
+            assert parameter.description
+            assert not parameter.required
+
+
+# schema, fill, check, data
+
+
+def test_schema_prints_json(program):
+    ended = program("schema")
+    assert (ended.status, ended.err) == (0, "")
+    assert json.loads(ended.out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_fill_prints_a_spec_that_is_checked_and_filled_to_itself(program, spec, folder):
+    ended = program("fill", spec())
+    assert (ended.status, ended.err) == (0, "")
+    assert tomllib.loads(ended.out)["train"]["epochs"] == 1
+    again = folder / "filled.toml"
+    again.write_text(ended.out)
+    assert program("fill", again).out == ended.out
+    assert program("check", again).status == 0
+
+
+def test_fill_and_check_tell_what_an_override_leaves_out(program, spec):
+    note = "note: model.prior.components = 4 is left out: 'standard_normal' has no such parameter."
+    ended = program("check", spec(), "--set", "model.prior.use=standard_normal")
+    assert ended.status == 0
+    assert note in ended.out
+
+
+@pytest.mark.xfail(strict=True, reason="`fill` leaves keys out without a note")
+def test_fill_tells_what_an_override_leaves_out(program, spec):
+    ended = program("fill", spec(), "--set", "model.prior.use=standard_normal")
+    assert "model.prior.components = 4 is left out" in ended.err
+
+
+def test_check_names_the_parts_and_sizes_of_what_it_found_right(program, spec):
+    path = spec()
+    ended = program("check", path)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith(f"{path} is right: ")
+    for words in ("encoder conv", "prior mixture", "data fashion_mini", "2 latents", "[28, 28, 1]"):
+        assert words in ended.out
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_is_right(example, program):
+    ended = program("check", example)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith(f"{example} is right: ")
+
+
+@pytest.mark.xfail(strict=True, reason="`train` takes the folder of a run as SPEC, `check` and `fill` do not")
+def test_check_takes_the_folder_of_a_run_as_train_does(program, spec, folder):
+    run = folder / "run"
+    run.mkdir()
+    spec(name="run/spec.toml")
+    (run / "environment.json").write_text("{}")
+    assert program("check", run).status == 0
+
+
+def test_data_list_has_every_dataset(program):
+    ended = program("data", "list")
+    assert (ended.status, ended.err) == (0, "")
+    assert [line.split()[0] for line in ended.out.splitlines()] == Registry().names("dataset")
+
+
+def test_data_info_says_what_a_dataset_is_without_fetching_it(program):
+    ended = program("data", "info", "fashion_mini", "--set", "binarize=none")
+    assert (ended.status, ended.err) == (0, "")
+    facts = dict(line.split(maxsplit=1) for line in ended.out.splitlines())
+    assert facts["shape"] == "[28, 28, 1]"
+    assert facts["values"] == "numbers from 0 to 1"
+    assert facts["examples"] == "6,000 training, 1,000 validation, 1,000 test"
+    assert facts["protocol"] == "intensities from 0 to 1, not binarised"
+    assert "licence" in facts["source"]
+
+
+def test_data_fetch_of_what_is_here_says_so(program, tiny):
+    ended = program("data", "fetch", "arrays", "--set", "train=tiny.npy")
+    assert ended.status == 0
+    assert "examples  32 training, 4 validation, 4 test" in ended.out
+    assert ended.out.endswith("It is here, whole and checked.\n")

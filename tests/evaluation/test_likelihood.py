@@ -1,0 +1,224 @@
+"""The two bounds, on a linear model with normal noise, where log p(x) is known in closed form."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae import components as c
+from probvae.core import VAE, Decoder, Encoder, Split, Stream, fold_in
+from probvae.errors import ProbvaeError
+from probvae.evaluation import bounds
+
+tfd = tfp.distributions
+
+D, E = 2, 4
+RNG = np.random.default_rng(0)
+W = RNG.normal(size=(E, D))
+SHIFT = RNG.normal(size=E)
+NOISE = 0.8
+COVARIANCE = W @ W.T + NOISE**2 * np.eye(E)
+POSTERIOR = np.linalg.inv(np.eye(D) + W.T @ W / NOISE**2)  # the covariance of p(z|x)
+
+
+class Linear(Decoder):
+    """p(x|z) = N(W z + b, noise²)."""
+
+    def __init__(self):
+        super().__init__()
+        self.decoded = []  # how many latents at a time
+
+    def likelihood(self, z):
+        if z.shape.rank == 3 and None not in z.shape:
+            self.decoded.append(z.shape[0] * z.shape[1])
+        loc = tf.linalg.matvec(tf.constant(W, tf.float32), z) + tf.constant(SHIFT, tf.float32)
+        return tfd.MultivariateNormalDiag(loc, NOISE * tf.ones(E))
+
+
+class Inferred(Encoder):
+    """The exact posterior, or the same displaced by `off` in each latent."""
+
+    def __init__(self, off=0.0):
+        super().__init__()
+        self.off = off
+
+    def posterior(self, x):
+        gain = tf.constant(POSTERIOR @ W.T / NOISE**2, tf.float32)
+        loc = tf.linalg.matvec(gain, x - tf.constant(SHIFT, tf.float32)) + self.off
+        scale = tf.constant(np.linalg.cholesky(POSTERIOR), tf.float32)
+        return tfd.MultivariateNormalTriL(loc, scale)
+
+
+OFF = 0.5
+GAP = 0.5 * OFF**2 * np.linalg.inv(POSTERIOR).sum()  # KL(q(z|x) || p(z|x)), the same for each x
+
+
+def log_p(x):
+    """The marginal log-density, in float64 and without the library: [N]."""
+    centred = x - SHIFT
+    quadratic = np.einsum("ni,ij,nj->n", centred, np.linalg.inv(COVARIANCE), centred)
+    return -0.5 * (quadratic + np.linalg.slogdet(COVARIANCE)[1] + E * math.log(2 * math.pi))
+
+
+def drawn(count, seed=1):
+    """Examples from the model itself."""
+    x = np.random.default_rng(seed).multivariate_normal(SHIFT, COVARIANCE, size=count)
+    return Split(x.astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return VAE(Inferred(), Linear(), c.StandardNormal(D))
+
+
+@pytest.fixture(scope="module")
+def displaced():
+    return VAE(Inferred(OFF), Linear(), c.StandardNormal(D))
+
+
+def mean(split):
+    return log_p(split.stored.astype(np.float64)).mean()
+
+
+# Values
+
+
+@pytest.mark.parametrize(("samples", "batch_size"), [(1, 2000), (7, 100), (60, 2000)])
+def test_with_the_exact_posterior_both_bounds_are_log_p_whatever_the_sizes(exact, samples, batch_size):
+    """Every importance weight is p(x) itself."""
+    split = drawn(23)
+    for found in bounds(exact, split, samples, batch_size=batch_size):
+        assert found.value == pytest.approx(mean(split), abs=2e-5)
+        values = log_p(split.stored.astype(np.float64))
+        assert found.standard_error == pytest.approx(values.std(ddof=1) / math.sqrt(23), rel=1e-4)
+        assert (found.examples, found.samples) == (23, samples)
+
+
+def test_the_lower_bound_is_below_log_p_by_the_divergence_of_the_posteriors(displaced):
+    split = drawn(200)
+    elbo, _ = bounds(displaced, split, 500)
+    # A log-weight's variance about its mean is 2 GAP here: 100,000 of them.
+    assert elbo.value == pytest.approx(mean(split) - GAP, abs=5 * math.sqrt(2 * GAP / 100_000))
+
+
+def test_many_importance_samples_close_the_gap(displaced):
+    split = drawn(200)
+    found = {samples: bounds(displaced, split, samples) for samples in (1, 10, 1000)}
+    gaps = [mean(split) - found[samples].importance_weighted.value for samples in found]
+    assert gaps[0] > 3 * abs(gaps[1])
+    assert gaps[0] > 0.8 * GAP
+    assert abs(gaps[2]) < 0.02
+    for elbo, weighted in found.values():
+        assert elbo.value <= weighted.value
+    assert found[1].elbo == found[1].importance_weighted
+
+
+def test_the_standard_errors_hold_for_the_population_that_the_examples_are_from(exact):
+    """Against the negative entropy; that the deviations of many such splits are standard normal is the theory's."""
+    truth = -0.5 * (E * (1 + math.log(2 * math.pi)) + np.linalg.slogdet(COVARIANCE)[1])
+    for seed in range(3):
+        for found in bounds(exact, drawn(3000, seed=100 + seed), 1):
+            assert abs(found.value - truth) < 4 * found.standard_error
+            assert found.standard_error == pytest.approx(math.sqrt(E / 2 / 3000), rel=0.1)
+
+
+def test_the_standard_error_covers_the_noise_of_the_samples(displaced):
+    """With one latent each, repetitions on the same examples differ by less than the error that is stated."""
+    split = drawn(100)
+    found = [bounds(displaced, split, 1, seed=seed).elbo for seed in range(5)]
+    values = [one.value for one in found]
+    assert len(set(values)) == 5
+    assert np.std(values, ddof=1) < 1.5 * found[0].standard_error
+
+
+@pytest.mark.parametrize("samples", [1, 7, 50, 120])
+def test_the_bounds_are_the_mean_and_the_log_mean_exp_of_the_log_weights(displaced, samples):
+    """By hand, in float64: 120 samples are drawn as 50, 50 and 20."""
+    split = drawn(9)
+    rows = 2000 // min(samples, 50)
+    assert rows >= len(split)
+    key = fold_in(5, Stream.EVALUATION, 0)
+    parts = [50] * (samples // 50) + [samples % 50] * (samples % 50 > 0)
+    log_w = [displaced.log_weights(split.stored, part, fold_in(key, i)).numpy() for i, part in enumerate(parts)]
+    log_w = np.concatenate(log_w).astype(np.float64)  # [S, N]
+    elbo, weighted = bounds(displaced, split, samples, seed=5)
+    assert len(log_w) == samples
+    for found, values in [(elbo, log_w.mean(axis=0)), (weighted, np.logaddexp.reduce(log_w) - math.log(samples))]:
+        assert found.value == pytest.approx(values.mean(), rel=1e-5)
+        assert found.standard_error == pytest.approx(values.std(ddof=1) / 3, rel=1e-4)
+
+
+def test_weights_beyond_the_range_of_floats_do_not_underflow(displaced):
+    far = Split(np.full((3, E), 1e3, np.float32))
+    elbo, weighted = bounds(displaced, far, 100)
+    truth = mean(far)
+    assert truth < -1e5
+    assert weighted.value == pytest.approx(truth, rel=1e-4)
+    assert elbo.value == pytest.approx(truth, rel=1e-4)
+
+
+# Seeds and sizes
+
+
+def test_equal_seeds_give_equal_estimates_and_others_do_not(displaced):
+    split = drawn(10)
+    assert bounds(displaced, split, 5, seed=3) == bounds(displaced, split, 5, seed=3)
+    assert bounds(displaced, split, 5, seed=3) != bounds(displaced, split, 5, seed=4)
+
+
+def test_another_batch_size_is_another_draw_of_the_same_estimate(displaced):
+    """Seeds go by batches, so that the numbers differ; by no more than the noise of their samples."""
+    split = drawn(200)
+    found = [bounds(displaced, split, 100, batch_size=size).elbo.value for size in (1000, 2000, 20_000)]
+    noise = math.sqrt(2 * GAP / (100 * 200))
+    assert np.ptp(found) < 6 * noise
+
+
+def test_examples_do_not_share_their_noise(displaced):
+    """Equal examples, in one batch or in several, get estimates of their own."""
+    same = Split(np.repeat(drawn(1).stored, 12, axis=0))
+    found = bounds(displaced, same, 1, batch_size=4).elbo
+    assert found.standard_error > 0
+    log_w = displaced.log_weights(same.stored, 1, 0).numpy()[0]
+    assert len(set(log_w)) == 12
+
+
+def test_no_more_latents_are_decoded_at_a_time_than_batch_size_says():
+    model = VAE(Inferred(), Linear(), c.StandardNormal(D))
+    model.decoder.decoded.clear()
+    bounds(model, drawn(3), samples=100, batch_size=10)
+    assert model.decoder.decoded
+    assert max(model.decoder.decoded) <= 10
+
+
+def test_one_example_has_a_value_and_no_error(exact):
+    split = drawn(1)
+    elbo, weighted = bounds(exact, split, 5)
+    assert elbo.value == pytest.approx(mean(split), abs=2e-5)
+    assert weighted.examples == 1
+    assert math.isnan(elbo.standard_error)
+
+
+def test_no_example_is_refused_in_words(exact):
+    with pytest.raises(ProbvaeError, match="example"):
+        bounds(exact, Split(np.zeros((0, E), np.float32)), 5)
+
+
+def test_progress_ends_with_all_examples(exact):
+    told = []
+    bounds(exact, drawn(23), 10, batch_size=100, progress=lambda done, total: told.append((done, total)))
+    assert told == [(10, 23), (20, 23), (23, 23)]
+
+
+def test_an_estimate_reads_as_value_and_error(exact):
+    elbo, _ = bounds(exact, drawn(23), 1)
+    assert str(elbo) == f"{elbo.value:.2f} ± {elbo.standard_error:.2f}"
+
+
+def test_stored_values_are_prepared_as_the_model_sees_them(exact):
+    """Divided where the split says so."""
+    split = drawn(8)
+    scaled = Split(split.stored * 4, divide_by=4.0)
+    assert bounds(exact, scaled, 3).elbo.value == pytest.approx(bounds(exact, split, 3).elbo.value, rel=1e-5)

@@ -1,0 +1,237 @@
+"""Plans: a right spec filled with every default, and what an override does to it."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+import probvae
+from probvae.errors import SpecError
+from probvae.registry import Registry
+from probvae.spec import Signature, assemble, data_source, plan, plan_dataset, read
+from probvae.training import TrainSettings
+
+EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
+
+SPEC = {
+    "schema": 1,
+    "model": {
+        "latent_dim": 2,
+        "encoder": {"use": "dense", "hidden": [4]},
+        "decoder": {"use": "dense", "hidden": [4], "likelihood": {"use": "bernoulli"}},
+        "prior": {"use": "mixture", "components": 3},
+    },
+    "data": {"use": "fashion_mini"},
+}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return Registry()
+
+
+@pytest.fixture
+def planned(registry):
+    """Plans a spec, with options."""
+
+    def make(spec, *options):
+        return plan(read(spec).override(options), registry)
+
+    return make
+
+
+def described(checked):
+    """All that is built from a plan: components by path, with what they are given."""
+
+    def inside(part):
+        return part.use, part.values, {name: inside(inner) for name, inner in part.parts.items()}
+
+    parts = {**checked.components, **checked.settings}
+    return checked.latent_dim, {path: inside(part) for path, part in parts.items()}
+
+
+def test_there_are_examples():
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_filling_an_example_twice_is_filling_it_once_and_plans_the_same(example, planned):
+    checked = planned(example)
+    filled = checked.filled()
+    written = tomllib.loads(tomli_w.dumps(filled))
+    assert written == filled
+    again = planned(written)
+    assert again.filled() == filled
+    assert described(again) == described(checked)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder", "prior", "posterior", "likelihood", "objective"])
+def test_a_filled_component_has_every_parameter_that_is_set(kind, planned, registry):
+    settings = {
+        "encoder": "model.encoder",
+        "decoder": "model.decoder",
+        "prior": "model.prior",
+        "posterior": "model.encoder.posterior",
+        "likelihood": "model.decoder.likelihood",
+        "objective": "objective",
+    }
+    for name in registry.names(kind):
+        checked = planned(SPEC, f"{settings[kind]}.use={name}")
+        filled = checked.filled()
+        table = filled
+        for key in settings[kind].split("."):
+            table = table[key]
+        settable = Signature(registry[kind, name].load(), name).settable
+        unset = {key for key, parameter in settable.items() if parameter.default is None}
+        assert table["use"] == name
+        assert set(table) == {"use", *settable} - unset
+        assert planned(filled).filled() == filled
+
+
+def test_a_filled_spec_has_every_setting(planned):
+    filled = planned(SPEC).filled()
+    assert set(filled) == {"schema", "model", "objective", "data", "train", "evaluate"}
+    assert filled["train"] == vars(TrainSettings())
+    assert filled["objective"]["use"] == "elbo"
+    assert filled["model"]["encoder"]["posterior"] == {"use": "diagonal_normal"}
+    assert filled["model"]["prior"] == SPEC["model"]["prior"]
+
+
+def test_a_filled_spec_keeps_what_is_given_and_its_versions(planned):
+    given = {
+        **SPEC,
+        "objective": {"use": "iwae", "samples": 7},
+        "train": {"learning_rate": 1, "seed": 3},
+        "versions": {"probvae": "0.1.0"},
+    }
+    filled = planned(given).filled()
+    assert filled["objective"] == given["objective"]
+    assert filled["train"] == vars(TrainSettings(learning_rate=1.0, seed=3))
+    assert filled["versions"] == given["versions"]
+    assert planned(filled).filled() == filled
+
+
+def test_a_spec_and_its_filled_form_build_models_of_the_same_variables(planned):
+    checked = planned(SPEC)
+    shapes = [
+        [(variable.path, tuple(variable.shape)) for variable in assemble(one, (4, 4, 1)).vae.variables]
+        for one in (checked, planned(checked.filled()))
+    ]
+    strip = [[(path.rpartition("/")[2], shape) for path, shape in variables] for variables in shapes]
+    assert strip[0] == strip[1]
+
+
+def test_the_same_spec_in_json_toml_and_python_is_the_same_plan(planned, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(SPEC))
+    (tmp_path / "a.toml").write_text(tomli_w.dumps(SPEC))
+    plans = [described(planned(spec)) for spec in (SPEC, tmp_path / "a.json", tmp_path / "a.toml")]
+    assert plans[0] == plans[1] == plans[2]
+
+
+def test_the_order_of_tables_makes_no_difference(planned):
+    turned = {key: SPEC[key] for key in reversed(SPEC)}
+    turned["model"] = {key: SPEC["model"][key] for key in reversed(SPEC["model"])}
+    assert described(planned(turned)) == described(planned(SPEC))
+    assert planned(turned).filled() == planned(SPEC).filled()
+
+
+# Overrides
+
+
+def test_another_component_drops_what_the_file_says_for_the_old_one_and_tells(planned):
+    checked = planned(SPEC, "model.prior.use=vamp", "model.prior.pseudo_inputs=7")
+    assert checked.notes == ["model.prior.components = 3 is left out: 'vamp' has no such parameter."]
+    assert checked.filled()["model"]["prior"]["pseudo_inputs"] == 7
+
+
+def test_another_component_keeps_what_it_knows_too(planned):
+    checked = planned(SPEC, "model.encoder.use=conv", "model.encoder.filters=[4]")
+    assert checked.notes == ["model.encoder.hidden = [4] is left out: 'conv' has no such parameter."]
+    spec = {**SPEC, "objective": {"use": "elbo", "samples": 3}}
+    checked = planned(spec, "objective.use=iwae")
+    assert checked.notes == []
+    assert checked.filled()["objective"] == {"use": "iwae", "samples": 3}
+
+
+def test_the_same_component_by_an_option_drops_nothing(planned):
+    checked = planned(SPEC, "model.prior.use=mixture")
+    assert checked.notes == []
+    assert described(checked) == described(planned(SPEC))
+
+
+def test_a_misspelt_key_of_the_file_is_dropped_only_where_the_component_is_swapped(planned):
+    wrong = {**SPEC, "model": {**SPEC["model"], "prior": {"use": "mixture", "componets": 3}}}
+    with pytest.raises(SpecError, match="Did you mean 'components'"):
+        planned(wrong, "model.prior.components=3")
+    assert planned(wrong, "model.prior.use=maf").notes
+
+
+def test_a_whole_table_by_an_option_leaves_nothing_of_the_old_one(planned):
+    checked = planned(SPEC, 'model.prior={ use = "maf", layers = 2 }')
+    assert checked.notes == []
+    assert checked.filled()["model"]["prior"] == {"use": "maf", "layers": 2, "hidden": [64, 64]}
+
+
+def test_an_option_makes_a_table_that_the_spec_has_not(planned):
+    checked = planned(SPEC, "evaluate.samples=7", "objective.samples=2", "model.encoder.posterior.scale_floor=0.5")
+    filled = checked.filled()
+    assert filled["evaluate"]["samples"] == 7
+    assert filled["objective"]["samples"] == 2
+    assert filled["model"]["encoder"]["posterior"] == {"use": "diagonal_normal", "scale_floor": 0.5}
+
+
+def test_a_note_is_given_for_an_inner_component_too(planned):
+    spec = json.loads(json.dumps(SPEC))
+    spec["model"]["decoder"]["likelihood"] = {"use": "normal", "scale": "fixed"}
+    checked = planned(spec, "model.decoder.likelihood.use=bernoulli")
+    assert checked.notes == [
+        "model.decoder.likelihood.scale = \"fixed\" is left out: 'bernoulli' has no such parameter."
+    ]
+
+
+# From Python
+
+
+def test_a_model_is_built_from_a_dict():
+    vae = probvae.build(SPEC, event_shape=(4, 4, 1))
+    assert (vae.latent_dim, vae.event_shape) == (2, (4, 4, 1))
+    vae = probvae.build({key: value for key, value in SPEC.items() if key != "data"}, event_shape=(5,))
+    assert vae.event_shape == (5,)
+
+
+def test_a_wrong_dict_is_told_without_a_place():
+    wrong = {**SPEC, "model": {**SPEC["model"], "latent_dim": 0}, "trian": {}}
+    with pytest.raises(SpecError) as refused:
+        probvae.build(wrong, event_shape=(4,))
+    assert [str(problem).split(":")[0] for problem in refused.value.problems] == ["trian", "model.latent_dim"]
+    assert isinstance(refused.value, ValueError)
+
+
+def test_a_spec_without_data_says_so_where_data_is_needed(planned):
+    without = {key: value for key, value in SPEC.items() if key != "data"}
+    with pytest.raises(SpecError, match=r"data: expected a table; found no such table\. Write a table \[data\]"):
+        data_source(planned(without))
+
+
+def test_a_dataset_can_be_planned_alone(registry):
+    part = plan_dataset(read({"data": {"use": "fashion_mini"}}), registry)
+    assert part.values == {"binarize": "dynamic"}
+    with pytest.raises(SpecError, match="Did you mean 'fashion_mini'"):
+        plan_dataset(read({"data": {"use": "fashion_mimi"}}), registry)
+
+
+@pytest.mark.parametrize("name", ["latent_dim", "event_shape", "encoder", "examples", "steps_per_epoch"])
+def test_what_the_assembler_supplies_cannot_be_set(name, planned):
+    for table in ("model.prior", "objective", "data", "model.decoder.likelihood"):
+        with pytest.raises(SpecError, match=rf"{table}\.{name}: expected no such key here; .* supplied from"):
+            planned(SPEC, f"{table}.{name}=1")
+
+
+def test_the_global_seeds_are_set_from_the_spec(planned):
+    first, same, other = (
+        assemble(planned(SPEC, f"train.seed={seed}"), (4, 4, 1)).vae.prior.loc.numpy() for seed in (1, 1, 2)
+    )
+    assert (first == same).all()
+    assert (first != other).all()

@@ -1,0 +1,333 @@
+"""The signature is the schema: types, bounds, defaults and descriptions, read from `__init__`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Optional
+
+import annotated_types
+import pytest
+from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
+from pydantic import ValidationError
+
+from probvae.core import Encoder, LikelihoodHead, Positive, PositiveFloat, PosteriorHead, Prior, Shape, Use
+from probvae.errors import PluginError
+from probvae.spec import Signature
+from probvae.spec.signature import describe
+
+Nested = tuple[Annotated[int, Ge(1), Le(9)], ...]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (int, "an integer"),
+        (float, "a number"),
+        (bool, "true or false"),
+        (str, "a string"),
+        (dict, "a table"),
+        (Positive, "an integer >= 1"),
+        (PositiveFloat, "a number > 0"),
+        (Annotated[float, Gt(0), Lt(0.5)], "a number > 0 and < 0.5"),
+        (Annotated[int, Ge(1), Le(9)], "an integer >= 1 and <= 9"),
+        (Annotated[str, "a note of no meaning"], "a string"),
+        (Literal["a", "b"], "one of 'a', 'b'"),
+        (Literal[1, 2], "one of 1, 2"),
+        (int | None, "an integer; or nothing"),
+        (Optional[int], "an integer; or nothing"),  # noqa: UP045
+        (int | str, "an integer; or a string"),
+        (PositiveFloat | None, "a number > 0; or nothing"),
+        (tuple[int, ...], "a list, each an integer"),
+        (list[int], "a list, each an integer"),
+        (tuple[float, float], "a list of 2: a number, a number"),
+        (tuple[int, str, bool], "a list of 3: an integer, a string, true or false"),
+        (Shape, "a list, each an integer"),
+        (Nested, "a list, each an integer >= 1 and <= 9"),
+        (tuple[tuple[int, ...], ...], "a list, each a list, each an integer"),
+        (Annotated[tuple[int, ...], MinLen(1)], "a list, each an integer (1 or more of them)"),
+        (Annotated[tuple[int, ...], MaxLen(3)], "a list, each an integer (3 or fewer of them)"),
+        (Positive | tuple[Positive, ...], "an integer >= 1; or a list, each an integer >= 1"),
+        (tuple[float, float] | None, "a list of 2: a number, a number; or nothing"),
+    ],
+)
+def test_a_type_is_told_in_words(annotation, words):
+    assert describe(annotation) == words
+
+
+@pytest.mark.xfail(strict=True, reason="these forms are told in Python's words, or without their bounds")
+@pytest.mark.parametrize(
+    ("annotation", "word"),
+    [
+        (dict[str, int], "table"),
+        (list, "a list"),
+        (tuple, "a list"),
+        (Annotated[int, Interval(ge=1, le=3)], ">= 1"),
+        (Annotated[tuple[int, ...], Len(1, 3)], "1"),
+        (Annotated[int, annotated_types.MultipleOf(4)], "4"),
+    ],
+)
+def test_other_forms_of_types_and_bounds_are_told_in_words_too(annotation, word):
+    assert word in describe(annotation)
+
+
+# What is read
+
+
+class Thing(Prior):
+    """A thing of all sorts.
+
+    More about it.
+
+    Args:
+        latent_dim: D, the size of one latent.
+        encoder: q(z|x).
+        count: how many, told over
+            two lines.
+        rate: how fast.
+        name: how it is called.
+        sizes: of the layers.
+        head: what it makes.
+        other: another head.
+        copy: a name that pydantic keeps for itself.
+        schema: another.
+        model_config: one more.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        encoder: Encoder,
+        count: Positive,
+        head: LikelihoodHead,
+        other: Annotated[PosteriorHead, Use("diagonal_normal")],
+        rate: PositiveFloat = 1.0,
+        name: str = "",
+        sizes: tuple[Positive, ...] = (1, 2),
+        copy: bool = False,
+        schema: int = 1,
+        model_config: str | None = None,
+        undocumented: int = 0,
+        *arguments: int,
+        **options: Any,
+    ) -> None:
+        raise NotImplementedError
+
+    def distribution(self):
+        raise NotImplementedError
+
+
+@pytest.fixture(scope="module")
+def thing():
+    return Signature(Thing, "thing prior")
+
+
+def test_a_signature_parts_what_a_spec_can_say_from_what_the_assembler_supplies(thing):
+    assert thing.context == ["latent_dim", "encoder"]
+    assert list(thing.components) == ["head", "other"]
+    assert list(thing.plain) == [
+        *("count", "rate", "name", "sizes", "copy", "schema", "model_config", "undocumented"),
+    ]
+    assert thing.settable == {**thing.plain, **thing.components}
+
+
+def test_a_signature_knows_kinds_defaults_and_what_is_required(thing):
+    assert [name for name, parameter in thing.settable.items() if parameter.required] == ["count", "head"]
+    assert (thing.all["head"].kind, thing.all["head"].use) == ("likelihood", None)
+    assert (thing.all["other"].kind, thing.all["other"].use) == ("posterior", "diagonal_normal")
+    assert (thing.all["head"].expected, thing.all["count"].expected) == ("a likelihood", "an integer >= 1")
+    assert thing.all["sizes"].default == (1, 2)
+
+
+def test_a_signature_has_the_docstrings_lines(thing):
+    assert thing.summary == "A thing of all sorts."
+    assert thing.all["count"].description == "how many, told over two lines."
+    assert thing.all["undocumented"].description == ""
+
+
+def checked(signature, **values):
+    """The values that a spec's table gives, typed and with defaults."""
+    model = signature.model.model_validate_json(json.dumps(values))
+    return {name: getattr(model, f"parameter_{name}") for name in signature.plain}
+
+
+def test_defaults_are_filled_in_and_typed(thing):
+    found = checked(thing, count=3)
+    assert found == {
+        **{"count": 3, "rate": 1.0, "name": "", "sizes": (1, 2), "copy": False, "schema": 1},
+        **{"model_config": None, "undocumented": 0},
+    }
+
+
+def test_names_that_pydantic_keeps_for_itself_are_names_like_any_other(thing):
+    found = checked(thing, count=1, copy=True, schema=2, model_config="x")
+    assert (found["copy"], found["schema"], found["model_config"]) == (True, 2, "x")
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({}, "count"),
+        ({"count": True}, "count"),
+        ({"count": 1.0}, "count"),
+        ({"count": "1"}, "count"),
+        ({"count": None}, "count"),
+        ({"count": [1]}, "count"),
+        ({"count": 0}, "count"),
+        ({"count": 1, "rate": "1"}, "rate"),
+        ({"count": 1, "rate": True}, "rate"),
+        ({"count": 1, "rate": 0}, "rate"),
+        ({"count": 1, "rate": float("nan")}, "rate"),
+        ({"count": 1, "rate": float("inf")}, "rate"),
+        ({"count": 1, "name": 1}, "name"),
+        ({"count": 1, "name": None}, "name"),
+        ({"count": 1, "sizes": 1}, "sizes"),
+        ({"count": 1, "sizes": "12"}, "sizes"),
+        ({"count": 1, "sizes": [1, 0]}, "sizes"),
+        ({"count": 1, "sizes": [1, 1.5]}, "sizes"),
+        ({"count": 1, "sizes": [[1]]}, "sizes"),
+        ({"count": 1, "sizes": {"0": 1}}, "sizes"),
+        ({"count": 1, "copy": 1}, "copy"),
+        ({"count": 1, "copy": "true"}, "copy"),
+        ({"count": 1, "model_config": 1}, "model_config"),
+        ({"count": 1, "stranger": 1}, "stranger"),
+        ({"count": 1, "parameter_copy": True}, "parameter_copy"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(values, name, thing):
+    with pytest.raises(ValidationError) as refused:
+        checked(thing, **values)
+    assert {part["loc"][0] for part in refused.value.errors()} == {name}
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "value"),
+    [
+        ({"rate": 1}, "rate", 1.0),
+        ({"rate": 1e300}, "rate", 1e300),
+        ({"count": 10**20}, "count", 10**20),
+        ({"sizes": []}, "sizes", ()),
+        ({"sizes": [3]}, "sizes", (3,)),
+        ({"model_config": None}, "model_config", None),
+        ({"name": "é\n"}, "name", "é\n"),
+    ],
+)
+def test_a_value_of_the_type_is_taken_and_typed(values, name, value, thing):
+    found = checked(thing, **{"count": 1, **values})[name]
+    assert found == value
+    assert type(found) is type(value)
+
+
+# Other factories
+
+
+def test_a_class_without_an_init_of_its_own_has_its_parents():
+    class Child(Thing):
+        """A child."""
+
+    class Bare:
+        """Nothing at all."""
+
+    assert list(Signature(Child, "child").all) == list(Signature(Thing, "thing").all)
+    assert Signature(Bare, "bare").all == {}
+    assert Signature(Bare, "bare").model.model_validate_json("{}")
+
+
+def test_a_dataclass_and_a_function_have_signatures_too():
+    @dataclass
+    class Settings:
+        """Settings.
+
+        Args:
+            rate: how fast.
+        """
+
+        rate: PositiveFloat = 1.0
+
+    def factory(rate: int = 1) -> None:
+        """A factory."""
+
+    assert Signature(Settings, "[settings]").plain["rate"].description == "how fast."
+    assert Signature(factory, "factory").plain["rate"].expected == "an integer"
+
+
+def test_a_class_without_a_docstring_has_an_empty_summary():
+    class Bare:
+        def __init__(self, x: int = 1) -> None: ...
+
+    assert Signature(Bare, "bare").summary == ""
+    assert Signature(Bare, "bare").plain["x"].description == ""
+
+
+# What is refused
+
+
+def test_a_parameter_without_a_type_is_refused_with_the_way_out():
+    class Wrong:
+        def __init__(self, width=3) -> None: ...
+
+    with pytest.raises(PluginError, match="wrong prior: its parameter 'width' has no type annotation") as refused:
+        Signature(Wrong, "wrong prior")
+    assert "Write width: int, float, bool, str, tuple[int, ...] or another type." in str(refused.value)
+
+
+def test_a_type_that_cannot_be_resolved_is_refused():
+    class Wrong:
+        def __init__(self, width: Nowhere = 3) -> None: ...  # noqa: F821
+
+    with pytest.raises(PluginError, match=r"wrong prior: a type .* cannot be resolved: name 'Nowhere'"):
+        Signature(Wrong, "wrong prior")
+
+
+def test_a_type_that_a_spec_cannot_hold_is_refused():
+    class Opaque:
+        pass
+
+    def factory(width: Opaque) -> None: ...
+
+    factory.__annotations__["width"] = Opaque  # a local name, which no annotation in a string can reach
+    with pytest.raises(PluginError, match="wrong prior: its signature has a type that a spec cannot hold"):
+        _ = Signature(factory, "wrong prior").model
+
+
+@pytest.mark.xfail(
+    strict=True, reason="pydantic's advice to its own users, over several lines, ends up in the message"
+)
+def test_the_refusal_of_a_type_is_one_line():
+    class Opaque:
+        pass
+
+    def factory(width: Opaque) -> None: ...
+
+    factory.__annotations__["width"] = Opaque
+    with pytest.raises(PluginError) as refused:
+        _ = Signature(factory, "wrong prior").model
+    assert "\n" not in str(refused.value)
+    assert "width" in str(refused.value)
+
+
+@pytest.mark.xfail(strict=True, reason="defaults are not held against their own types")
+@pytest.mark.parametrize("default", ["three", None, 0])
+def test_a_default_that_its_own_type_does_not_allow_is_refused(default):
+    class Wrong:
+        def __init__(self, width: Positive = default) -> None: ...
+
+    with pytest.raises((PluginError, ValidationError), match="width"):
+        checked(Signature(Wrong, "wrong prior"))
+
+
+@pytest.mark.xfail(strict=True, reason="a spec's `use` is the component's name, so the parameter can never be set")
+def test_a_parameter_named_use_is_refused():
+    class Wrong:
+        def __init__(self, use: int = 3) -> None: ...
+
+    with pytest.raises(PluginError, match="use"):
+        Signature(Wrong, "wrong prior")
+
+
+@pytest.mark.xfail(strict=True, reason="a context parameter needs no type, as no spec can give it")
+def test_a_context_parameter_needs_no_type():
+    class Right:
+        def __init__(self, latent_dim, width: int = 3) -> None: ...
+
+    assert Signature(Right, "right prior").context == ["latent_dim"]

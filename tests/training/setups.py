@@ -1,0 +1,200 @@
+"""Tiny models, data whose last batch is smaller than the others, and what a training tells and leaves."""
+
+import json
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from probvae import components as c
+from probvae.core import BINARY, VAE, Component, Data, DataInfo, Losses, Objective, Prior, Split, named_variables
+from probvae.objectives import ELBO
+from probvae.training import Listener, Trainer, TrainSettings
+
+D, E = 2, (6,)
+TRAIN, BATCH = 20, 8  # three steps an epoch, the last of four examples
+STEPS = 3
+
+PRIORS = {
+    "standard_normal": lambda encoder: c.StandardNormal(D),
+    "mixture": lambda encoder: c.Mixture(D, components=3),
+    "vamp": lambda encoder: c.Vamp(encoder, E, pseudo_inputs=3, initial="noise"),
+    "realnvp": lambda encoder: c.RealNVP(D, couplings=2, hidden=(4,)),
+    "maf": lambda encoder: c.MAF(D, layers=2, hidden=(4,)),
+    "spline": lambda encoder: c.Spline(D, couplings=2, hidden=(4,), bins=4),
+}
+
+
+def vae(prior="standard_normal", seed=0, head=None, hidden=(5,)):
+    """A dense VAE whose initial weights are a function of the seed."""
+    keras.utils.set_random_seed(seed)
+    encoder = c.DenseEncoder(E, c.DiagonalNormal(D), hidden)
+    made = prior if isinstance(prior, Prior) else PRIORS[prior](encoder)
+    return VAE(encoder, c.DenseDecoder(D, head or c.Bernoulli(E), hidden), made)
+
+
+def data(train=TRAIN, validation=7, dynamic=True):
+    """Bytes with structure, binarised afresh at every step."""
+    rng = np.random.default_rng(0)
+
+    def split(count, **how):
+        bright = rng.random((count, 1)) < 0.5
+        stored = np.where(bright, rng.integers(150, 256, (count, *E)), rng.integers(0, 100, (count, *E)))
+        return Split(stored.astype(np.uint8), divide_by=255.0, **how)
+
+    sizes = (train, validation, 3)
+    info = DataInfo(E, BINARY, sizes, "binarised for tests", "made up")
+    return Data(info, split(train, dynamic=dynamic), split(validation), split(3))
+
+
+class Record(Listener):
+    """Everything that a training tells, in order."""
+
+    def __init__(self):
+        self.told = []
+
+    def resumed(self, epoch, complaints):
+        self.told.append(("resumed", epoch, list(complaints)))
+
+    def progress(self, progress):
+        self.told.append(("progress", progress))
+
+    def epoch_ended(self, epoch):
+        self.told.append(("epoch_ended", epoch))
+
+    def stopped_early(self, epoch, best_epoch):
+        self.told.append(("stopped_early", epoch, best_epoch))
+
+    def of(self, kind):
+        return [parts[0] if len(parts) == 1 else tuple(parts) for name, *parts in self.told if name == kind]
+
+    @property
+    def rows(self):
+        """The epochs' records without the times."""
+        records = [epoch.record() for epoch in self.of("epoch_ended")]
+        timings = ("seconds", "images_per_second")
+        return [{name: value for name, value in row.items() if name not in timings} for row in records]
+
+
+class Killed(BaseException):
+    """Stands for a signal: nothing catches it."""
+
+
+class KillAt(Listener):
+    """Kills the training as soon as so many steps are done."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def progress(self, progress):
+        if (progress.epoch - 1) * progress.steps_per_epoch + progress.step >= self.step:
+            raise Killed
+
+
+def trainer(model=None, objective=None, folder=None, listeners=(), examples=None, kind=Trainer, **settings):
+    settings = {"epochs": 2, "batch_size": BATCH, "learning_rate": 1e-2} | settings
+    return kind(
+        model or vae(),
+        objective or ELBO(),
+        examples or data(),
+        TrainSettings(**settings),
+        folder,
+        listeners,
+    )
+
+
+def trained(*arguments, **options):
+    """The trainer after training, with a record of what it told."""
+    record = Record()
+    options["listeners"] = [record, *options.get("listeners", ())]
+    done = trainer(*arguments, **options)
+    done.train()
+    return SimpleNamespace(trainer=done, vae=done.vae, weights=weights(done.vae), record=record, rows=record.rows)
+
+
+def weights(model):
+    return {name: variable.numpy() for name, variable in named_variables(model).items()}
+
+
+def slots(done):
+    """The values of the optimizer's variables, in its order."""
+    return [variable.numpy() for variable in done.optimizer.variables]
+
+
+def assert_same(one, other):
+    """Two dicts of arrays are equal in every bit."""
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def differs(one, other):
+    return any(not np.array_equal(one[name], other[name]) for name in one)
+
+
+def state(folder):
+    return json.loads((folder / "state.json").read_text())
+
+
+class Wrapped(Objective):
+    """The evidence lower bound, with its losses changed by `change(losses, x, step)`."""
+
+    terms = ELBO.terms
+
+    def __init__(self, change):
+        self.elbo = ELBO()
+        self.change = change
+
+    def __call__(self, vae, x, seed, step):
+        return self.change(self.elbo(vae, x, seed, step), x, step)
+
+
+def nothing_but_the_first_pixel(losses, x, step):
+    """A loss that is known without the model, and depends on every variable with gradient zero."""
+    loss = 0.0 * losses.per_example + x[:, 0]
+    return Losses(loss, losses.terms | {"kl": 2.0 * x[:, 0]})
+
+
+def is_nan_from(term, bad):
+    def change(losses, x, step):
+        terms = losses.terms | {term: losses.terms[term] * tf.where(step >= bad, np.nan, 1.0)}
+        return Losses(terms["negative_log_likelihood"] + terms["kl"], terms)
+
+    return change
+
+
+def gradient_is_nan_at(bad):
+    """The loss is finite at that step, and its gradient is not: the root of zero."""
+
+    def change(losses, x, step):
+        extra = tf.cond(
+            tf.equal(step, bad), lambda: tf.sqrt(0.0 * losses.per_example), lambda: 0.0 * losses.per_example
+        )
+        return Losses(losses.per_example + extra, losses.terms)
+
+    return change
+
+
+class Dropping(c.DenseDecoder):
+    """A decoder with a layer that keeps a random state of its own."""
+
+    def __init__(self, rate=0.3):
+        super().__init__(D, c.Bernoulli(E), (5,))
+        self.drop = keras.layers.Dropout(rate, seed=3)
+
+    def likelihood(self, z):
+        return super().likelihood(self.drop(z, training=True))
+
+
+def dropping_vae(seed=0):
+    keras.utils.set_random_seed(seed)
+    return VAE(c.DenseEncoder(E, c.DiagonalNormal(D), (5,)), Dropping(), c.StandardNormal(D))
+
+
+class Holder(Component):
+    """A component with the variables that `make(self)` gives it."""
+
+    def __init__(self, make):
+        super().__init__()
+        make(self)

@@ -1,0 +1,531 @@
+"""Training: what is learned, that it is learned by the rule, and that interruptions leave no trace."""
+
+import math
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+from safetensors.numpy import load_file
+
+from probvae.core import FINAL_STEP, Losses, Prior, Stream, fold_in, trainable_names
+from probvae.errors import ConfigError, ProbvaeError, TrainingError
+from probvae.objectives import ELBO, IWAE
+from probvae.training import Trainer, TrainSettings, best_checkpoint, newest_checkpoint, restore
+
+from .setups import (
+    PRIORS,
+    STEPS,
+    TRAIN,
+    D,
+    KillAt,
+    Killed,
+    Record,
+    Wrapped,
+    assert_same,
+    data,
+    differs,
+    dropping_vae,
+    gradient_is_nan_at,
+    is_nan_from,
+    nothing_but_the_first_pixel,
+    slots,
+    state,
+    trained,
+    trainer,
+    vae,
+    weights,
+)
+
+tfd = tfp.distributions
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """A training of three epochs that nothing disturbed."""
+    return trained(epochs=3)
+
+
+# What is learned
+
+
+def test_the_loss_falls(reference):
+    losses = [row["train/loss"] for row in reference.rows]
+    validation = [row["validation/loss"] for row in reference.rows]
+    assert losses == sorted(losses, reverse=True)
+    assert validation == sorted(validation, reverse=True)
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_every_trainable_variable_moves(prior):
+    model = vae(prior)
+    before = weights(model)
+    after = trained(model).weights
+    trainable = set(trainable_names(model))
+    assert any(name.startswith("prior/") for name in trainable) == (prior != "standard_normal")
+    assert not [name for name in trainable if np.array_equal(before[name], after[name])]
+    assert_same(*({name: of[name] for name in of if name not in trainable} for of in (before, after)))
+
+
+def test_equal_seeds_give_the_same_weights_in_every_bit(reference):
+    assert_same(trained(epochs=3).weights, reference.weights)
+
+
+def test_another_seed_gives_another_order_and_other_noise(reference):
+    other = trained(epochs=3, seed=1)
+    assert differs(other.weights, reference.weights)
+    assert other.rows[0]["validation/loss"] != reference.rows[0]["validation/loss"]
+
+
+def test_the_global_random_state_has_no_say(reference):
+    model = vae()
+    keras.utils.set_random_seed(99)
+    assert_same(trained(model, epochs=3).weights, reference.weights)
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.5], ids=["free", "clipped"])
+def test_a_training_is_a_loop_of_gradient_and_adam(clip):
+    """Written out: the batches of each step, -log p(x|z) + KL, its gradient, and Adam's rule."""
+    done = trained(epochs=2, clip_norm=clip)
+    model, rate, first, second = vae(), 1e-2, 0.9, 0.999
+    variables = [variable.value for variable in model.trainable_variables]
+    means, squares = ([tf.zeros_like(v) for v in variables] for _ in range(2))
+    losses = []
+    for step in range(2 * STEPS):
+        x = done.trainer.batches.batch(step)
+        with tf.GradientTape() as tape:
+            q = model.encoder.posterior(x)
+            z = q.sample(1, seed=fold_in(0, Stream.LATENT, step))
+            kl = tfd.kl_divergence(q, tfd.MultivariateNormalDiag(tf.zeros(D), tf.ones(D)))
+            loss = tf.reduce_mean(kl - model.decoder.likelihood(z).log_prob(x)[0])
+        gradients = tape.gradient(loss, variables)
+        if clip:
+            gradients, _ = tf.clip_by_global_norm(gradients, clip)
+        means = [first * m + (1 - first) * g for m, g in zip(means, gradients, strict=True)]
+        squares = [second * s + (1 - second) * g**2 for s, g in zip(squares, gradients, strict=True)]
+        size = rate * math.sqrt(1 - second ** (step + 1)) / (1 - first ** (step + 1))
+        for variable, m, s in zip(variables, means, squares, strict=True):
+            variable.assign_sub(size * m / (tf.sqrt(s) + 1e-7))
+        losses.append((float(loss), len(x)))
+    for name, value in weights(model).items():
+        np.testing.assert_allclose(done.weights[name], value, rtol=2e-4, atol=2e-6, err_msg=name)
+    sums = np.array([loss * count for loss, count in losses]).reshape(2, STEPS).sum(axis=1)
+    np.testing.assert_allclose([row["train/loss"] for row in done.rows], sums / TRAIN, rtol=1e-5)
+
+
+def test_the_size_of_a_chunk_changes_nothing_but_how_often_progress_is_told(reference):
+    class Chunked(Trainer):
+        chunk = 2
+
+    done = trained(epochs=3, kind=Chunked)
+    assert_same(done.weights, reference.weights)
+    for row, other in zip(done.rows, reference.rows, strict=True):
+        assert row == pytest.approx(other, rel=1e-6)  # sums are taken in another order
+    record = done.record
+    told = [(p.epoch, p.step, p.steps_per_epoch) for p in record.of("progress")]
+    assert told == [(epoch, step, 3) for epoch in (1, 2, 3) for step in (2, 3)]
+    assert all(p.images_per_second > 0 for p in record.of("progress"))
+    last, epoch = record.of("progress")[0], record.of("epoch_ended")[0]
+    assert last.means.keys() == epoch.train.keys() == epoch.validation.keys() == {"loss", *ELBO.terms}
+
+
+def test_an_epoch_is_counted_in_steps_and_examples(reference):
+    assert [(row["epoch"], row["step"]) for row in reference.rows] == [(1, 3), (2, 6), (3, 9)]
+    assert {row["learning_rate"] for row in reference.rows} == {np.float32(1e-2)}
+
+
+def test_a_batch_may_be_larger_than_the_data():
+    done = trained(epochs=1, batch_size=1000)
+    assert done.rows[0]["step"] == 1
+
+
+def test_another_objective_is_another_row():
+    done = trained(objective=IWAE(3), epochs=1)
+    row = done.rows[0]
+    assert row["train/loss"] <= row["train/negative_elbo"]
+    assert "train/kl" not in row
+
+
+# What the numbers mean
+
+
+def test_means_weigh_a_smaller_last_batch_by_its_examples():
+    examples = data(dynamic=False)
+    done = trained(objective=Wrapped(nothing_but_the_first_pixel), examples=examples, epochs=1)
+    for part, split in [("train", examples.train), ("validation", examples.validation)]:
+        first = split.intensities()[:, 0].mean()
+        assert done.rows[0][f"{part}/loss"] == pytest.approx(first, rel=1e-6)
+        assert done.rows[0][f"{part}/kl"] == pytest.approx(2 * first, rel=1e-6)
+
+
+def test_validation_is_the_same_each_time_and_does_not_move_the_model(reference):
+    before = weights(reference.vae)
+    one, other = reference.trainer.validate(), reference.trainer.validate()
+    assert one == other
+    assert {f"validation/{name}": value for name, value in one.items()}.items() <= reference.rows[-1].items()
+    assert_same(weights(reference.vae), before)
+
+
+def test_validation_is_measured_where_schedules_have_ended():
+    objective = ELBO(beta=0.5, warmup_steps=1000)
+    done = trained(objective=objective, epochs=1)
+    row = done.rows[0]
+    assert row["train/beta"] == pytest.approx(0.5 * (0 * 8 + 1 * 8 + 2 * 4) / 1000 / TRAIN)
+    assert row["validation/beta"] == 0.5
+    nll, kl = row["validation/negative_log_likelihood"], row["validation/kl"]
+    assert row["validation/loss"] == pytest.approx(nll + 0.5 * kl, rel=1e-6)
+    x = done.trainer.data.validation.intensities()
+    seed = fold_in(0, Stream.VALIDATION, 0)
+    by_hand = float(tf.reduce_mean(objective(done.vae, x, seed, tf.constant(FINAL_STEP)).per_example))
+    assert row["validation/loss"] == pytest.approx(by_hand, rel=1e-5)
+
+
+# Interruptions
+
+HARD = {"schedule": "cosine", "warmup_steps": 4, "clip_norm": 0.5}
+
+
+class StepByStep(Trainer):
+    chunk = 1
+
+
+RUNS = {
+    "plain": (vae, lambda: ELBO(), {}),
+    "cosine, clipped, warmed up": (lambda seed=0: vae("mixture", seed), lambda: ELBO(warmup_steps=7), HARD),
+    "a layer with a random state": (dropping_vae, lambda: ELBO(), {}),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_killed_and_resumed_run_ends_as_one_that_was_not(name, tmp_path):
+    model, objective, settings = RUNS[name]
+    settings = {**settings, "epochs": 3, "kind": StepByStep}
+    whole = trained(model(), objective(), folder=tmp_path / "whole", **settings)
+    first = Record()
+    with pytest.raises(Killed):
+        trainer(model(), objective(), tmp_path / "killed", [first, KillAt(STEPS + 2)], **settings).train()
+    assert [row["epoch"] for row in first.rows] == [1]
+
+    record = Record()
+    again = trainer(model(seed=5), objective(), tmp_path / "killed", [record], **settings)
+    assert again.resume()
+    assert again.step == STEPS
+    again.train()
+
+    assert record.told[0] == ("resumed", 1, [])
+    assert_same(weights(again.vae), whole.weights)
+    for one, other in zip(slots(again), slots(whole.trainer), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [*first.rows, *record.rows] == whole.rows
+    ends = [newest_checkpoint(tmp_path / run)[0].folder for run in ("whole", "killed")]
+    for file in ("weights.safetensors", "optimizer.safetensors"):
+        assert_same(load_file(ends[0] / file), load_file(ends[1] / file))
+    assert state(ends[0]) == state(ends[1])
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(tmp_path):
+    with pytest.raises(Killed):
+        trained(folder=tmp_path, listeners=[KillAt(1)])
+    assert not trainer(folder=tmp_path).resume()
+
+
+@pytest.fixture
+def finished(tmp_path_factory, two_epochs):
+    """A folder with the checkpoints of two epochs."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(two_epochs, folder, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    trained(folder=folder, epochs=2)
+    return folder
+
+
+def test_a_finished_run_takes_no_step_when_resumed(finished):
+    record = Record()
+    again = trainer(folder=finished, listeners=[record], epochs=2)
+    assert again.resume()
+    again.train()
+    assert record.told == [("resumed", 2, [])]
+
+
+def test_a_resumed_run_can_be_made_longer(finished, reference):
+    again = trainer(folder=finished, epochs=3)
+    again.resume()
+    again.train()
+    assert_same(weights(again.vae), reference.weights)
+
+
+def test_a_resumed_run_passes_over_a_damaged_checkpoint_and_says_so(finished, reference):
+    file = finished / "step-000006" / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    record = Record()
+    again = trainer(folder=finished, epochs=3, listeners=[record])
+    again.resume()
+    again.train()
+    ((epoch, complaints),) = record.of("resumed")
+    assert epoch == 1
+    assert len(complaints) == 1
+    assert str(file) in complaints[0]
+    assert_same(weights(again.vae), reference.weights)
+    assert newest_checkpoint(finished)[1] == []  # and the damaged one is replaced
+
+
+def test_nothing_is_resumed_or_saved_without_a_folder():
+    assert not trainer().resume()
+    assert trained(epochs=1).trainer.step == STEPS
+
+
+def test_checkpoints_kept_are_the_best_and_the_last_two(tmp_path):
+    losses = iter([3.0, 1.0, 2.0, 4.0, 5.0])
+
+    class Scripted(Trainer):
+        def validate(self):
+            return {"loss": next(losses)}
+
+    done = trained(folder=tmp_path, kind=Scripted, epochs=5)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["step-000006", "step-000012", "step-000015"]
+    assert [epoch.best for epoch in done.record.of("epoch_ended")] == [True, True, False, False, False]
+
+
+# Early stopping
+
+
+class Scripted(Trainer):
+    """Its validation losses are given, whatever the model does."""
+
+    losses = (5.0, 4.0, 4.5, 4.0, 6.0, 1.0)
+
+    def validate(self):
+        return {"loss": self.losses[self.epoch - 1]}
+
+
+class Snapshots(Record):
+    """Keeps the weights after each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = None
+        self.weights = {}
+
+    def epoch_ended(self, epoch):
+        super().epoch_ended(epoch)
+        self.weights[epoch.epoch] = weights(self.model)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that stops early: epoch 2 is best, and neither epoch 3 nor 4 is better."""
+    folder = tmp_path_factory.mktemp("stopped")
+    snapshots = Snapshots()
+    snapshots.model = vae()
+    done = trained(
+        snapshots.model, folder=folder, kind=Scripted, listeners=[snapshots], epochs=6, patience=2, learning_rate=0.1
+    )
+    return folder, done, snapshots
+
+
+def test_training_stops_when_patience_is_over(stopped):
+    _, done, _ = stopped
+    assert [row["epoch"] for row in done.rows] == [1, 2, 3, 4]
+    assert done.record.told[-1] == ("stopped_early", 4, 2)
+
+
+def test_an_equal_loss_is_no_better(stopped):
+    _, done, _ = stopped
+    assert [epoch.best for epoch in done.record.of("epoch_ended")] == [True, True, False, False]
+
+
+def test_the_best_weights_are_kept(stopped):
+    folder, _, snapshots = stopped
+    best, complaints = best_checkpoint(folder)
+    assert (best.folder.name, complaints) == ("step-000006", [])
+    model = vae(seed=8)
+    restore(best, model)
+    assert_same(weights(model), snapshots.weights[2])
+    assert differs(snapshots.weights[2], snapshots.weights[4])
+
+
+def test_resuming_after_an_early_stop_does_nothing(stopped):
+    folder, done, _ = stopped
+    record = Record()
+    again = trainer(vae(seed=4), folder=folder, listeners=[record], kind=Scripted, epochs=6, patience=2)
+    again.resume()
+    again.train()
+    assert record.told == [("resumed", 4, []), ("stopped_early", 4, 2)]
+    assert_same(weights(again.vae), done.weights)
+
+
+def test_more_patience_goes_on_after_an_early_stop(stopped):
+    folder, _, _ = stopped
+    record = Record()
+    again = trainer(vae(seed=4), listeners=[record], folder=folder, kind=Scripted, epochs=5, patience=3)
+    again.resume()
+    again.checkpoints = None  # the other tests look at this folder
+    again.train()
+    assert [row["epoch"] for row in record.rows] == [5]
+
+
+# When it cannot go on
+
+
+def test_a_diverging_run_stops_with_its_step_and_the_way_out(tmp_path):
+    with pytest.raises(TrainingError) as error:
+        trained(folder=tmp_path, epochs=5, learning_rate=1e20)
+    assert "step 1 (epoch 1)" in str(error.value)
+    assert "No checkpoint was written yet" in str(error.value)
+    assert "train.learning_rate" in str(error.value)
+
+
+def test_a_term_that_turns_nan_is_named_with_the_last_good_checkpoint(tmp_path):
+    with pytest.raises(TrainingError) as error:
+        trained(objective=Wrapped(is_nan_from("kl", 7)), folder=tmp_path, epochs=5)
+    message = str(error.value)
+    assert "step 7 (epoch 3)" in message
+    assert str(tmp_path / "step-000006") in message
+    good = newest_checkpoint(tmp_path)[0]
+    assert good.step == 6
+    assert all(np.isfinite(value).all() for value in load_file(good.folder / "weights.safetensors").values())
+
+
+def test_only_the_terms_that_went_bad_first_are_named():
+    """Step 8 of the same chunk has NaN in every term, as the weights have by then; step 7 is what counts."""
+    with pytest.raises(TrainingError, match="step 7") as error:
+        trained(objective=Wrapped(is_nan_from("negative_log_likelihood", 7)), epochs=5)
+    assert "not finite: loss, negative_log_likelihood." in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [STEPS - 1, 2 * STEPS - 1], ids=["first epoch", "second epoch"])
+def test_no_checkpoint_ever_holds_weights_that_are_not_finite(bad, tmp_path):
+    """A finite loss with a NaN gradient in the last step of an epoch: the next step is too late to notice."""
+    with pytest.raises(TrainingError):
+        trained(objective=Wrapped(gradient_is_nan_at(bad)), folder=tmp_path, epochs=2)
+    kept, _ = newest_checkpoint(tmp_path)
+    if kept is not None:
+        assert kept.step <= bad
+        assert all(np.isfinite(value).all() for value in load_file(kept.folder / "weights.safetensors").values())
+
+
+def test_a_validation_loss_that_is_not_finite_is_an_error():
+    def only_in_validation(losses, x, step):
+        return Losses(losses.per_example + tf.where(tf.equal(step, FINAL_STEP), np.nan, 0.0), losses.terms)
+
+    with pytest.raises(TrainingError, match="validation"):
+        trained(objective=Wrapped(only_in_validation), epochs=1)
+
+
+def special(make, distribution):
+    class Special(Prior):
+        def __init__(self):
+            super().__init__()
+            make(self)
+
+        def distribution(self):
+            return distribution(self)
+
+    return Special()
+
+
+def around(loc):
+    return tfd.MultivariateNormalDiag(loc, tf.ones(D))
+
+
+def test_a_variable_in_a_closure_is_refused():
+    hidden = tf.Variable(tf.zeros(D), name="hidden_loc")
+
+    def distribution(self):
+        return around(hidden + 0.0)
+
+    model = vae(special(lambda self: None, distribution))
+    with pytest.raises(TrainingError, match="hidden_loc.*neither trained nor saved"):
+        trainer(model).train()
+
+
+def test_a_variable_that_the_loss_does_not_use_is_refused():
+    def make(self):
+        self.idle = self.add_weight(shape=(D,), name="idle")
+
+    def distribution(self):
+        return around(tf.zeros(D))
+
+    model = vae(special(make, distribution))
+    with pytest.raises(TrainingError, match="does not depend on these trainable variables: prior/idle"):
+        trainer(model).train()
+
+
+def test_an_objective_that_leaves_out_a_term_is_told_so():
+    def without_kl(losses, x, step):
+        return Losses(losses.per_example, {"negative_log_likelihood": losses.terms["negative_log_likelihood"]})
+
+    with pytest.raises(ProbvaeError, match="kl"):
+        trainer(objective=Wrapped(without_kl)).train()
+
+
+def test_an_empty_validation_split_is_refused_in_words():
+    with pytest.raises(ProbvaeError, match="validation"):
+        trained(examples=data(validation=0), epochs=1)
+
+
+# Settings
+
+
+def rate(settings, steps_per_epoch, step):
+    optimizer = settings.optimizer(steps_per_epoch)
+    optimizer.build([keras.Variable(0.0)])
+    optimizer.iterations.assign(step)
+    return float(optimizer.learning_rate)
+
+
+def test_a_cosine_falls_to_zero():
+    settings = TrainSettings(epochs=4, learning_rate=0.2, schedule="cosine")
+    assert [rate(settings, 5, step) for step in (0, 10, 20)] == pytest.approx([0.2, 0.1, 0.0], abs=1e-8)
+    assert rate(settings, 5, 5) == pytest.approx(0.1 * (1 + math.cos(math.pi / 4)))
+
+
+def test_a_warm_up_rises_from_zero_and_the_cosine_ends_with_the_training():
+    settings = TrainSettings(epochs=4, learning_rate=0.2, schedule="cosine", warmup_steps=4)
+    found = [rate(settings, 5, step) for step in (0, 1, 4, 12, 20)]
+    assert found == pytest.approx([0.0, 0.05, 0.2, 0.1, 0.0], abs=1e-8)
+
+
+def test_a_constant_rate_is_constant():
+    settings = TrainSettings(learning_rate=0.2)
+    assert rate(settings, 5, 0) == rate(settings, 5, 1000) == np.float32(0.2)
+
+
+def test_a_warm_up_that_means_nothing_is_refused():
+    with pytest.raises(ConfigError, match="warmup_steps = 3 has no meaning.*cosine") as error:
+        TrainSettings(warmup_steps=3)
+    assert error.value.parameter == "warmup_steps"
+
+
+def test_a_warm_up_as_long_as_the_training_is_refused():
+    settings = TrainSettings(epochs=2, schedule="cosine", warmup_steps=6)
+    assert settings.optimizer(4)
+    with pytest.raises(ConfigError, match="6 steps"):
+        settings.optimizer(3)
+
+
+def test_clip_norm_bounds_the_global_norm_of_a_gradient():
+    """After one step Adam's first moment is a tenth of the gradient."""
+
+    def norm(clip):
+        done = trained(epochs=1, batch_size=TRAIN, clip_norm=clip).trainer
+        moments = [done.optimizer._momentums[i].numpy() for i in range(len(done.vae.trainable_variables))]
+        return 10 * np.sqrt(sum((moment**2).sum() for moment in moments))
+
+    free = norm(0.0)
+    assert free > 0.2
+    assert norm(0.1) == pytest.approx(0.1, rel=1e-4)
+    assert norm(2 * free) == pytest.approx(free, rel=1e-6)
+
+
+def test_the_state_is_where_the_training_stands(two_epochs, reference):
+    found = state(newest_checkpoint(two_epochs)[0].folder)
+    loss = reference.rows[1]["validation/loss"]
+    assert {"step": 6, "epoch": 2, "best_step": 6, "best_loss": loss}.items() <= found.items()
