@@ -22,7 +22,40 @@ Then:        probvae train examples/first.toml
 Exit status: 0 fine, 1 the work failed, 2 the input is wrong."""
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Program(click.Group):
+    """The built-in commands, and those of plugins, which are asked once the options have been read."""
+
+    extended = False
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name."""
+        self._extend()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of a name."""
+        self._extend()
+        return super().get_command(ctx, name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that has seen enough, as `head`, is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+    def _extend(self) -> None:
+        if self.extended:
+            return
+        self.extended = True
+        for failure in default().notify("probvae_cli", app=self):
+            warnings.warn(failure, PluginWarning, stacklevel=2)
+
+
+@click.group(
+    cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="probvae")
 @disable_option
 def app() -> None:
@@ -43,12 +76,7 @@ def main() -> NoReturn:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are no news to our users
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
-        failures = default().notify("probvae_cli", app=app)
-        for failure in failures:
-            warnings.warn(failure, PluginWarning, stacklevel=1)
-        app(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        status = app(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -59,11 +87,10 @@ def main() -> NoReturn:
     except WorkError as error:
         _fail(str(error), 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail("Interrupted. `probvae train` with --resume goes on after the last whole epoch.", 130)
-    except BrokenPipeError:  # the reader, as `head`, has seen enough
-        sys.stderr.close()
-        sys.exit(0)
-    sys.exit(0)
+        _fail("Interrupted.", 130)
+    except OSError as error:  # a full disk, say, where nothing more can be said of it
+        _fail(str(error), 1)
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def _table(error: SpecError) -> str:

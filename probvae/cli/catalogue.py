@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,17 +11,22 @@ import click
 
 from probvae.cli.options import plugin_option
 from probvae.cli.start import ModelCommand
+from probvae.errors import PluginWarning
 from probvae.registry import KINDS, default
 
 
 @click.command("list")
-@click.argument("kind", required=False, type=click.Choice(KINDS))
+@click.argument("kind", required=False, type=click.Choice(KINDS), metavar="[KIND]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_option
 def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) -> None:
-    """List the components that a spec can name, of one KIND or of all."""
+    """List the components that a spec can name, of one KIND or of all.
+
+    KIND is encoder, decoder, prior, posterior, likelihood, objective, dataset or metric.
+    """
     registry = default()
-    _load(plugins)
+    for file in plugins:
+        registry.load_file(file)  # a broken one is told below the list
     chosen = [spec for (known, _), spec in registry.items() if kind in (None, known)]
     if as_json:
         rows = [
@@ -29,6 +35,8 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
         ]
         click.echo(json.dumps(rows, indent=2))
         return
+    if not chosen:
+        click.echo(f"No {kind or 'component'} is installed.")
     width = max((len(spec.name) for spec in chosen), default=0)
     last = ""
     for spec in chosen:
@@ -38,15 +46,18 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
         click.echo(f"  {spec.name:<{width}}  {spec.summary()}")
     for plugin in registry.plugins:
         if plugin.state == "broken":
-            click.secho(f"\nThe plugin {plugin.name} is broken: {plugin.reason}", fg="yellow", err=True)
+            warnings.warn(f"The plugin {plugin.source} is broken: {plugin.reason}", PluginWarning, stacklevel=1)
 
 
 @click.command(cls=ModelCommand)
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @click.argument("name")
 @plugin_option
 def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
-    """Show what a component is, and the parameters that a spec can give it."""
+    """Show what the component NAME of a KIND is, and the parameters that a spec can give it.
+
+    `probvae list` shows the kinds and names.
+    """
     from probvae.spec import Signature
 
     _load(plugins)
@@ -58,7 +69,9 @@ def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
         click.echo(f"\n{signature.doc.long_description}")
     click.echo("\nIn a spec:" if signature.settable else "\nIt has no parameters in a spec.")
     for parameter in signature.settable.values():
-        default_value = "required" if parameter.required else parameter.use or json.dumps(parameter.default)
+        default_value = (
+            "required" if parameter.required else parameter.use or json.dumps(parameter.default, default=str)
+        )
         if parameter.default is None:
             default_value = "not set"
         click.echo(f"  {parameter.name}: {parameter.expected}  [{default_value}]")

@@ -8,6 +8,7 @@ import click
 
 from probvae.cli.options import plugin_option
 from probvae.cli.start import ModelCommand
+from probvae.errors import UserError
 from probvae.registry import default
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> 
     from probvae.spec import Source, plan_dataset, read
 
     load_plugins(default(), plugins)
+    if any(setting.partition("=")[0].strip() == "use" for setting in settings):
+        raise UserError(f"--set: expected parameters of {name!r}; found 'use', which is the NAME before it.")
     document = read({"data": {"use": name}}).override(f"data.{setting}" for setting in settings)
     return Source(document, plan_dataset(document, default()))
 

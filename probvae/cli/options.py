@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from probvae.errors import PluginWarning, did_you_mean
 from probvae.registry import default
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _disable(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> None:
-    default().disable(names)
+    registry = default()
+    registry.disable(names)
+    known = [plugin.name for plugin in registry.plugins] if names else []
+    for name in set(names) - set(known):
+        warnings.warn(f"No plugin is named {name!r}. {did_you_mean(name, known)}", PluginWarning, stacklevel=2)
 
 
 def plugin_option(function: F) -> F:
@@ -44,6 +50,7 @@ disable_option = click.option(
     "--disable-plugin",
     multiple=True,
     expose_value=False,
+    is_eager=True,  # before any plugin is imported for its commands
     callback=_disable,
     metavar="NAME",
     help="Do not load this installed plugin; may be given again. See `probvae plugins`.",

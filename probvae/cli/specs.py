@@ -42,6 +42,8 @@ def fill(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> N
 
     load_plugins(default(), plugins)
     checked = plan(read(spec).override(overrides), default())
+    for note in checked.notes:
+        click.echo(f"note: {note}", err=True)
     click.echo(tomli_w.dumps(checked.filled()), nl=False)
 
 

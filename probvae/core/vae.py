@@ -104,8 +104,8 @@ class VAE(keras.Model):
         """
         if not isinstance(objective, Objective):
             raise UserError(
-                f"compile: expected an objective; got {objective!r}. "
-                "Write vae.compile(optimizer='adam', objective=probvae.ELBO())."
+                f"compile: expected objective=..., a probvae.Objective; got {objective!r}. "
+                "`probvae list objective` names those that are installed."
             )
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
         self._objective = objective
@@ -153,6 +153,8 @@ def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int
     def expect(
         name: str, what: str, distribution: Distribution, batch: Shape, event: str, rank: int | None
     ) -> Shape:
+        if not hasattr(distribution, "event_shape"):
+            raise ShapeError(f"{name}: expected {what}, a tfd.Distribution; got {distribution!r}.")
         found_batch, found_event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
         if found_batch != batch or (rank is not None and len(found_event) != rank):
             raise ShapeError(

@@ -101,9 +101,7 @@ class Arrays(Dataset):
 
     def _info(self, splits: dict[Part, Split], split_off: list[Part]) -> DataInfo:
         values = self._values(splits)
-        steps = [
-            f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as in the files"
-        ]
+        steps = [f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as in the files"]
         if self.binarize != "none":
             steps.append(protocol(self.binarize))
         if split_off:
@@ -197,10 +195,7 @@ class Arrays(Dataset):
         if text := self.label_files[part]:
             file = _File.at(text, f"{part}_labels")
             name = (
-                file.member
-                or file.find((*named, *_LABELS))
-                or file.only()
-                or file.refuse_to_guess("the labels")
+                file.member or file.find((*named, *_LABELS)) or file.only() or file.refuse_to_guess("the labels")
             )
         else:
             found = None if file.member else file.find((*named, *(_LABELS if whole_file else ())))
@@ -218,9 +213,7 @@ class Arrays(Dataset):
         if self.binarize != "none" and values not in UNIT:
             hint = 'Set data.binarize = "none"'
             if low >= 0:
-                highest = (
-                    255 if splits["train"].stored.dtype == np.uint8 else math.ceil(high * self.divide_by)
-                )
+                highest = 255 if splits["train"].stored.dtype == np.uint8 else math.ceil(high * self.divide_by)
                 hint = f'Set data.divide_by = {highest}, or data.binarize = "none"'
             _refuse("binarize", "numbers from 0 to 1, to be taken as probabilities", str(values), f"{hint}.")
         return values
@@ -261,9 +254,7 @@ class _File:
     def refuse_to_guess(self, what: str) -> NoReturn:
         """Say that the names of the arrays do not tell which of them is meant."""
         hint = f'Name it: data.{self.parameter} = "{self.path}:{self.names[0]}".' if self.names else ""
-        _refuse(
-            self.parameter, f"one array or known names for {what} in {self.path}", _listed(self.names), hint
-        )
+        _refuse(self.parameter, f"one array or known names for {what} in {self.path}", _listed(self.names), hint)
 
     def read(self, name: str) -> Array:
         """One of the arrays."""
@@ -285,9 +276,7 @@ def _reading(path: Path, parameter: str) -> Iterator[BinaryIO]:
         _refuse(parameter, expected, f"{path}, which cannot be read ({error.strerror or error})")
     except (EOFError, zlib.error, zipfile.BadZipFile) as error:
         _refuse(parameter, expected, f"{path}, which is damaged ({error})")
-    except (
-        ValueError
-    ) as error:  # numpy's word for a pickle, for a truncated file, and for any other kind of file
+    except ValueError as error:  # numpy's word for a pickle, for a truncated file, and for any other kind of file
         _refuse(
             parameter,
             f"{expected} of numbers",

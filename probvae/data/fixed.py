@@ -35,9 +35,7 @@ def protocol(binarize: Binarize) -> str:
     """How intensities become what a model sees, in one phrase."""
     if binarize not in _PROTOCOLS:
         hint = did_you_mean(str(binarize), _PROTOCOLS)
-        raise ConfigError(
-            f"data.binarize: expected one of three ways; found {binarize!r}. {hint}", "binarize"
-        )
+        raise ConfigError(f"data.binarize: expected one of three ways; found {binarize!r}. {hint}", "binarize")
     return _PROTOCOLS[binarize]
 
 

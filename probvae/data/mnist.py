@@ -98,8 +98,7 @@ class MnistLike(Dataset):
             fetch(source.url, file, cache_folder(source.name), source.ways_out) for file in source.files
         ]
         x, labels, test_x, test_labels = (
-            _read(path, file, shape)
-            for path, file, shape in zip(paths, source.files, source.shapes, strict=True)
+            _read(path, file, shape) for path, file, shape in zip(paths, source.files, source.shapes, strict=True)
         )
         order = fixed_order(len(x))
         kept, held_out = order[: -source.held_out], order[-source.held_out :]
@@ -133,9 +132,7 @@ class MnistLike(Dataset):
         if not (self.folder or source.system):
             return []
         folder = Path(os.path.expanduser(self.folder or source.system))  # Path.expanduser may raise
-        found = [
-            next(filter(os.path.isfile, map(folder.joinpath, file.names)), None) for file in source.files
-        ]
+        found = [next(filter(os.path.isfile, map(folder.joinpath, file.names)), None) for file in source.files]
         missing = [file.names for file, path in zip(source.files, found, strict=True) if path is None]
         if missing and self.folder:
             expected = f"data.folder: expected a folder that holds {source.name}"

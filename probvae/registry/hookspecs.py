@@ -105,9 +105,7 @@ def _source(module: str) -> str:
 @functools.cache
 def _class_docstrings(source: str) -> dict[str, str | None]:
     return {
-        node.name: ast.get_docstring(node)
-        for node in ast.parse(source).body
-        if isinstance(node, ast.ClassDef)
+        node.name: ast.get_docstring(node) for node in ast.parse(source).body if isinstance(node, ast.ClassDef)
     }
 
 
@@ -156,4 +154,4 @@ def probvae_run_ended(run: RunView, status: str) -> None:
 
 @hookspec
 def probvae_cli(app: click.Group) -> None:
-    """Adds commands to the command line's `app`."""
+    """Adds commands to the command line's `app`; for installed plugins, as a `--plugin` file is read later."""

@@ -115,9 +115,7 @@ class Plugins:
                 self._withhold(claimants, "disabled", f"by an option or by {DISABLE}")
             elif len(claimants) > 1:
                 owners = " and by ".join(sorted(plugin.owner for plugin in claimants))
-                self._withhold(
-                    claimants, "broken", f"the namespace {name!r} is claimed by {owners}; rename one"
-                )
+                self._withhold(claimants, "broken", f"the namespace {name!r} is claimed by {owners}; rename one")
             elif claimants[0].state is None:
                 self._load(claimants[0])
         given = [(plugin, spec) for plugin in self._plugins for spec in plugin.given]
@@ -136,9 +134,7 @@ class Plugins:
         """
         path = Path(path)
         if path.suffix != ".py" or not path.is_file():
-            found = (
-                path.suffix or "no suffix" if path.is_file() else "a folder" if path.is_dir() else "nothing"
-            )
+            found = path.suffix or "no suffix" if path.is_file() else "a folder" if path.is_dir() else "nothing"
             raise PluginError(f"plugin {path}: expected a Python file, ending in .py; found {found}.")
         if not path.stem.isidentifier():
             better = re.sub(r"^(?=\d)|\W", "_", path.stem)

@@ -117,14 +117,10 @@ class Registry(Mapping[tuple[str, str], ComponentSpec]):
                 text += f"--plugin {namespace}.py, an installed one with pip."
         else:
             matched = suggestion.startswith("Did you mean")
-            suspects = [
-                plugin for plugin in self.plugins if plugin.name.startswith("probvae.") or not matched
-            ]
+            suspects = [plugin for plugin in self.plugins if plugin.name.startswith("probvae.") or not matched]
         for plugin in suspects:
             if plugin.state != "ok":
-                text += (
-                    f" Plugin {plugin.name} ({plugin.source}) is {plugin.state}: {plugin.reason.rstrip('.')}."
-                )
+                text += f" Plugin {plugin.name} ({plugin.source}) is {plugin.state}: {plugin.reason.rstrip('.')}."
         return text
 
 

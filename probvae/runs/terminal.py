@@ -82,7 +82,9 @@ def terms(means: Mapping[str, float], digits: int = 2) -> str:
     >>> terms({"loss": 250.0, "negative_log_likelihood": 240.0, "kl": 10.0, "beta": 1.0})
     'loss 250.00 (nll 240.00, kl 10.00, β 1.00)'
     """
-    parts = ", ".join(f"{LABELS.get(name, name)} {value:.{digits}f}" for name, value in means.items() if name != "loss")
+    parts = ", ".join(
+        f"{LABELS.get(name, name)} {value:.{digits}f}" for name, value in means.items() if name != "loss"
+    )
     return f"loss {means['loss']:.{digits}f} ({parts})"
 
 

@@ -47,8 +47,8 @@ def train(
     console = console or Console(highlight=False)
     registry = registry or registries.default()
     if not isinstance(spec, Mapping) and Path(spec).is_dir():
-        folder = find_run(spec)
-        spec, out = folder / "spec.toml", out or folder
+        spec = find_run(spec)
+        out = out or spec
     prepared = prepare(spec, overrides, plugins, registry)
     checked, (vae, objective, _), source = prepared
     for note in checked.notes:
@@ -75,6 +75,7 @@ def train(
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
+        console.print(f"Interrupted. Go on after the last whole epoch with: probvae train {run.folder} --resume")
         raise
     finally:
         hooks.notify("probvae_run_ended", status=status)

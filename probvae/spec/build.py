@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import sysconfig
+import textwrap
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 
-from probvae.core import BINARY, UNIT, VAE, Array, Data, DataInfo, Dataset, Objective, Shape
-from probvae.errors import ConfigError, ShapeError, SpecError
-from probvae.spec.document import Document
+from probvae.core import (
+    BINARY,
+    UNIT,
+    VAE,
+    Array,
+    Data,
+    DataInfo,
+    Dataset,
+    Decoder,
+    Encoder,
+    LikelihoodHead,
+    Objective,
+    PosteriorHead,
+    Prior,
+    Shape,
+)
+from probvae.errors import ConfigError, ProbvaeError, SpecError
+from probvae.spec.document import Document, show
 from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
+from probvae.spec.signature import a
 
 Supply = Mapping[str, Callable[[], Any]]
 """Context parameter -> how to get its value, when a component first asks for it."""
+
+_CONTRACTS = {
+    contract.kind: contract
+    for contract in (Encoder, Decoder, Prior, PosteriorHead, LikelihoodHead, Objective, Dataset)
+}
 
 
 class Assembly(NamedTuple):
@@ -101,7 +126,10 @@ def assemble(
     if examples is not None:
         supply["examples"] = examples
     if train_examples is not None:
-        supply["steps_per_epoch"] = lambda: -(-train_examples // train.batch_size)
+        steps = -(-train_examples // train.batch_size)
+        supply["steps_per_epoch"] = lambda: steps
+        with blamed(plan.document, plan.settings["train"]):
+            train.check(steps)
     parts = {}
     for slot in MODEL:
         name = slot.path[-1]
@@ -109,10 +137,9 @@ def assemble(
         supply[name] = partial(parts.__getitem__, name)
     try:
         vae = VAE(**parts)
-    except ShapeError as error:
-        raise SpecError(
-            [plan.document.problem(("model",), "parts that fit together", "these", str(error))]
-        ) from error
+    except Exception as error:  # a component is anyone's code
+        problem = plan.document.problem(("model",), "parts that work together", "these", explained(error))
+        raise SpecError([problem]) from error
     part = plan.components[OBJECTIVE.path]
     objective = _build(plan.document, part, supply)
     with blamed(plan.document, part):
@@ -131,7 +158,8 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
     use = plan.components[DATA.path].use
     hints = []
     if support in UNIT and info.values.low >= 0 and info.values.high > 1:
-        hints.append(f"Scale the data (data.divide_by = {info.values.high:g} for 'arrays').")
+        hints.append(f"Scale the data (data.divide_by = {info.values.high:g} for 'arrays')")
+        hints.append("and set data.binarize = 'dynamic'." if support == BINARY else "to lie between 0 and 1.")
     elif support == BINARY and info.values in UNIT:
         hints.append("Set data.binarize = 'dynamic', or model.decoder.likelihood.use = 'continuous_bernoulli'.")
     elif support in UNIT:
@@ -149,6 +177,22 @@ def blamed(document: Document, part: Part) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise SpecError([conflict(document, part, error)]) from error
+    except (ProbvaeError, MemoryError):
+        raise
+    except Exception as error:  # a component is anyone's code
+        expected = f"{a(part.kind)} that works" if part.kind else "settings that work"
+        raise SpecError([document.problem(part.path, expected, show(part.use), explained(error))]) from error
+
+
+def explained(error: Exception) -> str:
+    """An error in a line, with the last place in the code of someone who is neither we nor a library."""
+    if isinstance(error, ProbvaeError):
+        return str(error)
+    text = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    libraries = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
+    theirs = [f"{Path(file).name}, line {line}" for file, line in frames if not file.startswith(libraries)]
+    return f"{text} ({theirs[-1]})" if theirs else text
 
 
 def _build(document: Document, part: Part, supply: Supply) -> Any:
@@ -162,4 +206,8 @@ def _build(document: Document, part: Part, supply: Supply) -> Any:
             expected, found = f"a place where {name!r} is known", f"{part.use!r}, which asks for it"
             raise SpecError([document.problem(part.path, expected, found)])
     with blamed(document, part):
-        return part.signature.factory(**arguments)
+        built = part.signature.factory(**arguments)
+        contract = _CONTRACTS[part.kind]
+        if not isinstance(built, contract):
+            raise TypeError(f"expected a subclass of probvae.{contract.__name__}; got {type(built).__name__}")
+        return built

@@ -63,7 +63,10 @@ class Document:
                 )
             table = self.tables
             for depth, part in enumerate(path[:-1], 1):
-                table = table.setdefault(part, {})
+                if part not in table:
+                    table[part] = {}
+                    self.places[path[:depth]] = place
+                table = table[part]
                 if not isinstance(table, dict):
                     raise SpecError([Problem(".".join(path[:depth]), "a table", show(table), where=place)])
             table[path[-1]] = _value(value.strip())
@@ -86,23 +89,32 @@ def read(source: str | Path | Mapping[str, Any]) -> Document:
         except TypeError as error:
             raise SpecError([Problem("spec", "plain values, lists and dicts", str(error))]) from error
     path = Path(source)
+    if (path / "spec.toml").is_file():  # the folder of a run
+        path /= "spec.toml"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except FileNotFoundError:
         near = ", ".join(sorted(p.name for p in path.parent.glob("*.toml"))) if path.parent.is_dir() else ""
         hint = f"Specs in that folder: {near}." if near else "Check the path."
         raise SpecError([Problem("file", "a spec", "no file of that name", hint, str(path))]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([Problem("file", "a readable text file", str(error), where=str(path))]) from None
+    except UnicodeDecodeError as error:
+        hint = "Save the file as UTF-8."
+        raise SpecError([Problem("file", "a readable text file", str(error), hint, str(path))]) from None
+    except OSError as error:
+        found = "a directory" if path.is_dir() else str(error)
+        raise SpecError([Problem("file", "a readable text file", found, where=str(path))]) from None
     if path.suffix == ".json":
         return _read_json(text, path)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        where = f"{path}:{line[1]}" if line else f"{path}:{text.count(chr(10)) + 1}"
+        at = re.search(r"line (\d+)", str(error))
+        where = f"{path}:{at[1]}" if at else f"{path}:{text.count(chr(10)) + 1}"
         raise SpecError([Problem("TOML", "valid TOML", str(error), where=where)]) from None
-    places = {(): str(path)} | {key: f"{path}:{line}" for key, line in _lines(text)}
+    places: dict[KeyPath, str] = {(): str(path)}
+    for key, line, header in _lines(text):
+        if header or key not in places:  # a table that only its parts mention begins where the first of them does
+            places[key] = f"{path}:{line}"
     return Document(tables, places)
 
 
@@ -113,8 +125,14 @@ def show(value: Any) -> str:
 
 
 def _read_json(text: str, path: Path) -> Document:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise SpecError([Problem(twice[0], "each key once", "this key twice", where=str(path))])
+        return dict(pairs)
+
     try:
-        tables = json.loads(text)
+        tables = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise SpecError([Problem("JSON", "valid JSON", error.msg, where=f"{path}:{error.lineno}")]) from None
     if not isinstance(tables, dict):
@@ -124,19 +142,22 @@ def _read_json(text: str, path: Path) -> Document:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text  # a bare word, as in data.use=fashion_mini
+    if len(parsed) > 1:
+        raise SpecError([Problem("--set", "one value", repr(text), where="command line")])
+    return parsed["value"]
 
 
-def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
-    """Each key path of a valid TOML text and the line that its statement begins on.
+def _lines(text: str) -> Iterator[tuple[KeyPath, int, bool]]:
+    """Each key path of a valid TOML text, the line that its statement begins on, and whether it is a header's.
 
     A statement is the fewest lines that parse by themselves, so TOML's own parser says where it ends.
     """
     table: KeyPath = ()
     pending, start = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # TOML knows no other line ends
         if not pending:
             start = number
         pending += line + "\n"
@@ -149,7 +170,7 @@ def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
         if header and paths:
             table = paths[-1]
         for path in paths:
-            yield (path if header else table + path), start
+            yield (path if header else table + path), start, header and path == table
         pending = ""
 
 

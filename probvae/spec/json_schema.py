@@ -50,7 +50,14 @@ def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> d
             table["properties"] = {"use": {"const": name}, **table["properties"]}
             table["required"] = ["use", *table.get("required", [])]
             choices["anyOf"].append(table)
-    return {"$ref": f"#/$defs/{slot.kind}"}
+    reference = {"$ref": f"#/$defs/{slot.kind}"}
+    if slot.use is None:
+        return reference
+    defaults = [
+        table for table in definitions[slot.kind]["anyOf"] if table["properties"]["use"]["const"] == slot.use
+    ]
+    unnamed = [{**table, "required": [key for key in table["required"] if key != "use"]} for table in defaults]
+    return {"anyOf": [reference, *unnamed]}
 
 
 def _signature(signature: Signature, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Part:
 
     Args:
         path: its key path.
+        kind: the kind of component, empty for a table of settings.
         use: the component's name, None for a table of settings.
         signature: what the component takes.
         values: the plain parameters, defaults included.
@@ -52,6 +53,7 @@ class Part:
     """
 
     path: KeyPath
+    kind: str
     use: str | None
     signature: Signature
     values: dict[str, Any]
@@ -142,7 +144,7 @@ class _Planner:
         settings = {}
         for name, factory in SETTINGS.items():
             table = self.table((name,), tables)
-            part = self.part((name,), None, Signature(factory, f"[{name}]"), table or {})
+            part = self.part(Slot((name,), ""), None, Signature(factory, f"[{name}]"), table or {})
             if part and self.sound(part):
                 settings[name] = part
         versions = self.table(("versions",), tables) or {}
@@ -180,7 +182,7 @@ class _Planner:
 
     def latent_dim(self, model: dict[str, Any]) -> int:
         found = model.get("latent_dim")
-        if "model" in self.document.tables and (type(found) is not int or found < 1):
+        if isinstance(self.document.tables.get("model"), dict) and (type(found) is not int or found < 1):
             self.wrong(("model", "latent_dim"), "an integer >= 1", "no such key" if found is None else show(found))
         return found if type(found) is int else 0
 
@@ -222,11 +224,11 @@ class _Planner:
         try:
             signature = Signature(spec.load(), f"{use} {kind}")
         except PluginError as error:
-            self.wrong((*path, "use"), f"{a(kind)} that can be imported", show(use), str(error))
+            self.wrong((*path, "use"), f"{a(kind)} that can be used", show(use), str(error))
             return None
         if (*path, "use") in self.document.overridden:
             table = self.without_strangers(path, table, signature, use)
-        return self.part(path, use, signature, {key: value for key, value in table.items() if key != "use"})
+        return self.part(slot, use, signature, {key: value for key, value in table.items() if key != "use"})
 
     def without_strangers(
         self, path: KeyPath, table: dict[str, Any], signature: Signature, use: str
@@ -241,23 +243,28 @@ class _Planner:
                 self.notes.append(f"{name} = {show(value)} is left out: {use!r} has no such parameter.")
         return kept
 
-    def part(self, path: KeyPath, use: str | None, signature: Signature, table: Mapping[str, Any]) -> Part | None:
+    def part(self, slot: Slot, use: str | None, signature: Signature, table: Mapping[str, Any]) -> Part | None:
         """Check a table against a signature."""
-        before = len(self.problems)
+        path, before = slot.path, len(self.problems)
         self.unknown(path, table, signature.settable)
         parts = {}
         for name, parameter in signature.components.items():
             part = self.component(Slot((*path, name), str(parameter.kind), parameter.use), dict(table))
             if part:
                 parts[name] = part
-        plain = {key: value for key, value in table.items() if key in signature.plain}
+        plain = {
+            key: value for key, value in table.items() if key in signature.plain and self.small(path, key, value)
+        }
         values = self.values(path, signature, plain)
-        return None if len(self.problems) > before else Part(path, use, signature, values, parts)
+        return None if len(self.problems) > before else Part(path, slot.kind, use, signature, values, parts)
 
     def values(self, path: KeyPath, signature: Signature, table: dict[str, Any]) -> dict[str, Any]:
         """The plain parameters, typed, with defaults."""
         try:
-            checked = signature.model.model_validate_json(json.dumps(table, default=str))
+            # What JSON has not, a date, becomes a table, which no parameter takes for a string.
+            checked = signature.model.model_validate_json(
+                json.dumps(table, default=lambda value: {"": str(value)})
+            )
         except ValidationError as error:
             for name in dict.fromkeys(str(part["loc"][0]) for part in error.errors()):
                 self.refused((*path, name), signature, table)
@@ -268,13 +275,23 @@ class _Planner:
         return {name: getattr(checked, f"parameter_{name}") for name in signature.plain}
 
     def refused(self, path: KeyPath, signature: Signature, table: dict[str, Any]) -> None:
-        parameter = signature.plain[path[-1]]
-        if path[-1] not in table:
-            self.wrong(
-                path, parameter.expected, "no such key", f"{signature.owner} needs it: {parameter.description}"
-            )
-            return
-        self.wrong(path, parameter.expected, show(table[path[-1]]), f"It is {parameter.description}")
+        name = path[-1]
+        parameter = signature.plain[name]
+        about = f"{name}: {parameter.description}"
+        if name in table:
+            self.wrong(path, parameter.expected, show(table[name]), about)
+        elif parameter.required:
+            self.wrong(path, parameter.expected, "no such key", f"{signature.owner} needs it: {about}")
+        else:
+            found = f"the default {parameter.default!r}"
+            self.wrong(path, parameter.expected, found, f"{signature.owner} is at fault: mend its signature.")
+
+    def small(self, path: KeyPath, key: str, value: Any) -> bool:
+        """Whether an integer has at most 64 bits, as TOML allows and everything downstream needs."""
+        if type(value) is int and abs(value) >= 2**63:
+            self.wrong((*path, key), "an integer of at most 64 bits", show(value))
+            return False
+        return True
 
     def unknown(self, path: KeyPath, table: Mapping[str, Any], known: Any) -> None:
         for key in table:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 import docstring_parser
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, create_model
 
 from probvae.core import Use
 from probvae.errors import PluginError
@@ -96,12 +96,17 @@ class Signature:
         for name, parameter in inspect.signature(function).parameters.items():
             if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
-            if name not in hints:
+            if name == "use":
+                raise PluginError(
+                    f"{owner}: its parameter is named 'use', which names components in a spec. Rename it."
+                )
+            if name not in hints and name not in CONTEXT:
                 raise PluginError(
                     f"{owner}: its parameter {name!r} has no type annotation, so a spec cannot be checked against "
                     f"it. Write {name}: int, float, bool, str, tuple[int, ...] or another type."
                 )
-            self.all[name] = Parameter(name, hints[name], parameter.default, lines.get(name, ""))
+            annotation = hints.get(name, Any)
+            self.all[name] = Parameter(name, annotation, parameter.default, lines.get(name, ""))
 
     @property
     def context(self) -> list[str]:
@@ -130,15 +135,17 @@ class Signature:
         for name, parameter in self.plain.items():
             default = ... if parameter.default is REQUIRED else parameter.default
             # An alias, because pydantic reserves names such as `copy` and `schema`.
-            field = Field(default, alias=name, description=parameter.description)
+            field = Field(default, alias=name, description=parameter.description, validate_default=True)
             fields[f"parameter_{name}"] = (parameter.annotation, field)
+            try:
+                TypeAdapter(parameter.annotation)
+            except PydanticUserError as error:
+                raise PluginError(
+                    f"{self.owner}: its signature has a type that a spec cannot hold: "
+                    f"{name}: {describe(parameter.annotation)}."
+                ) from error
         config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-        try:
-            return create_model(self.owner, __config__=config, **fields)
-        except Exception as error:  # pydantic raises several kinds for a type it has no schema for
-            raise PluginError(
-                f"{self.owner}: its signature has a type that a spec cannot hold: {error}"
-            ) from error
+        return create_model(self.owner, __config__=config, **fields)
 
     @property
     def summary(self) -> str:
@@ -165,7 +172,7 @@ def describe(annotation: Any) -> str:
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        bounds = " and ".join(filter(None, map(_bound, arguments[1:])))
+        bounds = " and ".join(filter(None, map(_bound, _markers(arguments[1:]))))
         return f"{describe(arguments[0])} {bounds}".strip()
     if origin is Literal:
         return f"one of {', '.join(map(repr, arguments))}"
@@ -182,8 +189,16 @@ def describe(annotation: Any) -> str:
         str: "a string",
         type(None): "nothing",
         dict: "a table",
+        list: "a list",
+        tuple: "a list",
     }
-    return simple.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    return simple.get(origin or annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _markers(markers: Iterable[Any]) -> Iterator[Any]:
+    """Markers one by one: `Interval` and `Len` stand for several."""
+    for marker in markers:
+        yield from marker if isinstance(marker, annotated_types.GroupedMetadata) else [marker]
 
 
 def _bound(marker: Any) -> str:
@@ -200,4 +215,6 @@ def _bound(marker: Any) -> str:
             return f"({marker.min_length} or more of them)"
         case annotated_types.MaxLen():
             return f"({marker.max_length} or fewer of them)"
+        case annotated_types.MultipleOf():
+            return f"that {marker.multiple_of} divides"
     return ""

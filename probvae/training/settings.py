@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import keras
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from probvae.core import Positive, PositiveFloat
 from probvae.errors import ConfigError
@@ -37,7 +37,7 @@ class TrainSettings:
     warmup_steps: Annotated[int, Ge(0)] = 0
     clip_norm: Annotated[float, Ge(0)] = 0.0
     patience: Annotated[int, Ge(0)] = 0
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
 
     def __post_init__(self) -> None:
         if self.warmup_steps and self.schedule == "constant":
@@ -47,20 +47,25 @@ class TrainSettings:
                 parameter="warmup_steps",
             )
 
-    def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-        """Adam with the learning rate as a function of the step.
+    def check(self, steps_per_epoch: int) -> None:
+        """Hold the schedule against the length of the training.
 
         Raises:
             ConfigError: the warm-up is as long as the training.
         """
+        steps = self.epochs * steps_per_epoch
+        if self.warmup_steps >= steps:
+            raise ConfigError(
+                f"train: expected warmup_steps below the training's {steps} steps; got {self.warmup_steps}.",
+                parameter="warmup_steps",
+            )
+
+    def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        """Adam with the learning rate as a function of the step."""
+        self.check(steps_per_epoch)
         rate = self.learning_rate
         if self.schedule == "cosine":
             steps = self.epochs * steps_per_epoch
-            if self.warmup_steps >= steps:
-                raise ConfigError(
-                    f"train: expected warmup_steps below the training's {steps} steps; got {self.warmup_steps}.",
-                    parameter="warmup_steps",
-                )
             rate = keras.optimizers.schedules.CosineDecay(
                 0.0 if self.warmup_steps else self.learning_rate,
                 decay_steps=steps - self.warmup_steps,

@@ -211,18 +211,28 @@ def test_a_gated_layer_is_linear_times_sigmoid():
     )
 
 
+def test_a_residual_block_adds_to_its_input():
+    encoder = c.ResNetEncoder((8, 8, 1), c.DiagonalNormal(2), (3, 5), blocks=2)
+    stages = encoder.network.stages
+    assert [len(stage) for stage in stages] == [3, 3]  # a halving convolution, and two blocks
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    block = stages[0][1]
+    assert np.abs(block(x) - x).max() > 1e-3
+    for variable in block.second.variables:
+        variable.assign(tf.zeros_like(variable))
+    np.testing.assert_array_equal(block(x), x)
+
+
 # What is refused
 
 
 @pytest.mark.parametrize(
     ("build", "parameter", "message"),
     [
-        (lambda: c.ConvEncoder((30, 28, 1), c.DiagonalNormal(2)), "strides", "conv: .*divide.* by 4, and 30 x 28"),
-        (
-            lambda: c.ConvTransposeDecoder(2, c.Bernoulli((9, 9, 1)), strides=3, filters=(2, 2, 2)),
-            "strides",
-            "by 27",
-        ),
+        # One stride for all layers makes the number of layers the fault.
+        (lambda: c.ConvEncoder((30, 28, 1), c.DiagonalNormal(2)), "filters", "conv: .*divide.* by 4, and 30 x 28"),
+        (lambda: c.ConvEncoder((9, 8, 1), c.DiagonalNormal(2), strides=(2, 3)), "strides", "by 6, and 9 x 8"),
+        (lambda: c.ConvTransposeDecoder(2, c.Bernoulli((9, 9, 1)), (2, 2, 2), strides=3), "filters", "by 27"),
         (lambda: c.ResNetEncoder((28, 28, 1), c.DiagonalNormal(2), (4, 4, 4)), "filters", "by 8, and 28 x 28"),
         (lambda: c.ResNetDecoder(2, c.Bernoulli((28, 28, 1)), (4, 4, 4)), "filters", "by 8, and 28 x 28"),
         (

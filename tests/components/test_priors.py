@@ -221,8 +221,8 @@ def test_a_spline_is_the_identity_outside_its_bound():
     np.testing.assert_allclose(prior.bijector().forward(x), x, atol=1e-6)
 
 
-@pytest.mark.parametrize("bins", [2, 64, 2000])
-def test_a_spline_of_any_number_of_bins_is_monotone(bins):
+@pytest.mark.parametrize("bins", [2, 64, 500])
+def test_a_spline_with_many_bins_is_monotone(bins):
     prior = perturb(c.Spline(2, 1, (8,), bins=bins), 1.0)
     x = np.stack([np.zeros(2000), np.linspace(-5, 5, 2000)], 1).astype(np.float32)
     y = prior.bijector().forward(x).numpy()[:, 1]

@@ -1,6 +1,6 @@
 """What a trained model answers, for comparison: imported by the tests, and run by them in a fresh process.
 
-    python outputs.py DESTINATION RUN [RUN ...]
+python outputs.py DESTINATION RUN [RUN ...]
 """
 
 import sys

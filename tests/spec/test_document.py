@@ -64,16 +64,12 @@ def test_each_key_has_the_line_that_its_statement_begins_on(text, lines, documen
     assert {path: line(found, path) for path in lines} == lines
 
 
-@pytest.mark.xfail(
-    strict=True, reason="splitlines parts lines at separators that TOML does not know; all that follows is lost"
-)
 @pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
 def test_a_separator_inside_a_string_or_a_comment_is_no_new_line(separator, document):
     found = document(f'a = "x{separator}y"\nb = 1\n# x{separator}y\nc = 2\n')
     assert [line(found, key) for key in "abc"] == [1, 2, 4]
 
 
-@pytest.mark.xfail(strict=True, reason="the last header that mentions a table takes its place")
 @pytest.mark.parametrize("text", ["[a]\nb = 1\n\n[a.c]\nd = 2", "[a.b]\nc = 1\n[a.d]\ne = 2", "a.b = 1\na.c = 2"])
 def test_a_table_has_the_line_that_it_begins_on(text, document):
     assert line(document(text), "a") == 1

@@ -20,9 +20,7 @@ PRIORS = {
     "standard_normal": lambda encoder: c.StandardNormal(D),
     "mixture": lambda encoder: c.Mixture(D, components=3),
     "vamp": lambda encoder: c.Vamp(encoder, E, pseudo_inputs=3, initial="noise"),
-    "realnvp": lambda encoder: c.RealNVP(D, couplings=2, hidden=(4,)),
     "maf": lambda encoder: c.MAF(D, layers=2, hidden=(4,)),
-    "spline": lambda encoder: c.Spline(D, couplings=2, hidden=(4,), bins=4),
 }
 
 

@@ -268,7 +268,16 @@ def make_a_folder(file):
     file.mkdir()
 
 
-DAMAGE = [truncate, flip, lambda file: flip(file, 0.0), lambda file: flip(file, 1.0), empty, delete, swap, make_a_folder]
+DAMAGE = [
+    truncate,
+    flip,
+    lambda file: flip(file, 0.0),
+    lambda file: flip(file, 1.0),
+    empty,
+    delete,
+    swap,
+    make_a_folder,
+]
 IDS = ["truncated", "flipped", "flipped first", "flipped last", "emptied", "deleted", "swapped", "a folder"]
 
 
@@ -327,7 +336,9 @@ MANIFESTS = {
     "a number": "1e400",
     "without files": '{"format": 1}',
     "with a list of files": json.dumps({"format": 1, "files": [WEIGHTS, OPTIMIZER, STATE]}),
-    "with files that are numbers": json.dumps({"format": 1, "files": dict.fromkeys([WEIGHTS, OPTIMIZER, STATE], 3)}),
+    "with files that are numbers": json.dumps(
+        {"format": 1, "files": dict.fromkeys([WEIGHTS, OPTIMIZER, STATE], 3)}
+    ),
     "with another file": json.dumps({"format": 1, "files": {"../../secret": {"size": 1, "sha256": ""}}}),
     "of another format": '{"format": 2, "files": {}}',
     "nested too deep": "[" * 100_000,
@@ -389,7 +400,9 @@ def test_missing_components_are_named_by_their_variables(tmp_path):
 
 def test_another_width_is_named_by_shapes(three):
     target = vae(hidden=(7,))
-    assert_refused(verify(three / "step-000030"), target, adam(target), "is float32 [6, 5], the model's is float32 [6, 7]")
+    assert_refused(
+        verify(three / "step-000030"), target, adam(target), "is float32 [6, 5], the model's is float32 [6, 7]"
+    )
 
 
 def test_another_precision_is_named_by_dtypes(tmp_path):

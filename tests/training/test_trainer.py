@@ -60,6 +60,7 @@ def test_the_loss_falls(reference):
 
 @pytest.mark.parametrize("prior", PRIORS)
 def test_every_trainable_variable_moves(prior):
+    """With every other prior, and with convolutions, it is tested on runs."""
     model = vae(prior)
     before = weights(model)
     after = trained(model).weights
@@ -325,7 +326,13 @@ def stopped(tmp_path_factory):
     snapshots = Snapshots()
     snapshots.model = vae()
     done = trained(
-        snapshots.model, folder=folder, kind=Scripted, listeners=[snapshots], epochs=6, patience=2, learning_rate=0.1
+        snapshots.model,
+        folder=folder,
+        kind=Scripted,
+        listeners=[snapshots],
+        epochs=6,
+        patience=2,
+        learning_rate=0.1,
     )
     return folder, done, snapshots
 

@@ -25,19 +25,30 @@ def per_layer(name: str, values: int | Sequence[int], layers: int) -> tuple[int,
     return tuple(values)
 
 
-def reduced(network: str, shape: Shape, strides: Sequence[int], parameter: str = "strides") -> Shape:
+def blame(strides: int | Sequence[int]) -> str:
+    """The parameter at fault where sizes do not divide: one stride for all makes it the number of layers."""
+    return "filters" if isinstance(strides, int) else "strides"
+
+
+def reduced(network: str, shape: Shape, strides: Sequence[int], parameter: str) -> Shape:
     """The height and width [H, W] of an image [H, W, C] divided by every stride.
+
+    Args:
+        network: what to call the network in an error.
+        shape: [H, W, C].
+        strides: one for each layer.
+        parameter: which parameter to blame.
 
     Raises:
         ConfigError: the shape is no image, or a size does not divide.
 
-    >>> reduced("conv", (28, 28, 1), (2, 2))
+    >>> reduced("conv", (28, 28, 1), (2, 2), "strides")
     (7, 7)
     """
     if len(shape) != 3:
         raise ConfigError(
             f"{network}: expected images [height, width, channels]; the data's event_shape is {list(shape)}. "
-            "Give the data a channel axis, or use 'dense'."
+            + ("Give the data a channel axis, or use 'dense'." if len(shape) == 2 else "Use 'dense'.")
         )
     factor = prod(strides)
     height, width, _ = shape

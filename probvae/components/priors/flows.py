@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from probvae.components.networks.dense import Dense
 from probvae.components.networks.made import MADE
@@ -92,7 +92,7 @@ class Spline(Flow):
         latent_dim: Positive,
         couplings: Positive = 4,
         hidden: tuple[Positive, ...] = (64, 64),
-        bins: Annotated[int, Ge(2)] = 8,
+        bins: Annotated[int, Ge(2), Le(500)] = 8,
         bound: PositiveFloat = 4.0,
     ) -> None:
         super().__init__(latent_dim)

@@ -1,0 +1,147 @@
+"""What a trained run is used for: samples, reconstructions, encodings."""
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+import probvae
+from probvae.errors import UserError
+from probvae.runs import use
+
+from .setups import spec, stored, tiny_images, train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("use")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("probvae.runs.training.paint", lambda *_: None)
+        return train(spec(tiny_images(folder), epochs=1), folder / "run")[0]
+
+
+@pytest.fixture(scope="module")
+def unlabelled(tmp_path_factory):
+    """A run, figures and all, of data without labels."""
+    folder = tmp_path_factory.mktemp("unlabelled")
+    rng = np.random.default_rng(0)
+    arrays = {
+        name: (rng.random((count, 4, 4)) < 0.5).astype(np.uint8) for name, count in [("train", 30), ("test", 8)]
+    }
+    return train(spec(stored(folder / "bare.npz", arrays), epochs=1), folder / "run")[0]
+
+
+def read(path):
+    with np.load(path) as file:
+        return dict(file)
+
+
+def test_samples_are_a_picture_unless_asked_otherwise(run):
+    told = use.sample(run.folder, 9)
+    path = run.folder / "samples-seed-0.png"
+    assert told == str(path)
+    assert matplotlib.image.imread(path).std() > 0.01
+
+
+def test_samples_as_arrays_are_means_and_draws_at_the_same_latents(run, tmp_path):
+    told = use.sample(run.folder, 300, out=tmp_path / "new" / "x.npz")
+    found = read(tmp_path / "new" / "x.npz")
+    assert told == f"{tmp_path / 'new' / 'x.npz'}: mean [300, 4, 4, 1], x [300, 4, 4, 1]"
+    mean, x = found["mean"], found["x"]
+    assert set(np.unique(x)) == {0.0, 1.0}
+    assert ((mean > 0) & (mean < 1)).all()
+    assert x.mean(axis=0) == pytest.approx(mean.mean(axis=0), abs=0.15)
+    # A draw goes with its own mean rather than with another's.
+    own, other = (np.mean((x - m) ** 2) for m in (mean, np.roll(mean, 1, axis=0)))
+    assert own < other
+
+
+@pytest.mark.parametrize("what", ["sample", "reconstruct"])
+def test_equal_seeds_give_equal_arrays_and_others_do_not(what, run, tmp_path):
+    def arrays(seed, name):
+        out = tmp_path / f"{name}.npz"
+        if what == "sample":
+            use.sample(run.folder, 5, seed, out)
+        else:
+            use.reconstruct(run.folder, "test", seed, out)
+        return read(out)["mean"]
+
+    np.testing.assert_array_equal(arrays(1, "a"), arrays(1, "b"))
+    assert not np.array_equal(arrays(1, "a"), arrays(2, "c"))
+
+
+def test_equal_seeds_give_equal_pictures(run, tmp_path):
+    for name in ("a", "b"):
+        use.sample(run.folder, 9, 3, tmp_path / f"{name}.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(("split", "count"), [("train", 40), ("validation", 12), ("test", 10)])
+def test_all_examples_of_a_split_are_reconstructed(split, count, run, tmp_path):
+    use.reconstruct(run.folder, split, out=tmp_path / "x.npz")
+    found = read(tmp_path / "x.npz")
+    assert found["x"].shape == found["mean"].shape == (count, 4, 4, 1)
+    assert set(np.unique(found["x"])) == {0.0, 1.0}
+
+
+def test_reconstructions_are_a_picture_unless_asked_otherwise(run):
+    assert use.reconstruct(run.folder, "validation").endswith("reconstructions-validation-seed-0.png")
+
+
+def test_encodings_are_the_moments_of_q_in_the_order_of_the_data(run, tmp_path):
+    told = use.encode(run.folder, "test")
+    path = run.folder / "encodings-test.npz"
+    assert told == f"{path}: mean [10, 2], stddev [10, 2], labels [10]"
+    found = read(path)
+    np.testing.assert_array_equal(found["labels"], np.arange(10) % 3)
+    use.reconstruct(run.folder, "test", out=tmp_path / "x.npz")
+    q = probvae.load(run.folder).posterior(read(tmp_path / "x.npz")["x"])
+    np.testing.assert_allclose(found["mean"], q.mean(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found["stddev"], q.stddev(), rtol=1e-5)
+
+
+def test_parts_do_not_show_in_the_arrays(run, tmp_path, monkeypatch):
+    use.encode(run.folder, "train", tmp_path / "whole.npz")
+    monkeypatch.setattr(use, "CHUNK", 7)
+    use.encode(run.folder, "validation", tmp_path / "parts.npz")
+    monkeypatch.setattr(use, "CHUNK", 1000)
+    use.encode(run.folder, "validation", tmp_path / "one.npz")
+    parts, one = read(tmp_path / "parts.npz"), read(tmp_path / "one.npz")
+    np.testing.assert_allclose(parts["mean"], one["mean"], rtol=1e-5, atol=1e-6)
+    assert read(tmp_path / "whole.npz")["mean"].shape == (40, 2)
+
+
+MISTAKES = {
+    "an unknown suffix": (
+        lambda run, folder: use.sample(run, 3, out=folder / "x.jpg"),
+        r"\.png or \.npz.*'\.jpg'",
+    ),
+    "no suffix": (lambda run, folder: use.reconstruct(run, "test", out=folder / "x"), r"\.png or \.npz"),
+    "a picture of encodings": (lambda run, folder: use.encode(run, "test", folder / "x.png"), r"in \.npz"),
+    "a file as the folder": (
+        lambda run, folder: use.sample(run, 3, out=folder / "f" / "x.npz"),
+        "cannot be written",
+    ),
+    "a folder as the file": (lambda run, folder: use.sample(run, 3, out=folder / "d.npz"), "cannot be written"),
+    "an unknown split": (lambda run, folder: use.encode(run, "tset", folder / "x.npz"), "'tset'.*test"),
+    "no run": (lambda run, folder: use.sample(folder, 3), "expected a run"),
+}
+
+
+@pytest.mark.parametrize(("call", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_and_nothing_is_written(call, words, run, tmp_path):
+    (tmp_path / "f").write_text("a file")
+    (tmp_path / "d.npz").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=words):
+        call(run.folder, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_data_without_labels_is_trained_and_drawn(unlabelled):
+    drawn = {path.stem for path in unlabelled.figures.iterdir()}
+    assert {"curves", "samples", "reconstructions", "latent_grid"} <= drawn
+
+
+def test_encodings_of_data_without_labels_have_none(unlabelled, tmp_path):
+    use.encode(unlabelled.folder, "test", tmp_path / "x.npz")
+    assert read(tmp_path / "x.npz").keys() == {"mean", "stddev"}
