@@ -36,6 +36,15 @@ class Document:
                 return self.places[path[:length]]
         return ""
 
+    def has(self, path: KeyPath) -> bool:
+        """Whether the spec itself says something at a key path."""
+        table: Any = self.tables
+        for key in path:
+            if not isinstance(table, dict) or key not in table:
+                return False
+            table = table[key]
+        return True
+
     def problem(self, path: KeyPath, expected: str, found: str, hint: str = "") -> Problem:
         """A problem at a key path, with its place."""
         return Problem(".".join(path) or "spec", expected, found, hint, self.where(path))

@@ -311,7 +311,9 @@ class _Planner:
 def conflict(document: Document, part: Part, error: ConfigError) -> Problem:
     """A problem from what a component's constructor refused."""
     path = (*part.path, error.parameter) if error.parameter else part.path
-    found = show(part.values[error.parameter]) if error.parameter in part.values else part.use or "this table"
+    if not document.has(path):  # a default, which is nothing to point at
+        path = part.path
+    found = show(part.values[path[-1]]) if path != part.path else repr(part.use or "this table")
     return document.problem(path, "a value that the component accepts", found, str(error))
 
 

@@ -116,7 +116,7 @@ def test_many_importance_samples_close_the_gap(displaced):
 
 
 def test_the_standard_errors_hold_for_the_population_that_the_examples_are_from(exact):
-    """Against the negative entropy; that the deviations of many such splits are standard normal is the theory's."""
+    """Against the negative entropy, the mean of log p(x) over all x."""
     truth = -0.5 * (E * (1 + math.log(2 * math.pi)) + np.linalg.slogdet(COVARIANCE)[1])
     for seed in range(3):
         for found in bounds(exact, drawn(3000, seed=100 + seed), 1):

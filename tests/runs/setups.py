@@ -53,13 +53,9 @@ def clothes(folder, count=200):
     with np.load(FILE) as file:
         x, y = file["train"][:count], file["train_labels"][:count]
     test, validation = count // 5, count // 4
-    bounds = {
-        "test": slice(0, test),
-        "validation": slice(test, validation + test),
-        "train": slice(validation + test, None),
-    }
-    arrays = {name: x[rows] for name, rows in bounds.items()}
-    arrays |= {f"{name}_labels": y[rows] for name, rows in bounds.items()}
+    bounds = {"test": (0, test), "validation": (test, validation + test), "train": (validation + test, count)}
+    arrays = {name: x[slice(*rows)] for name, rows in bounds.items()}
+    arrays |= {f"{name}_labels": y[slice(*rows)] for name, rows in bounds.items()}
     return stored(folder / "clothes.npz", arrays, divide_by=255.0, binarize="dynamic")
 
 

@@ -11,6 +11,7 @@ import tomli_w
 import probvae
 from probvae.core import trainable_names
 from probvae.registry import default
+from probvae.runs import Run
 
 from .outputs import outputs
 from .setups import PARTS, PRIORS, assert_same, clothes, in_a_fresh_process, kept, rows, spec, steps, train
@@ -65,13 +66,12 @@ def program(*arguments):
 def test_the_program_trains_every_model_on_real_images_and_measures_the_same_again(prior, parts, tmp_path):
     """Two epochs of fashion_mini; the model that is measured by a fresh process is the one that was trained."""
     asked = spec({"use": "fashion_mini"}, prior, parts, epochs=2, batch_size=128, learning_rate=1e-3)
-    asked["model"]["prior"] = {
-        name: {1: 2}.get(value, value) for name, value in PRIORS[prior].items()
-    }  # two layers
+    layers = {"realnvp": {"couplings": 2}, "maf": {"layers": 2}, "spline": {"couplings": 2}}
+    asked["model"]["prior"] = PRIORS[prior] | layers.get(prior, {})
     file = tmp_path / "spec.toml"
     file.write_text(tomli_w.dumps(asked))
     program("train", file, "--out", tmp_path / "run")
-    run = probvae.runs.Run(tmp_path / "run", asked)
+    run = Run(tmp_path / "run", asked)
     assert_trained(run, trainable(probvae.build(asked)), prior)
     measured = json.loads(run.evaluation_file.read_text())
     run.evaluation_file.unlink()

@@ -112,18 +112,18 @@ def test_parts_do_not_show_in_the_arrays(run, tmp_path, monkeypatch):
 
 MISTAKES = {
     "an unknown suffix": (
-        lambda run, folder: use.sample(run, 3, out=folder / "x.jpg"),
+        lambda run, to: use.sample(run, 3, out=to / "x.jpg"),
         r"\.png or \.npz.*'\.jpg'",
     ),
-    "no suffix": (lambda run, folder: use.reconstruct(run, "test", out=folder / "x"), r"\.png or \.npz"),
-    "a picture of encodings": (lambda run, folder: use.encode(run, "test", folder / "x.png"), r"in \.npz"),
+    "no suffix": (lambda run, to: use.reconstruct(run, "test", out=to / "x"), r"\.png or \.npz"),
+    "a picture of encodings": (lambda run, to: use.encode(run, "test", to / "x.png"), r"in \.npz"),
     "a file as the folder": (
-        lambda run, folder: use.sample(run, 3, out=folder / "f" / "x.npz"),
+        lambda run, to: use.sample(run, 3, out=to / "f" / "x.npz"),
         "cannot be written",
     ),
-    "a folder as the file": (lambda run, folder: use.sample(run, 3, out=folder / "d.npz"), "cannot be written"),
-    "an unknown split": (lambda run, folder: use.encode(run, "tset", folder / "x.npz"), "'tset'.*test"),
-    "no run": (lambda run, folder: use.sample(folder, 3), "expected a run"),
+    "a folder as the file": (lambda run, to: use.sample(run, 3, out=to / "d.npz"), "cannot be written"),
+    "an unknown split": (lambda run, to: use.encode(run, "tset", to / "x.npz"), "'tset'.*test"),
+    "no run": (lambda run, to: use.sample(to, 3), "expected a run"),
 }
 
 

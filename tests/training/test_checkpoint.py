@@ -268,21 +268,20 @@ def make_a_folder(file):
     file.mkdir()
 
 
-DAMAGE = [
-    truncate,
-    flip,
-    lambda file: flip(file, 0.0),
-    lambda file: flip(file, 1.0),
-    empty,
-    delete,
-    swap,
-    make_a_folder,
-]
-IDS = ["truncated", "flipped", "flipped first", "flipped last", "emptied", "deleted", "swapped", "a folder"]
+DAMAGE = {
+    "truncated": truncate,
+    "flipped": flip,
+    "flipped first": lambda file: flip(file, 0.0),
+    "flipped last": lambda file: flip(file, 1.0),
+    "emptied": empty,
+    "deleted": delete,
+    "swapped": swap,
+    "a folder": make_a_folder,
+}
 
 
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("damage", DAMAGE, ids=IDS)
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_checkpoint_is_passed_over_and_named(file, damage, root):
     damage(root / "step-000030" / file)
     with pytest.raises(CheckpointError):
@@ -310,7 +309,7 @@ def test_a_message_says_what_is_wrong_with_which_file(root):
         (complaint,) = (text for text in complaints if f"step-0000{step}" in text)
         assert file in complaint
         assert what in complaint
-    with pytest.raises(CheckpointError, match="no usable checkpoint.*step-000030"):
+    with pytest.raises(CheckpointError, match=r"no usable checkpoint.*step-000030"):
         best_checkpoint(root)
 
 
@@ -479,7 +478,7 @@ def test_a_full_disk_leaves_the_earlier_ones_and_no_rest(number, root, model, mo
         through(path, content)
 
     monkeypatch.setattr(checkpoint, "_write_through", full)
-    with pytest.raises(CheckpointError, match="step-000040 could not be written.*No space left.*intact"):
+    with pytest.raises(CheckpointError, match=r"step-000040 could not be written.*No space left.*intact"):
         write(root, model, adam(model), state(40))
     assert sorted(folder.name for folder in root.iterdir()) == ["step-000010", "step-000020", "step-000030"]
     assert newest_checkpoint(root)[1] == []

@@ -193,9 +193,9 @@ class StepByStep(Trainer):
 
 
 RUNS = {
-    "plain": (vae, lambda: ELBO(), {}),
+    "plain": (vae, ELBO, {}),
     "cosine, clipped, warmed up": (lambda seed=0: vae("mixture", seed), lambda: ELBO(warmup_steps=7), HARD),
-    "a layer with a random state": (dropping_vae, lambda: ELBO(), {}),
+    "a layer with a random state": (dropping_vae, ELBO, {}),
 }
 
 
@@ -449,7 +449,7 @@ def test_a_variable_in_a_closure_is_refused():
         return around(hidden + 0.0)
 
     model = vae(special(lambda self: None, distribution))
-    with pytest.raises(TrainingError, match="hidden_loc.*neither trained nor saved"):
+    with pytest.raises(TrainingError, match=r"hidden_loc.*neither trained nor saved"):
         trainer(model).train()
 
 
@@ -506,7 +506,7 @@ def test_a_constant_rate_is_constant():
 
 
 def test_a_warm_up_that_means_nothing_is_refused():
-    with pytest.raises(ConfigError, match="warmup_steps = 3 has no meaning.*cosine") as error:
+    with pytest.raises(ConfigError, match=r"warmup_steps = 3 has no meaning.*cosine") as error:
         TrainSettings(warmup_steps=3)
     assert error.value.parameter == "warmup_steps"
 

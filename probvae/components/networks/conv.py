@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from probvae.components.networks.dense import Activation
-from probvae.components.networks.layout import blame, per_layer, reduced
+from probvae.components.networks.layout import per_layer, reduced
 from probvae.components.networks.network import Network
 from probvae.core import Shape, Tensor
 
@@ -41,7 +41,7 @@ class Conv(Network):
         super().__init__(in_shape, out_shape)
         kernels = per_layer("kernel_size", kernel_size, len(filters))
         steps = per_layer("strides", strides, len(filters))
-        height, width = reduced("conv", self.in_shape, steps, blame(strides))
+        height, width = reduced("conv", self.in_shape, steps)
         self.convolutions = []
         shape = self.in_shape
         for count, kernel, step in zip(filters, kernels, steps, strict=True):
@@ -89,7 +89,7 @@ class ConvTranspose(Network):
         super().__init__(in_shape, out_shape)
         kernels = per_layer("kernel_size", kernel_size, len(filters))
         steps = per_layer("strides", strides, len(filters))
-        self.base_shape = (*reduced("conv_transpose", self.out_shape, steps, blame(strides)), base_filters)
+        self.base_shape = (*reduced("conv_transpose", self.out_shape, steps), base_filters)
         self.first = keras.layers.Dense(prod(self.base_shape), activation)
         self.first.build((None, prod(self.in_shape)))
         self.convolutions = []

@@ -25,12 +25,7 @@ def per_layer(name: str, values: int | Sequence[int], layers: int) -> tuple[int,
     return tuple(values)
 
 
-def blame(strides: int | Sequence[int]) -> str:
-    """The parameter at fault where sizes do not divide: one stride for all makes it the number of layers."""
-    return "filters" if isinstance(strides, int) else "strides"
-
-
-def reduced(network: str, shape: Shape, strides: Sequence[int], parameter: str) -> Shape:
+def reduced(network: str, shape: Shape, strides: Sequence[int], parameter: str = "strides") -> Shape:
     """The height and width [H, W] of an image [H, W, C] divided by every stride.
 
     Args:
@@ -42,7 +37,7 @@ def reduced(network: str, shape: Shape, strides: Sequence[int], parameter: str) 
     Raises:
         ConfigError: the shape is no image, or a size does not divide.
 
-    >>> reduced("conv", (28, 28, 1), (2, 2), "strides")
+    >>> reduced("conv", (28, 28, 1), (2, 2))
     (7, 7)
     """
     if len(shape) != 3:
