@@ -11,7 +11,6 @@ from probvae.components.networks.dense import Activation, Dense, DenseActivation
 from probvae.components.networks.network import Network
 from probvae.components.networks.resnet import ResNetUp
 from probvae.core import Decoder, Distribution, LikelihoodHead, Positive, Tensor
-from probvae.errors import ShapeError
 
 
 class NetworkDecoder(Decoder):
@@ -27,11 +26,7 @@ class NetworkDecoder(Decoder):
 
     def __init__(self, network: Network, head: LikelihoodHead) -> None:
         super().__init__()
-        if network.out_shape != head.output_shape:
-            raise ShapeError(
-                f"NetworkDecoder: {type(head).__name__} asks for outputs {list(head.output_shape)}; the network "
-                f"makes {list(network.out_shape)}. Build the network with out_shape = head.output_shape."
-            )
+        network.serve(head)
         self.network = network
         self.head = head
         self.support = head.support

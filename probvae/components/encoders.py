@@ -11,7 +11,6 @@ from probvae.components.networks.dense import Activation, Dense, DenseActivation
 from probvae.components.networks.network import Network
 from probvae.components.networks.resnet import ResNetDown
 from probvae.core import Distribution, Encoder, Positive, PosteriorHead, Shape, Tensor, Use
-from probvae.errors import ShapeError
 
 
 class NetworkEncoder(Encoder):
@@ -27,11 +26,7 @@ class NetworkEncoder(Encoder):
 
     def __init__(self, network: Network, head: PosteriorHead) -> None:
         super().__init__()
-        if network.out_shape != head.output_shape:
-            raise ShapeError(
-                f"NetworkEncoder: {type(head).__name__} asks for outputs {list(head.output_shape)}; the network "
-                f"makes {list(network.out_shape)}. Build the network with out_shape = head.output_shape."
-            )
+        network.serve(head)
         self.network = network
         self.head = head
 

@@ -17,10 +17,11 @@ def softplus_scale(raw: Tensor, floor: float = FLOOR) -> Tensor:
     return tf.nn.softplus(raw + 1e-5) + floor
 
 
-def softplus_inverse(scale: float) -> float:
-    """The raw number whose softplus is `scale`.
+def raw_scale(scale: float, floor: float = FLOOR) -> float:
+    """The raw number that `softplus_scale` maps to `scale`; the floor itself is reached only nearly.
 
-    >>> round(softplus_inverse(1.0), 4)
-    0.5413
+    >>> round(float(softplus_scale(raw_scale(0.001))), 6)
+    0.001
     """
-    return log(expm1(scale))
+    above = max(scale - floor, 1e-8)
+    return above + log(-expm1(-above)) - 1e-5

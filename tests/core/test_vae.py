@@ -229,7 +229,7 @@ def test_predict_reconstructs():
 
 
 def test_fit_needs_an_objective():
-    with pytest.raises(UserError, match="expected .*objective.*got None"):
+    with pytest.raises(UserError, match=r"expected .*objective.*got None"):
         tiny_vae().compile("adam")
-    with pytest.raises(UserError, match="expected .*objective.*got <class"):
+    with pytest.raises(UserError, match=r"expected .*objective.*got <class"):
         tiny_vae().compile("adam", ELBO)

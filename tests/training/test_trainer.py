@@ -16,7 +16,6 @@ from probvae.objectives import ELBO, IWAE
 from probvae.training import Trainer, TrainSettings, best_checkpoint, newest_checkpoint, restore
 
 from .setups import (
-    PRIORS,
     STEPS,
     TRAIN,
     D,
@@ -58,7 +57,7 @@ def test_the_loss_falls(reference):
     assert validation == sorted(validation, reverse=True)
 
 
-@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("prior", ["standard_normal", "vamp"])
 def test_every_trainable_variable_moves(prior):
     """With every other prior, and with convolutions, it is tested on runs."""
     model = vae(prior)
@@ -70,17 +69,13 @@ def test_every_trainable_variable_moves(prior):
     assert_same(*({name: of[name] for name in of if name not in trainable} for of in (before, after)))
 
 
-def test_equal_seeds_give_the_same_weights_in_every_bit(reference):
-    assert_same(trained(epochs=3).weights, reference.weights)
-
-
 def test_another_seed_gives_another_order_and_other_noise(reference):
     other = trained(epochs=3, seed=1)
     assert differs(other.weights, reference.weights)
     assert other.rows[0]["validation/loss"] != reference.rows[0]["validation/loss"]
 
 
-def test_the_global_random_state_has_no_say(reference):
+def test_equal_seeds_give_the_same_weights_in_every_bit_whatever_the_global_random_state(reference):
     model = vae()
     keras.utils.set_random_seed(99)
     assert_same(trained(model, epochs=3).weights, reference.weights)
@@ -193,7 +188,6 @@ class StepByStep(Trainer):
 
 
 RUNS = {
-    "plain": (vae, ELBO, {}),
     "cosine, clipped, warmed up": (lambda seed=0: vae("mixture", seed), lambda: ELBO(warmup_steps=7), HARD),
     "a layer with a random state": (dropping_vae, ELBO, {}),
 }
@@ -227,9 +221,9 @@ def test_a_killed_and_resumed_run_ends_as_one_that_was_not(name, tmp_path):
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(tmp_path):
-    with pytest.raises(Killed):
-        trained(folder=tmp_path, listeners=[KillAt(1)])
+    (tmp_path / ".step-000003.tmp").mkdir()
     assert not trainer(folder=tmp_path).resume()
+    assert not trainer(folder=tmp_path / "not even this").resume()
 
 
 @pytest.fixture
@@ -277,9 +271,8 @@ def test_a_resumed_run_passes_over_a_damaged_checkpoint_and_says_so(finished, re
     assert newest_checkpoint(finished)[1] == []  # and the damaged one is replaced
 
 
-def test_nothing_is_resumed_or_saved_without_a_folder():
+def test_without_a_folder_nothing_is_resumed():
     assert not trainer().resume()
-    assert trained(epochs=1).trainer.step == STEPS
 
 
 def test_checkpoints_kept_are_the_best_and_the_last_two(tmp_path):
@@ -528,8 +521,7 @@ def test_clip_norm_bounds_the_global_norm_of_a_gradient():
 
     free = norm(0.0)
     assert free > 0.2
-    assert norm(0.1) == pytest.approx(0.1, rel=1e-4)
-    assert norm(2 * free) == pytest.approx(free, rel=1e-6)
+    assert norm(free / 4) == pytest.approx(free / 4, rel=1e-4)
 
 
 def test_the_state_is_where_the_training_stands(two_epochs, reference):

@@ -7,12 +7,13 @@ from typing import ClassVar
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core import BINARY, UNIT, Distribution, LikelihoodHead, Shape, Tensor, Values
+from probvae.components.likelihoods.elementwise import Elementwise
+from probvae.core import BINARY, UNIT, Distribution, Shape, Tensor, Values
 
 tfd = tfp.distributions
 
 
-class Bernoulli(LikelihoodHead):
+class Bernoulli(Elementwise):
     """Independent Bernoullis with the network's outputs as logits, batch [...] and event [*E].
 
     log p(x|z) = sum_i x_i log p_i + (1 - x_i) log(1 - p_i), p = sigmoid(outputs). For x strictly between 0 and
@@ -26,16 +27,14 @@ class Bernoulli(LikelihoodHead):
     support: ClassVar[Values] = BINARY
 
     def __init__(self, event_shape: Shape) -> None:
-        super().__init__()
-        self.output_shape = tuple(event_shape)
+        super().__init__(event_shape)
 
-    def likelihood(self, outputs: Tensor) -> Distribution:
-        """p(x|z) from outputs [..., *E]: [...], [*E]."""
-        pixels = tfd.Bernoulli(logits=outputs, dtype=tf.float32)  # [..., *E], []
-        return tfd.Independent(pixels, reinterpreted_batch_ndims=len(self.output_shape))
+    def elements(self, outputs: Tensor) -> Distribution:
+        """The elements' distributions from outputs [..., *E]: [..., *E], []."""
+        return tfd.Bernoulli(logits=outputs, dtype=tf.float32)
 
 
-class ContinuousBernoulli(LikelihoodHead):
+class ContinuousBernoulli(Elementwise):
     """Independent continuous Bernoullis, a density on [0, 1], batch [...] and event [*E].
 
     log p(x|z) = sum_i x_i log p_i + (1 - x_i) log(1 - p_i) + log C(p_i), p = sigmoid(outputs), with the
@@ -48,10 +47,8 @@ class ContinuousBernoulli(LikelihoodHead):
     support: ClassVar[Values] = UNIT
 
     def __init__(self, event_shape: Shape) -> None:
-        super().__init__()
-        self.output_shape = tuple(event_shape)
+        super().__init__(event_shape)
 
-    def likelihood(self, outputs: Tensor) -> Distribution:
-        """p(x|z) from outputs [..., *E]: [...], [*E]."""
-        pixels = tfd.ContinuousBernoulli(logits=outputs)  # [..., *E], []
-        return tfd.Independent(pixels, reinterpreted_batch_ndims=len(self.output_shape))
+    def elements(self, outputs: Tensor) -> Distribution:
+        """The elements' distributions from outputs [..., *E]: [..., *E], []."""
+        return tfd.ContinuousBernoulli(logits=outputs)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from probvae.core import Component, Shape, Tensor
+from probvae.core import Component, LikelihoodHead, PosteriorHead, Shape, Tensor
 from probvae.errors import ShapeError
 
 
@@ -50,3 +50,15 @@ class Network(Component, ABC):
     @abstractmethod
     def compute(self, rows: Tensor) -> Tensor:
         """The outputs [N, *O] of rows [N, *I]."""
+
+    def serve(self, head: PosteriorHead | LikelihoodHead) -> None:
+        """Check that the outputs are what a head asks for.
+
+        Raises:
+            ShapeError: they are of another shape.
+        """
+        if self.out_shape != head.output_shape:
+            raise ShapeError(
+                f"{type(head).__name__} asks for outputs {list(head.output_shape)}; the {self.name_in_errors} "
+                f"makes {list(self.out_shape)}. Build the network with out_shape = head.output_shape."
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow_probability as tfp
 
-from probvae.components.scales import softplus_inverse, softplus_scale
+from probvae.components.scales import raw_scale, softplus_scale
 from probvae.core import Distribution, Positive, Prior
 
 tfd = tfp.distributions
@@ -27,7 +27,7 @@ class Mixture(Prior):
     def __init__(self, latent_dim: Positive, components: Positive = 16) -> None:
         super().__init__()
         shape = (components, latent_dim)
-        one = keras.initializers.Constant(softplus_inverse(1.0))
+        one = keras.initializers.Constant(raw_scale(1.0))
         self.logits = self.add_weight(shape=(components,), initializer="zeros", name="logits")
         self.loc = self.add_weight(
             shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0), name="loc"

@@ -1,0 +1,33 @@
+"""What likelihoods of independent elements share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import tensorflow_probability as tfp
+
+from probvae.core import Distribution, LikelihoodHead, Shape, Tensor
+
+
+class Elementwise(LikelihoodHead, ABC):
+    """Independent distributions of the elements, batch [...] and event [*E].
+
+    log p(x|z) = sum_i log p(x_i|z)
+
+    Args:
+        event_shape: E, the shape of one example.
+        outputs_per_element: how many outputs of the network each element takes.
+    """
+
+    def __init__(self, event_shape: Shape, outputs_per_element: int = 1) -> None:
+        super().__init__()
+        self.event_rank = len(event_shape)
+        self.output_shape = (*event_shape[:-1], outputs_per_element * event_shape[-1])
+
+    @abstractmethod
+    def elements(self, outputs: Tensor) -> Distribution:
+        """The elements' distributions from outputs [..., *O]: [..., *E], []."""
+
+    def likelihood(self, outputs: Tensor) -> Distribution:
+        """p(x|z) from outputs [..., *O]: [...], [*E]."""
+        return tfp.distributions.Independent(self.elements(outputs), reinterpreted_batch_ndims=self.event_rank)
