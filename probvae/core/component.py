@@ -8,7 +8,20 @@ from typing import Any, ClassVar, TypeVar
 import keras
 import tensorflow as tf
 
+from probvae.errors import UserError
+
 T = TypeVar("T")
+
+_KERAS_ATTRIBUTES = frozenset({*vars(keras.layers.Layer()), *vars(keras.Model()), "_adopted", "_path"})
+
+
+def own_attributes(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The attributes that a layer's author has set, by name; not those in which Keras keeps its records."""
+    return {name: value for name, value in vars(layer).items() if not _is_kept_by_keras(name)}
+
+
+def _is_kept_by_keras(name: str) -> bool:
+    return name in _KERAS_ATTRIBUTES or name.startswith("_self_")
 
 
 class Component(keras.layers.Layer):
@@ -30,8 +43,8 @@ class Component(keras.layers.Layer):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if not name.startswith("_"):
-            self.adopt(value, name)
+        if not _is_kept_by_keras(name):
+            self.adopt(value, name.lstrip("_"))
 
     def adopt(self, thing: T, name: str) -> T:
         """Make the variables inside `thing` this component's own, and return `thing`.
@@ -42,13 +55,32 @@ class Component(keras.layers.Layer):
             thing: a variable, a layer, a distribution, a bijector, or a list or dict of them.
             name: what the variables are saved under, unique within the component.
         """
+        if "_adopted" not in vars(self):
+            raise UserError(
+                f"{type(self).__name__}: {name!r} is set before super().__init__() was called. "
+                "Call it first in __init__."
+            )
         for path, found in _unseen(thing, name, set(), inside_module=False):
-            if any(found is known for known in self._adopted.values()):
+            if found is self or any(found is known for known in self._adopted.values()):
                 continue
             self._adopted[path] = found  # Keras tracks layers and keras.Variables that it finds in a dict
             if isinstance(found, tf.Variable):
-                self._track_variable(keras.Variable(found, name=path, trainable=found.trainable))
+                self._track_variable(_wrapped(found, path))
         return thing
+
+    def adopt_again(self) -> None:
+        """Adopt what has been put into the attributes since they were assigned, as into a list."""
+        for name, value in own_attributes(self).items():
+            self.adopt(value, name.lstrip("_"))
+
+
+def _wrapped(variable: tf.Variable, name: str) -> keras.Variable:
+    """The keras.Variable over a raw one's storage, shared by all components that hold it: it is trained once."""
+    wrapper = getattr(variable, "_probvae_wrapper", None)
+    if wrapper is None:
+        wrapper = keras.Variable(variable, name=name, trainable=variable.trainable)
+        variable._probvae_wrapper = wrapper
+    return wrapper
 
 
 def _unseen(value: Any, path: str, seen: set[int], inside_module: bool) -> Iterator[tuple[str, Any]]:
@@ -65,11 +97,12 @@ def _unseen(value: Any, path: str, seen: set[int], inside_module: bool) -> Itera
         if inside_module:
             yield path, value
         if not isinstance(value, Component):  # a component has adopted its own already
-            public = {name: part for name, part in vars(value).items() if not name.startswith("_")}
-            yield from _unseen_in(public, path, seen, inside_module=False)
+            parts = {**own_attributes(value), "layers": list(value._layers)}
+            yield from _unseen_in(parts, path, seen, inside_module=False)
     elif isinstance(value, tf.Module):
         # The constructor's arguments first: their names are TFP's public interface, other attributes are not.
-        parts = {**getattr(value, "_parameters", {}), **vars(value)}
+        arguments = getattr(value, "_parameters", None)
+        parts = {**(arguments if isinstance(arguments, Mapping) else {}), **vars(value)}
         yield from _unseen_in(parts, path, seen, inside_module=True)
     elif isinstance(value, Mapping):
         yield from _unseen_in(value, path, seen, inside_module)
@@ -81,6 +114,8 @@ def _unseen_in(
     parts: Mapping[Any, Any], path: str, seen: set[int], inside_module: bool
 ) -> Iterator[tuple[str, Any]]:
     for name, part in parts.items():
+        if str(name).startswith("_self_"):  # TensorFlow's own records
+            continue
         # Keras allows no slash in a variable's name.
         label = str(name).strip("_").replace("/", "-")
         yield from _unseen(part, f"{path}.{label}", seen, inside_module)

@@ -7,9 +7,12 @@ probvae takes the second kind, so that each draw is a function of (seed, stream,
 from __future__ import annotations
 
 import enum
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import tensorflow as tf
+
+from probvae.errors import UserError
 
 Tensor: TypeAlias = Any  # TensorFlow carries no types
 Seed: TypeAlias = Any  # an int, or an int32 tensor of shape [2]
@@ -27,17 +30,34 @@ class Stream(enum.IntEnum):
 
 
 def as_seed(seed: Seed) -> Tensor:
-    """A stateless seed, int32 of shape [2], from an int or from one that already is a tensor."""
-    if isinstance(seed, int):
-        bits = seed % 2**64
-        signed = [part - 2**32 if part >= 2**31 else part for part in (bits >> 32, bits % 2**32)]
-        return tf.constant(signed, tf.int32)
-    return tf.cast(seed, tf.int32)
+    """A stateless seed, int32 of shape [2], from an int or from one that already is a tensor.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if isinstance(seed, Integral):
+        return tf.constant(_words(int(seed)), tf.int32)
+    seed = tf.convert_to_tensor(seed)
+    if seed.shape == ():
+        return tf.reverse(tf.bitcast(tf.cast(seed, tf.int64), tf.int32), [0])  # [high, low] as of an int
+    seed = tf.cast(seed, tf.int32)
+    if seed.shape != (2,):
+        raise UserError(f"seed: expected an int, or a tensor of shape [2]; got shape {seed.shape.as_list()}.")
+    return seed
 
 
 def fold_in(seed: Seed, *numbers: Any) -> Tensor:
     """A new seed for each tuple of integers, which may be tensors (as a training step is)."""
     seed = as_seed(seed)
     for number in numbers:
-        seed = tf.random.fold_in(seed, tf.cast(number, tf.int32))
+        high, low = _words(int(number)) if isinstance(number, Integral) else (0, number)
+        for word in (low, high) if high else (low,):
+            seed = tf.random.fold_in(seed, tf.cast(word, tf.int32))
     return seed
+
+
+def _words(number: int) -> tuple[int, int]:
+    """The high and the low 32 bits of an integer, as signed integers."""
+    bits = number % 2**64
+    high, low = (part - 2**32 if part >= 2**31 else part for part in (bits >> 32, bits % 2**32))
+    return high, low

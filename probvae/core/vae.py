@@ -7,8 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from probvae.core.component import Component
 from probvae.core.contracts import Decoder, Distribution, Encoder, Objective, Prior, Shape
-from probvae.core.seeds import Seed, Tensor, as_seed, fold_in
+from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step
 from probvae.errors import ShapeError, UserError
 
@@ -35,10 +36,20 @@ class VAE(keras.Model):
 
     def __init__(self, encoder: Encoder, decoder: Decoder, prior: Prior) -> None:
         super().__init__()
+        parts = (("encoder", encoder, Encoder), ("decoder", decoder, Decoder), ("prior", prior, Prior))
+        for name, part, contract in parts:
+            if not isinstance(part, contract):
+                raise UserError(
+                    f"VAE: expected {name}=..., a probvae.{contract.__name__}; got {part!r}. "
+                    f"Derive its class from probvae.{contract.__name__}, and mind the order: encoder, decoder, prior."
+                )
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
         self.latent_dim, self.event_shape = _fit_together(encoder, decoder, prior)
+        for layer in list(self._flatten_layers()):
+            if isinstance(layer, Component):
+                layer.adopt_again()
         self._objective: Any = None  # an Objective, once compiled
         self.built = True
 
@@ -70,7 +81,7 @@ class VAE(keras.Model):
         return self.log_joint(x, z) - log_q
 
     def sample(self, samples: int, seed: Seed, mean: bool = False) -> Tensor:
-        """X ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]."""
+        """Draws x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]."""
         z = self.prior.distribution().sample(samples, seed=fold_in(seed, 0))  # [S, D]
         likelihood = self.decoder.likelihood(z)  # [S], [*E]
         return likelihood.mean() if mean else likelihood.sample(seed=fold_in(seed, 1))
@@ -121,14 +132,17 @@ class VAE(keras.Model):
         """One step on a batch: x, or a tuple that begins with it."""
         x = _inputs(data)
         step = tf.convert_to_tensor(self.optimizer.iterations.value)
-        means = gradient_step(self, self._objective, self.optimizer, x, fold_in(self._seed, step), step)
+        seed = fold_in(self._seed, Stream.LATENT, step)
+        means = gradient_step(self, self._objective, self.optimizer, x, seed, step)
         return self._track(means, tf.shape(x)[0])
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """The objective of a batch, its schedules at their end."""
         x = _inputs(data)
         step = tf.constant(FINAL_STEP, tf.int32)
-        means = batch_means(self._objective(self, x, fold_in(self._seed, step), step))
+        seen = self._means["loss"].count  # how many examples came before: another seed for each batch
+        seed = fold_in(self._seed, Stream.VALIDATION, seen.value)
+        means = batch_means(self._objective(self, x, seed, step))
         return self._track(means, tf.shape(x)[0])
 
     def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
@@ -142,7 +156,9 @@ class VAE(keras.Model):
 
 
 def _inputs(data: Any) -> Tensor:
-    x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+    if weight is not None:
+        raise UserError("fit: expected no sample_weight, as every example weighs the same here. Leave it out.")
     return tf.cast(x, tf.float32)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from probvae.core.component import own_attributes
 from probvae.errors import TrainingError
 
 
@@ -62,6 +63,8 @@ def _labels(layer: Any) -> dict[int, str]:
     def look(value: Any, path: str) -> None:
         if isinstance(value, (keras.layers.Layer, keras.Variable)):
             labels.setdefault(id(value), path)
+        elif isinstance(value, keras.random.SeedGenerator):
+            labels.setdefault(id(value.state), f"{path}.state")
         elif isinstance(value, Mapping):
             for key, part in value.items():
                 look(part, f"{path}.{key}" if path else str(key))
@@ -69,9 +72,7 @@ def _labels(layer: Any) -> dict[int, str]:
             for position, part in enumerate(value):
                 look(part, f"{path}.{position}")
 
-    for name, value in vars(layer).items():
-        if name == "_adopted":
-            look(value, "")
-        elif not name.startswith("_"):
-            look(value, name)
+    for name, value in own_attributes(layer).items():
+        look(value, name.lstrip("_"))
+    look(getattr(layer, "_adopted", {}), "")
     return labels

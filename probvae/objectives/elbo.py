@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor, as_seed
 from probvae.errors import ConfigError
-from probvae.objectives.kl import exact_kl, resolve_kl
+from probvae.objectives.kl import chosen_kl, resolve_kl
 
 
 class ELBO(Objective):
@@ -80,7 +80,7 @@ class ELBO(Objective):
         """The loss of x [B, *E] at a step: [B], and its terms, each [B]."""
         q = vae.posterior(x)  # [B], [D]
         p = vae.prior.distribution()  # [], [D]
-        kl = None if self.kl == "monte_carlo" else exact_kl(q, p)  # [B]
+        kl = chosen_kl(self.kl, q, p)  # [B]
         if kl is None:
             z, log_q = q.experimental_sample_and_log_prob(self.samples, seed=as_seed(seed))  # [S, B, D], [S, B]
             kl = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
@@ -99,7 +99,7 @@ class ELBO(Objective):
     def beta_at(self, step: Tensor) -> Tensor:
         """The weight of the KL at a step: a scalar."""
         if not self.warmup_steps:
-            return tf.constant(self.beta)
+            return tf.constant(self.beta, tf.float32)
         return self.beta * tf.minimum(1.0, tf.cast(step, tf.float32) / self.warmup_steps)
 
     def describe(self, vae: VAE) -> dict[str, str]:

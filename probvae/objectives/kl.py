@@ -19,22 +19,32 @@ def exact_kl(q: Distribution, p: Distribution) -> Tensor | None:
         return None
 
 
-def resolve_kl(kl: str, vae: VAE) -> str:
-    """What `kl` means for this model: "exact" or "monte_carlo".
+def chosen_kl(kl: str, q: Distribution, p: Distribution) -> Tensor | None:
+    """KL(q || p) in closed form, [B] in nats, or None where it is to be estimated.
+
+    Args:
+        kl: "exact", "monte_carlo", or "auto": exact where TFP registers it.
+        q: the posterior, [B], [D].
+        p: the prior, [], [D].
 
     Raises:
         ConfigError: the exact divergence is asked for, and TFP registers none for this pair.
     """
-    if kl == "monte_carlo":
-        return kl
-    q = vae.posterior(tf.zeros((1, *vae.event_shape)))
-    p = vae.prior.distribution()
-    if exact_kl(q, p) is not None:
-        return "exact"
-    if kl == "exact":
+    closed_form = None if kl == "monte_carlo" else exact_kl(q, p)
+    if closed_form is None and kl == "exact":
         raise ConfigError(
             f"elbo objective: kl = 'exact', but TensorFlow Probability registers no KL between a posterior "
             f"{type(q).__name__} and a prior {type(p).__name__}. Set kl = 'monte_carlo' or 'auto'.",
             parameter="kl",
         )
-    return "monte_carlo"
+    return closed_form
+
+
+def resolve_kl(kl: str, vae: VAE) -> str:
+    """What `kl` means for this model: "exact" or "monte_carlo".
+
+    Raises:
+        ConfigError: as `chosen_kl`.
+    """
+    q = vae.posterior(tf.zeros((1, *vae.event_shape)))
+    return "monte_carlo" if chosen_kl(kl, q, vae.prior.distribution()) is None else "exact"

@@ -181,8 +181,8 @@ def test_two_variables_with_one_name_are_refused():
     class Twice(Component):
         def __init__(self):
             super().__init__()
-            self._a = self.add_weight(shape=(), name="same")
-            self._b = self.add_weight(shape=(), name="same")
+            self.add_weight(shape=(), name="same")  # no attribute tells them apart
+            self.add_weight(shape=(), name="same")
 
     with pytest.raises(TrainingError, match="both named 'same'"):
         named_variables(Twice())

@@ -108,7 +108,7 @@ def test_many_importance_samples_close_the_gap(displaced):
     found = {samples: bounds(displaced, split, samples) for samples in (1, 10, 1000)}
     gaps = [mean(split) - found[samples].importance_weighted.value for samples in found]
     assert gaps[0] > 3 * abs(gaps[1])
-    assert gaps[0] > 0.8 * GAP
+    assert gaps[0] == pytest.approx(GAP, abs=5 * math.sqrt(2 * GAP / 200))
     assert abs(gaps[2]) < 0.02
     for elbo, weighted in found.values():
         assert elbo.value <= weighted.value
@@ -118,10 +118,9 @@ def test_many_importance_samples_close_the_gap(displaced):
 def test_the_standard_errors_hold_for_the_population_that_the_examples_are_from(exact):
     """Against the negative entropy, the mean of log p(x) over all x."""
     truth = -0.5 * (E * (1 + math.log(2 * math.pi)) + np.linalg.slogdet(COVARIANCE)[1])
-    for seed in range(3):
-        for found in bounds(exact, drawn(3000, seed=100 + seed), 1):
-            assert abs(found.value - truth) < 4 * found.standard_error
-            assert found.standard_error == pytest.approx(math.sqrt(E / 2 / 3000), rel=0.1)
+    for found in bounds(exact, drawn(5000, seed=100), 1):
+        assert abs(found.value - truth) < 4 * found.standard_error
+        assert found.standard_error == pytest.approx(math.sqrt(E / 2 / 5000), rel=0.1)
 
 
 def test_the_standard_error_covers_the_noise_of_the_samples(displaced):

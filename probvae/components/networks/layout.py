@@ -15,8 +15,8 @@ def per_layer(name: str, values: int | Sequence[int], layers: int) -> tuple[int,
     >>> per_layer("strides", 2, layers=3)
     (2, 2, 2)
     """
-    if isinstance(values, int):
-        return (values,) * layers
+    if not isinstance(values, Sequence):  # an int, numpy's too
+        return (int(values),) * layers
     if len(values) != layers:
         raise ConfigError(
             f"{name}: expected one number, or one for each of the {layers} layers in filters; got {list(values)}.",
@@ -42,7 +42,7 @@ def reduced(network: str, shape: Shape, strides: Sequence[int], parameter: str =
     """
     if len(shape) != 3:
         raise ConfigError(
-            f"{network}: expected images [height, width, channels]; the data's event_shape is {list(shape)}. "
+            f"{network}: expected images [height, width, channels]; got shape {list(shape)}. "
             + ("Give the data a channel axis, or use 'dense'." if len(shape) == 2 else "Use 'dense'.")
         )
     factor = prod(strides)

@@ -37,7 +37,7 @@ class MADE(Component):
             degrees = next_degrees
         last = np.repeat(np.arange(1, size + 1), outputs)
         # Small, so that a flow starts near the identity, yet with a gradient to every layer.
-        small = keras.initializers.VarianceScaling(1e-2)
+        small = keras.initializers.VarianceScaling(1e-4)
         self.last = _masked(last[None, :] > degrees[:, None], None, small)
 
     def parameters(self, x: Tensor) -> Tensor:
@@ -45,6 +45,7 @@ class MADE(Component):
         features = x
         for layer in [*self.hidden, self.last]:
             features = layer(features)
+        features = tf.cast(features, tf.float32)  # whatever precision the layers compute in
         return tf.reshape(features, tf.concat([tf.shape(x), [self.outputs_per_input]], axis=0))
 
 
@@ -75,7 +76,8 @@ class MaskedDense(keras.layers.Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """[..., I] -> [..., O]."""
-        kernel = self.kernel * self.mask if self.any_weight else self.mask
+        mask = tf.cast(self.mask, self.compute_dtype)
+        kernel = self.kernel * mask if self.any_weight else mask
         return self.activation(tf.tensordot(x, kernel, axes=1) + self.bias)
 
 

@@ -32,7 +32,7 @@ class Network(Component, ABC):
         Raises:
             ShapeError: the inputs do not end in I.
         """
-        inputs = tf.convert_to_tensor(inputs)
+        inputs = tf.cast(inputs, tf.float32)
         rank = len(self.in_shape)
         if inputs.shape.rank < rank or not inputs.shape[inputs.shape.rank - rank :].is_compatible_with(
             self.in_shape

@@ -182,7 +182,7 @@ class Coupling(Component):
         self.masked = half if first else half - latent_dim  # TFP: a negative number masks the last ones
         units = latent_dim - abs(self.masked)
         # Small outputs, so that a flow starts near the identity, yet with a gradient to every layer.
-        self.network = Dense((max(1, abs(self.masked)),), (units, outputs), hidden, "silu", output_scale=1e-2)
+        self.network = Dense((max(1, abs(self.masked)),), (units, outputs), hidden, "silu", output_scale=1e-4)
 
     def bijector(self, elementwise: Callable[[Tensor], Any]) -> Any:
         """The coupling as a tfb.Bijector; `elementwise` makes one from parameters [..., units, P]."""
@@ -190,7 +190,8 @@ class Coupling(Component):
 
     def parameters(self, x: Tensor) -> Tensor:
         """[..., masked] -> [..., units, P]."""
-        return self.network.outputs(x if self.masked else tf.ones_like(x[..., :1]))
+        constant = tf.ones(tf.concat([tf.shape(x)[:-1], [1]], axis=0))
+        return self.network.outputs(x if self.masked else constant)
 
 
 def bounded(log_scale: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ class Vamp(Prior):
         super().__init__()
         self.encoder = encoder
         if initial == "data":
-            start = keras.initializers.Constant(_some(examples, pseudo_inputs))
+            start = keras.initializers.Constant(_some(examples, pseudo_inputs, event_shape))
         else:
             start = keras.initializers.RandomNormal(0.5, 0.1)
         self.pseudo_inputs = self.add_weight(
@@ -62,7 +62,7 @@ class Vamp(Prior):
         return tfd.MixtureSameFamily(weights, posteriors)  # [], [D]
 
 
-def _some(examples: Array | None, count: int) -> Array:
+def _some(examples: Array | None, count: int, event_shape: Shape) -> Array:
     """A random `count` of the examples, each at most once where there are enough."""
     if examples is None or len(examples) == 0:
         raise ConfigError(
@@ -70,5 +70,11 @@ def _some(examples: Array | None, count: int) -> Array:
             "Give examples, or set initial = 'noise'.",
             parameter="initial",
         )
+    if tuple(np.shape(examples)[1:]) != tuple(event_shape):
+        raise ConfigError(
+            f"vamp prior: expected examples of shape [N, {', '.join(map(str, event_shape))}]; got "
+            f"{list(np.shape(examples))}.",
+            parameter="examples",
+        )
     order = np.random.default_rng(0).permutation(len(examples))
-    return np.asarray(examples, np.float32)[np.resize(order, count)]
+    return np.asarray(examples)[np.resize(order, count)].astype(np.float32)
