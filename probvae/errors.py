@@ -47,8 +47,16 @@ class PluginError(UserError):
     """A plugin cannot be used as it is."""
 
 
-class PluginWarning(UserWarning):
-    """A plugin does not work, and the program goes on without it."""
+class ProbvaeWarning(UserWarning):
+    """Something is not as it should be, and the program goes on without it."""
+
+
+class PluginWarning(ProbvaeWarning):
+    """A plugin does not work."""
+
+
+class CheckpointWarning(ProbvaeWarning):
+    """A checkpoint is damaged, and another one is taken."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ import click
 from probvae import __version__
 from probvae.cli import catalogue, data, models, specs
 from probvae.cli.options import disable_option
-from probvae.errors import PluginWarning, SpecError, UserError, WorkError
+from probvae.errors import PluginWarning, ProbvaeWarning, SpecError, UserError, WorkError
 from probvae.registry import default
 
 EPILOG = """Begin with:  probvae fill examples/first.toml   (a spec with every default written out)
@@ -74,6 +75,7 @@ for module in (models, specs, catalogue, data):
 def main() -> NoReturn:
     """Run the program and exit: 0 fine, 1 the work failed, 2 the input is wrong, 130 interrupted."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are no news to our users
+    signal.signal(signal.SIGTERM, _terminated)
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         status = app(standalone_mode=False)
@@ -87,10 +89,20 @@ def main() -> NoReturn:
     except WorkError as error:
         _fail(str(error), 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail("Interrupted.", 130)
+        _fail("Interrupted.", 143 if _received_sigterm else 130)
     except OSError as error:  # a full disk, say, where nothing more can be said of it
         _fail(str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+_received_sigterm = False
+
+
+def _terminated(*_: object) -> None:
+    """SIGTERM ends the program as an interrupt does, so that a run says how to go on."""
+    global _received_sigterm  # noqa: PLW0603
+    _received_sigterm = True
+    raise KeyboardInterrupt
 
 
 def _table(error: SpecError) -> str:
@@ -109,5 +121,5 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    if issubclass(category, PluginWarning):  # others are for developers of the libraries underneath
+    if issubclass(category, ProbvaeWarning):  # others are for developers of the libraries underneath
         click.echo(click.style("warning: ", fg="yellow") + str(message), err=True)

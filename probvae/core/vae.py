@@ -41,7 +41,7 @@ class VAE(keras.Model):
             if not isinstance(part, contract):
                 raise UserError(
                     f"VAE: expected {name}=..., a probvae.{contract.__name__}; got {part!r}. "
-                    f"Derive its class from probvae.{contract.__name__}, and mind the order: encoder, decoder, prior."
+                    "Derive its class from that one, and mind the order: encoder, decoder, prior."
                 )
         self.encoder = encoder
         self.decoder = decoder

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, fold_in
 from probvae.data.batches import chunks
+from probvae.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,19 @@ class Estimate:
 
     Args:
         value: the mean.
-        standard_error: of the mean, over the examples.
+        standard_error: of the mean, over the examples; None of a single one.
         examples: how many there are.
         samples: how many latents each of them took.
     """
 
     value: float
-    standard_error: float
+    standard_error: float | None
     examples: int
     samples: int
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ± {self.standard_error:.2f}"
+        error = "?" if self.standard_error is None else f"{self.standard_error:.2f}"
+        return f"{self.value:.2f} ± {error}"
 
 
 class Bounds(NamedTuple):
@@ -65,7 +67,9 @@ def bounds(
         batch_size: how many latents are decoded at a time.
         progress: is told how many examples are done, and of how many.
     """
-    part = min(samples, 50)
+    if not len(split):
+        raise UserError("Expected at least one example to measure on; found none.")
+    part = min(samples, 50, batch_size)
     rows = max(1, batch_size // part)
 
     @tf.function(reduce_retracing=True)
@@ -96,5 +100,5 @@ def bounds(
 
 
 def _estimate(values: Array, samples: int) -> Estimate:
-    error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
     return Estimate(float(np.mean(values, dtype=np.float64)), error, len(values), samples)

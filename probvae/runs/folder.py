@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,23 +41,24 @@ class Run:
         self.figures = folder / "figures"
         self.tensorboard = folder / "tensorboard"
 
-    def create(self, info: DataInfo, environment: Mapping[str, Any]) -> None:
+    def create(self, info: DataInfo, plugins: Sequence[str | Path]) -> None:
         """Make the folder, and write the spec and what the run stands on.
 
         Raises:
-            UserError: the folder cannot be made.
+            UserError: the folder cannot be made, or it is a run on other data.
         """
+        data = _described(info)
+        if self.environment_file.exists() and self.environment["data"] != data:
+            changed = [f"{key} was {old!r} and is {data[key]!r}" for key, old in self.environment["data"].items()
+                       if old != data.get(key)]  # fmt: skip
+            raise UserError(
+                f"{self.folder} is a run on other data: {'; '.join(changed)}. Choose another folder with --out."
+            )
+        environment = {**machine(), "plugins": [str(Path(file).resolve()) for file in plugins], "data": data}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            data = {
-                "event_shape": list(info.event_shape),
-                "values": str(info.values),
-                "sizes": list(info.sizes),
-                "protocol": info.protocol,
-                "source": info.source,
-            }
             write(self.spec_file, tomli_w.dumps(self.spec))
-            write(self.environment_file, json.dumps({**machine(), **environment, "data": data}, indent=2))
+            write(self.environment_file, json.dumps(environment, indent=2))
         except OSError as error:
             raise UserError(
                 f"The run folder {self.folder} cannot be written: {error}. Choose another with --out."
@@ -72,8 +73,12 @@ class Run:
         """
         try:
             environment: dict[str, Any] = json.loads(self.environment_file.read_text())
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.environment_file}: expected a run's environment; {error}.") from error
+            tuple(environment["data"]["event_shape"]), environment["data"]["sizes"][0], environment["plugins"]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UserError(
+                f"{self.environment_file}: expected a run's environment, as `probvae train` writes it; found "
+                f"{type(error).__name__}: {error}."
+            ) from error
         return environment
 
     def metrics(self) -> list[dict[str, float]]:
@@ -87,6 +92,16 @@ class Run:
             except ValueError:
                 break
         return rows
+
+
+def _described(info: DataInfo) -> dict[str, Any]:
+    return {
+        "event_shape": list(info.event_shape),
+        "values": str(info.values),
+        "sizes": list(info.sizes),
+        "protocol": info.protocol,
+        "source": info.source,
+    }
 
 
 def find_run(folder: str | Path) -> Path:
@@ -118,6 +133,8 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
     """
     spec = spec | {"versions": versions()}
     folder = Path(out) if out else Path("runs") / name if resume else free_folder(name)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file. Choose another folder with --out.")
     if not (folder.exists() and any(folder.iterdir())):
         if resume:
             raise UserError(
@@ -127,24 +144,30 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
     if not resume:
         raise UserError(f"{folder} is there already. Add --resume to go on with it, or choose another with --out.")
     before = tomllib.loads((find_run(folder) / "spec.toml").read_text(encoding="utf-8"))
-    changed = [f"{path} is {old!r} there and {new!r} here" for path, old, new in _differences(before, spec)]
+    free = ["versions", "evaluate", "train.patience"]
+    if spec["train"]["schedule"] == "constant":  # a longer cosine would have had another past
+        free.append("train.epochs")
+    changed = [f"{path} is {old!r} there and {new!r} here" for path, old, new in _differences(before, spec, free)]
     if changed:
         raise UserError(
-            f"{folder} is the run of another spec: {'; '.join(changed)}. Only train.epochs, train.patience and "
-            "[evaluate] may change when a run is resumed. Choose another folder with --out."
+            f"{folder} is the run of another spec: {'; '.join(changed)}. Only train.patience, [evaluate] and, "
+            "with a constant learning rate, train.epochs may change when a run is resumed. Choose another folder with "
+            "--out."
         )
     return Run(folder, spec)
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    """Where two specs differ, but for what may change when a run is resumed."""
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], free: Sequence[str], prefix: str = ""
+) -> list[tuple[str, Any, Any]]:
+    """Where two specs differ, but for what is free to."""
     found = []
     for key in [*old, *(key for key in new if key not in old)]:
         path, before, after = prefix + key, old.get(key), new.get(key)
-        if path in ("versions", "evaluate", "train.epochs", "train.patience") or before == after:
+        if path in free or before == after:
             continue
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            found += _differences(before, after, f"{path}.")
+            found += _differences(before, after, free, f"{path}.")
         else:
             found.append((path, before, after))
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from probvae.errors import PluginWarning
 from probvae.registry import Registry
 from probvae.runs.folder import Run, write
 from probvae.training import Epoch, Listener
@@ -57,7 +58,7 @@ class PluginHooks(Listener):
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call a hook of every plugin."""
         for failure in self.registry.notify(hook, run=self.run, **arguments):
-            warnings.warn(failure, stacklevel=2)
+            warnings.warn(failure, PluginWarning, stacklevel=2)
 
     def epoch_ended(self, epoch: Epoch) -> None:
         """Call probvae_epoch_ended."""

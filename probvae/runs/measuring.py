@@ -13,7 +13,9 @@ from rich.progress import Progress
 
 from probvae import registry as registries
 from probvae.core import VAE, Data
+from probvae.errors import UserError
 from probvae.evaluation import bounds
+from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.folder import Run, write
 from probvae.runs.models import restored
@@ -27,6 +29,7 @@ def evaluate(
     overrides: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
     console: Console | None = None,
+    registry: Registry | None = None,
 ) -> dict[str, Any]:
     """Measure a run's best weights on the test data again, and write its evaluation.json.
 
@@ -35,10 +38,16 @@ def evaluate(
         overrides: settings of the [evaluate] table, as `evaluate.samples=5000`.
         plugins: files to load as plugins first.
         console: where to print; the standard output if not given.
+        registry: where names are looked up; the default one if not given.
+
+    Raises:
+        UserError: an override is of another table, so that the numbers would not be of this run.
     """
-    vae, run, checked = restored(folder, plugins)
-    if overrides:
-        checked = plan(read(run.spec_file).override(overrides), registries.default())
+    if others := [setting for setting in overrides if not setting.startswith("evaluate.")]:
+        raise UserError(f"Expected settings of the [evaluate] table only; found {', '.join(others)}.")
+    registry = registry or registries.default()
+    vae, run, checked = restored(folder, plugins, registry)
+    checked = plan(read(run.spec_file).override(overrides), registry)
     return measure(run, vae, data_source(checked).data, checked, console or Console(highlight=False))
 
 
@@ -56,6 +65,7 @@ def measure(run: Run, vae: VAE, data: Data, checked: Plan, console: Console) -> 
         "split": "test",
         "unit": "nats per example",
         "protocol": data.info.protocol,
+        "settings": asdict(settings),
         "checkpoint": checkpoint.folder.name,
         "epoch": checkpoint.state["epoch"],
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
@@ -69,6 +79,7 @@ def paint(run: Run, vae: VAE, data: Data, console: Console) -> None:
     """Draw the run's figures."""
     with console.status("drawing"):
         drawn = draw(vae, data, run.metrics(), run.figures, seed=run.spec["train"]["seed"])
-    console.print(f"Figures:    {run.figures}/ ({', '.join(path.stem for path in drawn.written)})", soft_wrap=True)
+    names = ", ".join(path.stem for path in drawn.written)
+    console.print(f"Figures:    {run.figures}/ ({names})", markup=False, soft_wrap=True)
     for name, reason in drawn.left_out.items():
-        console.print(f"            without {name}: {reason}", soft_wrap=True)
+        console.print(f"            without {name}: {reason}", markup=False, soft_wrap=True)

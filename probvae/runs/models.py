@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -12,12 +13,12 @@ import tensorflow as tf
 
 from probvae import registry as registries
 from probvae.core import VAE, Array, Shape, gradient_step
-from probvae.errors import Problem, SpecError
+from probvae.errors import CheckpointWarning, Problem, SpecError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
 from probvae.spec import Assembly, Plan, Source, assemble, check_support, data_source, plan, read
-from probvae.training import best_checkpoint, restore
+from probvae.training import Checkpoint, best_checkpoint, restore
 
 Spec: TypeAlias = str | Path | Mapping[str, Any]
 """A TOML or JSON file, or the same as a dict."""
@@ -56,6 +57,7 @@ def prepare(
     checked = plan(read(spec).override(overrides), registry)
     source = data_source(checked)
     info = source.info
+    seed_initial_weights(checked)
     built = assemble(checked, info.event_shape, source.examples, info.sizes[0])
     check_support(checked, built.vae, info)
     return Prepared(checked, built, source)
@@ -95,7 +97,14 @@ def build(spec: Spec, event_shape: Shape | None = None, plugins: Sequence[str | 
         return prepare(spec, plugins=plugins).assembly.vae
     registry = registries.default()
     load_plugins(registry, plugins)
-    return assemble(plan(read(spec), registry), event_shape).vae
+    checked = plan(read(spec), registry)
+    seed_initial_weights(checked)
+    return assemble(checked, event_shape).vae
+
+
+def seed_initial_weights(checked: Plan) -> None:
+    """Make initial weights a function of [train] seed, by Keras', TensorFlow's, NumPy's and Python's."""
+    keras.utils.set_random_seed(checked.setting("train").seed)
 
 
 def load(run: str | Path, plugins: Sequence[str | Path] = (), registry: Registry | None = None) -> VAE:
@@ -135,9 +144,17 @@ def restored(
         raise
     shape = tuple(environment["data"]["event_shape"])
     vae = assemble(checked, shape, _placeholder(shape), environment["data"]["sizes"][0]).vae
-    checkpoint, _ = best_checkpoint(run.checkpoints)
-    restore(checkpoint, vae)
+    restore_best(run, vae)
     return vae, run, checked
+
+
+def restore_best(run: Run, vae: VAE) -> Checkpoint:
+    """Give a model the weights of a run's best epoch, and say what was passed over on the way."""
+    checkpoint, complaints = best_checkpoint(run.checkpoints)
+    for complaint in complaints:
+        warnings.warn(f"{complaint} {checkpoint.folder} is taken instead.", CheckpointWarning, stacklevel=2)
+    restore(checkpoint, vae)
+    return checkpoint
 
 
 def _placeholder(event_shape: Shape) -> Callable[[], Array]:

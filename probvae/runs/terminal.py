@@ -115,6 +115,6 @@ def tell(console: Console, found: Bounds, record: Mapping[str, Any]) -> None:
         f"Test data:  weights of epoch {record['epoch']}; nats per example, mean ± standard error over "
         f"{elbo.examples:,} examples",
         f"            evidence lower bound  {elbo}",
-        f"            log-likelihood        {weighted}  (importance-weighted, {weighted.samples} samples)",
+        f"            importance-weighted   {weighted}  ({weighted.samples} samples; a tighter bound)",
     ):
         console.print(line, markup=False, soft_wrap=True)

@@ -12,9 +12,9 @@ from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, open_run
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.measuring import measure, paint
-from probvae.runs.models import Spec, prepare
+from probvae.runs.models import Spec, prepare, restore_best
 from probvae.runs.terminal import Terminal, announce
-from probvae.training import Trainer, best_checkpoint, restore
+from probvae.training import Trainer
 
 
 def train(
@@ -55,7 +55,7 @@ def train(
         console.print(f"note: {note}", markup=False)
     run = open_run(checked.filled(), _stem(spec), out, resume)
     data = source.data
-    run.create(data.info, {"plugins": [str(Path(path).resolve()) for path in plugins]})
+    run.create(data.info, plugins)
 
     announce(console, run.folder, prepared)
     hooks = PluginHooks(registry, run)
@@ -69,7 +69,7 @@ def train(
             if not (resume and trainer.resume()):
                 run.metrics_file.unlink(missing_ok=True)
             trainer.train()
-        restore(best_checkpoint(run.checkpoints)[0], vae)
+        restore_best(run, vae)
         measure(run, vae, data, checked, console)
         paint(run, vae, data, console)
         status = "finished"

@@ -76,8 +76,10 @@ def _over(split: Split, function: Callable[[Any, int], dict[str, Any]]) -> dict[
 
 
 def _split(data: Data, name: str) -> Split:
-    split: Split = getattr(data, name)
-    return split
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    if name not in splits:
+        raise UserError(f"split: expected one of {', '.join(splits)}; found {name!r}.")
+    return splits[name]
 
 
 def _write(path: Path, figure: Callable[[], Any] | None, arrays: Callable[[], dict[str, Array]]) -> str:

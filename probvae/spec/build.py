@@ -11,8 +11,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
-
 from probvae.core import (
     BINARY,
     UNIT,
@@ -103,10 +101,7 @@ def data_source(plan: Plan) -> Source:
 def assemble(
     plan: Plan, event_shape: Shape, examples: Callable[[], Array] | None = None, train_examples: int | None = None
 ) -> Assembly:
-    """Build the model and the objective of a plan.
-
-    The global random seeds of Keras, TensorFlow, NumPy and Python are set to [train] seed first, so that initial
-    weights are a function of the spec.
+    """Build the model and the objective of a plan. Initial weights come from Keras' global seed.
 
     Args:
         plan: a checked spec.
@@ -118,7 +113,6 @@ def assemble(
         SpecError: parts that are right by themselves do not fit together.
     """
     train = plan.setting("train")
-    keras.utils.set_random_seed(train.seed)
     supply: dict[str, Callable[[], Any]] = {
         "latent_dim": lambda: plan.latent_dim,
         "event_shape": lambda: tuple(event_shape),

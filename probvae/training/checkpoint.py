@@ -74,10 +74,13 @@ def write(
         for name, data in files.items():
             _write_through(beside / name, data)
         _sync_folder(beside)
-        if folder.exists():  # left by a run that was killed right here; the new one is the same step
-            shutil.rmtree(folder)
+        aside = root / f".{folder.name}.old"
+        if folder.exists():  # the same step, from before a resume: kept until the new one is in its place
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
         beside.rename(folder)
         _sync_folder(root)
+        shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise CheckpointError(
@@ -108,8 +111,10 @@ def verify(folder: Path) -> Checkpoint:
             if digest != expected["sha256"]:
                 raise CheckpointError(f"{folder / name}: its sha256 is not the manifest's; the file was changed.")
         state = json.loads((folder / STATE).read_bytes())
-        return Checkpoint(folder, {**state, "step": int(state["step"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if int(state["step"]) != _step(folder):
+            raise CheckpointError(f"{folder}: its state is of step {state['step']}; the folder was renamed.")
+        return Checkpoint(folder, state)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{folder}: not a whole checkpoint ({type(error).__name__}: {error}).") from error
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from probvae.core import (
     batch_means,
     fold_in,
     gradient_step,
+    trainable_names,
 )
 from probvae.data.batches import Batches, chunks
-from probvae.errors import CheckpointError, TrainingError
+from probvae.errors import CheckpointError, ProbvaeError, TrainingError, UserError
 from probvae.training.checkpoint import newest_checkpoint, prune, restore, write
 from probvae.training.settings import TrainSettings
 
@@ -71,7 +73,7 @@ class Listener:
         """Some more steps are done."""
 
     def epoch_ended(self, epoch: Epoch) -> None:
-        """An epoch is done, validated and saved."""
+        """An epoch is done and validated, and about to be saved."""
 
     def stopped_early(self, epoch: int, best_epoch: int) -> None:
         """The validation loss has not improved for as long as patience allows."""
@@ -104,6 +106,10 @@ class Trainer:
         checkpoints: Path | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:
+        if not len(data.validation):
+            raise UserError(
+                "Expected at least one validation example, by which the best epoch is known; found none."
+            )
         self.vae = vae
         self.objective = objective
         self.data = data
@@ -118,6 +124,7 @@ class Trainer:
         self.best_step = 0
         self._names = ("loss", *objective.terms)
         self._run = tf.function(self._steps)
+        self._finite = tf.function(lambda values: tf.stack([tf.reduce_all(tf.math.is_finite(v)) for v in values]))
         self._evaluate = tf.function(self._validation_sums, reduce_retracing=True)
 
     @property
@@ -162,7 +169,8 @@ class Trainer:
         total, count = np.zeros(len(self._names)), 0
         for number, x in enumerate(chunks(self.data.validation, self.settings.batch_size)):
             seed = fold_in(self.settings.seed, Stream.VALIDATION, number)
-            total += self._evaluate(x, seed).numpy()
+            with told_plainly():
+                total += self._evaluate(x, seed).numpy()
             count += len(x)
         return self._named(total / count)
 
@@ -173,11 +181,17 @@ class Trainer:
         while self.step < first + steps:
             tick = time.perf_counter()
             count = min(self.chunk, first + steps - self.step)
-            sums, examples, bad = self._run(tf.constant(self.step), tf.constant(self.step + count))
-            sums, examples = sums.numpy(), float(examples)
+            with told_plainly():
+                sums, examples, bad, terms = self._run(tf.constant(self.step), tf.constant(self.step + count))
+            sums, examples, bad = sums.numpy(), float(examples), int(bad)
             self.step += count
-            if int(bad) != FINAL_STEP:
-                self._diverged(int(bad), sums)
+            if bad != FINAL_STEP:
+                names = [
+                    name for name, value in zip(self._names, terms.numpy(), strict=True) if not np.isfinite(value)
+                ]
+                raise self._diverged(bad, names)
+            if not_finite := self._variables_not_finite():
+                raise self._diverged(self.step - 1, not_finite)
             total += sums
             speed = examples / (time.perf_counter() - tick)
             means = self._named(sums / examples)
@@ -186,34 +200,51 @@ class Trainer:
         seconds = time.perf_counter() - began
         train = self._named(total / len(self.data.train))
         validation = self.validate()
+        if not_finite := [f"validation {name}" for name, value in validation.items() if not math.isfinite(value)]:
+            raise self._diverged(self.step - 1, not_finite)
         best = validation["loss"] < self.best_loss
         if best:
             self.best_loss, self.best_step = validation["loss"], self.step
-        self._save()
         rate, speed = float(self.optimizer.learning_rate), len(self.data.train) / seconds
         done = Epoch(epoch, self.step, seconds, speed, rate, train, validation, best)
+        # Told before it is saved: a run that dies in between takes the epoch again, and its row is dropped then.
         for listener in self.listeners:
             listener.epoch_ended(done)
+        self._save()
 
-    def _steps(self, first: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Steps first to end: sums over their examples of loss and terms, their count, the first bad step."""
+    def _steps(self, first: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Steps first to end: sums of loss and terms over examples, their count; the first bad step, its terms."""
         sums, examples = tf.zeros(len(self._names)), tf.constant(0.0)
-        bad = tf.constant(FINAL_STEP)
+        bad, bad_values = tf.constant(FINAL_STEP), tf.zeros(len(self._names))
         for step in tf.range(first, end):
             x = self.batches.batch(step)
             seed = fold_in(self.settings.seed, Stream.LATENT, step)
             means = gradient_step(self.vae, self.objective, self.optimizer, x, seed, step)
-            values = tf.stack([means[name] for name in self._names])
+            values = self._stacked(means)
             count = tf.cast(tf.shape(x)[0], tf.float32)
             sums += values * count
             examples += count
-            if not tf.reduce_all(tf.math.is_finite(values)):
-                bad = tf.minimum(bad, step)
-        return sums, examples, bad
+            if bad == FINAL_STEP and not tf.reduce_all(tf.math.is_finite(values)):
+                bad, bad_values = step, values
+        return sums, examples, bad, bad_values
 
     def _validation_sums(self, x: Tensor, seed: Tensor) -> Tensor:
         means = batch_means(self.objective(self.vae, x, seed, tf.constant(FINAL_STEP)))
-        return tf.stack([means[name] for name in self._names]) * tf.cast(tf.shape(x)[0], tf.float32)
+        return self._stacked(means) * tf.cast(tf.shape(x)[0], tf.float32)
+
+    def _stacked(self, means: dict[str, Tensor]) -> Tensor:
+        if set(means) != set(self._names):
+            raise TrainingError(
+                f"{type(self.objective).__name__}: expected the terms it declares, {', '.join(self._names[1:])}; "
+                f"got {', '.join(name for name in means if name != 'loss') or 'none'}. Mend its `terms`."
+            )
+        return tf.stack([means[name] for name in self._names])
+
+    def _variables_not_finite(self) -> list[str]:
+        """The variables that hold infinities or NaNs: a gradient can be bad where the loss is not."""
+        names = trainable_names(self.vae)
+        finite = self._finite([variable.value for variable in names.values()]).numpy()
+        return [name for name, good in zip(names, finite, strict=True) if not good]
 
     def _named(self, values: Array) -> dict[str, float]:
         return dict(zip(self._names, map(float, values), strict=True))
@@ -225,18 +256,28 @@ class Trainer:
         write(self.checkpoints, self.vae, self.optimizer, state)
         prune(self.checkpoints, keep={self.step, self.step - self.batches.steps_per_epoch, self.best_step})
 
-    def _diverged(self, step: int, sums: Sequence[float]) -> None:
-        terms = [name for name, value in zip(self._names, sums, strict=True) if not math.isfinite(value)]
+    def _diverged(self, step: int, names: Sequence[str]) -> TrainingError:
         epoch = step // self.batches.steps_per_epoch + 1
         last = ""
         if self.checkpoints is not None:
-            checkpoint, _ = newest_checkpoint(self.checkpoints)
-            last = (
-                f" The last good checkpoint is {checkpoint.folder}."
-                if checkpoint
-                else " No checkpoint was written yet."
-            )
-        raise TrainingError(
-            f"Training stopped at step {step} (epoch {epoch}): not finite: {', '.join(terms)}.{last} "
+            found, _ = newest_checkpoint(self.checkpoints)
+            last = f"The last good checkpoint is {found.folder}. " if found else "No checkpoint was written yet. "
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        return TrainingError(
+            f"Training stopped at step {step} (epoch {epoch}): not finite: {shown}. {last}"
             "Try a lower train.learning_rate, or train.clip_norm = 10."
         )
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Raise what probvae has to say about a traced function as it was said: autograph wraps it into a report."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ProbvaeError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None or cause is error:
+            raise
+        raise cause from None

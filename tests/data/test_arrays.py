@@ -82,9 +82,7 @@ def test_usual_names_are_found_in_one_file(names):
     assert sizes(Arrays("a.npz").load()) == (30, 20, 10)
 
 
-@pytest.mark.parametrize(
-    "names", [("train_labels", "test_labels"), ("y_train", "y_test"), ("train_y", "Test_Y")]
-)
+@pytest.mark.parametrize("names", [("train_labels", "test_labels"), ("y_train", "y_test"), ("train_y", "Test_Y")])
 def test_labels_are_found_beside_the_examples(names):
     train, test = names
     np.savez("a.npz", x_train=BYTES, x_test=BYTES[:10], **{train: LABELS, test: LABELS[:10]})

@@ -96,9 +96,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(tiny, server, cache):
 def test_a_download_of_another_size_is_refused_and_not_kept(tiny, server, cache):
     server.files[IMAGES] += b"more"
     size = tiny.source.files[0].size
-    with pytest.raises(
-        DataError, match=rf"{server.url}{IMAGES}: expected {size:,} bytes; received {size + 4:,}"
-    ):
+    with pytest.raises(DataError, match=rf"{server.url}{IMAGES}: expected {size:,} bytes; received {size + 4:,}"):
         tiny().load()
     assert not left(cache)
 
@@ -210,9 +208,7 @@ def test_recompressed_files_will_do_where_the_hash_of_their_content_is_known(tin
     with pytest.raises(DataError, match=f"{IMAGES}: expected sha256 .*name files alike"):
         tiny(folder=folder).load()
     contents = [hashlib.sha256(gzip.decompress(content)).hexdigest() for content in archives.values()]
-    files = (
-        replace(file, content=content) for file, content in zip(tiny.source.files, contents, strict=True)
-    )
+    files = (replace(file, content=content) for file, content in zip(tiny.source.files, contents, strict=True))
     tiny.source = replace(tiny.source, files=tuple(files))
     assert len(tiny(folder=folder).load().test) == TEST
 
@@ -251,9 +247,7 @@ def test_a_folder_that_cannot_be_is_a_users_mistake(tiny, folder):
 
 def test_a_truncated_archive_in_a_folder_is_named(tiny, archives, tmp_path):
     archives[IMAGES] = archives[IMAGES][:1000]
-    tiny.source = replace(
-        tiny.source, files=tuple(replace(file, content="0" * 64) for file in tiny.source.files)
-    )
+    tiny.source = replace(tiny.source, files=tuple(replace(file, content="0" * 64) for file in tiny.source.files))
     with pytest.raises(DataError, match=f"{IMAGES}: damaged"):
         tiny(folder=put(tmp_path / "files", archives)).load()
 

@@ -55,11 +55,7 @@ def test_a_summary_is_read_without_running_anything(package, factory, summary):
 
 
 def test_a_summary_of_what_is_imported_is_that_of_the_class():
-    assert (
-        ComponentSpec("prior", "x", "fractions:Fraction")
-        .summary()
-        .startswith("This class implements rational")
-    )
+    assert ComponentSpec("prior", "x", "fractions:Fraction").summary().startswith("This class implements rational")
 
 
 def test_a_summary_opens_no_front_door(world):

@@ -204,9 +204,7 @@ def test_a_broken_plugin_is_listed_with_its_reason_and_gives_nothing(world, regi
 def test_a_misspelt_hook_is_reported_with_the_right_name(world, registry):
     plugin = registry.load_file(world.file("my_prior", "@hookimpl\ndef probvae_component(): return []"))
     assert plugin.state == "broken"
-    assert plugin.reason.startswith(
-        "no hook is named 'probvae_component'. Did you mean 'probvae_components'?"
-    )
+    assert plugin.reason.startswith("no hook is named 'probvae_component'. Did you mean 'probvae_components'?")
 
 
 def test_a_hook_of_another_version_can_be_marked_optional(world, registry):
@@ -216,8 +214,7 @@ def test_a_hook_of_another_version_can_be_marked_optional(world, registry):
 
 def test_a_name_registered_and_yielded_is_given_twice(world, registry):
     source = (
-        STUDENT_T
-        + "\n@hookimpl\ndef probvae_components(): return [ComponentSpec('prior', 'student_t', 'a:B')]"
+        STUDENT_T + "\n@hookimpl\ndef probvae_components(): return [ComponentSpec('prior', 'student_t', 'a:B')]"
     )
     plugin = registry.load_file(world.file("my_prior", source))
     assert "is given twice: by a:B of " in plugin.reason
@@ -230,9 +227,7 @@ def test_a_broken_plugin_is_broken_as_a_whole(world, registry):
 
 
 def test_an_entry_point_to_nothing_is_a_broken_plugin(world, registry):
-    world.install(
-        "some-dist", {"nothing": "absent_module", "no_attribute": "own_priors:Absent", "odd": "???"}
-    )
+    world.install("some-dist", {"nothing": "absent_module", "no_attribute": "own_priors:Absent", "odd": "???"})
     assert "ModuleNotFoundError: No module named 'absent_module'" in info(registry, "nothing").reason
     assert "AttributeError" in info(registry, "no_attribute").reason
     assert info(registry, "odd").state == "broken"
@@ -242,9 +237,7 @@ def test_an_entry_point_to_nothing_is_a_broken_plugin(world, registry):
 def test_an_entry_point_that_is_no_identifier_is_a_broken_plugin(world, registry):
     world.install("some-dist", {"my-prior": "own_components", "probvae.components": "own_components"})
     assert "expected a name that is an identifier; found 'my-prior'" in info(registry, "my-prior").reason
-    (stranger,) = [
-        plugin for plugin in registry.plugins if plugin.source == "some-dist" and "." in plugin.name
-    ]
+    (stranger,) = [plugin for plugin in registry.plugins if plugin.source == "some-dist" and "." in plugin.name]
     assert stranger.state == "broken"
     assert registry.names("prior") == ["maf", "mixture"]
 
@@ -282,9 +275,7 @@ def test_neither_of_two_claimants_wins(world, registry, order):
         world.site = site
     plugins = [plugin for plugin in registry.plugins if plugin.name == "ns"]
     reason = "the namespace 'ns' is claimed by dist-a 1.0 and by dist-b 1.0 and by dist-c 1.0; rename one"
-    assert [(p.source, p.state, p.reason) for p in plugins] == [
-        (f"dist-{x}", "broken", reason) for x in "abc"
-    ]
+    assert [(p.source, p.state, p.reason) for p in plugins] == [(f"dist-{x}", "broken", reason) for x in "abc"]
     assert len(registry) == 4
     assert not any(f"plugin_{name}" in sys.modules for name in order)
     with pytest.raises(UnknownNameError, match=r"claimed by dist-a 1\.0 and by dist-b"):
@@ -337,13 +328,9 @@ def test_a_bare_name_given_twice_is_withheld(world, first):
     lines = sorted(entry_points.items(), key=lambda item: item[0] != first)
     (world.site / "probvae-0.1.0.dist-info" / "entry_points.txt").unlink()
     (world.site / "probvae-0.1.0.dist-info" / "entry_points.txt").write_text(
-        "\n".join(
-            ["[probvae]", "components = own_components", *(f"{name} = {module}" for name, module in lines)]
-        )
+        "\n".join(["[probvae]", "components = own_components", *(f"{name} = {module}" for name, module in lines)])
     )
-    world.write(
-        world.site / "own_extra.py", world.giving("prior vamp own_priors:A", "prior flow own_priors:F")
-    )
+    world.write(world.site / "own_extra.py", world.giving("prior vamp own_priors:A", "prior flow own_priors:F"))
     world.write(world.site / "own_more.py", world.giving("prior vamp own_priors:B"))
     registry = Registry()
     assert registry.names("prior") == ["maf", "mixture"]
@@ -353,9 +340,7 @@ def test_a_bare_name_given_twice_is_withheld(world, first):
 
 
 def test_two_entry_points_to_one_module_follow_a_run_once(world, registry):
-    source = (
-        world.giving("prior x own_priors:Mixture") + "@hookimpl\ndef probvae_run_started(run): run.append(1)"
-    )
+    source = world.giving("prior x own_priors:Mixture") + "@hookimpl\ndef probvae_run_started(run): run.append(1)"
     world.install("some-dist", {"new_name": "aliased", "old_name": "aliased"}, aliased=source)
     run = []
     assert registry.notify("probvae_run_started", run=run) == []
@@ -368,9 +353,7 @@ def test_two_entry_points_to_one_module_follow_a_run_once(world, registry):
 
 @pytest.mark.parametrize("how", ["argument", "method", "environment"])
 def test_a_disabled_plugin_is_listed_and_not_imported(world, monkeypatch, how):
-    world.install(
-        "tails-dist", {"tails": "tails_plugin"}, tails_plugin=world.giving("prior x own_priors:Mixture")
-    )
+    world.install("tails-dist", {"tails": "tails_plugin"}, tails_plugin=world.giving("prior x own_priors:Mixture"))
     path = world.file("my_prior", STUDENT_T)
     names = ["tails", "my_prior"]
     if how == "environment":

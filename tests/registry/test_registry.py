@@ -37,9 +37,7 @@ def test_it_reads_like_a_mapping(registry):
 
 
 def test_nothing_is_discovered_before_the_first_access(world, registry):
-    world.install(
-        "late-dist", {"late": "late_plugin"}, late_plugin=world.giving("prior x own_priors:Mixture")
-    )
+    world.install("late-dist", {"late": "late_plugin"}, late_plugin=world.giving("prior x own_priors:Mixture"))
     assert "late_plugin" not in sys.modules
     assert ("prior", "late.x") in registry
 
@@ -59,9 +57,7 @@ def test_an_unknown_name_is_answered_with_a_suggestion(registry):
 
 
 def test_an_unknown_kind_is_answered_with_a_suggestion(registry):
-    assert message(registry, "priors", "mixture").startswith(
-        "No kind is named 'priors'. Did you mean 'prior'?"
-    )
+    assert message(registry, "priors", "mixture").startswith("No kind is named 'priors'. Did you mean 'prior'?")
     with pytest.raises(UnknownNameError, match="Did you mean 'prior'"):
         registry.names("priors")
 
@@ -93,9 +89,7 @@ def test_a_plugin_that_works_and_lacks_the_name_is_no_suspect(world, registry):
 def test_a_broken_plugin_that_might_have_the_name_is_named_with_its_reason(world, registry):
     path = world.file("my_prior", "1 / 0")
     registry.load_file(path)
-    suspicion = (
-        f" Plugin my_prior ({path}) is broken: ZeroDivisionError: division by zero (my_prior.py, line 2)."
-    )
+    suspicion = f" Plugin my_prior ({path}) is broken: ZeroDivisionError: division by zero (my_prior.py, line 2)."
     assert message(registry, "prior", "my_prior.student_t").endswith(suspicion)
     assert message(registry, "prior", "student_t").endswith(suspicion)
     assert suspicion not in message(registry, "prior", "mixtur")
@@ -150,9 +144,7 @@ for heavy in ("tensorflow", "keras", "numpy", "click", "rich", "pydantic"):
 def test_listing_names_imports_no_tensorflow(world):
     environment = {**os.environ, "PYTHONPATH": f"{world.site}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-c", LIST]
-    done = subprocess.run(
-        command, env=environment, cwd=world.site, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env=environment, cwd=world.site, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -8,7 +8,19 @@ import numpy as np
 import tensorflow as tf
 
 from probvae import components as c
-from probvae.core import BINARY, VAE, Component, Data, DataInfo, Losses, Objective, Prior, Split, named_variables
+from probvae.core import (
+    BINARY,
+    FINAL_STEP,
+    VAE,
+    Component,
+    Data,
+    DataInfo,
+    Losses,
+    Objective,
+    Prior,
+    Split,
+    named_variables,
+)
 from probvae.objectives import ELBO
 from probvae.training import Listener, Trainer, TrainSettings
 
@@ -156,7 +168,8 @@ def nothing_but_the_first_pixel(losses, x, step):
 
 def is_nan_from(term, bad):
     def change(losses, x, step):
-        terms = losses.terms | {term: losses.terms[term] * tf.where(step >= bad, np.nan, 1.0)}
+        now = (step >= bad) & (step < FINAL_STEP)  # validation is measured at the last of all steps
+        terms = losses.terms | {term: losses.terms[term] * tf.where(now, np.nan, 1.0)}
         return Losses(terms["negative_log_likelihood"] + terms["kl"], terms)
 
     return change
