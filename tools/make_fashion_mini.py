@@ -48,9 +48,7 @@ def _balanced(labels: Array, per_class: int) -> Array:
 
 def main() -> None:
     """Write the file and say how large it is."""
-    parser = argparse.ArgumentParser(
-        description="Make the subset of Fashion-MNIST that travels inside probvae."
-    )
+    parser = argparse.ArgumentParser(description="Make the subset of Fashion-MNIST that travels inside probvae.")
     parser.add_argument("folder", nargs="?", default="", help="holds the four IDX files of Fashion-MNIST")
     parser.add_argument("--out", type=Path, default=FILE, help="the file to write")
     options = parser.parse_args()

@@ -151,8 +151,8 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
     if changed:
         raise UserError(
             f"{folder} is the run of another spec: {'; '.join(changed)}. Only train.patience, [evaluate] and, "
-            "with a constant learning rate, train.epochs may change when a run is resumed. Choose another folder with "
-            "--out."
+            "with a constant learning rate, train.epochs may change when a run is resumed. Choose another folder "
+            "with --out."
         )
     return Run(folder, spec)
 
