@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from probvae.registry import Registry
+from probvae.registry import Registry, default
 
 HEADER = "from probvae.registry import ComponentSpec, hookimpl, register\n"
 
@@ -73,7 +73,9 @@ def world(tmp_path, monkeypatch):
                 """
         ''',
     )
+    default.cache_clear()
     yield world
+    default.cache_clear()  # it has seen this world's plugins
     for name in set(sys.modules) - before:
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
