@@ -41,8 +41,13 @@ class Run:
         self.figures = folder / "figures"
         self.tensorboard = folder / "tensorboard"
 
-    def create(self, info: DataInfo, plugins: Sequence[str | Path]) -> None:
+    def create(self, info: DataInfo, plugins: Sequence[str | Path], choices: Mapping[str, str]) -> None:
         """Make the folder, and write the spec and what the run stands on.
+
+        Args:
+            info: what the data is.
+            plugins: the files that were loaded as plugins.
+            choices: what the objective left open, as decided for this model.
 
         Raises:
             UserError: the folder cannot be made, or it is a run on other data.
@@ -54,7 +59,8 @@ class Run:
             raise UserError(
                 f"{self.folder} is a run on other data: {'; '.join(changed)}. Choose another folder with --out."
             )
-        environment = {**machine(), "plugins": [str(Path(file).resolve()) for file in plugins], "data": data}
+        files = [str(Path(file).resolve()) for file in plugins]
+        environment = {**machine(), "plugins": files, "choices": dict(choices), "data": data}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write(self.spec_file, tomli_w.dumps(self.spec))

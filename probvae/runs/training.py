@@ -50,12 +50,12 @@ def train(
         spec = find_run(spec)
         out = out or spec
     prepared = prepare(spec, overrides, plugins, registry)
-    checked, (vae, objective, _), source = prepared
+    checked, (vae, objective, choices), source = prepared
     for note in checked.notes:
         console.print(f"note: {note}", markup=False)
     run = open_run(checked.filled(), _stem(spec), out, resume)
     data = source.data
-    run.create(data.info, plugins)
+    run.create(data.info, plugins, choices)
 
     announce(console, run.folder, prepared)
     hooks = PluginHooks(registry, run)

@@ -181,17 +181,7 @@ class Trainer:
         while self.step < first + steps:
             tick = time.perf_counter()
             count = min(self.chunk, first + steps - self.step)
-            with told_plainly():
-                sums, examples, bad, terms = self._run(tf.constant(self.step), tf.constant(self.step + count))
-            sums, examples, bad = sums.numpy(), float(examples), int(bad)
-            self.step += count
-            if bad != FINAL_STEP:
-                names = [
-                    name for name, value in zip(self._names, terms.numpy(), strict=True) if not np.isfinite(value)
-                ]
-                raise self._diverged(bad, names)
-            if not_finite := self._variables_not_finite():
-                raise self._diverged(self.step - 1, not_finite)
+            sums, examples = self._advance(count)
             total += sums
             speed = examples / (time.perf_counter() - tick)
             means = self._named(sums / examples)
@@ -211,6 +201,18 @@ class Trainer:
         for listener in self.listeners:
             listener.epoch_ended(done)
         self._save()
+
+    def _advance(self, count: int) -> tuple[Array, float]:
+        """Take so many steps; the sums of loss and terms over their examples, and how many those were."""
+        with told_plainly():
+            sums, examples, bad, terms = self._run(tf.constant(self.step), tf.constant(self.step + count))
+        self.step += count
+        if int(bad) != FINAL_STEP:
+            values = self._named(terms.numpy())
+            raise self._diverged(int(bad), [name for name, value in values.items() if not math.isfinite(value)])
+        if not_finite := self._variables_not_finite():
+            raise self._diverged(self.step - 1, not_finite)
+        return sums.numpy(), float(examples)
 
     def _steps(self, first: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Steps first to end: sums of loss and terms over examples, their count; the first bad step, its terms."""
