@@ -8,12 +8,9 @@ conflict gives nothing. Of two that claim the same, neither wins, so that the or
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import re
 import sys
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -22,25 +19,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import pluggy
-
-from probvae.errors import PluginError, did_you_mean
-from probvae.registry import hookspecs
-from probvae.registry.hookspecs import KINDS, ComponentSpec
+from probvae.errors import PluginError, explained
+from probvae.registry.hookspecs import ComponentSpec
+from probvae.registry.loading import HOOKS, MACHINERY, check, execute, executing, module_name, new_manager, tried
 
 GROUP = "probvae"
 DISABLE = "PROBVAE_DISABLE_PLUGINS"
-HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("probvae_"))
 
 T = TypeVar("T")
 K = TypeVar("K")
 State = Literal["ok", "broken", "disabled"]
-
-# Frames that say nothing about a plugin's error.
-_MACHINERY = ("<frozen", __file__, *(os.path.dirname(str(module.__file__)) for module in (importlib, pluggy)))
-
-# What @register is given while files are executed, the innermost last.
-_executing: list[list[ComponentSpec]] = []
 
 
 @dataclass(frozen=True)
@@ -99,7 +87,7 @@ class Plugins:
     """
 
     def __init__(self, disabled: Iterable[str] = ()) -> None:
-        self.manager = _manager()
+        self.manager = new_manager()
         self.disabled = set(disabled)
         self._plugins: list[_Plugin] = []
         self._discovered = False
@@ -143,7 +131,7 @@ class Plugins:
                 f"gives; found {path.stem!r}. Rename it, for example to {better}.py."
             )
         plugin = self._claim(path.stem, str(path.resolve()))
-        plugin.load = partial(_execute, path, plugin.declared)
+        plugin.load = partial(execute, path, plugin.declared)
         self.settled()
         return plugin.info()
 
@@ -153,9 +141,9 @@ class Plugins:
         Raises:
             PluginError: the kind or the name cannot be, or another class of the module has the name.
         """
-        _check(spec)
-        if _executing:
-            _executing[-1].append(spec)
+        check(spec)
+        if executing:
+            executing[-1].append(spec)
             return
         module = spec.target.partition(":")[0]
         plugin = self._claim(module.rpartition(".")[2].strip("_"), f"module {module}")
@@ -177,7 +165,7 @@ class Plugins:
             try:
                 self.manager.subset_hook_caller(hook, others)(**arguments)
             except (Exception, SystemExit) as error:
-                failures.append(f"plugin {name}: {hook} failed: {_explained(error)}")
+                failures.append(f"plugin {name}: {hook} failed: {explained(error, MACHINERY)}")
         return failures
 
     def _claim(self, name: str, source: str) -> _Plugin:
@@ -193,31 +181,25 @@ class Plugins:
             if not plugin.bare and not plugin.name.isidentifier():
                 raise PluginError(f"expected a name that is an identifier; found {plugin.name!r}")
             plugin.hooks = plugin.load()
-            implemented, offered = _tried(plugin.hooks)
+            implemented, offered = tried(plugin.hooks)
             if not (implemented or plugin.declared):
                 raise PluginError(f"it offers nothing; expected @hookimpl on one of {', '.join(HOOKS)}")
             for spec in offered:
-                _check(spec)
+                check(spec)
             if not self.manager.is_registered(plugin.hooks):
                 self.manager.register(plugin.hooks, plugin.name)
             plugin.given = [plugin.own(spec) for spec in [*offered, *plugin.declared]]
             plugin.state, plugin.reason = "ok", ""
         except (Exception, SystemExit) as error:
-            self._withhold([plugin], "broken", _explained(error))
+            self._withhold([plugin], "broken", explained(error, MACHINERY))
 
     def _withhold(self, plugins: Iterable[_Plugin], state: State, reason: str) -> None:
         for plugin in plugins:
             if self.manager.is_registered(plugin.hooks):
                 self.manager.unregister(plugin.hooks)
-            if plugin.hooks is not None and sys.modules.get(_module(plugin.name)) is plugin.hooks:
-                del sys.modules[_module(plugin.name)]
+            if plugin.hooks is not None and sys.modules.get(module_name(plugin.name)) is plugin.hooks:
+                del sys.modules[module_name(plugin.name)]
             plugin.state, plugin.reason, plugin.given, plugin.hooks = state, reason, [], None
-
-
-def _manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager("probvae")
-    manager.add_hookspecs(hookspecs)
-    return manager
 
 
 def _grouped(things: Iterable[T], key: Callable[[T], K]) -> Iterable[tuple[K, list[T]]]:
@@ -239,7 +221,7 @@ def _installed() -> list[_Plugin]:
             version = distribution.version
         except Exception as error:  # damaged metadata, as of a removal that was cut short
             folder = Path(str(getattr(distribution, "_path", "unknown"))).name
-            plugins.append(_Plugin(folder, folder, state="broken", reason=_explained(error)))
+            plugins.append(_Plugin(folder, folder, state="broken", reason=explained(error, MACHINERY)))
             continue
         if name in seen:  # as Python imports it: the first on the path
             continue
@@ -251,68 +233,5 @@ def _installed() -> list[_Plugin]:
     return plugins
 
 
-def _module(name: str) -> str:
-    return f"probvae_plugin_{name}"
-
-
-def _execute(path: Path, declared: list[ComponentSpec]) -> object:
-    name = _module(path.stem)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: dataclasses and pickle look their module up there
-    _executing.append(declared)
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    finally:
-        _executing.pop()
-    return module
-
-
-def _tried(hooks: object) -> tuple[list[str], list[ComponentSpec]]:
-    """The hooks that a plugin implements and the components it offers, found with a manager of its own."""
-    manager = _manager()
-    manager.register(hooks)
-    callers = manager.get_hookcallers(hooks) or []
-    names = [caller.name for caller in callers]
-    for caller in callers:
-        if not caller.has_spec() and not all(found.optionalhook for found in caller.get_hookimpls()):
-            raise PluginError(f"no hook is named {caller.name!r}. {did_you_mean(caller.name, HOOKS)}")
-    for name in HOOKS:
-        if name not in names and callable(getattr(hooks, name, None)):
-            raise PluginError(f"{name} is not marked as a hook; expected @probvae.hookimpl above it")
-    offered = manager.hook.probvae_components()
-    if "probvae_components" in names and not offered:
-        raise PluginError("probvae_components returned None; expected ComponentSpecs")
-    return names, [spec for specs in offered for spec in specs]
-
-
-def _check(spec: object) -> None:
-    if not isinstance(spec, ComponentSpec):
-        raise PluginError(f"expected a ComponentSpec; found {spec!r}")
-    if spec.kind not in KINDS:
-        raise PluginError(f"no kind is named {spec.kind!r}. {did_you_mean(str(spec.kind), KINDS)}")
-    what = f"{spec.kind} {spec.name!r}"
-    if not re.fullmatch("[a-z][a-z0-9_]*", str(spec.name)):
-        hint = " Leave the namespace out: it is put before the name." if "." in str(spec.name) else ""
-        raise PluginError(f"{what}: expected a name of a-z, 0-9 and _ that starts with a letter.{hint}")
-    if not (isinstance(spec.factory, type) or re.fullmatch(r"[\w.]+:[\w.]+", str(spec.factory))):
-        raise PluginError(f"{what}: expected a class or 'package.module:Class'; found {spec.factory!r}")
-
-
 def _given_twice(kind: str, name: str, targets: list[str]) -> str:
     return f"{kind} {name!r} is given twice: by {' and by '.join(targets)}; rename one"
-
-
-def _explained(error: BaseException) -> str:
-    """An error in one line, with the deepest line of the plugin's own code that it came through."""
-    if isinstance(error, PluginError):
-        return str(error)
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    theirs = [(file, line) for file, line in lines if not file.startswith(_MACHINERY)]
-    return f"{text} ({Path(theirs[-1][0]).name}, line {theirs[-1][1]})" if theirs else text

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sysconfig
-import textwrap
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -27,13 +25,16 @@ from probvae.core import (
     Prior,
     Shape,
 )
-from probvae.errors import ConfigError, ProbvaeError, SpecError
+from probvae.errors import ConfigError, ProbvaeError, SpecError, explained
 from probvae.spec.document import Document, show
 from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
 from probvae.spec.signature import a
 
 Supply = Mapping[str, Callable[[], Any]]
 """Context parameter -> how to get its value, when a component first asks for it."""
+
+# Frames that say nothing about a component's error: ours and the libraries'.
+_MACHINERY = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
 
 _CONTRACTS = {
     contract.kind: contract
@@ -132,7 +133,9 @@ def assemble(
     try:
         vae = VAE(**parts)
     except Exception as error:  # a component is anyone's code
-        problem = plan.document.problem(("model",), "parts that work together", "these", explained(error))
+        problem = plan.document.problem(
+            ("model",), "parts that work together", "these", explained(error, _MACHINERY)
+        )
         raise SpecError([problem]) from error
     part = plan.components[OBJECTIVE.path]
     objective = _build(plan.document, part, supply)
@@ -175,18 +178,9 @@ def blamed(document: Document, part: Part) -> Iterator[None]:
         raise
     except Exception as error:  # a component is anyone's code
         expected = f"{a(part.kind)} that works" if part.kind else "settings that work"
-        raise SpecError([document.problem(part.path, expected, show(part.use), explained(error))]) from error
-
-
-def explained(error: Exception) -> str:
-    """An error in a line, with the last place in the code of someone who is neither we nor a library."""
-    if isinstance(error, ProbvaeError):
-        return str(error)
-    text = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    libraries = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
-    theirs = [f"{Path(file).name}, line {line}" for file, line in frames if not file.startswith(libraries)]
-    return f"{text} ({theirs[-1]})" if theirs else text
+        raise SpecError(
+            [document.problem(part.path, expected, show(part.use), explained(error, _MACHINERY))]
+        ) from error
 
 
 def _build(document: Document, part: Part, supply: Supply) -> Any:
