@@ -112,6 +112,7 @@ def test_tensorboard_reads_the_same_numbers(run):
 def test_an_evaluation_says_unit_protocol_weights_and_errors(run):
     found = strict(run.evaluation_file.read_text())
     assert found["unit"] == "nats per example"
+    assert found["settings"] == {"samples": 5, "batch_size": 2000, "seed": 0}
     assert found["split"] == "test"
     assert "binarised" in found["protocol"]
     losses = [row["validation/loss"] for row in rows(run)]
@@ -132,6 +133,7 @@ def test_the_environment_has_versions_and_data(run):
     assert found["data"]["event_shape"] == [4, 4, 1]
     assert found["data"]["sizes"] == [40, 12, 10]
     assert found["plugins"] == []
+    assert found["choices"] == {"kl": "exact"}
 
 
 def test_what_is_printed_has_model_choices_epochs_and_numbers_with_errors(printed_run):
