@@ -89,7 +89,8 @@ def main() -> NoReturn:
     except WorkError as error:
         _fail(str(error), 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail("Interrupted.", 143 if _received_sigterm else 130)
+        click.echo("Interrupted.", err=True)
+        sys.exit(143 if _received_sigterm else 130)
     except OSError as error:  # a full disk, say, where nothing more can be said of it
         _fail(str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from probvae.cli.options import plugin_option
-from probvae.cli.start import ModelCommand
+from probvae.cli.start import ModelCommand, without_notes
 from probvae.errors import PluginWarning
 from probvae.registry import KINDS, default
 
@@ -25,8 +25,7 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
     KIND is encoder, decoder, prior, posterior, likelihood, objective, dataset or metric.
     """
     registry = default()
-    for file in plugins:
-        registry.load_file(file)  # a broken one is told below the list
+    _load_quietly(plugins)  # a broken one is told below the list
     chosen = [spec for (known, _), spec in registry.items() if kind in (None, known)]
     if as_json:
         rows = [
@@ -86,8 +85,7 @@ def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
 @plugin_option
 def plugins(as_json: bool, plugins: tuple[Path, ...]) -> None:
     """List the plugins: what they bring, and what is wrong with those that do not work."""
-    for file in plugins:
-        default().load_file(file)
+    _load_quietly(plugins)
     found = default().plugins
     if as_json:
         click.echo(json.dumps([asdict(plugin) for plugin in found], indent=2))
@@ -110,6 +108,13 @@ def schema(plugins: tuple[Path, ...]) -> None:
 
     _load(plugins)
     click.echo(json.dumps(json_schema(default()), indent=2))
+
+
+def _load_quietly(files: tuple[Path, ...]) -> None:
+    """Load plugins that may import TensorFlow into a command that does not."""
+    with without_notes():
+        for file in files:
+            default().load_file(file)
 
 
 def _load(files: tuple[Path, ...]) -> None:

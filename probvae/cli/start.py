@@ -20,13 +20,13 @@ class ModelCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Import TensorFlow, then do the command's work."""
-        with _without_notes():
+        with without_notes():
             import tensorflow  # noqa: F401
         return super().invoke(ctx)
 
 
 @contextmanager
-def _without_notes() -> Iterator[None]:
+def without_notes() -> Iterator[None]:
     """Keep informational lines of native code off the standard error; everything else is passed on.
 
     TensorFlow 2.21 writes them before it reads TF_CPP_MIN_LOG_LEVEL, straight to the file descriptor.

@@ -75,7 +75,11 @@ def train(
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
-        console.print(f"Interrupted. Go on after the last whole epoch with: probvae train {run.folder} --resume")
+        console.print(
+            f"Go on after the last whole epoch with: probvae train {run.folder} --resume",
+            markup=False,
+            soft_wrap=True,
+        )
         raise
     finally:
         hooks.notify("probvae_run_ended", status=status)

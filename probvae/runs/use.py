@@ -57,7 +57,7 @@ def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Seq
     examples = _split(data_source(checked).data, split)
 
     def arrays() -> dict[str, Array]:
-        found = _over(examples, lambda x, _: _moments(vae, x))
+        found = _over(examples, lambda x, number: _moments(vae, x))
         return found if examples.labels is None else {**found, "labels": examples.labels}
 
     return _write(path, None, arrays)
