@@ -9,7 +9,7 @@ from rich.console import Console
 
 from probvae import registry as registries
 from probvae.registry import Registry
-from probvae.runs.folder import Run, find_run, open_run
+from probvae.runs.folder import Run, find_run, open_run, versions
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.measuring import measure, paint
 from probvae.runs.models import Spec, prepare, restore_best
@@ -51,6 +51,12 @@ def train(
         out = out or spec
     prepared = prepare(spec, overrides, plugins, registry)
     checked, (vae, objective, choices), source = prepared
+    here = versions()
+    other = [
+        f"{name} {was}, here {here.get(name)}" for name, was in checked.versions.items() if was != here.get(name)
+    ]
+    if other:
+        console.print(f"note: the spec was filled with other versions: {'; '.join(other)}.", markup=False)
     for note in checked.notes:
         console.print(f"note: {note}", markup=False)
     run = open_run(checked.filled(), _stem(spec), out, resume)

@@ -136,6 +136,11 @@ def test_the_environment_has_versions_and_data(run):
     assert found["choices"] == {"kl": "exact"}
 
 
+def test_a_spec_that_was_filled_with_other_versions_is_noted(data, tmp_path, undrawn):
+    _, text = train(spec(data, epochs=1) | {"versions": {"tensorflow": "1.0"}}, tmp_path / "run")
+    assert "note: the spec was filled with other versions: tensorflow 1.0, here 2." in text
+
+
 def test_what_is_printed_has_model_choices_epochs_and_numbers_with_errors(printed_run):
     run, text = printed_run
     for part in (
