@@ -18,14 +18,12 @@ EPOCHS = 400
 def killed(file, folder, number, after):
     """Train until so many rows are logged, then send a signal; returns how it ended and what it printed."""
     command = [sys.executable, "-m", "probvae", "train", str(file), "--out", str(folder)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # A shell that puts the tests into the background has them ignore SIGINT, and so would the program.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    # A shell that puts the tests into the background has them ignore SIGINT, and so would the program.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     log, deadline = folder / "metrics.jsonl", time.monotonic() + 120
     while not (log.exists() and len(log.read_text().splitlines()) >= after):
         assert process.poll() is None, process.stdout.read()
