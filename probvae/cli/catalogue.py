@@ -13,6 +13,7 @@ from probvae.cli.options import plugin_option
 from probvae.cli.start import ModelCommand, without_notes
 from probvae.errors import PluginWarning
 from probvae.registry import KINDS, default
+from probvae.runs.plugins import load_plugins
 
 
 @click.command("list")
@@ -59,7 +60,7 @@ def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
     """
     from probvae.spec import Signature
 
-    _load(plugins)
+    load_plugins(default(), plugins)
     spec = default()[kind, name]
     signature = Signature(spec.load(), f"{name} {kind}")
     click.secho(f"{kind} {name}", bold=True, nl=False)
@@ -106,7 +107,7 @@ def schema(plugins: tuple[Path, ...]) -> None:
     """Print a JSON Schema of specs, for editors that complete and check TOML."""
     from probvae.spec import json_schema
 
-    _load(plugins)
+    load_plugins(default(), plugins)
     click.echo(json.dumps(json_schema(default()), indent=2))
 
 
@@ -115,13 +116,6 @@ def _load_quietly(files: tuple[Path, ...]) -> None:
     with without_notes():
         for file in files:
             default().load_file(file)
-
-
-def _load(files: tuple[Path, ...]) -> None:
-    if files:
-        from probvae.runs.plugins import load_plugins
-
-        load_plugins(default(), files)
 
 
 COMMANDS = [list_components, show, plugins, schema]

@@ -10,6 +10,7 @@ from probvae.cli.options import plugin_option
 from probvae.cli.start import ModelCommand
 from probvae.errors import UserError
 from probvae.registry import default
+from probvae.runs.plugins import load_plugins
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,6 @@ def fetch(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> No
 
 
 def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Source:
-    from probvae.runs.plugins import load_plugins
     from probvae.spec import Source, plan_dataset, read
 
     load_plugins(default(), plugins)

@@ -8,6 +8,8 @@ import click
 
 from probvae.cli.options import plugin_option, set_option, spec_argument
 from probvae.cli.start import ModelCommand
+from probvae.registry import default
+from probvae.runs.plugins import load_plugins
 
 
 @click.command(cls=ModelCommand)
@@ -36,8 +38,6 @@ def fill(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> N
     """Print SPEC with every default written out."""
     import tomli_w
 
-    from probvae.registry import default
-    from probvae.runs.plugins import load_plugins
     from probvae.spec import plan, read
 
     load_plugins(default(), plugins)

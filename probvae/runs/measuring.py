@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from probvae import registry as registries
 from probvae.core import VAE, Data
 from probvae.errors import UserError
 from probvae.evaluation import bounds
@@ -20,8 +19,8 @@ from probvae.report import draw
 from probvae.runs.folder import Run, write
 from probvae.runs.models import restored
 from probvae.runs.terminal import tell
-from probvae.spec import Plan, data_source, plan, read
-from probvae.training import best_checkpoint
+from probvae.spec import Plan, data_source
+from probvae.training import Checkpoint
 
 
 def evaluate(
@@ -45,22 +44,21 @@ def evaluate(
     """
     if others := [setting for setting in overrides if not setting.startswith("evaluate.")]:
         raise UserError(f"Expected settings of the [evaluate] table only; found {', '.join(others)}.")
-    registry = registry or registries.default()
-    vae, run, checked = restored(folder, plugins, registry)
-    checked = plan(read(run.spec_file).override(overrides), registry)
-    return measure(run, vae, data_source(checked).data, checked, console or Console(highlight=False))
+    vae, run, plan, checkpoint = restored(folder, overrides, plugins, registry)
+    return measure(run, vae, data_source(plan).data, plan, checkpoint, console or Console(highlight=False))
 
 
-def measure(run: Run, vae: VAE, data: Data, checked: Plan, console: Console) -> dict[str, Any]:
-    """Both bounds on the test data, printed and written to evaluation.json."""
-    settings = checked.setting("evaluate")
+def measure(
+    run: Run, vae: VAE, data: Data, plan: Plan, checkpoint: Checkpoint, console: Console
+) -> dict[str, Any]:
+    """Both bounds on the test data with a checkpoint's weights, printed and written to evaluation.json."""
+    settings = plan.setting("evaluate")
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("measuring on the test data", total=len(data.test))
         found = bounds(
             vae, data.test, settings.samples, settings.seed, settings.batch_size,
             lambda done, total: bar.update(task, completed=done),
         )  # fmt: skip
-    checkpoint, _ = best_checkpoint(run.checkpoints)
     record = {
         "split": "test",
         "unit": "nats per example",

@@ -52,9 +52,7 @@ def prepare(
     Raises:
         SpecError: with everything that is wrong.
     """
-    registry = registry or registries.default()
-    load_plugins(registry, plugins)
-    checked = plan(read(spec).override(overrides), registry)
+    checked = _planned(spec, overrides, plugins, registry)
     source = data_source(checked)
     info = source.info
     seed_initial_weights(checked)
@@ -72,9 +70,7 @@ def check(
         SpecError: with everything that is wrong.
         TrainingError: a variable is left out of training, or used and not owned.
     """
-    registry = registry or registries.default()
-    load_plugins(registry, plugins)
-    checked = plan(read(spec).override(overrides), registry)
+    checked = _planned(spec, overrides, plugins, registry)
     info = data_source(checked).info
     vae, objective, _ = assemble(checked, info.event_shape, _placeholder(info.event_shape), info.sizes[0])
     check_support(checked, vae, info)
@@ -95,11 +91,18 @@ def build(spec: Spec, event_shape: Shape | None = None, plugins: Sequence[str | 
     """
     if event_shape is None:
         return prepare(spec, plugins=plugins).assembly.vae
-    registry = registries.default()
-    load_plugins(registry, plugins)
-    checked = plan(read(spec), registry)
+    checked = _planned(spec, plugins=plugins)
     seed_initial_weights(checked)
     return assemble(checked, event_shape).vae
+
+
+def _planned(
+    spec: Spec, overrides: Sequence[str] = (), plugins: Sequence[str | Path] = (), registry: Registry | None = None
+) -> Plan:
+    """The checked plan of a spec, its plugins loaded first."""
+    registry = registry or registries.default()
+    load_plugins(registry, plugins)
+    return plan(read(spec).override(overrides), registry)
 
 
 def seed_initial_weights(checked: Plan) -> None:
@@ -119,21 +122,37 @@ def load(run: str | Path, plugins: Sequence[str | Path] = (), registry: Registry
         UserError: the folder holds no run, or its spec names what is not installed.
         CheckpointError: no checkpoint is usable, or it is of another model.
     """
-    return restored(run, plugins, registry)[0]
+    return restored(run, plugins=plugins, registry=registry).vae
+
+
+class Restored(NamedTuple):
+    """A run with its trained model.
+
+    Args:
+        vae: the model, with the weights of the checkpoint.
+        run: the run.
+        plan: its checked spec.
+        checkpoint: the one of the best epoch, or what was taken in its place.
+    """
+
+    vae: VAE
+    run: Run
+    plan: Plan
+    checkpoint: Checkpoint
 
 
 def restored(
-    folder: str | Path, plugins: Sequence[str | Path] = (), registry: Registry | None = None
-) -> tuple[VAE, Run, Plan]:
-    """The trained model of a run, the run, and its plan; see `load`."""
-    registry = registry or registries.default()
-    load_plugins(registry, plugins)
+    folder: str | Path,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    registry: Registry | None = None,
+) -> Restored:
+    """A run with its trained model; see `load`."""
     path = find_run(folder)
-    document = read(path / "spec.toml")
-    run = Run(path, document.tables)
+    run = Run(path, read(path).tables)
     environment = run.environment
     try:
-        checked = plan(document, registry)
+        checked = _planned(path, overrides, plugins, registry)
     except SpecError as error:
         if environment.get("plugins"):
             files = " ".join(f"--plugin {file}" for file in environment["plugins"])
@@ -144,8 +163,7 @@ def restored(
         raise
     shape = tuple(environment["data"]["event_shape"])
     vae = assemble(checked, shape, _placeholder(shape), environment["data"]["sizes"][0]).vae
-    restore_best(run, vae)
-    return vae, run, checked
+    return Restored(vae, run, checked, restore_best(run, vae))
 
 
 def restore_best(run: Run, vae: VAE) -> Checkpoint:

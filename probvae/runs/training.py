@@ -75,8 +75,7 @@ def train(
             if not (resume and trainer.resume()):
                 run.metrics_file.unlink(missing_ok=True)
             trainer.train()
-        restore_best(run, vae)
-        measure(run, vae, data, checked, console)
+        measure(run, vae, data, checked, restore_best(run, vae), console)
         paint(run, vae, data, console)
         status = "finished"
     except KeyboardInterrupt:

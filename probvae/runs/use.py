@@ -23,7 +23,7 @@ def sample(
     folder: str | Path, count: int, seed: int = 0, out: Path | None = None, plugins: Sequence[str | Path] = ()
 ) -> str:
     """Samples of a run's model: a picture of means, or arrays `mean` and `x` [S, *E], where x ~ p(x|z)."""
-    vae, run, _ = restored(folder, plugins)
+    vae, run, *_ = restored(folder, plugins=plugins)
     path = out or run.folder / f"samples-seed-{seed}.png"
 
     def arrays() -> dict[str, Array]:
@@ -37,9 +37,9 @@ def reconstruct(
     folder: str | Path, split: str, seed: int = 0, out: Path | None = None, plugins: Sequence[str | Path] = ()
 ) -> str:
     """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all."""
-    vae, run, checked = restored(folder, plugins)
+    vae, run, plan, _ = restored(folder, plugins=plugins)
     path = out or run.folder / f"reconstructions-{split}-seed-{seed}.png"
-    examples = _split(data_source(checked).data, split)
+    examples = _split(data_source(plan).data, split)
 
     def arrays() -> dict[str, Array]:
         def one(x: Any, number: int) -> dict[str, Any]:
@@ -52,9 +52,9 @@ def reconstruct(
 
 def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Sequence[str | Path] = ()) -> str:
     """Encodings of a run's data: arrays `mean` and `stddev` [N, D], and `labels` where the data has them."""
-    vae, run, checked = restored(folder, plugins)
+    vae, run, plan, _ = restored(folder, plugins=plugins)
     path = out or run.folder / f"encodings-{split}.npz"
-    examples = _split(data_source(checked).data, split)
+    examples = _split(data_source(plan).data, split)
 
     def arrays() -> dict[str, Array]:
         found = _over(examples, lambda x, number: _moments(vae, x))
