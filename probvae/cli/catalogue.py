@@ -58,7 +58,7 @@ def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
 
     `probvae list` shows the kinds and names.
     """
-    from probvae.spec import Signature
+    from probvae.core import Signature
 
     load_plugins(default(), plugins)
     spec = default()[kind, name]

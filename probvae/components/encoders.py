@@ -29,6 +29,7 @@ class NetworkEncoder(Encoder):
         network.serve(head)
         self.network = network
         self.head = head
+        self.support = head.support
 
     def posterior(self, x: Tensor) -> Distribution:
         """q(z|x) of x [B, *E]: [B], [D]."""

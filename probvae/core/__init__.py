@@ -15,11 +15,12 @@ from probvae.core.contracts import (
     Shape,
 )
 from probvae.core.data import Array, Binarize, Data, DataInfo, Split
-from probvae.core.parameters import Positive, PositiveFloat, Use
+from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
+from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step
 from probvae.core.vae import VAE
-from probvae.core.values import BINARY, COUNTS, REAL, UNIT, Values
+from probvae.core.values import BINARY, COUNTS, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
 from probvae.core.variables import named_variables, trainable_names
 
 __all__ = [
@@ -42,9 +43,20 @@ __all__ = [
     "COUNTS",
     "REAL",
     "UNIT",
+    "SIMPLEX",
+    "SPHERE",
+    "Support",
+    "Surface",
+    "Contract",
+    "Tag",
     "Positive",
     "PositiveFloat",
     "Use",
+    "CONTEXT",
+    "REQUIRED",
+    "Parameter",
+    "Signature",
+    "a",
     "Array",
     "Binarize",
     "Distribution",

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, TypeVar
 import keras
 import tensorflow as tf
 
+from probvae.core.arguments import check_arguments
+from probvae.core.parameters import Contract
 from probvae.errors import UserError
 
 T = TypeVar("T")
@@ -33,9 +35,23 @@ class Component(keras.layers.Layer):
 
     A component is used through a named method that returns a distribution, never by calling it. To write one:
     a class, a typed `__init__` (its signature is the schema of its table in a spec), and that one method.
+
+    Attributes:
+        kind: what it is, as in a registry.
+        contract: what it says of itself to the contract kit.
+
+    Raises:
+        ConfigError: an argument is not what its annotation says.
     """
 
     kind: ClassVar[str] = "component"
+    contract: ClassVar[Contract] = Contract()
+
+    def __new__(cls, *arguments: Any, **keywords: Any) -> Component:
+        """Refuse what a spec would refuse, before anything is made."""
+        check_arguments(cls, arguments, keywords)
+        made: Component = super().__new__(cls, *arguments, **keywords)
+        return made
 
     def __init__(self) -> None:
         super().__init__()

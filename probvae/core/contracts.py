@@ -9,12 +9,14 @@ is stored at construction would hold copies of the variables, go stale and recei
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
+from probvae.core.arguments import check_arguments
 from probvae.core.component import Component
 from probvae.core.data import Data, DataInfo
+from probvae.core.parameters import Contract
 from probvae.core.seeds import Seed, Tensor
-from probvae.core.values import REAL, Values
+from probvae.core.values import REAL, Support, Values
 
 if TYPE_CHECKING:
     from probvae.core.vae import VAE
@@ -24,9 +26,14 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 class Encoder(Component, ABC):
-    """The variational posterior, amortised over the data."""
+    """The variational posterior, amortised over the data.
+
+    Attributes:
+        support: where its latents live; it must lie in the prior's.
+    """
 
     kind: ClassVar[str] = "encoder"
+    support: Support = REAL
 
     @abstractmethod
     def posterior(self, x: Tensor) -> Distribution:
@@ -49,9 +56,14 @@ class Decoder(Component, ABC):
 
 
 class Prior(Component, ABC):
-    """The distribution of the latents before any data is seen."""
+    """The distribution of the latents before any data is seen.
+
+    Attributes:
+        support: where it has density: `REAL`, another box of `Values`, `SPHERE`, `SIMPLEX`.
+    """
 
     kind: ClassVar[str] = "prior"
+    support: Support = REAL
 
     @abstractmethod
     def distribution(self) -> Distribution:
@@ -63,10 +75,12 @@ class PosteriorHead(Component, ABC):
 
     Attributes:
         output_shape: O, what the head asks the network for, per example.
+        support: where its latents live; it must lie in the prior's.
     """
 
     kind: ClassVar[str] = "posterior"
     output_shape: Shape
+    support: Support = REAL
 
     @abstractmethod
     def posterior(self, outputs: Tensor) -> Distribution:
@@ -108,10 +122,23 @@ class Objective(ABC):
 
     Attributes:
         terms: the names of the terms that a call returns.
+        bound: what it claims to be once its schedules have ended: "upper", its expectation is at least
+            -log p(x); "tight", it also equals that where q(z|x) is the exact posterior; None, neither.
+        contract: what it says of itself to the contract kit.
+
+    Raises:
+        ConfigError: an argument is not what its annotation says.
     """
 
     kind: ClassVar[str] = "objective"
     terms: ClassVar[tuple[str, ...]]
+    bound: Literal["upper", "tight"] | None = None
+    contract: ClassVar[Contract] = Contract()
+
+    def __new__(cls, *arguments: Any, **keywords: Any) -> Objective:
+        """Refuse what a spec would refuse, before anything is made."""
+        check_arguments(cls, arguments, keywords)
+        return super().__new__(cls)
 
     @abstractmethod
     def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:

@@ -1,9 +1,10 @@
-"""What a component's signature can say beyond types and bounds."""
+"""What a component can say of itself beyond types and bounds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt
 
@@ -19,3 +20,22 @@ class Use:
     """
 
     name: str
+
+
+Tag: TypeAlias = Literal["reparameterized", "xla"]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a component's class says of itself to the contract kit, `probvae.testing`.
+
+    Args:
+        tags: what it promises beyond its kind's contract: "reparameterized" (a prior's samples carry gradients to
+            its variables; encoders and posteriors owe that anyway), "xla" (it compiles, and gives the same).
+        cases: configurations to try beside the default and the random ones, each a table as in a spec.
+        expected_failures: check -> the reason why it fails; such a check turns red when it starts to pass.
+    """
+
+    tags: tuple[Tag, ...] = ()
+    cases: tuple[Mapping[str, Any], ...] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)

@@ -47,6 +47,12 @@ class VAE(keras.Model):
         self.decoder = decoder
         self.prior = prior
         self.latent_dim, self.event_shape = _fit_together(encoder, decoder, prior)
+        if encoder.support not in prior.support:
+            raise ShapeError(
+                f"The posterior of {type(encoder).__name__} lives on {encoder.support}, the prior "
+                f"{type(prior).__name__} on {prior.support}: a KL between the two has no meaning. Use a posterior "
+                "and a prior of one support."
+            )
         for layer in list(self._flatten_layers()):
             if isinstance(layer, Component):
                 layer.adopt_again()

@@ -1,10 +1,10 @@
-"""What values data takes, and what values a likelihood gives probability to: one description for both."""
+"""Where distributions live: the values that data takes, those that a likelihood supports, the space of latents."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,9 @@ class Values:
     high: float = inf
     integer: bool = False
 
-    def __contains__(self, other: Values) -> bool:
+    def __contains__(self, other: Support) -> bool:
+        if not isinstance(other, Values):
+            return False
         inside = self.low <= other.low and other.high <= self.high
         return inside and (other.integer or not self.integer)
 
@@ -51,3 +53,28 @@ BINARY = Values(0, 1, integer=True)
 UNIT = Values(0, 1)
 REAL = Values()
 COUNTS = Values(0, inf, integer=True)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A surface in the space of latents, on which densities are taken; no other support contains or is in it.
+
+    Args:
+        name: what it is.
+        measure: what densities on it are taken with respect to.
+    """
+
+    name: str
+    measure: str
+
+    def __contains__(self, other: Support) -> bool:
+        return other == self
+
+    def __str__(self) -> str:
+        return self.name
+
+
+SPHERE = Surface("the unit sphere", "surface area")
+SIMPLEX = Surface("the probability simplex", "the volume of all but the last element")
+
+Support: TypeAlias = Values | Surface

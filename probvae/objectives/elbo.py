@@ -75,6 +75,8 @@ class ELBO(Objective):
         self.beta = beta
         self.warmup_steps = warmup_steps or warmup_epochs * (steps_per_epoch or 0)
         self.free_bits = free_bits
+        if beta >= 1:
+            self.bound = "upper" if free_bits or beta > 1 else "tight"
 
     def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
         """The loss of x [B, *E] at a step: [B], and its terms, each [B]."""

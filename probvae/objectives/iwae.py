@@ -22,6 +22,7 @@ class IWAE(Objective):
     """
 
     terms: ClassVar[tuple[str, ...]] = ("negative_elbo",)
+    bound = "tight"
 
     def __init__(self, samples: Positive = 5) -> None:
         self.samples = samples

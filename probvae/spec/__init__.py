@@ -4,14 +4,12 @@ from probvae.spec.build import Assembly, Source, assemble, check_support, data_s
 from probvae.spec.document import Document, read
 from probvae.spec.json_schema import json_schema
 from probvae.spec.plan import Part, Plan, plan, plan_dataset
-from probvae.spec.signature import Signature
 
 __all__ = [
     "Assembly",
     "Document",
     "Part",
     "Plan",
-    "Signature",
     "Source",
     "assemble",
     "check_support",

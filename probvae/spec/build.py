@@ -24,11 +24,11 @@ from probvae.core import (
     PosteriorHead,
     Prior,
     Shape,
+    a,
 )
 from probvae.errors import ConfigError, ProbvaeError, SpecError, explained
 from probvae.spec.document import Document, show
 from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
-from probvae.spec.signature import a
 
 Supply = Mapping[str, Callable[[], Any]]
 """Context parameter -> how to get its value, when a component first asks for it."""

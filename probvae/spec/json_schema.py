@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from probvae.core import Signature
 from probvae.errors import PluginError
 from probvae.registry import Registry
 from probvae.spec.plan import DATA, MODEL, OBJECTIVE, SCHEMA, SETTINGS, Slot
-from probvae.spec.signature import Signature
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:

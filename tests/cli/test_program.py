@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from probvae.core import Signature
 from probvae.registry import Registry
-from probvae.spec import Signature
 
 COMPONENTS = sorted(Registry())
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))

@@ -8,9 +8,10 @@ import pytest
 import tomli_w
 
 import probvae
+from probvae.core import Signature
 from probvae.errors import SpecError
 from probvae.registry import Registry
-from probvae.spec import Signature, assemble, data_source, plan, plan_dataset, read
+from probvae.spec import assemble, data_source, plan, plan_dataset, read
 from probvae.training import TrainSettings
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))

@@ -44,6 +44,7 @@ class Vamp(Prior):
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.support = encoder.support
         if initial == "data":
             start = keras.initializers.Constant(_some(examples, pseudo_inputs, event_shape))
         else:

@@ -11,10 +11,19 @@ import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
 from pydantic import ValidationError
 
-from probvae.core import Encoder, LikelihoodHead, Positive, PositiveFloat, PosteriorHead, Prior, Shape, Use
+from probvae.core import (
+    Encoder,
+    LikelihoodHead,
+    Positive,
+    PositiveFloat,
+    PosteriorHead,
+    Prior,
+    Shape,
+    Signature,
+    Use,
+)
+from probvae.core.signature import describe
 from probvae.errors import PluginError
-from probvae.spec import Signature
-from probvae.spec.signature import describe
 
 Nested = tuple[Annotated[int, Ge(1), Le(9)], ...]
 

@@ -14,7 +14,7 @@ import annotated_types
 import docstring_parser
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, create_model
 
-from probvae.core import Use
+from probvae.core.parameters import Use
 from probvae.errors import PluginError
 
 CONTEXT = {
