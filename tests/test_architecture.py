@@ -17,6 +17,7 @@ FLOORS = {
     "_lazy": 0,
     "core": 1,
     "registry": 1,
+    "scaffold": 1,
     "components": 2,
     "objectives": 2,
     "data": 2,

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from probvae import __version__
-from probvae.cli import catalogue, data, models, specs
+from probvae.cli import catalogue, checks, data, models, plugins, specs
 from probvae.cli.options import disable_option
 from probvae.errors import PluginWarning, ProbvaeWarning, SpecError, UserError, WorkError
 from probvae.registry import default
@@ -67,7 +67,7 @@ def app() -> None:
     """
 
 
-for module in (models, specs, catalogue, data):
+for module in (models, checks, specs, catalogue, data, plugins):
     for command in module.COMMANDS:
         app.add_command(command)
 

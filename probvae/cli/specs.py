@@ -1,4 +1,4 @@
-"""What can be done with a spec before training: check, fill."""
+"""What can be done with a spec before training, beside checking it: fill."""
 
 from __future__ import annotations
 
@@ -10,24 +10,6 @@ from probvae.cli.options import plugin_option, set_option, spec_argument
 from probvae.cli.start import ModelCommand
 from probvae.registry import default
 from probvae.runs.plugins import load_plugins
-
-
-@click.command(cls=ModelCommand)
-@spec_argument
-@set_option
-@plugin_option
-def check(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
-    """Check SPEC: every name and value, whether the model builds, and whether each variable is trained.
-
-    All problems are told at once, each with its line. No data is fetched.
-    """
-    from probvae.runs import check as check_spec
-
-    plan, vae = check_spec(spec, overrides, plugins)
-    for note in plan.notes:
-        click.echo(f"note: {note}")
-    parts = ", ".join(f"{path[-1]} {part.use}" for path, part in plan.components.items())
-    click.echo(f"{spec} is right: {parts}; {vae.latent_dim} latents, examples of shape {list(vae.event_shape)}.")
 
 
 @click.command(cls=ModelCommand)
@@ -47,4 +29,4 @@ def fill(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> N
     click.echo(tomli_w.dumps(checked.filled()), nl=False)
 
 
-COMMANDS = [check, fill]
+COMMANDS = [fill]

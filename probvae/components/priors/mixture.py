@@ -28,7 +28,9 @@ class Mixture(Prior):
         super().__init__()
         shape = (components, latent_dim)
         one = keras.initializers.Constant(raw_scale(1.0))
-        self.logits = self.add_weight(shape=(components,), initializer="zeros", name="logits")
+        self.logits = self.add_weight(
+            shape=(components,), initializer="zeros", name="logits", trainable=components > 1
+        )
         self.loc = self.add_weight(
             shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0), name="loc"
         )

@@ -53,7 +53,10 @@ class Vamp(Prior):
             shape=(pseudo_inputs, *event_shape), initializer=start, name="pseudo_inputs"
         )
         self.logits = self.add_weight(
-            shape=(pseudo_inputs,), initializer="zeros", name="logits", trainable=learned_weights
+            shape=(pseudo_inputs,),
+            initializer="zeros",
+            name="logits",
+            trainable=learned_weights and pseudo_inputs > 1,
         )
 
     def distribution(self) -> Distribution:

@@ -1,0 +1,176 @@
+"""Checking: a spec, or components by the contract kit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from probvae.cli.options import set_option
+from probvae.cli.start import ModelCommand
+from probvae.errors import PluginError, did_you_mean
+from probvae.registry import PluginInfo, default
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from probvae.testing import Report, Subject
+    from probvae.testing.checking import Profile
+
+
+@click.command(cls=ModelCommand)
+@click.argument("spec", type=click.Path(path_type=Path), required=False)
+@set_option
+@click.option(
+    "--component",
+    "components",
+    type=(str, str),
+    multiple=True,
+    metavar="KIND NAME",
+    help="Run the contract kit on this component, as prior mixture; may be given again. KIND may also be "
+    "bijector, with the NAME of a flow prior.",
+)
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="PLUGIN",
+    help="A Python file, or the name or distribution of an installed plugin. Without SPEC and --component: run "
+    "the contract kit on everything that it gives; may be given again.",
+)
+@click.option("--profile", type=click.Choice(["fast", "deep"]), default="fast", help="How many cases to try.")
+@click.option("--seed", default=0, help="What the random cases are functions of.  [0]")
+@click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    spec: Path | None,
+    overrides: tuple[str, ...],
+    components: tuple[tuple[str, str], ...],
+    plugins: tuple[str, ...],
+    profile: Profile,
+    seed: int,
+    as_json: bool,
+) -> int:
+    r"""Check a SPEC, or components by the contract kit.
+
+    \b
+    probvae check examples/first.toml            names, values, whether it builds and is trained
+    probvae check --component prior mixture      one component: shapes, density, sampler, gradients, saving
+    probvae check --plugin my_prior.py           every component of a plugin, here of a single file
+    probvae check --plugin probvae               everything that is built in
+
+    Of a spec, all problems are told at once, each with its line; no data is fetched. Of a component, each check
+    that does not hold is told with what was found, the smallest case that shows it, and a line of Python that
+    repeats it; the exit status is then 1. docs/checks.md explains every check.
+    """
+    if spec is None and not components and not plugins:
+        raise click.UsageError("Give a SPEC, or --component KIND NAME, or --plugin PLUGIN.", ctx)
+    if spec is not None and components:
+        raise click.UsageError("Give either a SPEC or --component, not both.", ctx)
+    given = [_load(plugin) for plugin in plugins]
+    if spec is not None:
+        _check_spec(spec, overrides)
+        return 0
+    if overrides:
+        raise click.UsageError("--set changes a SPEC, and none is given.", ctx)
+    chosen = list(components) or [pair for plugin in given for pair in _components(plugin)]
+    return _check_components(chosen, profile, seed, as_json)
+
+
+def _check_spec(spec: Path, overrides: tuple[str, ...]) -> None:
+    from probvae.runs import check as check_spec
+
+    plan, vae = check_spec(spec, overrides, ())
+    for note in plan.notes:
+        click.echo(f"note: {note}")
+    parts = ", ".join(f"{path[-1]} {part.use}" for path, part in plan.components.items())
+    click.echo(f"{spec} is right: {parts}; {vae.latent_dim} latents, examples of shape {list(vae.event_shape)}.")
+
+
+def _load(plugin: str) -> list[PluginInfo]:
+    """The plugins that a file, a name or a distribution stands for.
+
+    Raises:
+        PluginError: there is none, or it is broken.
+    """
+    registry = default()
+    if plugin.endswith(".py") or "/" in plugin:
+        found = [registry.load_file(plugin)]
+    else:
+        known = registry.plugins
+        found = [info for info in known if plugin in (info.name, info.source)]
+        if not found:
+            names = {name for info in known for name in (info.name, info.source)}
+            hint = f"{did_you_mean(plugin, names)} A single file is given with its path, as {plugin}.py."
+            raise PluginError(f"No plugin is named {plugin!r}. {hint}")
+    for info in found:
+        if info.state != "ok":
+            raise PluginError(f"The plugin {info.source} is {info.state}: {info.reason}")
+    return found
+
+
+def _components(plugins: Iterable[PluginInfo]) -> list[tuple[str, str]]:
+    """The components of plugins that have checks, and the bijectors of their flows.
+
+    Raises:
+        PluginError: they give none.
+    """
+    from probvae.testing import KINDS
+
+    names = {name for info in plugins for name in (info.name, info.source, f"{info.source} {info.version}")}
+    owned = [
+        (kind, name)
+        for (kind, name), spec in default().items()
+        if kind in KINDS and (spec.owner in names or name.rpartition(".")[0] in names)
+    ]
+    if not owned:
+        raise PluginError(f"{' and '.join(sorted(names))}: expected components of a kind with checks; found none.")
+    flows = [name for kind, name in owned if kind == "prior" and hasattr(default()[kind, name].load(), "bijector")]
+    return owned + [("bijector", name) for name in flows]
+
+
+def _check_components(chosen: list[tuple[str, str]], profile: Profile, seed: int, as_json: bool) -> int:
+    from rich.console import Console
+
+    from probvae.testing import Subject
+
+    subjects = [Subject(kind, name) for kind, name in chosen]  # what cannot be checked is told before the work
+    console = Console(quiet=as_json, highlight=False)
+    reports = [_check_component(subject, profile, seed, console) for subject in subjects]
+    if as_json:
+        click.echo(json.dumps([report.to_json() for report in reports], indent=2))
+    elif len(reports) > 1:
+        red = [f"{report.kind} {report.name}" for report in reports if not report.ok]
+        console.print(f"\n{len(reports)} components: " + (f"{', '.join(red)} red." if red else "all green."))
+    return 0 if all(report.ok for report in reports) else 1
+
+
+def _check_component(subject: Subject, profile: Profile, seed: int, console: Console) -> Report:
+    """Run the checks of one component, a line for each as soon as it is known."""
+    from probvae.testing import Report
+    from probvae.testing.runner import chosen, run
+
+    checks = chosen(subject)
+    console.print(f"\n[bold]{subject.kind} {subject.name}[/bold]  {len(checks)} checks, {profile}, seed {seed}")
+    width = max(len(found.name) for found in checks)
+    results = []
+    for found in checks:
+        with console.status(f"{found.name}: {found.holds}"):
+            result = run(found, subject, profile, seed)
+        mark = "[green]✓[/green]" if result.ok else "[red]✗[/red]"
+        mark = "[yellow]-[/yellow]" if result.ok and result.status != "passed" else mark
+        console.print(f"  {mark} {result.check:<{width}}  {result.cases:>4} cases  {result.seconds:6.1f} s")
+        if result.status != "passed":
+            told = "\n".join(f"    {line}" for line in str(result).splitlines()[1:])
+            console.print(told, markup=False, soft_wrap=True)
+        results.append(result)
+    report = Report(subject.kind, subject.name, profile, seed, tuple(results))
+    console.print(report.summary, style="green" if report.ok else "red", markup=False, soft_wrap=True)
+    return report
+
+
+COMMANDS = [check]

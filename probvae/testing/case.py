@@ -1,0 +1,61 @@
+"""A case: everything that a check needs to know to be repeated, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from probvae.core import Shape
+
+
+@dataclass(frozen=True)
+class Case:
+    """One configuration of a component, and the shapes and the seed with which it is tried.
+
+    Args:
+        configuration: the component's parameters, as in its table in a spec.
+        latent_dim: D.
+        event_shape: *E.
+        batch: B, or the leading shape of what a decoder or a likelihood head takes.
+        samples: S, the shape of what is drawn.
+        moved: how far the trainable variables have left their initial values, in multiples of their spread.
+        seed: what initial values, inputs and draws are functions of.
+    """
+
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    latent_dim: int = 2
+    event_shape: Shape = (4,)
+    batch: Shape = (3,)
+    samples: Shape = (2,)
+    moved: float = 0.0
+    seed: int = 0
+
+    def arguments(self) -> str:
+        """The case as keyword arguments, those at their defaults left out."""
+        plain = Case()
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return ", ".join(f"{k}={v!r}" for k, v in given.items() if v != getattr(plain, k))
+
+    def without(self, parameter: str) -> Case | None:
+        """The case with a parameter left at its default, wherever it stands; None if it stands nowhere."""
+        found = _without(self.configuration, parameter)
+        return None if found is None else replace(self, configuration=found)
+
+    def __repr__(self) -> str:
+        return f"Case({self.arguments()})"
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{k} = {v!r}" for k, v in self.configuration.items()) or "every default"
+        return f"{settings}; D = {self.latent_dim}, seed {self.seed}" + (
+            f", variables moved by {self.moved:g}" if self.moved else ""
+        )
+
+
+def _without(table: Mapping[str, Any], parameter: str) -> dict[str, Any] | None:
+    if parameter in table:
+        return {name: value for name, value in table.items() if name != parameter}
+    for name, value in table.items():
+        if isinstance(value, Mapping) and (found := _without(value, parameter)) is not None:
+            return {**table, name: found}
+    return None

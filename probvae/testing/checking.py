@@ -1,0 +1,90 @@
+"""What a check is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from hypothesis.strategies import SearchStrategy
+
+from probvae.core import Tag
+from probvae.testing.case import Case
+from probvae.testing.subject import Subject
+
+Profile: TypeAlias = Literal["fast", "deep"]
+Draws: TypeAlias = Mapping[str, SearchStrategy[Any]]
+
+ALPHA = 1e-6
+"""The probability, at most, that a statistical check is red for a component that is right."""
+
+
+class Violation(AssertionError):  # noqa: N818  # the name of what is found, not of what went wrong
+    """A contract that does not hold: what was found, and what would have been right."""
+
+
+class CannotTell(Exception):  # noqa: N818  # no error: the case says nothing either way
+    """A case that a check can say nothing about, and why."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold for every component of some kinds.
+
+    It is called with a subject and a case, and raises `Violation` where it does not hold.
+
+    Args:
+        function: the check itself; the first line of its docstring says what must hold.
+        kinds: the kinds that it is for.
+        examples: how many random cases are tried, by profile.
+        strata: what is drawn for a case beside the configuration; one table for each part that must be visited.
+        mandatory: whether a report is red if it could not run.
+        tag: the promise that makes it apply, if it does not always.
+        statistical: whether it draws conclusions from random numbers, with an error rate of `ALPHA` in all.
+    """
+
+    function: Callable[[Subject, Case], None]
+    kinds: tuple[str, ...]
+    examples: Mapping[Profile, int]
+    strata: tuple[Draws, ...] = ({},)
+    mandatory: bool = True
+    tag: Tag | None = None
+    statistical: bool = False
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.function.__name__)
+
+    @property
+    def holds(self) -> str:
+        """What must hold, in one sentence."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def page(self) -> str:
+        """Where the check is explained."""
+        return f"docs/checks.md#{self.name}"
+
+    def applies(self, subject: Subject) -> bool:
+        """Whether a subject owes it."""
+        return subject.kind in self.kinds and (self.tag is None or self.tag in subject.contract.tags)
+
+    def __call__(self, subject: Subject, case: Case) -> None:
+        """Run it on one case."""
+        self.function(subject, case)
+
+
+ALL: list[Check] = []
+"""Every check, in the order of their modules."""
+
+
+def check(*kinds: str, fast: int, deep: int, **options: Any) -> Callable[[Callable[[Subject, Case], None]], Check]:
+    """A decorator that makes a check of a function and lists it."""
+
+    def decorate(function: Callable[[Subject, Case], None]) -> Check:
+        made = Check(function, kinds, {"fast": fast, "deep": deep}, **options)
+        ALL.append(made)
+        return made
+
+    return decorate

@@ -1,0 +1,122 @@
+"""Whether the answer is the distribution that the contract asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import REAL, Distribution, Tensor
+from probvae.testing.case import Case
+from probvae.testing.checking import Violation, check
+from probvae.testing.spaces import Floats
+from probvae.testing.subject import Subject
+from probvae.testing.views import ANSWERS, LATENT, LIKELIHOODS, POSTERIORS, View, f64, stateless, view
+
+
+@check(*ANSWERS, fast=12, deep=100)
+def shapes(subject: Subject, case: Case) -> None:
+    """The answer is a float32 distribution with the contract's batch and event shape, static and dynamic alike.
+
+    Dimensions on the wrong side of batch and event broadcast without an error and give a loss that is wrong by a
+    sum; float64 or int32 samples fail in a model that is float32 everywhere else.
+    """
+    found = view(subject, case)
+    p = found.answer()
+    static = (tuple(p.batch_shape), tuple(p.event_shape))
+    if static != (found.batch, found.event):
+        raise Violation(
+            f"expected batch {list(found.batch)} and event {list(found.event)}; got batch {list(static[0])} and "
+            f"event {list(static[1])}. tfd.Independent(..., reinterpreted_batch_ndims=...) makes batch dimensions "
+            "event dimensions."
+        )
+    dynamic = (tuple(p.batch_shape_tensor().numpy()), tuple(p.event_shape_tensor().numpy()))
+    if dynamic != static:
+        raise Violation(f"the static shapes are {static}, the dynamic ones {dynamic}.")
+    x = p.sample(case.samples, seed=stateless(case))
+    _same_shape("a sample", x, (*case.samples, *found.batch, *found.event))
+    _same_shape("log_prob of a sample", p.log_prob(x), (*case.samples, *found.batch))
+    if found.kind in LIKELIHOODS:
+        _same_shape("mean()", p.mean(), (*found.batch, *found.event))
+
+
+def _same_shape(what: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
+    if tuple(tensor.shape) != expected or tuple(tf.shape(tensor).numpy()) != expected:
+        raise Violation(f"expected {what} of shape {list(expected)}; got {tensor.shape.as_list()}.")
+    if tensor.dtype != tf.float32:
+        raise Violation(f"expected {what} in float32; got {tensor.dtype.name}.")
+
+
+@check(*ANSWERS, fast=10, deep=80)
+def log_prob_broadcasts(subject: Subject, case: Case) -> None:
+    """log_prob of [S, ..., event] is the log_prob of each point by itself, whichever way it is asked.
+
+    The log weights of an importance-weighted bound are taken at [S, B, D] in one call. A reduction over one axis
+    too many or too few, or an axis counted from the wrong end, shows only there.
+    """
+    found = view(subject, case)
+    p = found.answer()
+    x, log_x = p.experimental_sample_and_log_prob((2, 3), seed=stateless(case))
+    together = f64(p.log_prob(tf.identity(x)))  # [2, 3, ...]; a bijector must not answer from its cache
+    _close("sample_and_log_prob", f64(log_x), together, "log_prob of the same points")
+    one_by_one = np.stack([[f64(p.log_prob(tf.identity(x[i, j]))) for j in range(3)] for i in range(2)])
+    _close("log_prob of [2, 3, ...]", together, one_by_one, "log_prob point by point")
+    if found.batch:
+        flat = p.log_prob(x[0, 0])  # [...], one point for each row
+        for row in np.ndindex(*found.batch):
+            alone = p.log_prob(tf.broadcast_to(x[(0, 0, *row)], x[0, 0].shape))[row]
+            _close("log_prob of one row", f64(flat[row]), f64(alone), "log_prob with that point in every row")
+
+
+def _close(what: str, one: Floats, other: Floats, that: str, tolerance: float = 2e-3) -> None:
+    if one.shape != other.shape:
+        raise Violation(f"{what} has shape {list(one.shape)}, {that} {list(other.shape)}.")
+    wrong = ~(np.abs(one - other) <= tolerance * (1 + np.abs(other)))
+    if np.any(wrong & ~(one == other)):
+        at = np.unravel_index(int(np.argmax(wrong)), one.shape)
+        raise Violation(f"{what} is {one[at]:.6g} and {that} is {other[at]:.6g}.")
+
+
+@check(*ANSWERS, fast=12, deep=100)
+def finite(subject: Subject, case: Case) -> None:
+    """Densities are finite at samples and far away, and samples at ordinary, constant and extreme inputs.
+
+    A scale without a floor underflows to 0 and its density is NaN; the log of a sum of exponentials that is not
+    shifted is minus infinity a few scales out. Both come after hours of training.
+    """
+    found = view(subject, case)
+    for name, inputs in _inputs(found):
+        p = found.ask(inputs)
+        x = p.sample(4, seed=stateless(case))
+        _finite(f"a sample at {name} inputs", x)
+        _finite(f"log_prob of a sample at {name} inputs", p.log_prob(tf.identity(x)))
+        if found.kind in POSTERIORS:
+            _positive(p, name)
+    p = found.answer()
+    _finite("log_prob over the support", p.log_prob(found.points(p, 40)))
+    if found.kind in LATENT and found.support == REAL:
+        far = np.concatenate([np.eye(case.latent_dim), -np.eye(case.latent_dim)])
+        for size in (10.0, 100.0):
+            _finite(f"log_prob {size:g} away from the origin", p.log_prob(found.spread(size * far)))
+
+
+def _inputs(found: View) -> list[tuple[str, Tensor]]:
+    if found.kind == "prior":
+        return [("no", None)]
+    plain = found.inputs()
+    sizes = {"encoder": (0.0, 1.0, 255.0), "decoder": (0.0, 30.0, -30.0)}.get(found.kind, (0.0, 200.0, -200.0))
+    return [("ordinary", plain), *((f"constant {size:g}", tf.fill(plain.shape, size)) for size in sizes)]
+
+
+def _finite(what: str, tensor: Tensor) -> None:
+    if not np.all(np.isfinite(tensor)):
+        bad = f64(tensor)[~np.isfinite(f64(tensor))][0]
+        raise Violation(f"{what} is {bad}.")
+
+
+def _positive(p: Distribution, name: str) -> None:
+    try:
+        scale = f64(p.stddev())
+    except NotImplementedError:
+        return
+    if not np.all(scale > 0):
+        raise Violation(f"the standard deviation at {name} inputs is {scale.min():g}; expected all above 0.")

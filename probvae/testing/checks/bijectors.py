@@ -1,0 +1,81 @@
+"""Whether a bijector is one, and its log-determinant that of its Jacobian."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import Tensor
+from probvae.testing.case import Case
+from probvae.testing.checking import Violation, check
+from probvae.testing.spaces import Floats
+from probvae.testing.subject import Subject
+from probvae.testing.views import f64, stateless, view
+
+POINTS = 6
+
+
+@check("bijector", fast=12, deep=100)
+def round_trips(subject: Subject, case: Case) -> None:
+    """Forward and inverse undo each other on vectors [D], in both orders, without the help of a cache.
+
+    TFP's bijectors answer inverse(forward(x)) from memory, so that an inverse that is wrong looks right unless
+    the tensor is another one.
+    """
+    bijector, x = _asked(subject, case)
+    y = bijector.forward(x)
+    if tuple(y.shape) != tuple(x.shape) or y.dtype != x.dtype:
+        raise Violation(f"forward of {x.shape.as_list()} gave {y.dtype.name} {y.shape.as_list()}.")
+    _back("inverse(forward(x))", bijector.inverse(tf.identity(y)), x)
+    _back("forward(inverse(y))", bijector.forward(tf.identity(bijector.inverse(tf.identity(x)))), x)
+
+
+def _back(what: str, found: Tensor, expected: Tensor) -> None:
+    one, other = f64(found), f64(expected)
+    wrong = ~(np.abs(one - other) <= 5e-3 * (1 + np.abs(other)))
+    if np.any(wrong):
+        at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        raise Violation(f"{what} is {one[at]:.6g} at element {at[-1]} where it should be {other[at]:.6g}.")
+
+
+@check("bijector", fast=12, deep=100)
+def log_det_is_that_of_the_jacobian(subject: Subject, case: Case) -> None:
+    """The log-determinants are those of the Jacobian by automatic differentiation, one number for each vector.
+
+    Added once per dimension, with the sign of the other direction, or taken for a triangular matrix that is not
+    triangular, it trains without complaint: the density is then no density.
+    """
+    bijector, x = _asked(subject, case)
+    expected = _log_det(bijector.forward, x)
+    y = tf.identity(bijector.forward(x))
+    found = {
+        "forward_log_det_jacobian": (bijector.forward_log_det_jacobian(tf.identity(x), event_ndims=1), expected),
+        "inverse_log_det_jacobian": (bijector.inverse_log_det_jacobian(y, event_ndims=1), -expected),
+    }
+    for name, (value, right) in found.items():
+        if tuple(value.shape) not in ((), (POINTS,)):
+            raise Violation(f"{name} of [{POINTS}, {case.latent_dim}] has shape {value.shape.as_list()}.")
+        values = np.broadcast_to(f64(value), (POINTS,))
+        wrong = ~(np.abs(values - right) <= 1e-2 * (1 + np.abs(right)))
+        if np.any(wrong):
+            at = int(np.argmax(wrong))
+            raise Violation(
+                f"{name} is {values[at]:.5g} where automatic differentiation gives {right[at]:.5g} "
+                f"(D = {case.latent_dim})."
+            )
+
+
+def _asked(subject: Subject, case: Case) -> tuple[Any, Tensor]:
+    found = view(subject, case)
+    return found.component.bijector(), tf.random.stateless_normal((POINTS, case.latent_dim), stateless(case))
+
+
+def _log_det(function: Callable[[Tensor], Tensor], x: Tensor) -> Floats:
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+    jacobian = tape.batch_jacobian(y, x, experimental_use_pfor=False)  # [N, D, D]
+    return np.asarray(np.linalg.slogdet(f64(jacobian))[1])

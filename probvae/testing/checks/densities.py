@@ -1,0 +1,180 @@
+"""Whether a density is one, and whether the samples are from it."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from hypothesis import strategies as st
+
+from probvae.core import Distribution, Surface, Values
+from probvae.testing.agreement import disagreement
+from probvae.testing.case import Case
+from probvae.testing.checking import ALPHA, CannotTell, Draws, Violation, check
+from probvae.testing.quadrature import integral
+from probvae.testing.spaces import Floats, Lattice, Space, space_of
+from probvae.testing.subject import Subject
+from probvae.testing.views import ANSWERS, LIKELIHOODS, f64, stateless, view
+
+DRAWS = 60_000
+"""How many samples, and proposed points, a comparison takes."""
+CHUNK = 15_000
+EVENTS = ((1,), (2,), (3,), (1, 1, 1), (1, 2, 1), (2, 2, 1))
+
+
+def _of_size(D: int) -> Draws:
+    """Cases of D latents, or of events of about that many elements."""
+    events = [event for event in EVENTS if math.prod(event) == D]
+    return {
+        "latent_dim": st.just(D),
+        "event_shape": st.sampled_from(events or [(2, 2, 1), (4,)]),
+        "batch": st.just((1,)),
+        "moved": st.sampled_from((0.1, 0.3, 1.0)),
+        "samples": st.just((2,)),
+    }
+
+
+class _Row(NamedTuple):
+    """The answer for one input, over flat points.
+
+    Args:
+        p: the answer, with one row at most.
+        space: where it lives.
+        event: its event shape.
+        case: what its draws are functions of.
+    """
+
+    p: Distribution
+    space: Space
+    event: tuple[int, ...]
+    case: Case
+
+    def sample(self, count: int, salt: int) -> Floats:
+        """Samples [count, D]."""
+        parts = [
+            f64(self.p.sample(min(CHUNK, count - start), seed=stateless(self.case, 100 * salt + start // CHUNK)))
+            for start in range(0, count, CHUNK)
+        ]
+        return np.concatenate(parts).reshape(count, -1)
+
+    def log_prob(self, points: Floats) -> Floats:
+        """The log-density [N] at points [N, D]."""
+        found = []
+        for start in range(0, len(points), CHUNK):
+            part = tf.constant(points[start : start + CHUNK], tf.float32)
+            shape = (-1, *self.p.batch_shape, *self.event)
+            found.append(f64(self.p.log_prob(tf.reshape(part, shape))).reshape(-1))
+        values = np.concatenate(found)
+        if len(values) != len(points):
+            raise Violation(f"log_prob of {len(points)} points gave {len(values)} numbers.")
+        return values
+
+
+def _row(subject: Subject, case: Case) -> _Row:
+    found = view(subject, case)
+    size = math.prod(found.event)
+    if isinstance(found.support, Surface) and size < 2:
+        raise CannotTell(f"{found.support} has no points in one dimension")
+    p = found.answer()
+    return _Row(p, space_of(found.support, size), found.event, case)
+
+
+@check(*ANSWERS, fast=8, deep=60, strata=(_of_size(1), _of_size(2), _of_size(3)))
+def stays_in_its_support(subject: Subject, case: Case) -> None:
+    """Samples lie in the declared support, and every value that the support names has probability.
+
+    Data is held against the likelihood's support before training, and a posterior's against the prior's; a
+    support that promises too much lets data in that has a log-likelihood of minus infinity.
+    """
+    found = view(subject, case)
+    row = _row(subject, case)
+    samples = row.sample(500, 1)
+    if not np.all(np.isfinite(samples)):
+        raise Violation("a sample is not finite.")
+    outside = samples[~row.space.contains(samples)]
+    if len(outside):
+        raise Violation(f"the declared support is {found.support}, and it drew {outside[0]}.")
+    if isinstance(found.support, Values) and found.kind in LIKELIHOODS:
+        values = _corners(found.support, samples)
+        points = np.repeat(values[:, None], samples.shape[1], axis=1)
+        log_prob = row.log_prob(points)
+        if not np.all(np.isfinite(log_prob)):
+            at = int(np.argmin(np.isfinite(log_prob)))
+            raise Violation(
+                f"the declared support is {found.support}, and the log-probability of {values[at]:g} is "
+                f"{log_prob[at]}."
+            )
+        mean = f64(row.p.mean())
+        if not np.all((found.support.low - 1e-4 <= mean) & (mean <= found.support.high + 1e-4)):
+            raise Violation(f"the declared support is {found.support}, and mean() is {mean.ravel()[0]:g}.")
+
+
+def _corners(support: Values, samples: Floats) -> Floats:
+    """Values all over a support, its ends included."""
+    low = support.low if support.low > -math.inf else samples.min() - 3 * samples.std() - 3
+    high = support.high if support.high < math.inf else samples.max() + 3 * samples.std() + 3
+    values = np.linspace(low, high, 17)
+    return np.unique(np.round(values)) if support.integer else values
+
+
+@check(
+    *ANSWERS,
+    fast=6,
+    deep=60,
+    mandatory=False,
+    strata=tuple({**_of_size(D), "moved": st.sampled_from((0.1, 0.3))} for D in (1, 2, 3)),
+)
+def density_integrates_to_one(subject: Subject, case: Case) -> None:
+    """The density integrates to 1, or the probabilities sum to it, by quadrature where there are few dimensions.
+
+    A dropped constant, a cross entropy used as a likelihood, a log-determinant counted twice: comparisons of such
+    numbers are comparisons of nothing. Quadrature is refined until it settles; where it does not, as for a
+    density with poles, this check says nothing and the next one decides.
+    """
+    row = _row(subject, case)
+    space = row.space
+    if space.axes > 2 and not isinstance(space, Lattice):
+        raise CannotTell("no quadrature in so many dimensions")
+    pilot = row.sample(2000, 2)
+    if isinstance(space, Lattice):
+        points = space.everything(pilot)
+        if points is None:
+            raise CannotTell("too many values to sum over")
+        total, error = float(np.exp(row.log_prob(points)).sum()), 0.0
+    else:
+
+        def density(cube: Floats) -> Floats:
+            points, volume = space.chart(cube, pilot)
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.nan_to_num(np.exp(row.log_prob(points)) * volume, nan=np.inf)
+
+        total, error = integral(density, space.unchart(pilot, pilot))
+    if error > 0.005:
+        raise CannotTell(f"the quadrature does not settle: {total:.3f} ± {error:.3f}")
+    smooth = error < 1e-4  # else ridges may have been missed between the nodes
+    if not abs(total - 1) < (2e-3 if smooth else 0.02 + 3 * error):
+        raise Violation(f"its density integrates to {total:.4f} ± {error:.4f}; expected 1.")
+
+
+@check(*ANSWERS, fast=6, deep=60, strata=(_of_size(1), _of_size(2), _of_size(4)), statistical=True)
+def samples_are_from_the_density(subject: Subject, case: Case) -> None:
+    """Samples and density describe the same distribution, in 1, 2 and 4 dimensions.
+
+    The evidence lower bound averages log p(z) - log q(z) over samples that must be from q: a mixture that draws
+    without its weights, a scale that is squared in one place only, two dimensions swapped, each makes a bound that
+    is none. The averages of random bounded functions under the samples are held against those under the density.
+    """
+    row = _row(subject, case)
+    pilot = row.sample(2000, 3)
+    rng = np.random.default_rng([case.seed, 4])
+    samples, proposed = row.sample(DRAWS, 4), row.space.propose(DRAWS, pilot, rng)
+    proposed = f64(tf.constant(proposed, tf.float32))
+    ratios = [row.log_prob(points) - row.space.log_density(points, pilot) for points in (samples, proposed)]
+    found = disagreement(samples, ratios[0], proposed, ratios[1], pilot, ALPHA / 1000, rng)
+    if not found.excess <= 1:
+        raise Violation(
+            f"the mean of {found.function} over the overlap with a proposal is {found.sampled:.4f} by its samples "
+            f"and {found.expected:.4f} by its density: {found.excess:.1f} times what chance explains."
+        )

@@ -1,0 +1,103 @@
+"""Whether a compiled step computes what eager code does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import FINAL_STEP, Tensor
+from probvae.testing.case import Case
+from probvae.testing.checking import Violation, check
+from probvae.testing.models import small_model
+from probvae.testing.subject import Subject
+from probvae.testing.views import ANSWERS, View, built, f64, stateless, view
+
+
+@check(*ANSWERS, "bijector", "objective", fast=3, deep=20)
+def graph_equals_eager(subject: Subject, case: Case) -> None:
+    """A graph gives the values of eager code, for batches of unknown size, is traced once, and remembers nothing.
+
+    Python that runs while a graph is traced (a NumPy draw, a counter, a shape read as a number) is frozen into it:
+    right in the first step, and in a notebook, and wrong from then on.
+    """
+    function, arguments, unknown = _asked(subject, case)
+    one, two = function(*arguments), function(*arguments)
+    _equal("a second call", two, "the first", one)
+    graph = tf.function(function, input_signature=unknown, autograph=False)
+    _equal("a graph", graph(*arguments), "eager code", one)
+    other = [tf.roll(a, 1, 0) if a.shape.rank and a.dtype.is_floating else a for a in arguments]
+    _equal("the graph's second batch", graph(*other), "eager code", function(*other))
+    if (traces := graph.experimental_get_tracing_count()) != 1:
+        raise Violation(f"the graph was traced {traces} times for two batches of one shape.")
+
+
+@check(*ANSWERS, "bijector", fast=1, deep=6, tag="xla")
+def xla_equals_eager(subject: Subject, case: Case) -> None:
+    """Compiled by XLA it gives the values of eager code, where the component promises that it compiles."""
+    function, arguments, _ = _asked(subject, case)
+    _equal(
+        "XLA", tf.function(function, jit_compile=True, autograph=False)(*arguments), "eager", function(*arguments)
+    )
+
+
+def _asked(subject: Subject, case: Case) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
+    """What a step asks of the component, as a function of tensors; the tensors; their specs of unknown size."""
+    seed = stateless(case)
+    if subject.kind == "objective":
+        objective, model = built(subject, case), small_model(case)
+        x = model.examples(max(2, *case.batch))
+        step = tf.constant(FINAL_STEP, tf.int32)
+
+        def losses(x: Tensor, seed: Tensor, step: Tensor) -> list[Tensor]:
+            found = objective(model.vae, x, seed, step)
+            return [found.per_example, *[found.terms[name] for name in sorted(found.terms)]]
+
+        arguments = [x, seed, step]
+        return losses, arguments, [_unknown(x), _known(seed), _known(step)]
+    found = view(subject, case)
+    if subject.kind == "bijector":
+        x = tf.random.stateless_normal((3, case.latent_dim), seed)
+
+        def there(x: Tensor) -> list[Tensor]:
+            bijector = found.component.bijector()
+            y = bijector.forward(x)
+            return [y, bijector.forward_log_det_jacobian(tf.identity(x), event_ndims=1), bijector.inverse(x)]
+
+        return there, [x], [_unknown(x)]
+    return _asked_of_an_answer(found, seed)
+
+
+def _asked_of_an_answer(found: View, seed: Tensor) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
+    points = found.points(found.answer(), 6)
+
+    def step(points: Tensor, seed: Tensor, *inputs: Tensor) -> list[Tensor]:
+        p = found.ask(inputs[0] if inputs else None)
+        return [p.sample(3, seed=seed), p.log_prob(points)]
+
+    arguments, specs = [points, seed], [_unknown(points), _known(seed)]
+    inputs = found.inputs()
+    if inputs is not None:
+        arguments.append(inputs)
+        specs.append(tf.TensorSpec([*[None] * len(found.batch), *found.input_shape], inputs.dtype))
+    return step, arguments, specs
+
+
+def _unknown(tensor: Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
+
+
+def _known(tensor: Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec(tensor.shape, tensor.dtype)
+
+
+def _equal(what: str, found: list[Tensor], that: str, expected: list[Tensor]) -> None:
+    for one, other in zip(map(f64, found), map(f64, expected), strict=True):
+        if one.shape != other.shape:
+            raise Violation(f"{what} gives shape {list(one.shape)}, {that} {list(other.shape)}.")
+        near = np.isclose(one, other, rtol=2e-3, atol=2e-3, equal_nan=True)
+        if not np.all(near):
+            at = np.unravel_index(int(np.argmin(near)), near.shape)
+            raise Violation(f"{what} gives {one[at]:.6g} where {that} gives {other[at]:.6g}.")

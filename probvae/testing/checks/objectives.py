@@ -1,0 +1,176 @@
+"""Whether an objective is what it claims to be, on a model whose evidence is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import FINAL_STEP, Losses, Objective, Seed, Tensor, fold_in
+from probvae.testing.case import Case
+from probvae.testing.checking import CannotTell, Violation, check
+from probvae.testing.models import LinearGaussian, small_model
+from probvae.testing.spaces import Floats
+from probvae.testing.subject import Subject
+from probvae.testing.views import built, f64, stateless
+
+LAST = tf.constant(FINAL_STEP, tf.int32)
+SIGMAS = 7.5
+"""How many standard errors of a mean of 400 draws chance may explain: an error rate below 1e-9 in a comparison,
+also where the draws are as skewed as log weights are."""
+
+
+@check("objective", fast=12, deep=100)
+def losses_are_per_example(subject: Subject, case: Case) -> None:
+    """The loss is [B] in float32 and finite, with exactly the terms that the class declares, each [B].
+
+    Only the trainer averages. A mean taken earlier makes the loss depend on the batch size, and a sum over a
+    batch that was meant for an event makes it wrong by a factor.
+    """
+    objective, model = built(subject, case), small_model(case)
+    x = model.examples(case.batch[0])
+    losses = objective(model.vae, x, stateless(case), LAST)
+    if not isinstance(losses, Losses):
+        raise Violation(f"expected probvae.core.Losses(per_example, terms); got {type(losses).__name__}.")
+    if set(losses.terms) != set(objective.terms):
+        raise Violation(f"it declares the terms {sorted(objective.terms)} and returns {sorted(losses.terms)}.")
+    for name, value in {"per_example": losses.per_example, **losses.terms}.items():
+        if tuple(value.shape) != (len(x),) or value.dtype != tf.float32:
+            raise Violation(
+                f"{name}: expected float32 [{len(x)}]; got {value.dtype.name} {value.shape.as_list()}."
+            )
+        if not np.all(np.isfinite(value)):
+            raise Violation(f"{name} is not finite: {f64(value)}.")
+    said = objective.describe(model.vae)
+    if not all(isinstance(word, str) for pair in said.items() for word in pair):
+        raise Violation(f"describe() must answer with strings; got {said!r}.")
+
+
+@check("objective", fast=10, deep=80)
+def losses_of_rows_do_not_mix(subject: Subject, case: Case) -> None:
+    """The loss of one example does not depend on the other examples of its batch.
+
+    A mean over the batch that is spread back over it has the right shape and the right mean, and makes every
+    per-example number, standard error and worst example wrong.
+    """
+    objective, model = built(subject, case), small_model(case)
+    x = model.examples(4)
+    others = tf.concat([-3.0 * x[:2], x[2:3], x[3:] + 2.0], axis=0)
+    one = objective(model.vae, x, stateless(case), LAST)
+    other = objective(model.vae, others, stateless(case), LAST)
+    for name in ("per_example", *objective.terms):
+        a, b = (
+            f64(found.per_example if name == "per_example" else found.terms[name])[2] for found in (one, other)
+        )
+        if not np.isclose(a, b, rtol=1e-3, atol=1e-3):
+            raise Violation(f"{name} of an example is {a:.6g}, and {b:.6g} when only the other examples change.")
+
+
+@check("objective", fast=8, deep=60)
+def losses_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
+    """The loss is a function of its arguments: the same seed gives the same loss, another seed another one.
+
+    All noise must come from the seed that the trainer hands over, which it makes from run and step.
+    """
+    objective, model = built(subject, case), small_model(case)
+    x = model.examples(8)
+
+    def loss(seed: Seed) -> Floats:
+        return f64(objective(model.vae, x, seed, LAST).per_example)
+
+    tf.random.set_seed(1)
+    first = loss(stateless(case))
+    tf.random.set_seed(2)
+    if not np.array_equal(first, loss(stateless(case))):
+        raise Violation("the same arguments gave two losses: something random is not a function of the seed.")
+    if all(np.array_equal(first, loss(stateless(case, salt))) for salt in (1, 2, 3)):
+        raise Violation("different seeds gave the same loss to the last bit: the seed is ignored.")
+
+
+@check("objective", fast=12, deep=80, statistical=True)
+def bounds_the_evidence(subject: Subject, case: Case) -> None:
+    """What claims to be a bound is one: its expectation is at least -log p(x), and equal where q is exact.
+
+    Held against the closed form of a linear Gaussian model. A sign that is flipped, a KL subtracted, a mean over
+    samples outside the logarithm or a log S left out are each of them below -log p(x), or not equal to it where
+    the posterior is exact, which is where every one of these bounds is tight.
+    """
+    objective, model = built(subject, case), small_model(case)
+    if objective.bound is None:
+        raise CannotTell("it claims to be no bound")
+    x = model.examples(3)
+    evidence = model.log_evidence(x)
+    _holds_on_average(_losses(objective, model, x, case, 400) + evidence, "at least", case)
+    model.be_exact()
+    gap = _losses(objective, model, x, case, 400) + evidence
+    _holds_on_average(gap, "at least", case)
+    if objective.bound == "tight":
+        _holds_on_average(-gap, "at most", case)
+
+
+def _losses(objective: Objective, model: LinearGaussian, x: Tensor, case: Case, draws: int) -> Floats:
+    """The loss of x [B, E] with many seeds: [draws, B], of which the noise of no two is the same."""
+    repeated = tf.repeat(x, draws, axis=0)  # [B * draws, E]
+    losses = objective(model.vae, repeated, stateless(case, 7), LAST)
+    return f64(losses.per_example).reshape(len(x), draws).T
+
+
+def _holds_on_average(gap: Floats, word: str, case: Case) -> None:
+    """Whether the mean of each column is not below zero, by more than chance and single precision explain."""
+    mean, error = gap.mean(0), gap.std(0, ddof=1) / np.sqrt(len(gap))
+    limit = SIGMAS * error + 2e-3 * (1 + np.abs(gap).max(0) * 0.01)
+    worst = int(np.argmin(mean + limit))
+    if not mean[worst] >= -limit[worst]:
+        sign = mean[worst] if word == "at least" else -mean[worst]
+        raise Violation(
+            f"its mean minus -log p(x) is {sign:.4f} ± {error[worst]:.4f} nats; expected {word} 0"
+            + (" where q is the exact posterior." if word == "at most" else ".")
+        )
+
+
+@check("objective", fast=6, deep=40, statistical=True)
+def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
+    """The gradient is that of the expected loss: along a random direction it agrees with finite differences.
+
+    A stop_gradient in the wrong place, or a sample whose path is cut, leaves the value right and the direction
+    wrong. Estimators that are unbiased in another way than through the samples pass too: means are compared.
+    """
+    objective, model = built(subject, case), small_model(case)
+    x, draws = model.examples(2), 200
+    repeated = tf.repeat(x, draws, axis=0)
+    variables = [variable.value for variable in model.vae.trainable_variables]
+    rng = np.random.default_rng([case.seed, 8])
+    direction = [tf.constant(rng.normal(size=v.shape), tf.float32) for v in variables]
+    slopes, differences = [], []
+    for batch in range(12):
+        seed = fold_in(stateless(case, 9), batch)
+
+        def mean(seed: Tensor = seed) -> Tensor:
+            return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
+
+        with tf.GradientTape() as tape:
+            loss = mean()
+        gradients = tape.gradient(loss, variables)
+        if all(g is None for g in gradients):
+            raise Violation("the loss carries no gradient to any variable of the model.")
+        slopes.append(
+            sum(float(tf.reduce_sum(g * d)) for g, d in zip(gradients, direction, strict=True) if g is not None)
+        )
+        step, ends = 1e-2, []
+        for sign in (1.0, -1.0):
+            _along(variables, direction, sign * step)
+            ends.append(float(mean()))
+            _along(variables, direction, -sign * step)
+        differences.append((ends[0] - ends[1]) / (2 * step))
+    gap = np.array(slopes) - np.array(differences)
+    scale = np.abs(differences).mean() + 1.0
+    limit = 9.0 * gap.std(ddof=1) / np.sqrt(len(gap)) + 1e-2 * scale
+    if not abs(gap.mean()) <= limit:
+        raise Violation(
+            f"along a random direction the gradient is {np.mean(slopes):.4f} and the loss changes by "
+            f"{np.mean(differences):.4f} per unit (finite differences, same noise; chance explains {limit:.4f})."
+        )
+
+
+def _along(variables: list[tf.Variable], direction: list[Tensor], step: float) -> None:
+    for variable, part in zip(variables, direction, strict=True):
+        variable.assign_add(step * part)

@@ -1,0 +1,91 @@
+"""Whether each row of a batch is answered by itself, and at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import Tensor
+from probvae.testing.case import Case
+from probvae.testing.checking import Violation, check
+from probvae.testing.spaces import Floats
+from probvae.testing.subject import Subject
+from probvae.testing.views import CONDITIONAL, f64, view
+
+ROWS = 5
+
+
+@check(*CONDITIONAL, fast=10, deep=80)
+def rows_do_not_mix(subject: Subject, case: Case) -> None:
+    """The answer for one row does not depend on the other rows, nor on how many there are.
+
+    Batch normalisation, a flatten that takes in the batch axis, a reshape in the wrong order: each trains, and
+    gives an example another posterior in other company.
+    """
+    found = view(subject, case)
+    inputs = found.inputs(batch=(ROWS,))
+    points = tf.reshape(found.points(found.ask(inputs), 6), (6, 1, *found.event))
+
+    def densities(rows: Tensor) -> Floats:
+        return f64(found.ask(rows).log_prob(points))  # [6, rows]
+
+    expected = densities(inputs)
+    others = tf.concat([-7.0 * inputs[:2], inputs[2:3], 3.0 * inputs[3:] + 1.0], axis=0)
+    _same("with other rows beside it", densities(others)[:, 2], expected[:, 2])
+    _same("alone", densities(inputs[2:3])[:, 0], expected[:, 2])
+    _same("in a batch turned round", densities(inputs[::-1])[:, 2], expected[:, 2])
+    _same("at the other end of the batch", densities(tf.roll(inputs, 2, axis=0))[:, 4], expected[:, 2])
+
+
+def _same(where: str, found: Floats, expected: Floats) -> None:
+    wrong = ~np.isclose(found, expected, rtol=2e-3, atol=2e-3, equal_nan=True)
+    if np.any(wrong):
+        at = int(np.argmax(wrong))
+        raise Violation(f"a row {where} has log_prob {found[at]:.6g} at a point where it had {expected[at]:.6g}.")
+
+
+@check("decoder", "likelihood", fast=10, deep=80)
+def leading_axes_are_rows(subject: Subject, case: Case) -> None:
+    """Inputs [S, B, ...] are answered as the S times B rows that they are, in their order.
+
+    An importance-weighted bound decodes [S, B, D] at once; a transposed reshape gives each example the likelihood
+    of another one's latents.
+    """
+    found = view(subject, case)
+    inputs = found.inputs(batch=(2, 3))
+    flat = tf.reshape(inputs, (6, *found.input_shape))
+    p, rows = found.ask(inputs), found.ask(flat)
+    if tuple(p.batch_shape) != (2, 3):
+        raise Violation(f"inputs [2, 3, ...] gave batch {p.batch_shape.as_list()}; expected [2, 3].")
+    points = tf.reshape(found.points(rows, 4), (4, 1, *found.event))
+    one = f64(p.log_prob(points[:, :, None])).reshape(4, 6)
+    other = f64(rows.log_prob(points))
+    for row in range(6):
+        _same(f"of [2, 3, ...], the {row}th,", one[:, row], other[:, row])
+
+
+@check(*CONDITIONAL, fast=8, deep=60)
+def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
+    """Another input gives another answer, and the density carries a gradient back to the input.
+
+    A decoder that ignores its latents models the marginal only, and an encoder that ignores its data turns every
+    posterior into the prior: the loss still falls, as with a posterior that collapsed in training.
+    """
+    differs = slopes = False
+    for attempt in range(12):  # behind relu units that are all off, nothing moves
+        found = view(subject, Case(**{**vars(case), "seed": case.seed + attempt, "moved": max(case.moved, 0.1)}))
+        inputs = found.inputs(batch=(ROWS,))
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            p = found.ask(inputs)
+            points = tf.reshape(tf.stop_gradient(found.points(p, 8)), (8, 1, *found.event))
+            log_prob = p.log_prob(points)  # [8, rows]
+        gradient = tape.gradient(log_prob, inputs)
+        values = f64(log_prob)
+        differs |= bool(np.any(np.abs(values - values[:, :1]) > 1e-6))
+        slopes |= gradient is not None and bool(np.any(f64(gradient)))
+        if differs and slopes:
+            return
+    if not differs:
+        raise Violation(f"{ROWS} different inputs gave the same answer, for 12 initial values.")
+    raise Violation("the density carries no gradient back to the inputs.")

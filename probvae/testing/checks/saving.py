@@ -1,0 +1,43 @@
+"""Whether what is saved is the whole component."""
+
+from __future__ import annotations
+
+from probvae.testing.case import Case
+from probvae.testing.checking import CannotTell, Violation, check
+from probvae.testing.fresh import fresh_process
+from probvae.testing.instances import OTHER, answers, arrays, assign, compare, questions
+from probvae.testing.subject import Subject
+from probvae.testing.views import ANSWERS, View, built, view
+
+
+@check(*ANSWERS, "bijector", fast=8, deep=60)
+def restores(subject: Subject, case: Case) -> None:
+    """A second instance that is given the first one's variables by name answers as the first.
+
+    What is drawn in __init__ and kept in an array, a list or a closure is not a variable: it is not in the
+    checkpoint, and the restored model is another model.
+    """
+    found = view(subject, case)
+    inputs, points = questions(found)
+    expected = answers(found, inputs, points)
+    second = View(subject.kind, built(subject, case, case.seed + OTHER), case)
+    assign(second.component, arrays(found.component))
+    compare(answers(second, inputs, points), expected, "a second instance with the same variables")
+
+
+@check(*ANSWERS, "bijector", fast=2, deep=10)
+def restores_in_a_fresh_process(subject: Subject, case: Case) -> None:
+    """Built from its configuration in a new process and given its saved variables, it answers as before.
+
+    That is what loading a run does. Names that count the layers made so far, hashes that differ between
+    processes, and state left in a module all hold within one process and not across two.
+    """
+    found = view(subject, case)
+    inputs, points = questions(found)
+    expected = answers(found, inputs, points)
+    reply = fresh_process().ask(subject, case, arrays(found.component), inputs, points)
+    if reply.problem:
+        if reply.unreachable:
+            raise CannotTell(reply.problem)
+        raise Violation(f"in a new process: {reply.problem}")
+    compare(reply.values, expected, "the component in a new process")

@@ -1,0 +1,149 @@
+"""Whether variables are owned, and learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import Component, Tensor, named_variables
+from probvae.errors import TrainingError
+from probvae.testing.case import Case
+from probvae.testing.checking import Violation, check
+from probvae.testing.subject import Subject
+from probvae.testing.views import ANSWERS, POSTERIORS, View, f64, stateless, view
+
+TRIES = 24
+"""How often a gradient may be exactly zero by chance, as behind a unit of relu that is off."""
+
+
+@check(*ANSWERS, "bijector", fast=8, deep=60)
+def owns_its_variables(subject: Subject, case: Case) -> None:
+    """Every variable that is used belongs to the component, under a name, and none is made when it is used.
+
+    A variable behind a closure, or one made anew in each call, is trained by nobody and saved by nobody; the model
+    runs and its loss falls.
+    """
+    found = view(subject, case)
+    try:
+        before = named_variables(found.component) if isinstance(found.component, Component) else {}
+        with tf.GradientTape() as tape:
+            _use(found)
+        after = named_variables(found.component) if isinstance(found.component, Component) else {}
+    except TrainingError as error:
+        raise Violation(str(error)) from error
+    owned = {id(variable.value) for variable in after.values()}
+    strangers = sorted({v.name for v in tape.watched_variables() if id(v) not in owned})
+    if strangers:
+        raise Violation(
+            f"it uses trainable variables that belong to no component: {', '.join(strangers)}. Assign what holds "
+            "them to an attribute in __init__, or call self.adopt(thing, name)."
+        )
+    if set(after) != set(before):
+        made = ", ".join(sorted(set(after) - set(before)))
+        raise Violation(f"using it made the variables {made}. Make them in __init__.")
+
+
+def _use(found: View) -> Tensor:
+    """Everything that a training step asks of a component: a draw, and its density."""
+    if found.kind == "bijector":
+        bijector = found.component.bijector()
+        y = bijector.forward(tf.random.stateless_normal((4, found.case.latent_dim), stateless(found.case)))
+        return y, bijector.inverse_log_det_jacobian(tf.identity(y), event_ndims=1)
+    p = found.answer()
+    x = p.sample(4, seed=stateless(found.case))
+    return x, p.log_prob(tf.stop_gradient(tf.identity(x)))
+
+
+@check(*ANSWERS, "bijector", fast=8, deep=60)
+def learns(subject: Subject, case: Case) -> None:
+    """Every trainable variable receives a gradient from the density: there, finite, and not always zero.
+
+    A distribution that is built in __init__ holds copies of the variables: its density goes stale and no gradient
+    arrives. A variable that nothing depends on is carried along, saved, and never trained.
+    """
+    found = view(subject, case)
+    if not isinstance(found.component, Component):
+        return
+    still: set[str] | None = None
+    for attempt in range(TRIES):
+        again = Case(**{**vars(case), "seed": case.seed + attempt, "moved": max(case.moved, 0.1 * attempt)})
+        zero = _without_gradient(view(subject, again))
+        still = zero if still is None else still & zero
+        if not still:
+            return
+    raise Violation(
+        f"the density does not depend on {', '.join(sorted(still or ()))}: its gradient is zero at {TRIES} "
+        "initial values. Use it, remove it, or make it with trainable=False."
+    )
+
+
+def _without_gradient(found: View) -> set[str]:
+    variables = {name: v for name, v in named_variables(found.component).items() if v.trainable}
+    with tf.GradientTape() as tape:
+        loss = _density(found)
+    gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
+    zero = set()
+    for name, gradient in zip(variables, gradients, strict=True):
+        if gradient is None:
+            raise Violation(
+                f"the density does not depend on {name}. Build the distribution from it inside the method that "
+                "returns it (one stored in __init__ holds copies), use it, or remove it."
+            )
+        values = f64(tf.convert_to_tensor(gradient))
+        if not np.all(np.isfinite(values)):
+            raise Violation(f"the gradient of the density to {name} is not finite.")
+        if not np.any(values):
+            zero.add(name)
+    return zero
+
+
+def _density(found: View) -> Tensor:
+    if found.kind == "bijector":
+        bijector = found.component.bijector()
+        y = tf.random.stateless_normal((32, found.case.latent_dim), stateless(found.case))
+        x = bijector.inverse(tf.identity(y))
+        log_det = bijector.inverse_log_det_jacobian(tf.identity(y), event_ndims=1)
+        return tf.reduce_sum(tf.sin(x + 0.5)) + tf.reduce_sum(tf.cast(log_det, tf.float32))
+    inputs = None if found.kind == "prior" else found.inputs(batch=(16,))
+    p = found.ask(inputs)
+    points = tf.stop_gradient(p.sample(8, seed=stateless(found.case)))  # [8, ...]
+    # Also the points of other rows, which the density of a row need not like: a gradient at the mode is zero.
+    points = tf.concat([points, points if inputs is None else tf.roll(points, 1, axis=1)], axis=0)
+    return tf.reduce_sum(tf.cast(p.log_prob(points), tf.float32))
+
+
+@check(*POSTERIORS, fast=8, deep=60)
+def samples_carry_gradients(subject: Subject, case: Case) -> None:
+    """The samples of a posterior carry a gradient back to all that they depend on: its inputs and its variables.
+
+    Training descends through them (Kingma and Welling, Auto-encoding variational Bayes, 2014). Where the path is
+    cut, the encoder still learns from the KL, and from nothing else.
+    """
+    _carries(view(subject, case))
+
+
+@check("prior", fast=6, deep=40, tag="reparameterized")
+def prior_samples_carry_gradients(subject: Subject, case: Case) -> None:
+    """The samples of a prior that promises to be reparameterized carry a gradient to every trainable variable."""
+    _carries(view(subject, case))
+
+
+def _carries(found: View) -> None:
+    inputs = found.inputs()
+    variables: dict[str, Any] = {n: v for n, v in named_variables(found.component).items() if v.trainable}
+    with tf.GradientTape() as tape:
+        if inputs is not None:
+            tape.watch(inputs)
+        z = found.ask(inputs).sample(16, seed=stateless(found.case))
+        loss = tf.reduce_sum(tf.sin(z * 1.3 + tf.range(1.0, 1.0 + found.event[0])))
+    sources = {"inputs": inputs} if inputs is not None else {}
+    sources |= {name: variable.value for name, variable in variables.items()}
+    for name, gradient in zip(sources, tape.gradient(loss, list(sources.values())), strict=True):
+        if gradient is None:
+            raise Violation(
+                f"no gradient reaches the {name} from a sample. Draw it as a function of them and noise."
+            )
+        if not np.all(np.isfinite(tf.convert_to_tensor(gradient))):
+            raise Violation(f"the gradient of a sample to {name} is not finite.")

@@ -1,0 +1,76 @@
+"""Two instances of one component: asking both the same, and giving one the other's variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import Component, Tensor, named_variables
+from probvae.errors import TrainingError
+from probvae.testing.checking import Violation
+from probvae.testing.spaces import Floats
+from probvae.testing.views import View, f64, stateless
+
+OTHER = 10**6 + 3
+"""Added to the seed of the instance that is restored into, so that it starts as another one."""
+
+
+def questions(found: View) -> tuple[Floats | None, Floats]:
+    """Inputs and points at which two instances are compared."""
+    if found.kind == "bijector":
+        return None, f64(tf.random.stateless_normal((4, found.case.latent_dim), stateless(found.case)))
+    inputs = found.inputs()
+    return None if inputs is None else f64(inputs), f64(found.points(found.answer(), 5))
+
+
+def answers(found: View, inputs: Floats | None, points: Floats) -> Floats:
+    """What a component says of the points: log-densities, or where a bijector takes them."""
+    at = tf.constant(points, tf.float32)
+    if found.kind == "bijector":
+        return f64(found.component.bijector().forward(at))
+    given: Tensor = None if inputs is None else tf.constant(inputs, tf.float32)
+    return f64(found.ask(given).log_prob(at))
+
+
+def compare(values: Floats, expected: Floats, what: str) -> None:
+    """Hold two answers against each other.
+
+    Raises:
+        Violation: they differ.
+    """
+    if values.shape != expected.shape or not np.allclose(values, expected, 1e-4, 1e-4, equal_nan=True):
+        raise Violation(
+            f"{what} gives {values.ravel()[:3].round(5).tolist()} where the first gave "
+            f"{expected.ravel()[:3].round(5).tolist()}: something that it depends on is not saved."
+        )
+
+
+def arrays(component: Any) -> dict[str, Any]:
+    """All variables, trainable or not, by name, as a checkpoint has them."""
+    try:
+        return {n: v.numpy() for n, v in named_variables(component).items()} if _owns(component) else {}
+    except TrainingError as error:
+        raise Violation(str(error)) from error
+
+
+def assign(component: Any, saved: dict[str, Any]) -> None:
+    """Give a component saved variables, as strictly as a checkpoint is restored.
+
+    Raises:
+        Violation: names or shapes differ.
+    """
+    own = named_variables(component) if _owns(component) else {}
+    if set(own) != set(saved):
+        odd = sorted(set(own) ^ set(saved))
+        raise Violation(f"two instances of one configuration have different variables: {', '.join(odd)}.")
+    for name, variable in own.items():
+        if tuple(variable.shape) != saved[name].shape:
+            shapes = f"{list(variable.shape)} in one instance and {list(saved[name].shape)} in another"
+            raise Violation(f"{name} has shape {shapes}.")
+        variable.assign(saved[name])
+
+
+def _owns(component: Any) -> bool:
+    return isinstance(component, Component)

@@ -1,0 +1,52 @@
+"""The kit in pytest: one import, one decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from probvae.testing.checking import Check, Profile
+from probvae.testing.runner import chosen, run
+from probvae.testing.subject import Subject
+
+
+def contract(kind: str, of: str | Callable[..., Any], *, profile: Profile = "fast", seed: int = 0) -> Any:
+    """A pytest decorator: the test runs once for each check that the component owes.
+
+        from probvae.testing import contract
+
+        @contract("prior", "tails.student_t")
+        def test_student_t_keeps_its_contract(check):
+            check()
+
+    Args:
+        kind: prior, encoder, decoder, posterior, likelihood, objective, or bijector.
+        of: the component's registered name, or its class.
+        profile: "fast" or "deep".
+        seed: what all random cases are functions of.
+
+    Raises:
+        UnknownNameError: there is no such kind or component.
+    """
+    import pytest
+
+    subject = Subject(kind, of)
+    checks = chosen(subject)
+    return pytest.mark.parametrize(
+        "check", [partial(_hold, found, subject, profile, seed) for found in checks], ids=[c.name for c in checks]
+    )
+
+
+def _hold(check: Check, subject: Subject, profile: Profile, seed: int) -> None:
+    """Run a check as a test: what is red fails, with the report's words."""
+    import pytest
+
+    __tracebackhide__ = True
+    result = run(check, subject, profile, seed)
+    if not result.ok:
+        pytest.fail(str(result), pytrace=False)
+    if result.status == "expected":
+        pytest.xfail(result.message)
+    if result.status == "not_run":
+        pytest.skip(result.message)

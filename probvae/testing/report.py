@@ -1,0 +1,118 @@
+"""What was found: a result for each check, and a report that a person can act on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from probvae.testing.case import Case
+from probvae.testing.checking import Profile
+
+Status: TypeAlias = Literal["passed", "failed", "expected", "unexpected", "not_run"]
+GREEN: tuple[Status, ...] = ("passed", "expected")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one check went.
+
+    Args:
+        check: its name.
+        holds: what must hold.
+        status: "passed"; "failed"; "expected", it fails and the component says why; "unexpected", it passes
+            although the component expects a failure; "not_run".
+        message: what was found, or why it did not run.
+        mandatory: whether the report is red if it did not run.
+        cases: how many cases were tried.
+        seconds: how long it took.
+        case: the smallest case that shows a failure.
+        replay: a line of Python that repeats it.
+        page: where the check is explained.
+    """
+
+    check: str
+    holds: str
+    status: Status
+    message: str
+    mandatory: bool
+    cases: int
+    seconds: float
+    case: Case | None = None
+    replay: str = ""
+    page: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it leaves the report green."""
+        return self.status in GREEN or (self.status == "not_run" and not self.mandatory)
+
+    def __str__(self) -> str:
+        if self.status == "passed":
+            return self.check
+        lines = [f"{self.check}: {WORDS[self.status]}", f"  must hold  {self.holds}"]
+        lines += textwrap.wrap(
+            self.message,
+            110,
+            initial_indent="  found      " if self.status == "failed" else "  because    ",
+            subsequent_indent=" " * 13,
+        )
+        if self.case is not None:
+            lines += [f"  smallest   {self.case}", f"  repeat     {self.replay}", f"  see        {self.page}"]
+        return "\n".join(lines)
+
+
+WORDS: dict[Status, str] = {
+    "passed": "passed",
+    "failed": "FAILED",
+    "expected": "fails, as expected",
+    "unexpected": "PASSES although a failure is expected",
+    "not_run": "did not run",
+}
+
+Listener: TypeAlias = Callable[[Result], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the kit found about one component.
+
+    Args:
+        kind: the component's kind.
+        name: its name.
+        profile: how many cases were tried.
+        seed: what all random cases are functions of.
+        results: one for each check that the component owes.
+    """
+
+    kind: str
+    name: str
+    profile: Profile
+    seed: int
+    results: tuple[Result, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds, none that is mandatory was left out, and no expected failure has gone."""
+        return all(result.ok for result in self.results)
+
+    def __str__(self) -> str:
+        told = [str(result) for result in self.results if result.status != "passed"]
+        return "\n\n".join([*told, self.summary])
+
+    @property
+    def summary(self) -> str:
+        """One line: how many checks on how many cases, and the verdict."""
+        counts = {word: sum(r.status == status for r in self.results) for status, word in WORDS.items()}
+        said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        cases, seconds = sum(r.cases for r in self.results), sum(r.seconds for r in self.results)
+        verdict = "keeps its contract" if self.ok else "does NOT keep its contract"
+        return (
+            f"{self.kind} {self.name} {verdict}: {said} ({cases} cases, {seconds:.0f} s, {self.profile}, seed "
+            f"{self.seed})."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain values."""
+        return {"ok": self.ok, **asdict(self)}

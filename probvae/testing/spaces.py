@@ -1,0 +1,363 @@
+"""Where a density lives: how to integrate over it, and how to propose points all over it.
+
+Everything here is float64 NumPy and knows nothing of the distribution but samples of it, so that an error in a
+component's density cannot hide in what the density is held against.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from itertools import product
+from math import inf, lgamma, log, pi
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from probvae.core import SIMPLEX, SPHERE, Support, Values
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+class Chart(NamedTuple):
+    """Points [N, D] of a space and the volume [N] that a map from the unit cube gives to each."""
+
+    points: Floats
+    volume: Floats
+
+
+class Space(ABC):
+    """A support in D dimensions.
+
+    Attributes:
+        axes: how many dimensions the space has of its own: D - 1 for a surface.
+    """
+
+    axes: int
+
+    @abstractmethod
+    def chart(self, cube: Floats, samples: Floats) -> Chart:
+        """The space as an image of the unit cube [N, axes], for at most two axes, stretched where samples are."""
+
+    @abstractmethod
+    def unchart(self, points: Floats, samples: Floats) -> Floats:
+        """Where in the unit cube [N, axes] points [N, D] come from."""
+
+    @abstractmethod
+    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
+        """Points [count, D] from a proposal that covers the space and is dense where the samples are."""
+
+    @abstractmethod
+    def log_density(self, points: Floats, samples: Floats) -> Floats:
+        """The log-density [N] of the proposal that these samples [M, D] define, at points [N, D]."""
+
+    @abstractmethod
+    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether each of the points [N, D] is in the space, [N]."""
+
+
+def space_of(support: Support, dimensions: int) -> Space:
+    """The space of a support in D dimensions."""
+    if support == SPHERE:
+        return Sphere(dimensions)
+    if support == SIMPLEX:
+        return Simplex(dimensions)
+    if not isinstance(support, Values):
+        raise NotImplementedError(f"the kit cannot integrate over {support}")
+    return Lattice(support, dimensions) if support.integer else Box(support, dimensions)
+
+
+class Box(Space):
+    """Vectors whose elements lie in an interval: reached from all of R^D by a map of each element.
+
+    The proposal is made in R^D, where the samples are mapped to: three parts of normal kernels around some of
+    them, one part of independent Cauchys around their median, whose tails reach everywhere.
+
+    Args:
+        support: the interval.
+        dimensions: D.
+    """
+
+    kernels = 96
+    share = 0.75
+
+    def __init__(self, support: Values, dimensions: int) -> None:
+        self.low, self.high = support.low, support.high
+        self.dimensions = self.axes = dimensions
+
+    def chart(self, cube: Floats, samples: Floats) -> Chart:
+        """By the quantiles of Cauchy distributions, which reach infinity."""
+        loc, scale = _middle(self._unbounded(samples))
+        bent = np.tan(pi * (cube - 0.5))
+        points, log_volume = self._bounded(loc + 2 * scale * bent)
+        return Chart(points, np.exp(log_volume) * (2 * scale * pi * (1 + bent**2)).prod(-1))
+
+    def unchart(self, points: Floats, samples: Floats) -> Floats:
+        """By the Cauchy distribution function."""
+        loc, scale = _middle(self._unbounded(samples))
+        return np.asarray(0.5 + np.arctan((self._unbounded(points) - loc) / (2 * scale)) / pi)
+
+    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
+        """As the class says."""
+        centres, width, loc, scale = self._parts(samples)
+        near = centres[rng.integers(len(centres), size=count)] + width * rng.normal(size=(count, self.dimensions))
+        wide = loc + scale * np.clip(rng.standard_cauchy((count, self.dimensions)), -1e6, 1e6)
+        return self._bounded(np.where(rng.random((count, 1)) < self.share, near, wide))[0]
+
+    def log_density(self, points: Floats, samples: Floats) -> Floats:
+        """As the class says."""
+        centres, width, loc, scale = self._parts(samples)
+        y = self._unbounded(points)
+        log_volume = self._bounded(y)[1]
+        near = np.empty(len(y))
+        constant = -np.log(width).sum() - 0.5 * self.dimensions * log(2 * pi) - log(len(centres))
+        for start in range(0, len(y), 8192):
+            part = y[start : start + 8192]
+            square = (((part[:, None] - centres) / width) ** 2).sum(-1)
+            near[start : start + 8192] = constant + logsumexp(-0.5 * square)
+        wide = -(np.log(pi * scale) + np.log1p(((y - loc) / scale) ** 2)).sum(-1)
+        return np.logaddexp(log(self.share) + near, log(1 - self.share) + wide) - log_volume
+
+    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether every element lies in the interval, its ends included."""
+        return np.asarray(((self.low <= points) & (points <= self.high)).all(-1))
+
+    def _parts(self, samples: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        y = self._unbounded(samples)
+        loc, scale = _middle(y)
+        return y[: self.kernels], 0.6 * scale * self.kernels ** (-1 / (self.dimensions + 4)), loc, scale
+
+    def _unbounded(self, points: Floats) -> Floats:
+        tiny = 1e-300
+        if self.low > -inf and self.high < inf:
+            share = np.clip((points - self.low) / (self.high - self.low), 1e-16, 1 - 1e-16)
+            return np.asarray(np.log(share) - np.log1p(-share))
+        if self.low > -inf:
+            return np.asarray(np.log(np.maximum(points - self.low, tiny)))
+        if self.high < inf:
+            return np.asarray(-np.log(np.maximum(self.high - points, tiny)))
+        return points
+
+    def _bounded(self, y: Floats) -> tuple[Floats, Floats]:
+        """Points of the box, and the log of the volume that the map gives to each."""
+        if self.low > -inf and self.high < inf:
+            width = self.high - self.low
+            log_share, log_rest = -np.logaddexp(0, -y), -np.logaddexp(0, y)
+            return self.low + width * np.exp(log_share), (log_share + log_rest + log(width)).sum(-1)
+        if self.low > -inf:
+            y = np.clip(y, -600, 600)
+            return self.low + np.exp(y), y.sum(-1)
+        if self.high < inf:
+            y = np.clip(y, -600, 600)
+            return self.high - np.exp(-y), -y.sum(-1)
+        return y, np.zeros(len(y))
+
+
+class Lattice(Space):
+    """Vectors of integers in an interval, under counting measure.
+
+    The proposal draws each element by itself: half from what the samples have there, half from a geometric
+    distribution around, or evenly over an interval of fewer than 300 integers.
+
+    Args:
+        support: the interval.
+        dimensions: D.
+    """
+
+    most = 20_000
+
+    def __init__(self, support: Values, dimensions: int) -> None:
+        self.low, self.high = support.low, support.high
+        self.dimensions = self.axes = dimensions
+
+    def chart(self, cube: Floats, samples: Floats) -> Chart:
+        """There is none: what is counted is not integrated."""
+        raise NotImplementedError
+
+    def unchart(self, points: Floats, samples: Floats) -> Floats:
+        """There is none."""
+        raise NotImplementedError
+
+    def everything(self, samples: Floats) -> Floats | None:
+        """Every vector there is, or that may matter: far beyond the samples where there is no end.
+
+        None where they are too many.
+        """
+        spread = 60 + 6 * np.ptp(samples)
+        low = self.low if self.low > -inf else np.floor(samples.min() - spread)
+        high = self.high if self.high < inf else np.ceil(samples.max() + spread)
+        if (high - low + 1) ** self.dimensions > self.most:
+            return None
+        return np.array(list(product(np.arange(low, high + 1), repeat=self.dimensions)), np.float64)
+
+    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
+        """As the class says."""
+        columns = []
+        for column in samples.T:
+            levels, share = self._table(column)
+            columns.append(rng.choice(levels, size=count, p=share))
+        return np.stack(columns, -1)
+
+    def log_density(self, points: Floats, samples: Floats) -> Floats:
+        """As the class says."""
+        total = np.zeros(len(points))
+        for place, column in enumerate(samples.T):
+            levels, share = self._table(column)
+            index = np.searchsorted(levels, points[:, place])
+            known = (index < len(levels)) & (levels[np.minimum(index, len(levels) - 1)] == points[:, place])
+            share_at = np.where(known, share[np.minimum(index, len(levels) - 1)], 0)
+            with np.errstate(divide="ignore"):
+                total += np.log(share_at)
+        return total
+
+    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether every element is an integer of the interval."""
+        inside = (self.low <= points) & (points <= self.high) & (points == np.round(points))
+        return np.asarray(inside.all(-1))
+
+    def _table(self, column: Floats) -> tuple[Floats, Floats]:
+        """The levels that one element may take, and the probability that the proposal gives each."""
+        few = self.high - self.low < 300
+        low = self.low if few else max(self.low, np.floor(column.min()) - 40)
+        high = self.high if few else min(self.high, np.ceil(column.max()) + 40)
+        levels = np.arange(low, high + 1)
+        inside = column[(column >= low) & (column <= high) & (column == np.round(column))]
+        counts = np.bincount((inside - low).astype(int), minlength=len(levels)).astype(np.float64)
+        observed = counts / max(1.0, counts.sum()) if len(inside) else np.full(len(levels), 1 / len(levels))
+        return levels, 0.5 * observed + 0.5 / len(levels)
+
+
+class Sphere(Space):
+    """The unit sphere in R^D, under surface area.
+
+    The proposal is uniform by one half, and by the other lies around some samples: power spherical kernels
+    (De Cao and Aziz, The power spherical distribution, 2020), whose density is in closed form.
+
+    Args:
+        dimensions: D, at least 2.
+    """
+
+    kernels = 64
+
+    def __init__(self, dimensions: int) -> None:
+        self.dimensions = dimensions
+        self.axes = dimensions - 1
+        self.log_area = log(2) + 0.5 * dimensions * log(pi) - lgamma(0.5 * dimensions)
+
+    def chart(self, cube: Floats, samples: Floats) -> Chart:
+        """The circle by its angle; the sphere in three dimensions by angle and height (Archimedes)."""
+        angle = 2 * pi * cube[:, 0]
+        if self.dimensions == 2:
+            return Chart(np.stack([np.cos(angle), np.sin(angle)], -1), np.full(len(cube), 2 * pi))
+        height = 2 * cube[:, 1] - 1
+        ring = np.sqrt(1 - height**2)
+        points = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], -1)
+        return Chart(points, np.full(len(cube), 4 * pi))
+
+    def unchart(self, points: Floats, samples: Floats) -> Floats:
+        """The angle, and the height."""
+        angle = np.arctan2(points[:, 1], points[:, 0]) / (2 * pi) % 1
+        return np.stack([angle, 0.5 * (points[:, 2] + 1)], -1) if self.dimensions == 3 else angle[:, None]
+
+    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
+        """As the class says."""
+        even = _unit(rng.normal(size=(count, self.dimensions)))
+        centres, kappa = self._parts(samples)
+        half = 0.5 * (self.dimensions - 1)
+        along = 2 * rng.beta(half + kappa, half, size=count) - 1
+        centre = centres[rng.integers(len(centres), size=count)]
+        across = rng.normal(size=(count, self.dimensions))
+        across = _unit(across - (across * centre).sum(-1, keepdims=True) * centre)
+        near = along[:, None] * centre + np.sqrt(np.maximum(0, 1 - along[:, None] ** 2)) * across
+        return _unit(np.where(rng.random((count, 1)) < 0.5, even, near))
+
+    def log_density(self, points: Floats, samples: Floats) -> Floats:
+        """As the class says."""
+        centres, kappa = self._parts(samples)
+        half = 0.5 * (self.dimensions - 1)
+        log_norm = (2 * half + kappa) * log(2) + half * log(pi) + lgamma(half + kappa) - lgamma(2 * half + kappa)
+        with np.errstate(divide="ignore"):
+            near = logsumexp(kappa * np.log1p(np.clip(points @ centres.T, -1, 1)))
+        return np.logaddexp(log(0.5) - self.log_area, log(0.5) + near - log_norm - log(len(centres)))
+
+    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether the norm is 1 as far as single precision tells."""
+        return np.asarray(np.abs(np.linalg.norm(points, axis=-1) - 1) < 1e-4)
+
+    def _parts(self, samples: Floats) -> tuple[Floats, float]:
+        """Centres, and a concentration with which neighbours among the samples overlap."""
+        centres = _unit(samples[: self.kernels])
+        resultant = min(float(np.linalg.norm(samples.mean(0))), 0.999)
+        kappa = resultant * (self.dimensions - resultant**2) / (1 - resultant**2)
+        return centres, 2.0 + 2 * kappa
+
+
+class Simplex(Space):
+    """Vectors of D numbers above 0 that sum to 1, under the volume of the first D - 1.
+
+    The proposal is even by one half, and by the other a Dirichlet with the samples' mean and spread.
+
+    Args:
+        dimensions: D, at least 2.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        self.dimensions = dimensions
+        self.axes = dimensions - 1
+
+    def chart(self, cube: Floats, samples: Floats) -> Chart:
+        """The interval, or the triangle, by a map that is dense at the ends."""
+        share, slope = cube**3 * (10 - 15 * cube + 6 * cube**2), 30 * (cube * (1 - cube)) ** 2
+        a = share[:, 0]
+        if self.dimensions == 2:
+            return Chart(np.stack([a, 1 - a], -1), slope[:, 0])
+        b = share[:, 1]
+        return Chart(np.stack([a, (1 - a) * b, (1 - a) * (1 - b)], -1), slope.prod(-1) * (1 - a))
+
+    def unchart(self, points: Floats, samples: Floats) -> Floats:
+        """By interpolation of that map."""
+        level = np.linspace(0, 1, 2001)
+        share = level**3 * (10 - 15 * level + 6 * level**2)
+        ratios = [points[:, 0]] + ([points[:, 1] / np.maximum(1 - points[:, 0], 1e-12)] * (self.dimensions == 3))
+        return np.stack([np.interp(ratio, share, level) for ratio in ratios], -1)
+
+    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
+        """As the class says."""
+        even = rng.dirichlet(np.ones(self.dimensions), size=count)
+        near = rng.dirichlet(self._alpha(samples), size=count)
+        drawn = np.maximum(np.where(rng.random((count, 1)) < 0.5, even, near), 1e-12)
+        return np.asarray(drawn / drawn.sum(-1, keepdims=True))
+
+    def log_density(self, points: Floats, samples: Floats) -> Floats:
+        """As the class says."""
+        alpha = self._alpha(samples)
+        log_norm = sum(map(lgamma, alpha)) - lgamma(float(alpha.sum()))
+        near = ((alpha - 1) * np.log(np.maximum(points, 1e-300))).sum(-1) - log_norm
+        return np.logaddexp(log(0.5) + lgamma(self.dimensions), log(0.5) + near)
+
+    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether all elements are 0 or above and sum to 1 as far as single precision tells."""
+        return np.asarray((points >= 0).all(-1) & (np.abs(points.sum(-1) - 1) < 1e-4))
+
+    def _alpha(self, samples: Floats) -> Floats:
+        mean, variance = samples.mean(0), samples.var(0) + 1e-12
+        total = np.median(mean * (1 - mean) / variance) - 1
+        return np.clip(np.clip(total, 0.5, 1e4) * mean, 0.1, 1e4)
+
+
+def _middle(y: Floats) -> tuple[Floats, Floats]:
+    """The median and the half distance of the quartiles of each column, which no tail disturbs."""
+    low, middle, high = np.quantile(y, [0.25, 0.5, 0.75], axis=0)
+    return middle, np.maximum(0.74 * (high - low), 1e-6 * (1 + np.abs(middle)))
+
+
+def _unit(vectors: Floats) -> Floats:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-300))
+
+
+def logsumexp(x: Floats) -> Floats:
+    """The log of the sum of exponentials over the last axis."""
+    top = x.max(-1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.exp(x - top).sum(-1)) + top[..., 0])

@@ -1,0 +1,197 @@
+"""Hypothesis strategies: shapes, seeds, and every configuration that a component's signature allows.
+
+    from hypothesis import given
+    from probvae.testing import strategies
+
+    @given(strategies.configurations("prior", "mixture"), strategies.seeds())
+    def test_something(configuration, seed): ...
+
+All of them shrink towards what is small: few dimensions, one row, small numbers.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+import annotated_types as at
+from hypothesis import strategies as st
+
+from probvae.core import Parameter, Shape
+from probvae.errors import PluginError
+from probvae.testing.subject import Subject
+
+Strategy = st.SearchStrategy
+
+
+def latent_dims(largest: int = 4) -> Strategy[int]:
+    """Sizes D of a latent, from 1."""
+    return st.integers(1, largest)
+
+
+def event_shapes(images: bool = True) -> Strategy[Shape]:
+    """Shapes *E of one example: vectors, and images [height, width, channels] small enough to be fast.
+
+    Args:
+        images: whether there are any.
+    """
+    vectors = st.tuples(st.integers(1, 5))
+    sides = st.sampled_from((4, 8, 2))
+    return st.one_of(vectors, st.tuples(sides, sides, st.integers(1, 2))) if images else vectors
+
+
+def batch_shapes() -> Strategy[Shape]:
+    """Shapes [B] of a batch of one axis."""
+    return st.tuples(st.integers(1, 4))
+
+
+def leading_shapes() -> Strategy[Shape]:
+    """Shapes [...] of up to two axes, none included, as a decoder takes."""
+    return st.lists(st.integers(1, 3), max_size=2).map(tuple)
+
+
+def sample_shapes() -> Strategy[Shape]:
+    """Shapes of what is drawn: one, [S], or [S1, S2]."""
+    return st.lists(st.integers(1, 3), max_size=2).map(tuple)
+
+
+def seeds() -> Strategy[int]:
+    """Seeds of initial values, inputs and draws."""
+    return st.integers(0, 2**16)
+
+
+def configurations(kind: str, of: str | Callable[..., Any]) -> Strategy[dict[str, Any]]:
+    """Configurations of a component, valid as far as its signature says: types, bounds, literals, components.
+
+    A configuration is a table as in a spec; parameters that the assembler supplies are not in it. Numbers are
+    drawn near the ends of their bounds, so that sizes stay small. Where two parameters exclude each other, the
+    class refuses the configuration with a typed error; that is its right.
+
+    Args:
+        kind: the component's kind.
+        of: its registered name, or its class.
+    """
+    return configurations_of(Subject(kind, of))
+
+
+def configurations_of(subject: Subject) -> Strategy[dict[str, Any]]:
+    """As `configurations`, of a subject."""
+    drawn = {name: _parameter(subject, parameter) for name, parameter in subject.signature.settable.items()}
+    return st.fixed_dictionaries({n: s for n, s in drawn.items() if s is not None})
+
+
+def wrong_values(parameter: Parameter) -> Iterator[Any]:
+    """Values that a plain parameter must refuse: beyond each bound, and of other types."""
+    annotation = parameter.annotation
+    base, markers = _parted(annotation)
+    low, high = _ends(markers, 0)
+    if low is not None:
+        yield low if any(isinstance(marker, at.Gt) for marker in markers) else low - 1
+    if high is not None:
+        yield high if any(isinstance(marker, at.Lt) for marker in markers) else high + 1
+    if get_origin(base) in (tuple, list) and any(isinstance(m, at.MinLen) and m.min_length > 0 for m in markers):
+        yield ()
+    if base in (int, float, bool) or get_origin(base) in (Literal, tuple, list):
+        yield "no such thing"
+    if base is int:
+        yield 1.5
+    if base is float:
+        yield float("nan")
+
+
+def _parameter(subject: Subject, parameter: Parameter) -> Strategy[Any] | None:
+    if parameter.kind:
+        return _components(subject, parameter.kind)
+    found = _values(parameter.annotation)
+    if found is not None:
+        return found
+    if parameter.required:
+        raise PluginError(
+            f"{subject.name}: no values can be drawn for {parameter.name}, {parameter.expected}, and it has no "
+            "default. Give it one, narrow its type (Literal, bounds), or add contract = Contract(cases=(...))."
+        )
+    return None
+
+
+def _components(subject: Subject, kind: str) -> Strategy[dict[str, Any]]:
+    """Tables of any component of a kind that the subject may hold, with any configuration of its own."""
+
+    def table(name: str) -> Strategy[dict[str, Any]]:
+        inner = configurations_of(Subject(kind, name, subject.registry))
+        return inner.map(lambda values: {"use": name, **values})
+
+    return st.sampled_from(subject.choices(kind)).flatmap(table)
+
+
+def _values(annotation: Any) -> Strategy[Any] | None:
+    """Values of a type, None where there are too many to choose from, as for a string."""
+    base, markers = _parted(annotation)
+    if base is bool:
+        return st.booleans()
+    if base is int:
+        low, high = _ends(markers, 1)
+        low = -2 if low is None else low
+        return st.integers(int(low), int(low + 4 if high is None else min(high, low + 4)))
+    if base is float:
+        return _floats(markers)
+    if get_origin(base) is Literal:
+        return st.sampled_from(get_args(base))
+    if base is type(None):
+        return st.none()
+    if get_origin(base) in (Union, types.UnionType):
+        known = [drawn for part in get_args(base) if (drawn := _values(part)) is not None]
+        return st.one_of(*known) if known else None
+    if get_origin(base) in (tuple, list):
+        return _sequences(base, markers)
+    return None
+
+
+def _sequences(base: Any, markers: list[Any]) -> Strategy[Any] | None:
+    parts = get_args(base)
+    if get_origin(base) is tuple and not (len(parts) == 2 and parts[1] is Ellipsis):
+        known = [drawn for part in parts if (drawn := _values(part)) is not None]
+        return st.tuples(*known) if len(known) == len(parts) else None
+    element = _values(parts[0])
+    if element is None:
+        return None
+    least = max([m.min_length for m in markers if isinstance(m, at.MinLen)], default=0)
+    most = min([m.max_length for m in markers if isinstance(m, at.MaxLen) and m.max_length], default=least + 2)
+    return st.lists(element, min_size=least, max_size=min(most, least + 2)).map(tuple)
+
+
+def _floats(markers: list[Any]) -> Strategy[float]:
+    """Numbers of ordinary size, within the bounds: up to 10 in size, and no nearer than 0.05 to an open end."""
+    low, high = _ends(markers, 0.05)
+    if low is None:
+        low = -10.0 if high is None else high - 10.0
+    if high is None:
+        high = low + 10.0
+    return st.floats(min(low, high), high, allow_nan=False).map(lambda x: round(x, 3)).filter(lambda x: low <= x)
+
+
+def _ends(markers: list[Any], step: float) -> tuple[Any, Any]:
+    """The lowest and the highest value, `step` within where the end itself is excluded; None where open."""
+    lows: list[Any] = []
+    highs: list[Any] = []
+    for marker in markers:
+        match marker:
+            case at.Ge():
+                lows.append(marker.ge)
+            case at.Gt():
+                lows.append(cast(Any, marker.gt) + step)
+            case at.Le():
+                highs.append(marker.le)
+            case at.Lt():
+                highs.append(cast(Any, marker.lt) - step)
+    return max(lows, default=None), min(highs, default=None)
+
+
+def _parted(annotation: Any) -> tuple[Any, list[Any]]:
+    """A type without its markers, and the markers one by one."""
+    markers: list[Any] = []
+    while get_origin(annotation) is Annotated:
+        annotation, *found = get_args(annotation)
+        for marker in found:
+            markers += marker if isinstance(marker, at.GroupedMetadata) else [marker]
+    return annotation, markers

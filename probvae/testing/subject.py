@@ -1,0 +1,185 @@
+"""A subject: a component's class, and how an instance of it is made for a case."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from probvae.components import Bernoulli, DenseDecoder, DenseEncoder, DiagonalNormal
+from probvae.core import (
+    Component,
+    Contract,
+    Decoder,
+    Encoder,
+    LikelihoodHead,
+    Objective,
+    PosteriorHead,
+    Prior,
+    Signature,
+    named_variables,
+)
+from probvae.errors import ConfigError, UnknownNameError, UserError, did_you_mean, explained
+from probvae.registry import Registry, default
+from probvae.testing.case import Case
+
+CONTRACTS: dict[str, type[Any]] = {
+    contract.kind: contract for contract in (Prior, Encoder, Decoder, PosteriorHead, LikelihoodHead, Objective)
+}
+KINDS = (*CONTRACTS, "bijector")
+"""The kinds that have checks."""
+
+MACHINERY = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
+"""Files whose lines say nothing about a component's error."""
+
+
+class Refused(Exception):  # noqa: N818  # no error: the class has said what it does not support
+    """A configuration that a component refuses with a typed error.
+
+    Args:
+        error: what it said, and perhaps of which parameter.
+    """
+
+    def __init__(self, error: UserError) -> None:
+        super().__init__(str(error))
+        self.parameter = error.parameter if isinstance(error, ConfigError) else None
+
+
+class Subject:
+    """What is checked: a component's class, its kind, and what it says of itself.
+
+    A bijector's class has a method `bijector()`, as flow priors have; the name of such a prior is taken too.
+
+    Args:
+        kind: one of `KINDS`.
+        of: the registered name, or the class.
+        registry: where names are looked up.
+
+    Raises:
+        UnknownNameError: there is no such kind or name.
+        PluginError: the class cannot be loaded, or its signature not be read.
+        UserError: it is no class of that kind.
+    """
+
+    def __init__(self, kind: str, of: str | Callable[..., Any], registry: Registry | None = None) -> None:
+        if kind not in KINDS:
+            raise UnknownNameError(f"No kind with checks is named {kind!r}. {did_you_mean(kind, KINDS)}")
+        self.kind = kind
+        self.registry = registry or default()
+        self._lookup = "prior" if kind == "bijector" else kind
+        self.name = of if isinstance(of, str) else getattr(of, "__qualname__", repr(of))
+        self.factory = self.registry[self._lookup, of].load() if isinstance(of, str) else of
+        self.signature = Signature(self.factory, f"{self.name} {kind}")
+        self.contract: Contract = getattr(self.factory, "contract", Contract())
+        if kind == "bijector" and isinstance(self.factory, type) and not hasattr(self.factory, "bijector"):
+            raise UserError(
+                f"{self.name}: expected a class with a method bijector(), a tfb.Bijector; found none. "
+                f"Only flows have one; check the prior itself: kind 'prior'."
+            )
+
+    @property
+    def registered(self) -> str | None:
+        """The name in the registry, None for a class that was given as such."""
+        return self.name if (self._lookup, self.name) in self.registry else None
+
+    @property
+    def reference(self) -> str:
+        """How to name it in Python, with the file that gives it if it is in a single-file plugin."""
+        if not self.registered:
+            return self.name
+        files = [plugin.source for plugin in self.registry.plugins if plugin.name == self.name.rpartition(".")[0]]
+        return repr(self.name) + "".join(f", plugin={file!r}" for file in files if file.endswith(".py"))
+
+    @property
+    def context(self) -> set[str]:
+        """The context parameters that it, or a component that it may hold, asks for."""
+        signatures = [self.signature, *self._inner(self.signature)]
+        return {name for signature in signatures for name in signature.context}
+
+    def choices(self, kind: str) -> list[str]:
+        """The names that a parameter of a kind may use: the built-in ones, and those of the same plugin."""
+        namespace = self.name.rpartition(".")[0]
+        return [name for name in self.registry.names(kind) if name.rpartition(".")[0] in ("", namespace)]
+
+    def build(self, case: Case, initial: int | None = None) -> Any:
+        """A component for a case.
+
+        Args:
+            case: its configuration, and what the assembler supplies.
+            initial: another seed for the initial values than the case's.
+
+        Raises:
+            Refused: the class does not support the configuration, and said so with a typed error.
+        """
+        keras.utils.set_random_seed(case.seed if initial is None else initial)
+        try:
+            component = self._make(self.factory, self.signature, case.configuration, case)
+        except UserError as error:
+            raise Refused(error) from error
+        contract = CONTRACTS.get(self.kind)
+        if contract is not None and not isinstance(component, contract):
+            raise TypeError(f"expected a probvae.{contract.__name__}; got {type(component).__name__}")
+        if isinstance(component, Component):
+            component.adopt_again()
+        if initial is None:
+            _move(component, case)
+        return component
+
+    def _make(self, factory: Any, signature: Signature, table: Mapping[str, Any], case: Case) -> Any:
+        arguments = dict(table)
+        for name, parameter in signature.components.items():
+            kind = str(parameter.kind)
+            inner = dict(table.get(name) or {})
+            use = inner.pop("use", parameter.use or self.choices(kind)[0])
+            if name in table or parameter.required or parameter.use:
+                part = self.registry[kind, use].load()
+                arguments[name] = self._make(part, Signature(part, use), inner, case)
+        supply: dict[str, Callable[[], Any]] = {
+            "latent_dim": lambda: case.latent_dim,
+            "event_shape": lambda: case.event_shape,
+            "encoder": lambda: DenseEncoder(case.event_shape, DiagonalNormal(case.latent_dim), (5,), "tanh"),
+            "decoder": lambda: DenseDecoder(case.latent_dim, Bernoulli(case.event_shape), (5,), "tanh"),
+            "examples": lambda: examples(case),
+            "steps_per_epoch": lambda: 10,
+        }
+        arguments |= {name: supply[name]() for name in signature.context if name not in table}
+        return factory(**arguments)
+
+    def _inner(self, signature: Signature) -> Iterator[Signature]:
+        for parameter in signature.components.values():
+            for name in self.choices(str(parameter.kind)):
+                inner = Signature(self.registry[str(parameter.kind), name].load(), name)
+                yield inner
+                yield from self._inner(inner)
+
+
+def examples(case: Case) -> Any:
+    """Training examples [40, *E] between 0 and 1, for components that start from data."""
+    return np.random.default_rng(case.seed).random((40, *case.event_shape), np.float32)
+
+
+def why(error: BaseException) -> str:
+    """What an exception in a component's code says, with the line of that code."""
+    return explained(error, MACHINERY)
+
+
+def _move(component: Any, case: Case) -> None:
+    """Away from the initial values, where a flow is the identity and all weights of a mixture are equal."""
+    if not case.moved or not isinstance(component, keras.layers.Layer):
+        return
+    rng = np.random.default_rng([case.seed, 1])
+    for variable in named_variables(component).values():
+        if variable.trainable:
+            variable.assign_add(case.moved * _spread(variable) * rng.normal(size=variable.shape))
+
+
+def _spread(variable: Any) -> float:
+    """The size of a move that changes a component without throwing it off: networks compound small ones."""
+    spread = float(np.std(variable.numpy()))
+    if len(variable.shape) < 2:
+        return max(spread, 1.0)
+    return max(spread, 0.5 * float(np.prod(variable.shape[:-1])) ** -0.5)

@@ -1,0 +1,147 @@
+"""One view of every component that answers with a distribution: what it is asked, and what it must answer.
+
+prior          distribution()         [], [D]
+encoder        posterior(x)           x [B, *E] -> [B], [D]
+posterior      posterior(outputs)     outputs [B, *O] -> [B], [D]
+decoder        likelihood(z)          z [..., D] -> [...], [*E]
+likelihood     likelihood(outputs)    outputs [..., *O] -> [...], [*E]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import Distribution, Shape, Support, Tensor
+from probvae.testing.case import Case
+from probvae.testing.checking import CannotTell, Violation
+from probvae.testing.spaces import Floats, space_of
+from probvae.testing.subject import Refused, Subject, why
+
+ANSWERS = ("prior", "encoder", "posterior", "decoder", "likelihood")
+"""The kinds that answer with a distribution."""
+POSTERIORS = ("encoder", "posterior")
+LIKELIHOODS = ("decoder", "likelihood")
+CONDITIONAL = (*POSTERIORS, *LIKELIHOODS)
+LATENT = ("prior", *POSTERIORS)
+
+_METHODS = {
+    "prior": "distribution",
+    "encoder": "posterior",
+    "posterior": "posterior",
+    "decoder": "likelihood",
+    "likelihood": "likelihood",
+}
+
+
+class View:
+    """A component, and how it is asked.
+
+    Args:
+        kind: its kind.
+        component: the instance.
+        case: the shapes that it was made for.
+    """
+
+    def __init__(self, kind: str, component: Any, case: Case) -> None:
+        self.kind = kind
+        self.component = component
+        self.case = case
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one row of the input."""
+        if self.kind == "encoder":
+            return self.case.event_shape
+        return (self.case.latent_dim,) if self.kind == "decoder" else tuple(self.component.output_shape)
+
+    @property
+    def batch(self) -> Shape:
+        """The batch shape that the answer must have."""
+        return () if self.kind == "prior" else self.case.batch
+
+    @property
+    def event(self) -> Shape:
+        """The event shape that the answer must have."""
+        return (self.case.latent_dim,) if self.kind in LATENT else self.case.event_shape
+
+    @property
+    def support(self) -> Support:
+        """Where the answer says it lives."""
+        return self.component.support
+
+    def inputs(self, batch: Shape | None = None, salt: int = 0) -> Tensor:
+        """Ordinary inputs, a function of the case's seed, or None for a prior, which takes none.
+
+        They are normal; those of every other encoder lie between 0 and 1, as images do.
+        """
+        if self.kind == "prior":
+            return None
+        rng = np.random.default_rng([self.case.seed, 2, salt])
+        shape = (*(self.case.batch if batch is None else batch), *self.input_shape)
+        x = rng.random(shape) if self.kind == "encoder" and self.case.seed % 2 else rng.normal(size=shape)
+        return tf.constant(x, tf.float32)
+
+    def ask(self, inputs: Tensor) -> Distribution:
+        """The component's answer.
+
+        Raises:
+            Violation: it is no distribution.
+        """
+        method = getattr(self.component, _METHODS[self.kind])
+        answer = method() if self.kind == "prior" else method(inputs)
+        if not hasattr(answer, "event_shape"):
+            raise Violation(f"{_METHODS[self.kind]}() answered {answer!r}; expected a tfd.Distribution.")
+        return answer
+
+    def answer(self) -> Distribution:
+        """The answer to ordinary inputs."""
+        return self.ask(self.inputs())
+
+    def points(self, p: Distribution, count: int, salt: int = 0) -> Tensor:
+        """Points [count, 1 ..., event] all over the support of an answer, most of them where its mass is."""
+        size = int(np.prod(self.event))
+        pilot = f64(p.sample(64, seed=stateless(self.case, 10 + salt))).reshape(-1, size)
+        rng = np.random.default_rng([self.case.seed, 3, salt])
+        return self.spread(space_of(self.support, size).propose(count, rng.permutation(pilot), rng))
+
+    def spread(self, points: Floats) -> Tensor:
+        """Points [N, event] as [N, 1 ..., event], to be broadcast against every row of the batch."""
+        return tf.constant(points.reshape(len(points), *[1] * len(self.batch), *self.event), tf.float32)
+
+
+def stateless(case: Case, salt: int = 0) -> Tensor:
+    """A seed of shape [2] for draws, a function of the case's."""
+    return tf.constant([case.seed, 1000 + salt], tf.int32)
+
+
+def f64(tensor: Tensor) -> Floats:
+    """A tensor as float64."""
+    return np.asarray(tensor, np.float64)
+
+
+def view(subject: Subject, case: Case) -> View:
+    """A component built for a case, and how it is asked.
+
+    Raises:
+        Refused: the component does not support the configuration.
+        CannotTell: it does not build, which is another check's finding.
+    """
+    return View(subject.kind, built(subject, case), case)
+
+
+def built(subject: Subject, case: Case, initial: int | None = None) -> Any:
+    """A component for a case, as `Subject.build`; that it does not build is another check's finding.
+
+    Raises:
+        Refused: the component does not support the configuration.
+        CannotTell: it does not build.
+    """
+    try:
+        return subject.build(case, initial)
+    except Refused:
+        raise
+    except Exception as error:
+        raise CannotTell(f"it does not build: {why(error)}") from error

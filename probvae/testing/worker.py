@@ -1,0 +1,96 @@
+"""The other process of `fresh`: reads requests, builds components, writes answers."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import operator
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from probvae.registry import default
+from probvae.testing.case import Case
+from probvae.testing.checking import Violation
+from probvae.testing.instances import OTHER, answers, assign
+from probvae.testing.subject import Subject, why
+from probvae.testing.views import View
+
+
+def main() -> None:
+    """Answer until there are no more requests."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a component prints is no answer
+    for line in sys.stdin:
+        problem, unreachable = "", True
+        try:
+            request = json.loads(line)
+            for file in request["files"]:
+                default().load_file(file)
+            target = request["target"]
+            subject = Subject(request["kind"], _found(target) if ":" in target else target)
+            unreachable = False
+            _answer(subject, request)
+        except Violation as error:
+            problem = str(error)
+        except Exception as error:  # a component is anyone's code
+            problem = why(error)
+        print(json.dumps({"problem": problem, "unreachable": unreachable}), file=out, flush=True)
+
+
+def _answer(subject: Subject, request: dict[str, Any]) -> None:
+    folder, fields = Path(request["folder"]), request["case"]
+    shapes = {name: tuple(fields[name]) for name in ("event_shape", "batch", "samples")}
+    case = Case(**{**fields, **shapes, "configuration": _tuples(fields["configuration"])})
+    component = subject.build(case, case.seed + OTHER)
+    with np.load(folder / "variables.npz", allow_pickle=False) as saved:
+        assign(component, {name.replace("\t", "/"): saved[name] for name in saved})
+    with np.load(folder / "questions.npz", allow_pickle=False) as asked:
+        inputs, points = asked.get("inputs"), asked["points"]
+    np.save(folder / "answers.npy", answers(View(subject.kind, component, case), inputs, points))
+
+
+@functools.cache
+def _found(target: str) -> Any:
+    """The class at `file.py:Class`: from the module if it can be imported, else by running the file."""
+    file, _, path = target.rpartition(":")
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) == file:
+            return operator.attrgetter(path)(module)
+    name = _importable(Path(file))
+    if name:
+        return operator.attrgetter(path)(importlib.import_module(name))
+    spec = importlib.util.spec_from_file_location(f"probvae_fresh_{Path(file).stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return operator.attrgetter(path)(module)
+
+
+def _importable(file: Path) -> str:
+    """The dotted name of a file in a package on the path, empty if it is in none."""
+    for folder in file.parents:
+        if (folder / "__init__.py").exists():
+            continue
+        parts = file.with_suffix("").relative_to(folder).parts
+        if len(parts) > 1 and str(folder) in map(os.path.abspath, sys.path):
+            return ".".join(parts)
+        return ""
+    return ""
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, as a signature's configurations have them."""
+    if isinstance(value, dict):
+        return {key: _tuples(part) for key, part in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    main()
