@@ -2,7 +2,8 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(abspath $(VENV))/bin
+PLUGINS := $(wildcard plugins/probvae-*)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -20,20 +21,28 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+# The plugins in this repository are installed as anyone's are: through their entry points.
+$(VENV)/.plugins: $(VENV)/.installed $(PLUGINS:%=%/pyproject.toml)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		$(foreach plugin,$(PLUGINS),--editable './$(plugin)[dev]')
+	@touch $@
+
 demo: $(VENV)/.installed  ## Train a VAE with a learned mixture prior on real images, draw it, measure it
 	$(BIN)/probvae train examples/first.toml
 	@echo; echo "Next: change  use = \"mixture\"  in examples/first.toml to vamp, realnvp, maf or spline, or run"
 	@echo "      $(BIN)/probvae train examples/first.toml --set model.prior.use=vamp"
 
-test: lint types $(VENV)/.installed  ## Lint, check types, run the tests and doctests
+test: lint types $(VENV)/.plugins  ## Lint, check types, run the tests and doctests
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/python -m pytest -n $(WORKERS) -m "not slow"); done
 
 lint: $(VENV)/.installed  ## Run ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.installed  ## Check types, strictly
+types: $(VENV)/.plugins  ## Check types, strictly
 	$(BIN)/mypy
+	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/mypy); done
 
 slow: $(VENV)/.installed  ## Run the long tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,6 +136,8 @@ def _components(plugins: Iterable[PluginInfo]) -> list[tuple[str, str]]:
 
 
 def _check_components(chosen: list[tuple[str, str]], profile: Profile, seed: int, as_json: bool) -> int:
+    # Hypothesis writes what it has learned of the installed modules into the working directory, if not told where.
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir()) / "probvae-hypothesis"))
     from rich.console import Console
 
     from probvae.testing import Subject

@@ -102,4 +102,5 @@ def _angles(points: Floats, middle: Floats, spread: Floats) -> Floats:
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return np.asarray(np.exp(-np.logaddexp(0, -x)))
+    with np.errstate(invalid="ignore"):  # a NaN stays one, and is an alarm
+        return np.asarray(np.exp(-np.logaddexp(0, -x)))

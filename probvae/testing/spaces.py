@@ -71,7 +71,8 @@ class Box(Space):
     """Vectors whose elements lie in an interval: reached from all of R^D by a map of each element.
 
     The proposal is made in R^D, where the samples are mapped to: three parts of normal kernels around some of
-    them, one part of independent Cauchys around their median, whose tails reach everywhere.
+    them, and one part that is broad: independent Cauchys around their median, or where an end bounds the tails,
+    independent logistics.
 
     Args:
         support: the interval.
@@ -84,24 +85,25 @@ class Box(Space):
     def __init__(self, support: Values, dimensions: int) -> None:
         self.low, self.high = support.low, support.high
         self.dimensions = self.axes = dimensions
+        self.broad = Cauchy() if (self.low, self.high) == (-inf, inf) else Logistic()
 
     def chart(self, cube: Floats, samples: Floats) -> Chart:
-        """By the quantiles of Cauchy distributions, which reach infinity."""
+        """By the quantiles of the broad distribution, which reach everywhere."""
         loc, scale = _middle(self._unbounded(samples))
-        bent = np.tan(pi * (cube - 0.5))
-        points, log_volume = self._bounded(loc + 2 * scale * bent)
-        return Chart(points, np.exp(log_volume) * (2 * scale * pi * (1 + bent**2)).prod(-1))
+        steps = self.broad.quantile(cube)
+        points, log_volume = self._bounded(loc + 2 * scale * steps)
+        return Chart(points, np.exp(log_volume + (np.log(2 * scale) - self.broad.log_density(steps)).sum(-1)))
 
     def unchart(self, points: Floats, samples: Floats) -> Floats:
-        """By the Cauchy distribution function."""
+        """By the broad distribution function."""
         loc, scale = _middle(self._unbounded(samples))
-        return np.asarray(0.5 + np.arctan((self._unbounded(points) - loc) / (2 * scale)) / pi)
+        return self.broad.share_below((self._unbounded(points) - loc) / (2 * scale))
 
     def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
         """As the class says."""
         centres, width, loc, scale = self._parts(samples)
         near = centres[rng.integers(len(centres), size=count)] + width * rng.normal(size=(count, self.dimensions))
-        wide = loc + scale * np.clip(rng.standard_cauchy((count, self.dimensions)), -1e6, 1e6)
+        wide = loc + scale * self.broad.quantile(rng.random((count, self.dimensions)))
         return self._bounded(np.where(rng.random((count, 1)) < self.share, near, wide))[0]
 
     def log_density(self, points: Floats, samples: Floats) -> Floats:
@@ -109,13 +111,11 @@ class Box(Space):
         centres, width, loc, scale = self._parts(samples)
         y = self._unbounded(points)
         log_volume = self._bounded(y)[1]
-        near = np.empty(len(y))
+        a, b = (y - loc) / width, (centres - loc) / width
+        square = (a**2).sum(-1, keepdims=True) + (b**2).sum(-1) - 2 * a @ b.T  # [N, kernels]
         constant = -np.log(width).sum() - 0.5 * self.dimensions * log(2 * pi) - log(len(centres))
-        for start in range(0, len(y), 8192):
-            part = y[start : start + 8192]
-            square = (((part[:, None] - centres) / width) ** 2).sum(-1)
-            near[start : start + 8192] = constant + logsumexp(-0.5 * square)
-        wide = -(np.log(pi * scale) + np.log1p(((y - loc) / scale) ** 2)).sum(-1)
+        near = constant + logsumexp(-0.5 * np.maximum(square, 0))
+        wide = (self.broad.log_density((y - loc) / scale) - np.log(scale)).sum(-1)
         return np.logaddexp(log(self.share) + near, log(1 - self.share) + wide) - log_volume
 
     def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
@@ -145,12 +145,42 @@ class Box(Space):
             log_share, log_rest = -np.logaddexp(0, -y), -np.logaddexp(0, y)
             return self.low + width * np.exp(log_share), (log_share + log_rest + log(width)).sum(-1)
         if self.low > -inf:
-            y = np.clip(y, -600, 600)
             return self.low + np.exp(y), y.sum(-1)
         if self.high < inf:
-            y = np.clip(y, -600, 600)
             return self.high - np.exp(-y), -y.sum(-1)
         return y, np.zeros(len(y))
+
+
+class Cauchy:
+    """The standard Cauchy distribution, whose tails are as heavy as any in use."""
+
+    def quantile(self, level: Floats) -> Floats:
+        """The number that this share lies below."""
+        return np.tan(pi * (level - 0.5))
+
+    def share_below(self, x: Floats) -> Floats:
+        """The distribution function."""
+        return np.asarray(0.5 + np.arctan(x) / pi)
+
+    def log_density(self, x: Floats) -> Floats:
+        """The log-density."""
+        return np.asarray(-log(pi) - np.log1p(x**2))
+
+
+class Logistic:
+    """The standard logistic distribution: evenly over an interval, once mapped to one by a sigmoid."""
+
+    def quantile(self, level: Floats) -> Floats:
+        """The number that this share lies below."""
+        return np.asarray(np.log(level) - np.log1p(-level))
+
+    def share_below(self, x: Floats) -> Floats:
+        """The distribution function."""
+        return np.exp(-np.logaddexp(0, -x))
+
+    def log_density(self, x: Floats) -> Floats:
+        """The log-density."""
+        return np.asarray(-np.logaddexp(0, -x) - np.logaddexp(0, x))
 
 
 class Lattice(Space):

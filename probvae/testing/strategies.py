@@ -71,6 +71,9 @@ def configurations(kind: str, of: str | Callable[..., Any]) -> Strategy[dict[str
     Args:
         kind: the component's kind.
         of: its registered name, or its class.
+
+    Raises:
+        PluginError: there are too many values to draw from, as for a string without a default.
     """
     return configurations_of(Subject(kind, of))
 
@@ -78,6 +81,14 @@ def configurations(kind: str, of: str | Callable[..., Any]) -> Strategy[dict[str
 def configurations_of(subject: Subject) -> Strategy[dict[str, Any]]:
     """As `configurations`, of a subject."""
     drawn = {name: _parameter(subject, parameter) for name, parameter in subject.signature.settable.items()}
+    unknown = [p for n, p in subject.signature.settable.items() if drawn[n] is None and p.required]
+    if unknown and subject.contract.cases:
+        return st.sampled_from([dict(table) for table in subject.contract.cases])
+    if unknown:
+        raise PluginError(
+            f"{subject.name}: no values can be drawn for {unknown[0].name}, {unknown[0].expected}, and it has no "
+            "default. Give it one, narrow its type (Literal, bounds), or add contract = Contract(cases=(...))."
+        )
     return st.fixed_dictionaries({n: s for n, s in drawn.items() if s is not None})
 
 
@@ -103,15 +114,7 @@ def wrong_values(parameter: Parameter) -> Iterator[Any]:
 def _parameter(subject: Subject, parameter: Parameter) -> Strategy[Any] | None:
     if parameter.kind:
         return _components(subject, parameter.kind)
-    found = _values(parameter.annotation)
-    if found is not None:
-        return found
-    if parameter.required:
-        raise PluginError(
-            f"{subject.name}: no values can be drawn for {parameter.name}, {parameter.expected}, and it has no "
-            "default. Give it one, narrow its type (Literal, bounds), or add contract = Contract(cases=(...))."
-        )
-    return None
+    return _values(parameter.annotation)
 
 
 def _components(subject: Subject, kind: str) -> Strategy[dict[str, Any]]:

@@ -1,13 +1,9 @@
 """Encoders and decoders: any network with any head, for any leading shape."""
 
-from math import prod
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from probvae import components as c
 from probvae.components.networks.made import MADE
@@ -15,142 +11,6 @@ from probvae.core import named_variables
 from probvae.errors import ConfigError, ShapeError
 
 from .numerics import perturb
-
-LEADING = st.sampled_from([(), (3,), (2, 3)])
-SIZES = st.integers(1, 4)
-LATENT = st.integers(1, 3)
-POSTERIORS = {
-    "diagonal": c.DiagonalNormal,
-    "clipped": lambda D: c.DiagonalNormal(D, log_variance_range=(-6, 2)),
-    "full": c.FullCovarianceNormal,
-}
-LIKELIHOODS = {
-    "bernoulli": c.Bernoulli,
-    "continuous_bernoulli": c.ContinuousBernoulli,
-    "fixed normal": lambda E: c.Normal(E, "fixed"),
-    "learned normal": c.Normal,
-    "per_element normal": lambda E: c.Normal(E, "per_element"),
-}
-
-
-@st.composite
-def convolutions(draw):
-    """An image's shape and the arguments of a convolutional network that fits it."""
-    filters = tuple(draw(st.lists(SIZES, min_size=1, max_size=2)))
-    each = draw(st.booleans())  # one setting for all layers, or one for each
-    strides = tuple(draw(st.integers(1, 3)) for _ in filters) if each else draw(st.integers(1, 2))
-    kernels = tuple(draw(SIZES) for _ in filters) if each else draw(SIZES)
-    factor = prod(strides) if each else strides ** len(filters)
-    event = (factor * draw(st.integers(1, 2)), factor * draw(st.integers(1, 2)), draw(st.integers(1, 3)))
-    return event, {"filters": filters, "kernel_size": kernels, "strides": strides}
-
-
-@st.composite
-def residuals(draw):
-    filters = tuple(draw(st.lists(SIZES, min_size=1, max_size=2)))
-    factor = 2 ** len(filters)
-    event = (factor * draw(st.integers(1, 2)), factor, draw(st.integers(1, 3)))
-    return event, {"filters": filters, "blocks": draw(st.integers(1, 2))}
-
-
-@st.composite
-def denses(draw):
-    event = draw(st.sampled_from([(5,), (2, 3), (2, 2, 3)]))
-    hidden = tuple(draw(st.lists(SIZES, max_size=2)))
-    return event, {"hidden": hidden, "activation": draw(st.sampled_from(["gated", "relu", "gelu", "tanh"]))}
-
-
-NETWORKS = {
-    "dense": (denses(), c.DenseEncoder, c.DenseDecoder),
-    "conv": (convolutions(), c.ConvEncoder, c.ConvTransposeDecoder),
-    "resnet": (residuals(), c.ResNetEncoder, c.ResNetDecoder),
-}
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("head", POSTERIORS)
-@given(data=st.data(), leading=LEADING, latent_dim=LATENT)
-def test_an_encoder_gives_a_posterior_for_each_example(network, head, data, leading, latent_dim):
-    settings, factory, _ = NETWORKS[network]
-    event, arguments = data.draw(settings)
-    x = np.random.default_rng(0).normal(size=(*leading, *event)).astype(np.float32)
-    q = factory(event, POSTERIORS[head](latent_dim), **arguments).posterior(x)
-    assert (q.batch_shape, q.event_shape, q.dtype) == (leading, (latent_dim,), tf.float32)
-    z, log_q = q.experimental_sample_and_log_prob(2, seed=[1, 2])
-    assert log_q.shape == (2, *leading)
-    assert np.all(np.isfinite(log_q))
-    np.testing.assert_allclose(q.log_prob(z), log_q, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("head", LIKELIHOODS)
-@given(data=st.data(), leading=LEADING, latent_dim=LATENT)
-def test_a_decoder_gives_a_likelihood_for_each_latent(network, head, data, leading, latent_dim):
-    settings, _, factory = NETWORKS[network]
-    event, arguments = data.draw(settings)
-    z = np.random.default_rng(0).normal(size=(*leading, latent_dim)).astype(np.float32)
-    p = factory(latent_dim, LIKELIHOODS[head](event), **arguments).likelihood(z)
-    assert (p.batch_shape, p.event_shape, p.dtype) == (leading, event, tf.float32)
-    x = p.sample(seed=[1, 2])
-    assert x.shape == (*leading, *event)
-    assert p.mean().shape == (*leading, *event)
-    assert p.log_prob(x).shape == leading
-    assert np.all(np.isfinite(p.log_prob(x)))
-
-
-ENCODERS = {
-    "dense": lambda head: c.DenseEncoder((4, 4, 1), head, (6,), "gated"),
-    "conv": lambda head: c.ConvEncoder((4, 4, 1), head, (3,)),
-    "resnet": lambda head: c.ResNetEncoder((4, 4, 1), head, (3,)),
-}
-
-
-@pytest.mark.parametrize("network", ENCODERS)
-@pytest.mark.parametrize("head", POSTERIORS)
-def test_a_posterior_depends_on_its_own_example_alone(network, head):
-    encoder = ENCODERS[network](POSTERIORS[head](2))
-    x = np.random.default_rng(0).normal(size=(5, 4, 4, 1)).astype(np.float32)
-    others = x.copy()
-    others[[0, 1, 3, 4]] *= -7
-    for q in (encoder.posterior(x[2:3]), encoder.posterior(others)[2:3]):
-        np.testing.assert_allclose(q.mean(), encoder.posterior(x).mean()[2:3], atol=1e-5)
-        np.testing.assert_allclose(q.covariance(), encoder.posterior(x).covariance()[2:3], atol=1e-5)
-    assert np.abs(encoder.posterior(others).mean()[0] - encoder.posterior(x).mean()[0]).max() > 1e-4
-
-
-DECODERS = {
-    "dense": lambda: c.DenseDecoder(2, c.Bernoulli((4, 4, 1)), (6,), "gated"),
-    "conv": lambda: c.ConvTransposeDecoder(2, c.Bernoulli((4, 4, 1)), (3,)),
-    "resnet": lambda: c.ResNetDecoder(2, c.Bernoulli((4, 4, 1)), (3,)),
-}
-
-
-@pytest.mark.parametrize("network", DECODERS)
-def test_a_decoder_learns_from_every_variable_and_from_the_latents(network):
-    decoder = DECODERS[network]()
-    z = tf.constant(np.random.default_rng(0).normal(size=(20, 2)), tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(z)
-        log_prob = tf.reduce_sum(decoder.likelihood(z).log_prob(tf.ones((4, 4, 1))))
-    names = named_variables(decoder)
-    gradients = tape.gradient(log_prob, [z, *(v.value for v in names.values())])
-    for name, gradient in zip(["z", *names], gradients, strict=True):
-        assert gradient is not None, name
-        assert np.abs(gradient).max() > 0, name
-
-
-@pytest.mark.parametrize("leading", [(None,), (None, None)])
-def test_a_leading_shape_may_be_unknown(leading):
-    decoder = c.ConvTransposeDecoder(2, c.Bernoulli((4, 4, 1)), (3,))
-
-    @tf.function(input_signature=[tf.TensorSpec((*leading, 2))])
-    def mean(z):
-        return decoder.likelihood(z).mean()
-
-    z = np.random.default_rng(0).normal(size=(*[3] * len(leading), 2)).astype(np.float32)
-    assert mean.get_concrete_function().structured_outputs.shape.as_list() == [*leading, 4, 4, 1]
-    np.testing.assert_allclose(mean(z), decoder.likelihood(z).mean(), atol=1e-5)
-
 
 # Architecture
 
@@ -260,6 +120,13 @@ def test_settings_that_do_not_fit_are_refused(build, parameter, message):
 def test_the_error_for_two_channels_of_outputs_does_not_call_them_the_data():
     with pytest.raises(ConfigError, match=r"got shape \[28, 56\]. Give the data a channel axis"):
         c.ConvTransposeDecoder(2, c.Normal((28, 28), "per_element"))
+
+
+ENCODERS = {
+    "dense": lambda head: c.DenseEncoder((4, 4, 1), head, (6,), "gated"),
+    "conv": lambda head: c.ConvEncoder((4, 4, 1), head, (3,)),
+    "resnet": lambda head: c.ResNetEncoder((4, 4, 1), head, (3,)),
+}
 
 
 @pytest.mark.parametrize("network", ENCODERS)

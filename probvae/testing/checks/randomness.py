@@ -11,7 +11,7 @@ from probvae.testing.subject import Subject
 from probvae.testing.views import ANSWERS, f64, stateless, view
 
 
-@check(*ANSWERS, fast=8, deep=60)
+@check(*ANSWERS, fast=5, deep=60)
 def draws_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
     """The same seed gives the same draw whatever came before, and another seed another one.
 

@@ -15,7 +15,7 @@ from probvae.testing.views import CONDITIONAL, f64, view
 ROWS = 5
 
 
-@check(*CONDITIONAL, fast=10, deep=80)
+@check(*CONDITIONAL, fast=6, deep=80)
 def rows_do_not_mix(subject: Subject, case: Case) -> None:
     """The answer for one row does not depend on the other rows, nor on how many there are.
 
@@ -44,7 +44,7 @@ def _same(where: str, found: Floats, expected: Floats) -> None:
         raise Violation(f"a row {where} has log_prob {found[at]:.6g} at a point where it had {expected[at]:.6g}.")
 
 
-@check("decoder", "likelihood", fast=10, deep=80)
+@check("decoder", "likelihood", fast=6, deep=80)
 def leading_axes_are_rows(subject: Subject, case: Case) -> None:
     """Inputs [S, B, ...] are answered as the S times B rows that they are, in their order.
 
@@ -64,7 +64,7 @@ def leading_axes_are_rows(subject: Subject, case: Case) -> None:
         _same(f"of [2, 3, ...], the {row}th,", one[:, row], other[:, row])
 
 
-@check(*CONDITIONAL, fast=8, deep=60)
+@check(*CONDITIONAL, fast=5, deep=60)
 def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
     """Another input gives another answer, and the density carries a gradient back to the input.
 

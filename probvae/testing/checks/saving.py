@@ -10,7 +10,7 @@ from probvae.testing.subject import Subject
 from probvae.testing.views import ANSWERS, View, built, view
 
 
-@check(*ANSWERS, "bijector", fast=8, deep=60)
+@check(*ANSWERS, "bijector", fast=5, deep=60)
 def restores(subject: Subject, case: Case) -> None:
     """A second instance that is given the first one's variables by name answers as the first.
 

@@ -18,7 +18,7 @@ TRIES = 24
 """How often a gradient may be exactly zero by chance, as behind a unit of relu that is off."""
 
 
-@check(*ANSWERS, "bijector", fast=8, deep=60)
+@check(*ANSWERS, "bijector", fast=5, deep=60)
 def owns_its_variables(subject: Subject, case: Case) -> None:
     """Every variable that is used belongs to the component, under a name, and none is made when it is used.
 
@@ -56,7 +56,7 @@ def _use(found: View) -> Tensor:
     return x, p.log_prob(tf.stop_gradient(tf.identity(x)))
 
 
-@check(*ANSWERS, "bijector", fast=8, deep=60)
+@check(*ANSWERS, "bijector", fast=5, deep=60)
 def learns(subject: Subject, case: Case) -> None:
     """Every trainable variable receives a gradient from the density: there, finite, and not always zero.
 
@@ -114,7 +114,7 @@ def _density(found: View) -> Tensor:
     return tf.reduce_sum(tf.cast(p.log_prob(points), tf.float32))
 
 
-@check(*POSTERIORS, fast=8, deep=60)
+@check(*POSTERIORS, fast=5, deep=60)
 def samples_carry_gradients(subject: Subject, case: Case) -> None:
     """The samples of a posterior carry a gradient back to all that they depend on: its inputs and its variables.
 
@@ -124,7 +124,7 @@ def samples_carry_gradients(subject: Subject, case: Case) -> None:
     _carries(view(subject, case))
 
 
-@check("prior", fast=6, deep=40, tag="reparameterized")
+@check("prior", fast=4, deep=40, tag="reparameterized")
 def prior_samples_carry_gradients(subject: Subject, case: Case) -> None:
     """The samples of a prior that promises to be reparameterized carry a gradient to every trainable variable."""
     _carries(view(subject, case))

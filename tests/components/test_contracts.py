@@ -1,0 +1,32 @@
+"""Every built-in component keeps its contract: the kit that anyone's components are checked with, and no other."""
+
+import pytest
+
+from probvae.registry import default
+from probvae.testing import KINDS, Subject
+from probvae.testing.runner import chosen, run
+
+COMPONENTS = [(kind, name) for kind, name in default() if kind in KINDS and "." not in name]
+COMPONENTS += [("bijector", name) for name in ("realnvp", "maf", "spline")]
+OWED = [
+    pytest.param(check, subject, id=f"{subject.kind}-{subject.name}-{check.name}")
+    for subject in (Subject(kind, name) for kind, name in COMPONENTS)
+    for check in chosen(subject)
+]
+
+
+@pytest.mark.parametrize(("check", "subject"), OWED)
+def test_a_built_in_component_keeps_its_contract(check, subject):
+    result = run(check, subject)
+    assert result.ok, str(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("check", "subject"), OWED)
+def test_a_built_in_component_keeps_its_contract_in_depth(check, subject):
+    result = run(check, subject, "deep", seed=1)
+    assert result.ok, str(result)
+
+
+def test_every_kind_is_there():
+    assert {kind for kind, _ in COMPONENTS} == set(KINDS)

@@ -1,0 +1,176 @@
+"""What a report says: what was found, where it is smallest, what did not run, and what was expected."""
+
+import json
+
+import pytest
+
+from probvae import testing
+from probvae.errors import PluginError, UnknownNameError, UserError
+from probvae.testing import Violation
+from probvae.testing.checks import iter_checks
+
+from . import priors_for_runner as priors
+
+
+def only(factory, *checks, **options):
+    return testing.check("prior", factory, only=checks or ("shapes",), **options)
+
+
+def test_a_right_component_is_green():
+    told = []
+    report = only(
+        priors.Right, "shapes", "xla_equals_eager", "prior_samples_carry_gradients", listener=told.append
+    )
+    assert report.ok
+    assert tuple(told) == report.results
+    assert {result.status for result in report.results} == {"passed"}
+    assert all(result.cases >= 2 for result in report.results)
+    assert "keeps its contract: 3 passed" in str(report)
+
+
+def test_checks_with_a_tag_run_where_it_is_promised():
+    every = {result.check for result in testing.check("prior", priors.WrongAboveTwo, only=("builds",)).results}
+    assert every == {"builds"}
+    promised = {
+        check.name for check in iter_checks("prior") if check.applies(testing.Subject("prior", priors.Right))
+    }
+    plain = {c.name for c in iter_checks("prior") if c.applies(testing.Subject("prior", priors.WrongAboveTwo))}
+    assert promised - plain == {"xla_equals_eager", "prior_samples_carry_gradients"}
+
+
+def test_a_failure_comes_with_the_smallest_case_and_a_line_that_repeats_it():
+    report = only(priors.WrongAboveTwo)
+    (result,) = report.results
+    assert not report.ok
+    assert result.status == "failed"
+    assert result.case is not None
+    assert result.case.configuration == {"parts": 3, "other": 0}
+    assert (result.case.latent_dim, result.case.moved, result.case.seed) == (1, 0.0, 0)
+    assert result.message.startswith("expected batch [] and event [1]; got batch [1] and event [].")
+    expected = (
+        "probvae.testing.replay('shapes', 'prior', WrongAboveTwo, "
+        "configuration={'parts': 3, 'other': 0}, latent_dim=1, samples=())"
+    )
+    assert result.replay == expected
+    for part in (
+        "shapes: FAILED",
+        "must hold  The answer is a float32",
+        "smallest   parts = 3",
+        "docs/checks.md#shapes",
+    ):
+        assert part in str(report)
+    with pytest.raises(Violation, match=r"got batch \[1\] and event \[\]"):
+        testing.replay(
+            "shapes", "prior", priors.WrongAboveTwo, configuration={"parts": 3, "other": 0}, latent_dim=1
+        )
+
+
+def test_the_same_seed_finds_the_same_case():
+    one, two = only(priors.WrongAboveTwo, seed=5), only(priors.WrongAboveTwo, seed=5)
+    assert one.results[0].case == two.results[0].case
+    assert one.results[0].message == two.results[0].message
+
+
+def test_an_expected_failure_is_green_and_gives_its_reason():
+    report = only(priors.ExpectedToFail)
+    assert report.ok
+    assert report.results[0].status == "expected"
+    assert "Its third part is unfinished." in str(report)
+
+
+def test_an_expected_failure_that_passes_is_red():
+    report = only(priors.ExpectedButRight)
+    assert not report.ok
+    assert report.results[0].status == "unexpected"
+    assert "PASSES although a failure is expected" in str(report)
+
+
+def test_an_expected_failure_of_no_check_is_an_error():
+    with pytest.raises(PluginError, match="expects a failure of 'shape', which is no check of a prior"):
+        only(priors.ExpectsNothingReal)
+
+
+def test_a_mandatory_check_that_could_not_run_is_red():
+    report = only(priors.RefusesEverything)
+    assert not report.ok
+    assert report.results[0].status == "not_run"
+    assert "RefusesEverything: expected another day; got this one." in str(report)
+
+
+def test_the_cases_that_a_component_adds_are_tried():
+    with pytest.raises(PluginError, match="no values can be drawn for path"):
+        testing.strategies.configurations("prior", priors.OnlyCases)
+    report = only(priors.OnlyCases, "shapes", "learns")
+    assert report.ok, str(report)
+
+
+def test_parameters_that_exclude_each_other_are_no_fault():
+    report = only(priors.Fussy, "builds", "shapes")
+    assert report.ok, str(report)
+    assert report.results[0].cases > 15
+
+
+def test_a_class_made_inside_a_function_is_told_why_another_process_cannot_build_it():
+    class Local(priors.Right):
+        pass
+
+    report = only(Local, "restores_in_a_fresh_process")
+    assert not report.ok
+    assert "is in no file that a new process could import" in report.results[0].message
+
+
+def test_a_report_is_plain_json():
+    found = json.loads(json.dumps(only(priors.WrongAboveTwo).to_json()))
+    assert found["ok"] is False
+    assert found["results"][0]["case"]["configuration"] == {"parts": 3, "other": 0}
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: testing.check("priors", "mixture"), UnknownNameError, "Did you mean 'prior'"),
+        (lambda: testing.check("prior", "mixtur"), UnknownNameError, "Did you mean 'mixture'"),
+        (lambda: testing.check("prior", "mixture", only=["shape"]), UnknownNameError, "Did you mean 'shapes'"),
+        (lambda: testing.check("bijector", "mixture"), UserError, "a class with a method bijector"),
+        (lambda: testing.check("dataset", "mnist"), UnknownNameError, "No kind with checks is named 'dataset'"),
+        (lambda: testing.replay("shapez", "prior", "mixture"), UnknownNameError, "Did you mean 'shapes'"),
+    ],
+)
+def test_wrong_questions_are_answered_with_the_way_out(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@testing.contract("prior", priors.Right)
+def test_one_import_and_one_decorator_run_the_whole_kit(check):
+    check()
+
+
+def test_the_decorator_parametrizes_over_every_check_that_is_owed():
+    mark = testing.contract("prior", priors.Right)
+    assert mark.name == "parametrize"
+    subject = testing.Subject("prior", priors.Right)
+    assert mark.kwargs["ids"] == [check.name for check in iter_checks("prior") if check.applies(subject)]
+
+
+def test_a_red_check_fails_as_a_test_with_the_reports_words():
+    mark = testing.contract("prior", priors.WrongAboveTwo)
+    run = dict(zip(mark.kwargs["ids"], mark.args[1], strict=True))["shapes"]
+    with pytest.raises(pytest.fail.Exception, match="smallest   parts = 3"):
+        run()
+
+
+def test_every_check_says_what_must_hold():
+    for check in iter_checks():
+        assert check.holds.endswith("."), check.name
+        assert len(check.holds) < 140, check.name
+
+
+class NotAPrior:
+    def __init__(self, latent_dim: int) -> None:
+        pass
+
+
+def test_a_class_of_another_kind_is_found_by_its_building():
+    report = only(NotAPrior, "builds")
+    assert "expected a probvae.Prior; got NotAPrior" in report.results[0].message

@@ -1,0 +1,113 @@
+"""Configurations are drawn from signatures: all of them valid, the smallest reachable, the wrong ones refused."""
+
+from typing import Annotated, Literal
+
+import pytest
+from annotated_types import Ge, Interval, Le, MaxLen, MinLen
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from probvae.core import CONTEXT, Positive, PositiveFloat, Prior, Signature
+from probvae.errors import ConfigError, PluginError
+from probvae.registry import default
+from probvae.testing import KINDS, Subject, strategies
+
+COMPONENTS = [key for key in default() if key[0] in KINDS]
+quick = settings(max_examples=30, deadline=None)
+
+
+@pytest.mark.parametrize(("kind", "name"), COMPONENTS, ids=map("-".join, COMPONENTS))
+@given(data=st.data())
+@quick
+def test_configurations_are_valid_by_the_same_schema_as_specs(kind, name, data):
+    table = data.draw(strategies.configurations(kind, name))
+    _valid(Signature(default()[kind, name].load(), name), table)
+
+
+def _valid(signature, table):
+    assert set(table) <= set(signature.settable) - set(CONTEXT)
+    signature.model.model_validate({k: v for k, v in table.items() if k in signature.plain})
+    for parameter in signature.components.values():
+        inner = dict(table[parameter.name])
+        use = inner.pop("use")
+        _valid(Signature(default()[parameter.kind, use].load(), use), inner)
+
+
+class Everything(Prior):
+    def __init__(
+        self,
+        latent_dim: int,
+        count: Positive,
+        few: Annotated[int, Ge(2), Le(3)],
+        scale: PositiveFloat,
+        share: Annotated[float, Interval(ge=0, lt=1)],
+        how: Literal["a", "b"],
+        sizes: Annotated[tuple[Positive, ...], MinLen(1), MaxLen(2)],
+        pair: tuple[float, int],
+        flag: bool,
+        either: Positive | tuple[Positive, ...] | None,
+        name: str = "x",
+    ) -> None:
+        super().__init__()
+
+    def distribution(self):
+        return None
+
+
+@given(strategies.configurations("prior", Everything))
+@quick
+def test_every_type_of_a_signature_is_drawn_within_its_bounds(table):
+    assert set(table) == {"count", "few", "scale", "share", "how", "sizes", "pair", "flag", "either"}
+    Everything(2, **table)  # the constructor holds them against the annotations
+    assert table["few"] in (2, 3)
+    assert 0 <= table["share"] < 1
+    assert 1 <= len(table["sizes"]) <= 2
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        lambda t: t["how"] == "b",
+        lambda t: t["either"] is None,
+        lambda t: isinstance(t["either"], tuple) and len(t["either"]) == 2,
+        lambda t: t["flag"] and t["count"] > 3,
+    ],
+)
+def test_every_corner_of_a_signature_is_reached(wanted):
+    find(strategies.configurations("prior", Everything), wanted, settings=settings(max_examples=2000))
+
+
+def test_configurations_shrink_to_the_smallest():
+    table = find(strategies.configurations("prior", Everything), lambda t: t["count"] > 2)
+    assert table["count"] == 3
+    assert (table["few"], table["how"], table["sizes"], table["flag"]) == (2, "a", (1,), False)
+
+
+def test_wrong_values_are_refused_by_the_constructor():
+    right = find(strategies.configurations("prior", Everything), lambda _: True)
+    tried = 0
+    for name, parameter in Subject("prior", Everything).signature.plain.items():
+        for value in strategies.wrong_values(parameter):
+            with pytest.raises(ConfigError) as error:
+                Everything(2, **{**right, name: value})
+            assert error.value.parameter == name
+            tried += 1
+    assert tried > 15
+
+
+def test_a_required_string_cannot_be_drawn_and_says_so():
+    class Named(Prior):
+        def __init__(self, latent_dim: int, name: str) -> None:
+            super().__init__()
+
+        def distribution(self):
+            return None
+
+    with pytest.raises(PluginError, match=r"no values can be drawn for name, a string.*Contract\(cases"):
+        strategies.configurations("prior", Named)
+
+
+def test_components_are_drawn_with_their_own_configurations():
+    table = strategies.configurations("encoder", "dense")
+    found = find(table, lambda t: t["posterior"]["use"] == "full_covariance_normal")
+    assert set(found["posterior"]) == {"use", "scale_floor"}
