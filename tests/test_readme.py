@@ -41,15 +41,28 @@ def test_the_prior_trains_when_pasted(tmp_path):
     assert "my_prior.student_t prior" in done.stdout
     assert (tmp_path / "runs" / "spec" / "evaluation.json").is_file()
 
+    right = run("-m", "probvae", "check", "--plugin", "my_prior.py", cwd=tmp_path)
+    assert right.returncode == 0, right.stdout + right.stderr
+    assert "prior my_prior.student_t keeps its contract" in right.stdout
+
     wrong = run("-m", "probvae", "check", "spec.toml", "--plugin", "my_prior.py", *options, "--set",
                 "model.prior.df=-1", cwd=tmp_path)  # fmt: skip
     assert wrong.returncode == 2
     assert "model.prior.df" in wrong.stderr
-    assert "a number > 0" in wrong.stderr
+    assert "a number >= 1" in wrong.stderr
+
+
+def test_the_contract_test_is_collected_when_pasted(tmp_path):
+    (tmp_path / "my_prior.py").write_text(blocks("python")[0])
+    test = "import probvae.registry\nprobvae.registry.default().load_file('my_prior.py')\n" + blocks("python")[1]
+    (tmp_path / "test_my_prior.py").write_text(test)
+    done = run("-m", "pytest", "-q", "-k", "shapes or seed", "test_my_prior.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
 
 
 def test_the_notebook_lines_run(tmp_path):
-    code = blocks("python")[1].replace('FashionMini(binarize="static").load().train.stored', "IMAGES")
+    code = blocks("python")[2].replace('FashionMini(binarize="static").load().train.stored', "IMAGES")
     assert "IMAGES" in code
     small = "import numpy\nIMAGES = (numpy.random.default_rng(0).random((40, 28, 28, 1)) < 0.5).astype('uint8')\n"
     (tmp_path / "notebook.py").write_text(small + code)

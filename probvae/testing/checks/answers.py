@@ -80,10 +80,11 @@ def _close(what: str, one: Floats, other: Floats, that: str, tolerance: float = 
 
 @check(*ANSWERS, fast=7, deep=100)
 def finite(subject: Subject, case: Case) -> None:
-    """Densities are finite at samples and far away, and samples at ordinary, constant and extreme inputs.
+    """Densities and their slopes are finite at samples and far away; samples are, at extreme inputs too.
 
     A scale without a floor underflows to 0 and its density is NaN; the log of a sum of exponentials that is not
-    shifted is minus infinity a few scales out. Both come after hours of training.
+    shifted is minus infinity a few scales out, and a tf.where that mends the value leaves a gradient of NaN. They
+    come after hours of training.
     """
     found = view(subject, case)
     for name, inputs in _inputs(found):
@@ -98,7 +99,14 @@ def finite(subject: Subject, case: Case) -> None:
     if found.kind in LATENT and found.support == REAL:
         far = np.concatenate([np.eye(case.latent_dim), -np.eye(case.latent_dim)])
         for size in (10.0, 100.0):
-            _finite(f"log_prob {size:g} away from the origin", p.log_prob(found.spread(size * far)))
+            points = found.spread(size * far)
+            with tf.GradientTape() as tape:
+                tape.watch(points)
+                log_prob = found.answer().log_prob(points)
+            _finite(f"log_prob {size:g} away from the origin", log_prob)
+            slope = tape.gradient(log_prob, points)
+            if slope is not None:
+                _finite(f"the gradient of log_prob to its argument, {size:g} away from the origin,", slope)
 
 
 def _inputs(found: View) -> list[tuple[str, Tensor]]:

@@ -74,7 +74,7 @@ def _asked(subject: Subject, case: Case) -> tuple[Any, Tensor]:
 
 
 def _log_det(function: Callable[[Tensor], Tensor], x: Tensor) -> Floats:
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=True) as tape:  # as batch_jacobian wants it outside of a graph
         tape.watch(x)
         y = function(x)
     jacobian = tape.batch_jacobian(y, x, experimental_use_pfor=False)  # [N, D, D]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from probvae.core import Tensor
@@ -10,7 +13,7 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import CONDITIONAL, f64, view
+from probvae.testing.views import CONDITIONAL, View, f64, view
 
 ROWS = 5
 
@@ -66,26 +69,37 @@ def leading_axes_are_rows(subject: Subject, case: Case) -> None:
 
 @check(*CONDITIONAL, fast=5, deep=60)
 def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
-    """Another input gives another answer, and the density carries a gradient back to the input.
+    """Another input gives another answer; each latent, and each output that a head asks for, has an effect.
 
     A decoder that ignores its latents models the marginal only, and an encoder that ignores its data turns every
-    posterior into the prior: the loss still falls, as with a posterior that collapsed in training.
+    posterior into the prior: the loss still falls, as with a posterior that collapsed in training. A slice that
+    is off by one reads a scale from the wrong place and leaves an output unread.
     """
-    differs = slopes = False
+    differs, reached = False, np.zeros(0, bool)
     for attempt in range(12):  # behind relu units that are all off, nothing moves
-        found = view(subject, Case(**{**vars(case), "seed": case.seed + attempt, "moved": max(case.moved, 0.1)}))
-        inputs = found.inputs(batch=(ROWS,))
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            p = found.ask(inputs)
-            points = tf.reshape(tf.stop_gradient(found.points(p, 8)), (8, 1, *found.event))
-            log_prob = p.log_prob(points)  # [8, rows]
-        gradient = tape.gradient(log_prob, inputs)
-        values = f64(log_prob)
+        again = replace(case, seed=case.seed + attempt, moved=max(case.moved, 0.1))
+        values, slopes = _effects(view(subject, again))
         differs |= bool(np.any(np.abs(values - values[:, :1]) > 1e-6))
-        slopes |= gradient is not None and bool(np.any(f64(gradient)))
-        if differs and slopes:
+        reached = slopes if not len(reached) else reached | slopes
+        if differs and (reached.all() or (subject.kind == "encoder" and reached.any())):
             return
     if not differs:
         raise Violation(f"{ROWS} different inputs gave the same answer, for 12 initial values.")
-    raise Violation("the density carries no gradient back to the inputs.")
+    place = int(np.argmin(reached))
+    raise Violation(
+        f"element {place} of its {len(reached)} inputs has no effect: the density's gradient to it is 0."
+    )
+
+
+def _effects(found: View) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Log-densities [8, rows] at points, and which elements of the input have a gradient of any of them."""
+    inputs = found.inputs(batch=(ROWS,))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        p = found.ask(inputs)
+        points = tf.reshape(tf.stop_gradient(found.points(p, 8)), (8, 1, *found.event))
+        log_prob = p.log_prob(points)  # [8, rows]
+    gradient = tape.gradient(log_prob, inputs)
+    if gradient is None:
+        raise Violation("the density carries no gradient back to the inputs.")
+    return f64(log_prob), np.any(f64(gradient).reshape(ROWS, -1) != 0, axis=0)

@@ -12,15 +12,17 @@ from probvae.testing.views import ANSWERS, View, built, view
 
 @check(*ANSWERS, "bijector", fast=5, deep=60)
 def restores(subject: Subject, case: Case) -> None:
-    """A second instance that is given the first one's variables by name answers as the first.
+    """A second instance, already in use, that is given the first one's variables by name answers as the first.
 
     What is drawn in __init__ and kept in an array, a list or a closure is not a variable: it is not in the
-    checkpoint, and the restored model is another model.
+    checkpoint, and the restored model is another model. What is computed in the first call and kept does not
+    follow the variables when they are restored, nor when they learn.
     """
     found = view(subject, case)
     inputs, points = questions(found)
     expected = answers(found, inputs, points)
     second = View(subject.kind, built(subject, case, case.seed + OTHER), case)
+    answers(second, inputs, points)
     assign(second.component, arrays(found.component))
     compare(answers(second, inputs, points), expected, "a second instance with the same variables")
 

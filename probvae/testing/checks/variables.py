@@ -131,6 +131,8 @@ def prior_samples_carry_gradients(subject: Subject, case: Case) -> None:
 
 
 def _carries(found: View) -> None:
+    if found.kind == "posterior":
+        _carries_to_each_output(found)
     inputs = found.inputs()
     variables: dict[str, Any] = {n: v for n, v in named_variables(found.component).items() if v.trainable}
     with tf.GradientTape() as tape:
@@ -147,3 +149,20 @@ def _carries(found: View) -> None:
             )
         if not np.all(np.isfinite(tf.convert_to_tensor(gradient))):
             raise Violation(f"the gradient of a sample to {name} is not finite.")
+
+
+def _carries_to_each_output(found: View) -> None:
+    """Whether a head's samples depend on everything that it asks its network for."""
+    inputs = found.inputs(batch=(16,))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        z = found.ask(inputs).sample(16, seed=stateless(found.case))
+        loss = tf.reduce_sum(tf.sin(z * 1.3 + tf.range(1.0, 1.0 + found.event[0])))
+    gradient = tape.gradient(loss, inputs)
+    if gradient is None:
+        raise Violation("no gradient reaches the inputs from a sample. Draw it as a function of them and noise.")
+    still = np.flatnonzero(~np.any(f64(gradient).reshape(16, -1), axis=0))
+    if len(still):
+        raise Violation(
+            f"no sample depends on output {still[0]} of the {len(f64(gradient)[0].ravel())} it asks for."
+        )

@@ -1,0 +1,208 @@
+"""Does the contract kit find mistakes, and does it leave alone what is right?
+
+`matrix` runs the kit on every component of `tests/testing/broken`, each wrong by one mistake, and tells which
+check catches which. `false_alarms` runs it on every one of `tests/testing/correct`, distributions of TensorFlow
+Probability that are right, with several seeds. Both write contract_kit.json and the tables contract_kit.md beside
+this file after each component. What is there already is not repeated, so the script can be stopped and started
+again; delete contract_kit.json to measure another version of the kit.
+
+    python benchmarks/contract_kit.py matrix --jobs 2
+    python benchmarks/contract_kit.py false_alarms --seeds 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+JSON, TABLES = HERE / "contract_kit.json", HERE / "contract_kit.md"
+ALARMS = ("failed", "unexpected")
+MADE_BY = "Made by `benchmarks/contract_kit.py`; the numbers are in `contract_kit.json`."
+
+sys.path.insert(0, str(HERE.parent / "tests" / "testing"))  # the packages `broken` and `correct` are there
+
+
+def report(kind: str, factory: Callable[..., Any], profile: str, seed: int) -> dict[str, Any]:
+    """What the kit says about one component, as plain values."""
+    from probvae import testing
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that each component is traced anew
+    start = time.monotonic()
+    try:
+        found = testing.check(kind, factory, profile=profile, seed=seed)
+    except Exception as error:  # the kit cannot even begin
+        return {"kind": kind, "statuses": {}, "messages": {"the kit itself": f"{type(error).__name__}: {error}"}}
+    told = {result.check: result.message for result in found.results if result.status != "passed"}
+    return {
+        "kind": kind,
+        "ok": found.ok,
+        "statuses": {result.check: result.status for result in found.results},
+        "messages": told,
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def try_mutant(name: str, profile: str, seed: int) -> dict[str, Any]:
+    """The row of a broken component."""
+    from broken import BROKEN
+
+    mutant = BROKEN[name]
+    return {**report(mutant.kind, mutant.factory, profile, seed), "mistake": mutant.mistake}
+
+
+def try_correct(name: str, profile: str, seed: int) -> dict[str, Any]:
+    """The row of a component that is right, with one seed."""
+    from correct import CORRECT
+
+    return report(CORRECT[name].kind, CORRECT[name].factory, profile, seed)
+
+
+def read() -> dict[str, Any]:
+    """The results so far."""
+    return json.loads(JSON.read_text()) if JSON.exists() else {"matrix": {}, "false_alarms": {}}
+
+
+def keep(part: str, key: str, row: dict[str, Any]) -> None:
+    """Add one row to the results, and render them."""
+    results = read()
+    results[part][key] = row
+    new = JSON.with_suffix(".new")
+    new.write_text(json.dumps(results, indent=1) + "\n")
+    new.replace(JSON)
+    TABLES.write_text(tables(results))
+
+
+def run(part: str, tasks: list[tuple[str, Callable[..., Any], tuple[Any, ...]]], jobs: int) -> None:
+    """Run what is missing in several processes, each row kept as soon as it is there."""
+    tasks = [task for task in tasks if task[0] not in read()[part]]
+    start, context = time.monotonic(), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=10) as pool:
+        futures = {pool.submit(function, *arguments): key for key, function, arguments in tasks}
+        for done, future in enumerate(as_completed(futures), 1):
+            key, row = futures[future], future.result()
+            keep(part, key, row)
+            left = (time.monotonic() - start) / done * (len(tasks) - done)
+            said = ", ".join(caught_by(row)) or ("green" if row.get("ok") else "nothing failed, yet not green")
+            print(f"{done}/{len(tasks)}, {left / 60:.0f} min left: {key}: {said}", flush=True)
+    TABLES.write_text(tables(read()))
+
+
+def caught_by(row: dict[str, Any]) -> list[str]:
+    """The checks that raised an alarm."""
+    if not row["statuses"]:
+        return list(row["messages"])
+    return [check for check, status in row["statuses"].items() if status in ALARMS]
+
+
+def tables(results: dict[str, Any]) -> str:
+    """The results in Markdown."""
+    parts = ["# The contract kit against components of known quality", ""]
+    if results["matrix"]:
+        parts += matrix(results["matrix"])
+    if results["false_alarms"]:
+        parts += false_alarms(results["false_alarms"])
+    return "\n".join([*parts, MADE_BY, ""])
+
+
+def matrix(rows: dict[str, Any]) -> list[str]:
+    """Which check catches which mistake."""
+    caught = {name: caught_by(row) for name, row in rows.items()}
+    seconds = sum(row.get("seconds", 0) for row in rows.values())
+    lines = [
+        "## What is caught",
+        "",
+        f"{sum(map(bool, caught.values()))} of {len(rows)} broken components are caught. Each has one mistake "
+        f"(`tests/testing/broken`); a check that then finds it is named. {seconds / len(rows):.0f} s each.",
+        "",
+    ]
+    for kind in dict.fromkeys(row["kind"] for row in rows.values()):
+        lines += [f"### {kind}", "", "| broken component | its mistake | caught by |", "|---|---|---|"]
+        for name, row in rows.items():
+            if row["kind"] == kind:
+                by = ", ".join(f"`{check}`" for check in caught[name]) or "**nothing**"
+                lines.append(f"| {name.removeprefix(kind + '_')} | {row['mistake']} | {by} |")
+        lines.append("")
+    owed = Counter(check for row in rows.values() for check in row["statuses"])
+    hits = Counter(check for checks in caught.values() for check in checks)
+    alone = Counter(checks[0] for checks in caught.values() if len(checks) == 1)
+    lines += [
+        "### By check",
+        "",
+        "How many broken components owe a check, how many it catches, and how many nothing else catches. "
+        f"Checks that catch nothing: {', '.join(f'`{check}`' for check in owed if not hits[check]) or 'none'}.",
+        "",
+        "| check | owed by | catches | alone |",
+        "|---|---|---|---|",
+        *[f"| `{check}` | {owed[check]} | {hits[check] or '**0**'} | {alone[check]} |" for check in owed],
+        "",
+    ]
+    return lines
+
+
+def false_alarms(rows: dict[str, Any]) -> list[str]:
+    """How often the kit is red for a component that is right."""
+    total = Counter(status for row in rows.values() for status in row["statuses"].values())
+    run = sum(total.values()) - total["not_run"]
+    alarms = sum(len(caught_by(row)) for row in rows.values())
+    lines = [
+        "## What is left alone",
+        "",
+        f"{alarms} false alarms in {run} checks of components that are right (`tests/testing/correct`).",
+        "",
+        "| component | seeds | checks run | did not run | alarms |",
+        "|---|---|---|---|---|",
+    ]
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for key, row in rows.items():
+        by_name.setdefault(key.partition(" seed ")[0], []).append(row)
+    for name, found in by_name.items():
+        count = Counter(status for row in found for status in row["statuses"].values())
+        alarm = Counter(check for row in found for check in caught_by(row))
+        said = ", ".join(f"**`{check}` {times}**" for check, times in alarm.items()) or "0"
+        run = sum(count.values()) - count["not_run"]
+        lines.append(f"| {name} | {len(found)} | {run} | {count['not_run']} | {said} |")
+    return [*lines, ""]
+
+
+def main() -> None:
+    """Run what is missing, and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("matrix", "false_alarms"))
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--profile", choices=("fast", "deep"), default="fast")
+    parser.add_argument("--seeds", type=int, default=20, help="how many seeds for each component that is right")
+    parser.add_argument("--only", default="", help="only components whose name contains this")
+    options = parser.parse_args()
+    # Before anything imports TensorFlow: the processes share the cores among themselves.
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    tasks: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = []
+    if options.part == "matrix":
+        from broken import BROKEN
+
+        tasks = [(name, try_mutant, (name, options.profile, 0)) for name in BROKEN if options.only in name]
+    else:
+        from correct import CORRECT
+
+        tasks = [
+            (f"{name} seed {seed}", try_correct, (name, options.profile, seed))
+            for seed in range(options.seeds)
+            for name in CORRECT
+            if options.only in name
+        ]
+    run(options.part, tasks, options.jobs)
+    print(f"Written: {TABLES}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""A spec as MLflow takes it: flat, as text, within its limits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# The limits of MLflow 3; a longer or stranger name is an error there, a longer value is cut without a sign.
+MAX_NAME = 250
+MAX_VALUE = 6000
+
+
+def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested tables as one, with names like `model.prior.components`.
+
+    >>> flat({"model": {"latent_dim": 2, "encoder": {"use": "dense", "hidden": [8, 4]}}})
+    {'model.latent_dim': '2', 'model.encoder.use': 'dense', 'model.encoder.hidden': '[8, 4]'}
+    """
+    found: dict[str, str] = {}
+    for key, value in spec.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[name(prefix + key)] = text(value)
+    return found
+
+
+def name(wanted: str) -> str:
+    """A name that MLflow takes; one that had to be changed ends in a digest, so that no two become the same.
+
+    >>> name("model.prior.components"), name("train/loss"), name("what? é..")
+    ('model.prior.components', 'train/loss', 'what_ é..-fd106eb6')
+    """
+    # No colon, which a server on Windows refuses; no part that means something in a path.
+    parts = [re.sub(r"[^\w.\- ]", "_", part) for part in wanted.split("/")]
+    found = "/".join("_" if part in ("", ".", "..") else part for part in parts)
+    if found == wanted and len(found) <= MAX_NAME:
+        return found
+    return f"{found[: MAX_NAME - 9]}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+
+
+def text(value: Any) -> str:
+    r"""A value as text: a string of one line as it is, all else as JSON; one that was cut ends in `…`.
+
+    >>> text("vamp"), text(True), text([8, 4]), text("two\nlines")
+    ('vamp', 'true', '[8, 4]', '"two\\nlines"')
+    """
+    plain = isinstance(value, str) and value.isprintable()
+    found = value if plain else json.dumps(value, ensure_ascii=False, default=str)
+    return found if len(found) <= MAX_VALUE else f"{found[: MAX_VALUE - 1]}…"

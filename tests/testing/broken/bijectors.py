@@ -1,0 +1,243 @@
+"""Wrong bijectors."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae.components.networks.dense import Dense
+from probvae.components.scales import raw_scale, softplus_scale
+from probvae.core import Component, Positive
+
+tfb = tfp.bijectors
+
+ONE = keras.initializers.Constant(raw_scale(1.0))
+
+
+class _Affine(Component):
+    """y = scale x + shift, elementwise, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        start = keras.initializers.RandomNormal(stddev=1.0)
+        self.shift = self.add_weight(shape=(latent_dim,), initializer=start, name="shift")
+        self.raw_scale = self.add_weight(shape=(latent_dim,), initializer=ONE, name="raw_scale")
+
+    def parameters(self):
+        """The shift and the scale, both [D]."""
+        return tf.convert_to_tensor(self.shift.value), softplus_scale(self.raw_scale.value)
+
+    def inline(self, forward=None, inverse=None, log_det=None, **others):
+        """The affine map as a bijector on vectors, with other functions in the place of its own."""
+        shift, scale = self.parameters()
+        total = tf.reduce_sum(tf.math.log(scale))
+        return tfb.Inline(
+            forward_fn=forward or (lambda x: scale * x + shift),
+            inverse_fn=inverse or (lambda y: (y - shift) / scale),
+            forward_log_det_jacobian_fn=log_det or (lambda x: total + tf.zeros_like(x[..., 0])),
+            forward_min_event_ndims=1,
+            **others,
+        )
+
+
+# Log-determinants
+
+
+class WrongSign(_Affine):
+    """The log-determinant of the forward map has the sign of the inverse's."""
+
+    def bijector(self):
+        _, scale = self.parameters()
+        return self.inline(log_det=lambda x: tf.zeros_like(x[..., 0]) - tf.reduce_sum(tf.math.log(scale)))
+
+
+class InverseHasTheSignOfForward(_Affine):
+    """The log-determinant of the inverse is that of the forward map, its sign not turned."""
+
+    def bijector(self):
+        _, scale = self.parameters()
+
+        def of_inverse(y):
+            return tf.zeros_like(y[..., 0]) + tf.reduce_sum(tf.math.log(scale))
+
+        return self.inline(inverse_log_det_jacobian_fn=of_inverse)
+
+
+class NotSummed(_Affine):
+    """The log-determinant is not summed over the dimensions."""
+
+    def bijector(self):
+        _, scale = self.parameters()
+        return self.inline(log_det=lambda x: tf.math.log(scale) + tf.zeros_like(x))
+
+
+class OncePerDimension(_Affine):
+    """The log-determinant, summed over the dimensions already, is counted once per dimension."""
+
+    def bijector(self):
+        _, scale = self.parameters()
+        total = self.latent_dim * tf.reduce_sum(tf.math.log(scale))
+        return self.inline(log_det=lambda x: total + tf.zeros_like(x[..., 0]))
+
+
+class LogDetForgotten(_Affine):
+    """The log-determinant is zero, as if the map kept volumes."""
+
+    def bijector(self):
+        return self.inline(log_det=lambda x: tf.zeros_like(x[..., 0]))
+
+
+class SummedOverTheBatchToo(_Affine):
+    """A map of vectors says that it is one of scalars, so that its log-determinants are summed over the batch."""
+
+    def bijector(self):
+        shift, scale = self.parameters()
+        return tfb.Inline(
+            forward_fn=lambda x: scale * x + shift,
+            inverse_fn=lambda y: (y - shift) / scale,
+            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log(scale)) + tf.zeros_like(x[..., 0]),
+            forward_min_event_ndims=0,
+        )
+
+
+# Inverses
+
+
+class ApproximateInverse(_Affine):
+    """The inverse is a fixed-point iteration that stops too soon."""
+
+    def bijector(self):
+        shift, scale = self.parameters()
+
+        def inverse(y):
+            u = (y - shift) / scale
+            x = u
+            for _ in range(4):
+                x = u - 0.5 * tf.tanh(x)
+            return x
+
+        def log_det(x):
+            return tf.reduce_sum(tf.math.log(scale) + tf.math.log(1.5 - 0.5 * tf.tanh(x) ** 2), axis=-1)
+
+        return self.inline(lambda x: scale * (x + 0.5 * tf.tanh(x)) + shift, inverse, log_det)
+
+
+class LastShiftForgotten(_Affine):
+    """The inverse forgets the shift of the last dimension."""
+
+    def bijector(self):
+        shift, scale = self.parameters()
+        keep = tf.constant([1.0] * (self.latent_dim - 1) + [0.0])
+        return self.inline(inverse=lambda y: (y - keep * shift) / scale)
+
+
+class RightByItsCache(_Affine):
+    """The inverse is the identity, and only the cache of forward's results hides it."""
+
+    def bijector(self):
+        return self.inline(inverse=tf.identity)
+
+
+class InverseOrderForgotten(_Affine):
+    """The inverse of two maps undoes the first one first."""
+
+    def bijector(self):
+        shift, scale = self.parameters()
+        return self.inline(inverse=lambda y: y / scale - shift)
+
+
+class NotOneToOne(_Affine):
+    """Steep sines make the map fold back, so that several points go to one."""
+
+    def bijector(self):
+        shift, scale = self.parameters()
+
+        def forward(x):
+            return scale * (x + tf.sin(3 * x)) + shift
+
+        def log_det(x):
+            slope = tf.abs(1 + 3 * tf.cos(3 * x)) + 1e-6
+            return tf.reduce_sum(tf.math.log(scale) + tf.math.log(slope), axis=-1)
+
+        def inverse(y):
+            u = (y - shift) / scale
+            x = u
+            for _ in range(20):
+                x = u - tf.sin(3 * x)
+            return x
+
+        return self.inline(forward, inverse, log_det)
+
+
+# Couplings
+
+
+class MaskOffByOne(Component):
+    """The mask of the autoregressive network lets each output see its own input."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.mask = np.triu(np.ones((latent_dim, latent_dim), np.float32))  # triu(..., 1) would be right
+        start = keras.initializers.RandomNormal(stddev=0.3)
+        shape = (latent_dim, latent_dim)
+        self.shift_kernel = self.add_weight(shape=shape, initializer=start, name="shift_kernel")
+        self.scale_kernel = self.add_weight(shape=shape, initializer=start, name="scale_kernel")
+        self.bias = self.add_weight(shape=(latent_dim,), initializer="zeros", name="bias")
+
+    def bijector(self):
+        def shift_and_log_scale(y):
+            shift = tf.linalg.matvec(self.shift_kernel.value * self.mask, y, transpose_a=True) + self.bias.value
+            log_scale = tf.linalg.matvec(self.scale_kernel.value * self.mask, y, transpose_a=True)
+            return shift, tf.tanh(log_scale)
+
+        return tfb.MaskedAutoregressiveFlow(shift_and_log_scale)
+
+
+class NetworkHidden(Component):
+    """The network of a coupling is made inside a closure, where nothing saves it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        half = latent_dim // 2
+        network = Dense((max(1, half),), (2 * (latent_dim - half),), (8,), "tanh")
+
+        def affine(x, units):
+            constant = tf.ones(tf.concat([tf.shape(x)[:-1], [1]], axis=0))
+            shift, log_scale = tf.split(network.outputs(x if half else constant), 2, axis=-1)
+            return tfb.Shift(shift)(tfb.Scale(log_scale=tf.tanh(log_scale)))
+
+        self.make = lambda: tfb.RealNVP(half, bijector_fn=affine)
+
+    def bijector(self):
+        return self.make()
+
+
+class HalvesOverlap(Component):
+    """A coupling transforms one of the dimensions that it also reads, so its Jacobian is not triangular."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.half = latent_dim // 2
+        self.rest = latent_dim - self.half
+        self.network = Dense((self.half + 1,), (2 * self.rest,), (8,), "tanh")
+
+    def parameters(self, x):
+        shift, log_scale = tf.split(self.network.outputs(x[..., : self.half + 1]), 2, axis=-1)
+        return shift, tf.tanh(log_scale)
+
+    def bijector(self):
+        def forward(x):
+            shift, log_scale = self.parameters(x)
+            return tf.concat([x[..., : self.half], x[..., self.half :] * tf.exp(log_scale) + shift], axis=-1)
+
+        def inverse(y):
+            shift, log_scale = self.parameters(y)
+            return tf.concat([y[..., : self.half], (y[..., self.half :] - shift) * tf.exp(-log_scale)], axis=-1)
+
+        return tfb.Inline(
+            forward_fn=forward,
+            inverse_fn=inverse,
+            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(self.parameters(x)[1], axis=-1),
+            forward_min_event_ndims=1,
+        )

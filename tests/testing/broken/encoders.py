@@ -1,0 +1,165 @@
+"""Wrong encoders."""
+
+from typing import Annotated
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+from annotated_types import Ge, Le
+
+from probvae.components.networks.dense import Dense
+from probvae.components.scales import softplus_scale
+from probvae.core import Encoder, Positive, Shape
+
+from .distributions import Patched
+
+tfd = tfp.distributions
+
+
+class _Encoder(Encoder):
+    """A dense encoder with a diagonal normal posterior, before anything is wrong with it."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive, hidden: Positive = 8) -> None:
+        super().__init__()
+        self.event_rank = len(event_shape)
+        self.latent_dim = latent_dim
+        self.network = Dense(event_shape, (2 * latent_dim,), (hidden,), "elu")
+
+    def features(self, x):
+        """loc [B, D] and raw scale [B, D] of x [B, *E]."""
+        return tf.split(self.network.outputs(x), 2, axis=-1)
+
+    def honest(self, x):
+        loc, raw = self.features(x)
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+
+class BatchNormalised(_Encoder):
+    """Batch normalisation in training mode makes a posterior depend on the other examples of its batch."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive, hidden: Positive = 8) -> None:
+        super().__init__(event_shape, latent_dim, hidden)
+        self.normalise = keras.layers.BatchNormalization()
+        self.normalise.build((None, 2 * latent_dim))
+
+    def posterior(self, x):
+        outputs = self.normalise(self.network.outputs(x), training=True)
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+
+class ScaledByTheBatch(_Encoder):
+    """Examples are scaled by the largest value in their batch."""
+
+    def posterior(self, x):
+        return self.honest(x / (tf.reduce_max(tf.abs(x)) + 1e-6))
+
+
+class RowsMixed(_Encoder):
+    """A reshape that should be a transpose mixes the elements of different examples."""
+
+    def posterior(self, x):
+        rows = tf.reshape(x, tf.concat([tf.shape(x)[1:], tf.shape(x)[:1]], axis=0))  # [*E, B], but not x's
+        order = [self.event_rank, *range(self.event_rank)]
+        return self.honest(tf.ensure_shape(tf.transpose(rows, order), x.shape))
+
+
+class OneBatchSize(_Encoder):
+    """It flattens examples with a batch size fixed in advance, and fails for every other."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive, batch_size: Positive = 2) -> None:
+        super().__init__(event_shape, latent_dim)
+        self.batch_size = batch_size
+        self.flat = Dense((int(tf.reduce_prod(event_shape)),), (2 * latent_dim,), (8,), "elu")
+
+    def posterior(self, x):
+        loc, raw = tf.split(self.flat.outputs(tf.reshape(x, (self.batch_size, -1))), 2, axis=-1)
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+
+class BatchFlattened(_Encoder):
+    """The batch is averaged away: all examples of a batch get one posterior."""
+
+    def posterior(self, x):
+        loc, raw = self.features(x)
+        shared = tf.ones_like(loc) * tf.reduce_mean(loc, axis=0)
+        return tfd.MultivariateNormalDiag(shared, softplus_scale(raw))
+
+
+class InputIgnored(Encoder):
+    """The posterior is a learned constant, whatever the example."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive) -> None:
+        super().__init__()
+        self.event_rank = len(event_shape)
+        start = keras.initializers.RandomNormal(stddev=1.0)
+        self.loc = self.add_weight(shape=(latent_dim,), initializer=start, name="loc")
+        self.raw_scale = self.add_weight(shape=(latent_dim,), initializer="zeros", name="raw_scale")
+
+    def posterior(self, x):
+        leading = tf.shape(x)[: x.shape.rank - self.event_rank]
+        ones = tf.ones(tf.concat([leading, [1]], axis=0))
+        ones = tf.ensure_shape(ones, [*x.shape[: x.shape.rank - self.event_rank], 1])
+        return tfd.MultivariateNormalDiag(ones * self.loc.value, ones * softplus_scale(self.raw_scale.value))
+
+
+class ScaleMayBeZero(_Encoder):
+    """The softplus of the scale has no floor: it is zero for an extreme example."""
+
+    def posterior(self, x):
+        loc, raw = self.features(x)
+        return tfd.Independent(tfd.Normal(loc, tf.nn.softplus(raw)), reinterpreted_batch_ndims=1)
+
+
+class ScaleMayBeNegative(_Encoder):
+    """The scale is a linear output, negative for some examples."""
+
+    def posterior(self, x):
+        loc, raw = self.features(x)
+        return tfd.Independent(tfd.Normal(loc, 1.0 + raw), reinterpreted_batch_ndims=1)
+
+
+class ScaleMayBeInfinite(_Encoder):
+    """The scale is an exponential without a bound, infinite for an extreme example."""
+
+    def posterior(self, x):
+        loc, log_scale = self.features(x)
+        return tfd.Independent(tfd.Normal(loc, tf.exp(log_scale) + 1e-4), reinterpreted_batch_ndims=1)
+
+
+class SampleWithoutGradient(_Encoder):
+    """Samples of the posterior carry no gradient to the encoder."""
+
+    def posterior(self, x):
+        honest = self.honest(x)
+        return Patched(honest, sample=lambda n, seed: tf.stop_gradient(honest.sample(n, seed=seed)))
+
+
+class AlwaysDropout(_Encoder):
+    """Dropout is always on, so that one example has another posterior in each call."""
+
+    def __init__(
+        self, event_shape: Shape, latent_dim: Positive, rate: Annotated[float, Ge(0.1), Le(0.9)] = 0.5
+    ) -> None:
+        super().__init__(event_shape, latent_dim)
+        self.dropout = keras.layers.Dropout(rate)
+
+    def posterior(self, x):
+        return self.honest(self.dropout(x, training=True))
+
+
+class LatentsAreABatch(_Encoder):
+    """The latents are a batch: no Independent makes them an event."""
+
+    def posterior(self, x):
+        loc, raw = self.features(x)
+        return tfd.Normal(loc, softplus_scale(raw))
+
+
+class SamplesTooNarrow(_Encoder):
+    """Samples are spread by the variance, the density by the standard deviation."""
+
+    def posterior(self, x):
+        loc, raw = self.features(x)
+        sampled = tfd.MultivariateNormalDiag(loc, softplus_scale(raw) ** 2)
+        return Patched(self.honest(x), sample=lambda n, seed: sampled.sample(n, seed=seed))

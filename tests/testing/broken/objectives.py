@@ -1,0 +1,207 @@
+"""Wrong objectives."""
+
+from math import log, prod
+from typing import ClassVar
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae.core import Losses, Objective, Positive, as_seed
+
+tfd = tfp.distributions
+
+
+def _parts(vae, x, seed):
+    """log p(x|z) and log q(z|x) - log p(z), both [B], at one z ~ q(z|x)."""
+    z, log_q = vae.posterior(x).experimental_sample_and_log_prob(seed=seed)  # [B, D], [B]
+    return vae.decoder.likelihood(z).log_prob(x), log_q - vae.prior.distribution().log_prob(z)
+
+
+class _ELBO(Objective):
+    """The evidence lower bound, before anything is wrong with it."""
+
+    terms: ClassVar[tuple[str, ...]] = ("negative_log_likelihood", "kl")
+    bound = "tight"
+
+    def __init__(self) -> None:
+        pass
+
+    def losses(self, loss, log_likelihood, kl):
+        return Losses(loss, {"negative_log_likelihood": -log_likelihood, "kl": kl})
+
+
+class SignFlipped(_ELBO):
+    """It is the bound itself, to be maximised, where a loss is minimised."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(log_likelihood - kl, log_likelihood, kl)
+
+
+class DivergenceSubtracted(_ELBO):
+    """The KL is subtracted from the loss, where it should be added."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(-log_likelihood - kl, log_likelihood, kl)
+
+
+class DivergenceReversed(_ELBO):
+    """It takes KL(p || q) for KL(q || p)."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, _ = _parts(vae, x, as_seed(seed))
+        kl = tfd.kl_divergence(vae.prior.distribution(), vae.posterior(x))
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class DivergenceWithoutGradient(_ELBO):
+    """The KL is stopped: its value is in the loss, and nothing learns from it."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(tf.stop_gradient(kl) - log_likelihood, log_likelihood, kl)
+
+
+class DivergenceOverTheBatchSize(_ELBO):
+    """The KL is divided by the size of the batch."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        kl = kl / tf.cast(tf.shape(x)[0], tf.float32)
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class BatchMean(_ELBO):
+    """Every example gets the mean over the batch as its loss."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        loss = tf.ones_like(kl) * tf.reduce_mean(kl - log_likelihood)
+        return self.losses(loss, log_likelihood, kl)
+
+
+class BatchSum(_ELBO):
+    """The loss is one number, the sum over the batch."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(tf.reduce_sum(kl - log_likelihood), log_likelihood, kl)
+
+
+class ScalarTerm(_ELBO):
+    """A term is averaged over the batch already."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(kl - log_likelihood, log_likelihood, tf.reduce_mean(kl))
+
+
+class OtherTerms(_ELBO):
+    """The names of its terms are not those that it declares."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return Losses(kl - log_likelihood, {"reconstruction": -log_likelihood, "kl": kl})
+
+
+class MeanOverThePixels(_ELBO):
+    """The log-likelihood is divided by the number of elements, so the loss is no bound."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        log_likelihood = log_likelihood / prod(vae.event_shape)
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class MeanDecoded(_ELBO):
+    """The mean of the posterior is decoded instead of a sample."""
+
+    def __call__(self, vae, x, seed, step):
+        _, kl = _parts(vae, x, as_seed(seed))
+        log_likelihood = vae.decoder.likelihood(vae.posterior(x).mean()).log_prob(x)
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class TwiceTheDivergence(_ELBO):
+    """It weighs the KL by two, and claims to be tight."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(2 * kl - log_likelihood, log_likelihood, kl)
+
+
+class HalfTheDivergence(_ELBO):
+    """It weighs the KL by a half, and claims to be an upper bound."""
+
+    bound = "upper"
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(0.5 * kl - log_likelihood, log_likelihood, kl)
+
+
+class SeedIgnored(_ELBO):
+    """Latents are drawn from the global random state, whatever the seed."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, None)
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class SeedFixed(_ELBO):
+    """Latents are drawn with one seed for all steps."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(0))
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class CallsCounted(_ELBO):
+    """The warm-up goes by a count of the calls kept in Python, not by the step, and a graph freezes it."""
+
+    def __init__(self, warmup_steps: Positive = 100) -> None:
+        self.warmup_steps = warmup_steps
+        self.calls = 0
+
+    def __call__(self, vae, x, seed, step):
+        self.calls += 1
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        beta = min(1.0, self.calls / self.warmup_steps)
+        return self.losses(beta * kl - log_likelihood, log_likelihood, kl)
+
+
+class _IWAE(Objective):
+    """The importance-weighted bound, before anything is wrong with it."""
+
+    terms: ClassVar[tuple[str, ...]] = ("negative_elbo",)
+    bound = "tight"
+
+    def __init__(self, samples: Positive = 5) -> None:
+        self.samples = samples
+
+
+class NoLogOfSamples(_IWAE):
+    """The importance-weighted bound is the log of the sum of the weights, not of their mean."""
+
+    def __call__(self, vae, x, seed, step):
+        log_w = vae.log_weights(x, self.samples, seed)
+        return Losses(-tf.reduce_logsumexp(log_w, axis=0), {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+
+class OverTheBatch(_IWAE):
+    """The importance weights are averaged over the batch instead of the samples."""
+
+    def __call__(self, vae, x, seed, step):
+        log_w = vae.log_weights(x, self.samples, seed)
+        bound = tf.reduce_logsumexp(log_w, axis=1) - log(self.samples)
+        return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+
+class NaiveLogMeanExp(_IWAE):
+    """The weights are exponentiated before their mean is taken, and underflow for ordinary images."""
+
+    def __call__(self, vae, x, seed, step):
+        log_w = vae.log_weights(x, self.samples, seed)
+        bound = tf.math.log(tf.reduce_mean(tf.exp(log_w), axis=0))
+        return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})

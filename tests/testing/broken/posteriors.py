@@ -1,0 +1,127 @@
+"""Wrong posterior heads."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae.components.scales import softplus_scale
+from probvae.core import SPHERE, Positive, PosteriorHead, Support
+from probvae.errors import ConfigError
+
+from .distributions import Patched
+
+tfd = tfp.distributions
+
+
+class _Normal(PosteriorHead):
+    """A diagonal normal, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.output_shape = (2 * latent_dim,)
+
+    def honest(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+
+class HalfUnused(_Normal):
+    """Location and scale are both read from the first half of the outputs."""
+
+    def posterior(self, outputs):
+        loc, raw = outputs[..., : self.latent_dim], outputs[..., : self.latent_dim]
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+
+class LastScaleUnused(_Normal):
+    """A slice off by one reads the scales one place too early, and the last output is never read."""
+
+    def posterior(self, outputs):
+        loc, raw = outputs[..., : self.latent_dim], outputs[..., self.latent_dim - 1 : -1]
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+
+class NoFloor(_Normal):
+    """The scale has no floor, so an output of -120 makes the density NaN."""
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        return tfd.MultivariateNormalDiag(loc, tf.nn.softplus(raw))
+
+
+class NoGradientThroughSamples(_Normal):
+    """Samples carry no gradient to the outputs."""
+
+    def posterior(self, outputs):
+        honest = self.honest(outputs)
+        return Patched(honest, sample=lambda n, seed: tf.stop_gradient(honest.sample(n, seed=seed)))
+
+
+class NoGradientToTheWeights(_Normal):
+    """A mixture of two normals whose samples carry no gradient to the weights, as they are not reparameterized."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.output_shape = (2 + 4 * latent_dim,)
+
+    def posterior(self, outputs):
+        normals = tf.stack(tf.split(outputs[..., 2:], 2, axis=-1), axis=-2)  # [B, 2, 2 D]
+        return tfd.MixtureSameFamily(tfd.Categorical(logits=outputs[..., :2]), self.honest(normals))
+
+
+class LogVarianceAsLogScale(_Normal):
+    """Samples are spread by exp(log-variance), where the density has exp(0.5 log-variance)."""
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        log_variance = tf.clip_by_value(raw, -9, 9)
+        sampled = tfd.MultivariateNormalDiag(loc, tf.exp(log_variance))
+        dense = tfd.MultivariateNormalDiag(loc, tf.exp(0.5 * log_variance))
+        return Patched(dense, sample=lambda n, seed: sampled.sample(n, seed=seed))
+
+
+class ScaleSharedOverTheBatch(_Normal):
+    """The scale is averaged over the batch."""
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        shared = tf.zeros_like(raw) + tf.reduce_mean(raw, axis=0)
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(shared))
+
+
+class TooFewOutputs(_Normal):
+    """It asks the network for one number per latent and reads two."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.output_shape = (latent_dim,)
+
+    def posterior(self, outputs):
+        return self.honest(outputs)
+
+
+class SphereDeclared(_Normal):
+    """It declares the sphere, where only its locations lie, not its samples."""
+
+    support: Support = SPHERE
+
+    def __init__(self, latent_dim: Positive) -> None:
+        if latent_dim < 2:
+            raise ConfigError(f"expected latent_dim >= 2; got {latent_dim}.", parameter="latent_dim")
+        super().__init__(latent_dim)
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        loc = loc / (tf.norm(loc, axis=-1, keepdims=True) + 1e-6)
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+
+class VariableNeverUsed(_Normal):
+    """It has a learned temperature, and forgets to multiply by it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.temperature = self.add_weight(shape=(), initializer="ones", name="temperature")
+
+    def posterior(self, outputs):
+        return self.honest(outputs)

@@ -1,0 +1,599 @@
+"""Wrong priors."""
+
+from math import log, pi
+from typing import Annotated, Any, ClassVar, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from annotated_types import Ge
+
+from probvae.components.scales import raw_scale, softplus_scale
+from probvae.core import SIMPLEX, SPHERE, Contract, Positive, Prior, Support, Values
+from probvae.errors import ConfigError
+
+from .distributions import Patched, normal_noise
+
+tfb = tfp.bijectors
+tfd = tfp.distributions
+
+ONE = keras.initializers.Constant(raw_scale(1.0))
+HALF_LOG_2_PI = 0.5 * log(2 * pi)
+
+
+def _spread():
+    return keras.initializers.RandomNormal(stddev=1.0)
+
+
+class _Normal(Prior):
+    """Independent normals with learned locations and scales, before anything is wrong with them."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.loc = self.add_weight(shape=(latent_dim,), initializer=_spread(), name="loc")
+        self.raw_scale = self.add_weight(shape=(latent_dim,), initializer=ONE, name="raw_scale")
+
+    def parameters(self):
+        """The location and the scale, both [D]."""
+        return tf.convert_to_tensor(self.loc.value), softplus_scale(self.raw_scale.value)
+
+    def honest(self):
+        return tfd.MultivariateNormalDiag(*self.parameters())
+
+
+class _Mixture(Prior):
+    """A mixture of diagonal normals, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive, components: Positive = 4) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        shape = (components, latent_dim)
+        self.logits = self.add_weight(
+            shape=(components,), initializer="zeros", name="logits", trainable=components > 1
+        )
+        self.loc = self.add_weight(shape=shape, initializer=_spread(), name="loc")
+        self.raw_scale = self.add_weight(shape=shape, initializer=ONE, name="raw_scale")
+
+    def parameters(self):
+        """The location and the scale, both [K, D]."""
+        return tf.convert_to_tensor(self.loc.value), softplus_scale(self.raw_scale.value)
+
+    def honest(self):
+        weights = tfd.Categorical(logits=self.logits.value)
+        return tfd.MixtureSameFamily(weights, tfd.MultivariateNormalDiag(*self.parameters()))
+
+
+# The density and the sampler are of two distributions
+
+
+class LogDetPerDimension(_Normal):
+    """The log-determinant, summed over the dimensions already, is added once per dimension."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        log_det = tf.reduce_sum(tf.math.log(scale))
+
+        def log_prob(z):
+            noise = (z - loc) / scale
+            return tf.reduce_sum(-0.5 * noise**2 - HALF_LOG_2_PI - log_det, axis=-1)
+
+        return Patched(self.honest(), log_prob=log_prob)
+
+
+class MixtureOfMarginals(_Mixture):
+    """The logsumexp over the components is taken before the sum over the dimensions."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def log_prob(z):
+            each = tfd.Normal(loc, scale).log_prob(z[..., None, :])  # [..., K, D]
+            weighted = each + tf.nn.log_softmax(self.logits.value)[:, None]
+            return tf.reduce_sum(tf.reduce_logsumexp(weighted, axis=-2), axis=-1)
+
+        return Patched(self.honest(), log_prob=log_prob)
+
+
+class LogVarianceAsLogScale(Prior):
+    """Samples are spread by exp(log-variance), where the density has exp(0.5 log-variance)."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.loc = self.add_weight(shape=(latent_dim,), initializer=_spread(), name="loc")
+        self.log_variance = self.add_weight(shape=(latent_dim,), initializer="zeros", name="log_variance")
+
+    def distribution(self):
+        loc, log_variance = tf.convert_to_tensor(self.loc.value), tf.clip_by_value(self.log_variance.value, -9, 9)
+        dense = tfd.MultivariateNormalDiag(loc, tf.exp(0.5 * log_variance))
+        sampled = tfd.MultivariateNormalDiag(loc, tf.exp(log_variance))
+        return Patched(dense, sample=lambda n, seed: sampled.sample(n, seed=seed))
+
+
+class WeightsIgnored(_Mixture):
+    """The sampler picks every component equally often, whatever the weights."""
+
+    def distribution(self):
+        equal = tfd.Categorical(logits=tf.zeros_like(self.logits.value))
+        sampled = tfd.MixtureSameFamily(equal, tfd.MultivariateNormalDiag(*self.parameters()))
+        return Patched(self.honest(), sample=lambda n, seed: sampled.sample(n, seed=seed))
+
+
+class FivePercentTooMuch(_Normal):
+    """The density integrates to 1.05."""
+
+    def distribution(self):
+        honest = self.honest()
+        return Patched(honest, log_prob=lambda z: honest.log_prob(z) + log(1.05))
+
+
+class SamplesTooWide(_Normal):
+    """Samples are spread ten percent further than the density says, in every dimension."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        sampled = tfd.MultivariateNormalDiag(loc, 1.1 * scale)
+        return Patched(self.honest(), sample=lambda n, seed: sampled.sample(n, seed=seed))
+
+
+class SamplesSwapped(_Normal):
+    """The sampler swaps the first dimension and the last."""
+
+    def distribution(self):
+        honest = self.honest()
+        order = [self.latent_dim - 1, *range(1, self.latent_dim - 1), 0][: self.latent_dim]
+        return Patched(honest, sample=lambda n, seed: tf.gather(honest.sample(n, seed=seed), order, axis=-1))
+
+
+class NoConstant(_Normal):
+    """The log-density lacks its constant, 0.5 D log 2 pi."""
+
+    def distribution(self):
+        honest = self.honest()
+        return Patched(honest, log_prob=lambda z: honest.log_prob(z) + self.latent_dim * HALF_LOG_2_PI)
+
+
+class NoLogScale(_Normal):
+    """The log-density lacks the logarithm of the scale."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        standard = tfd.MultivariateNormalDiag(tf.zeros_like(loc), tf.ones_like(scale))
+        return Patched(self.honest(), log_prob=lambda z: standard.log_prob((z - loc) / scale))
+
+
+class OneNoiseForAllDimensions(_Normal):
+    """All dimensions of a sample share one random number, so that each marginal is right and the whole is not."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        return Patched(self.honest(), sample=lambda n, seed: loc + scale * normal_noise(n, 1, seed))
+
+
+class OneNoiseForAllSamples(_Normal):
+    """All samples of one call are the same."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def sample(n, seed):
+            noise = tf.random.stateless_normal((1, self.latent_dim), seed)
+            return tf.repeat(loc + scale * noise, n, axis=0)
+
+        return Patched(self.honest(), sample=sample)
+
+
+class TruncatedSamples(_Normal):
+    """Samples come from a truncated normal, the density is that of a whole one."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def sample(n, seed):
+            return loc + scale * tf.random.stateless_truncated_normal(tf.stack([n, self.latent_dim]), seed)
+
+        return Patched(self.honest(), sample=sample)
+
+
+# Shapes
+
+
+class SumOverTheBatch(_Normal):
+    """The log-density is summed over the batch."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        return Patched(self.honest(), log_prob=lambda z: tf.reduce_sum(tfd.Normal(loc, scale).log_prob(z)))
+
+
+class NoSumOverTheEvent(_Normal):
+    """The log-density is not summed over the dimensions, although the event has them."""
+
+    def distribution(self):
+        return Patched(self.honest(), log_prob=tfd.Normal(*self.parameters()).log_prob)
+
+
+class NoIndependent(_Normal):
+    """The dimensions are a batch: no Independent makes them an event."""
+
+    def distribution(self):
+        return tfd.Normal(*self.parameters())
+
+
+class BatchOfOne(Prior):
+    """The parameters have a leading axis of one, and with them the distribution a batch of one."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.loc = self.add_weight(shape=(1, latent_dim), initializer=_spread(), name="loc")
+
+    def distribution(self):
+        return tfd.MultivariateNormalDiag(tf.convert_to_tensor(self.loc.value), tf.ones_like(self.loc.value))
+
+
+class RowsStandardised(_Normal):
+    """The density standardises latents by the mean and the spread of their batch."""
+
+    def distribution(self):
+        honest = self.honest()
+
+        def log_prob(z):
+            rows = tf.reshape(z, (-1, self.latent_dim))
+            spread = tf.math.reduce_std(rows, axis=0) + 1e-3
+            standard = (z - tf.reduce_mean(rows, axis=0)) / spread
+            return honest.log_prob(standard) - tf.reduce_sum(tf.math.log(spread))
+
+        return Patched(honest, log_prob=log_prob)
+
+
+# Variables
+
+
+class StoredAtConstruction(_Normal):
+    """The distribution is stored at construction, with copies of the variables."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.stored = self.honest()
+
+    def distribution(self):
+        return self.stored
+
+
+class NeverUsed(_Normal):
+    """A trainable variable is never used."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.skewness = self.add_weight(shape=(latent_dim,), initializer="zeros", name="skewness")
+
+    def distribution(self):
+        return self.honest()
+
+
+class HiddenInAClosure(Prior):
+    """A variable is hidden in a closure, where nothing saves it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        loc = tf.Variable(tf.random.normal([latent_dim]))
+        self.make = lambda: tfd.MultivariateNormalDiag(tf.convert_to_tensor(loc), tf.ones(latent_dim))
+
+    def distribution(self):
+        return self.make()
+
+
+class _Holder:
+    def __init__(self, **variables):
+        vars(self).update(variables)
+
+
+class HiddenInAnObject(Prior):
+    """A variable is held by a plain object, where nothing saves it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.holder = _Holder(loc=tf.Variable(tf.random.normal([latent_dim])))
+
+    def distribution(self):
+        return tfd.MultivariateNormalDiag(tf.convert_to_tensor(self.holder.loc), tf.ones(self.latent_dim))
+
+
+class AnewInEachCall(Prior):
+    """A variable is created anew in each call, so that it never learns."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.raw_scale = self.add_weight(shape=(latent_dim,), initializer=ONE, name="raw_scale")
+
+    def distribution(self):
+        loc = tf.Variable(tf.zeros(self.latent_dim))
+        return tfd.MultivariateNormalDiag(tf.convert_to_tensor(loc), softplus_scale(self.raw_scale.value))
+
+
+class RotationNotSaved(_Normal):
+    """A random rotation is drawn at construction into a plain array, which nothing saves."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        square = np.random.default_rng().normal(size=(latent_dim, latent_dim))
+        self.rotation = np.linalg.qr(square)[0].astype(np.float32)
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        covariance_factor = tf.linalg.LinearOperatorFullMatrix(self.rotation * scale)
+        honest = tfd.MultivariateNormalLinearOperator(tf.linalg.matvec(self.rotation, loc), covariance_factor)
+
+        def log_prob(z):
+            noise = (tf.linalg.matvec(self.rotation, z, transpose_a=True) - loc) / scale
+            return tf.reduce_sum(-0.5 * noise**2 - HALF_LOG_2_PI - tf.math.log(scale), axis=-1)
+
+        return Patched(honest, log_prob=log_prob)
+
+
+# Numbers
+
+
+class DoublePrecision(Prior):
+    """A variable made from a numpy array makes everything float64."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.loc = tf.Variable(np.zeros(latent_dim))
+
+    def distribution(self):
+        return tfd.MultivariateNormalDiag(tf.convert_to_tensor(self.loc), tf.ones_like(self.loc))
+
+
+class NaiveLogSumExp(_Mixture):
+    """The mixture is the log of a sum of exponentials, which far away is the log of zero."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def log_prob(z):
+            each = tf.exp(tfd.MultivariateNormalDiag(loc, scale).log_prob(z[..., None, :]))
+            return tf.math.log(tf.reduce_sum(tf.nn.softmax(self.logits.value) * each, axis=-1))
+
+        return Patched(self.honest(), log_prob=log_prob)
+
+
+class NaiveLogistic(_Normal):
+    """The logistic density is written with exponentials that overflow far away."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        honest = tfd.Independent(tfd.Logistic(loc, scale), reinterpreted_batch_ndims=1)
+
+        def log_prob(z):
+            e = tf.exp(-(z - loc) / scale)
+            return tf.reduce_sum(tf.math.log(e / (scale * (1 + e) ** 2)), axis=-1)
+
+        return Patched(honest, log_prob=log_prob)
+
+
+class NoGradientFarAway(_Normal):
+    """A tf.where mends the density far away, but not its gradient, which is NaN there."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def log_prob(z):
+            noise = (z - loc) / scale
+            near = tf.math.log(tf.exp(-0.5 * noise**2))
+            shape = tf.where(tf.abs(noise) < 8, near, -0.5 * noise**2)
+            return tf.reduce_sum(shape - HALF_LOG_2_PI - tf.math.log(scale), axis=-1)
+
+        return Patched(self.honest(), log_prob=log_prob)
+
+
+# Seeds, graphs, promises
+
+
+class SeedIgnored(_Normal):
+    """The sampler ignores its seed and draws from the global random state."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        noise = lambda n: tf.random.normal(tf.stack([n, self.latent_dim]))  # noqa: E731
+        return Patched(self.honest(), sample=lambda n, seed: loc + scale * noise(n))
+
+
+class SeedFixed(_Normal):
+    """The sampler has a seed of its own: every draw is the same."""
+
+    def distribution(self):
+        honest = self.honest()
+        return Patched(honest, sample=lambda n, seed: honest.sample(n, seed=tf.constant([42, 0])))
+
+
+class CallsCounted(_Normal):
+    """The scale shrinks with a count of the calls kept in Python, which a graph freezes."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.calls = 0
+
+    def distribution(self):
+        self.calls += 1
+        loc, scale = self.parameters()
+        return tfd.MultivariateNormalDiag(loc, scale * (1 + 1 / self.calls))
+
+
+class ScaleCached(_Normal):
+    """The scale is computed in the first call and kept, so that learning does not reach it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.scale = None
+
+    def distribution(self):
+        if self.scale is None:
+            self.scale = self.parameters()[1]
+        return tfd.MultivariateNormalDiag(self.parameters()[0], self.scale)
+
+
+class DrawnWhenTraced(_Normal):
+    """Random features are drawn by numpy in each call, which is once only in a graph."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        jitter = np.random.default_rng().normal(size=self.latent_dim).astype(np.float32)
+        return tfd.MultivariateNormalDiag(loc + 0.1 * jitter, scale)
+
+
+class NotReparameterized(_Mixture):
+    """It promises reparameterized samples, and a mixture's do not carry gradients."""
+
+    contract: ClassVar[Contract] = Contract(tags=("reparameterized",))
+
+    def distribution(self):
+        return self.honest()
+
+
+class NotCompiled(_Normal):
+    """It promises to compile with XLA, and its sampler is written in numpy."""
+
+    contract: ClassVar[Contract] = Contract(tags=("xla",))
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def draw(n, seed):
+            return (
+                np.random.default_rng(seed.astype(np.uint32)).normal(size=(n, self.latent_dim)).astype(np.float32)
+            )
+
+        def sample(n, seed):
+            noise = tf.ensure_shape(tf.numpy_function(draw, [n, seed], tf.float32), (None, self.latent_dim))
+            return loc + scale * noise
+
+        return Patched(self.honest(), sample=sample)
+
+
+# Parameters
+
+
+class OptionsSwallowed(_Mixture):
+    """Any keyword is swallowed, so that a misspelt parameter changes nothing and says nothing."""
+
+    def __init__(self, latent_dim: Positive, **options: Any) -> None:
+        super().__init__(latent_dim, options.get("components", 4))
+
+    def distribution(self):
+        return self.honest()
+
+
+class TwoComponentsNeeded(Prior):
+    """It takes one component or more, and divides by zero with one."""
+
+    def __init__(self, latent_dim: Positive, components: Annotated[int, Ge(1)] = 4) -> None:
+        super().__init__()
+        line = [2 * k / (components - 1) - 1 for k in range(components)]
+        start = np.repeat(np.array(line, np.float32)[:, None], latent_dim, axis=1)
+        self.loc = tf.Variable(start)
+
+    def distribution(self):
+        equal = tfd.Categorical(logits=tf.zeros(self.loc.shape[0]))
+        return tfd.MixtureSameFamily(equal, tfd.MultivariateNormalDiag(self.loc + 0.0, tf.ones_like(self.loc)))
+
+
+class ChoiceNotImplemented(_Normal):
+    """One of the choices that it offers is not implemented."""
+
+    def __init__(self, latent_dim: Positive, tails: Literal["normal", "laplace", "student_t"] = "normal") -> None:
+        super().__init__(latent_dim)
+        self.tails = tails
+
+    def distribution(self):
+        family = {"normal": tfd.Normal, "laplace": tfd.Laplace}[self.tails]
+        return tfd.Independent(family(*self.parameters()), reinterpreted_batch_ndims=1)
+
+
+class BoundIncluded(_Normal):
+    """It takes zero degrees of freedom, with which its density is not a number."""
+
+    def __init__(self, latent_dim: Positive, df: Annotated[float, Ge(0)] = 4.0) -> None:
+        super().__init__(latent_dim)
+        self.df = df
+
+    def distribution(self):
+        return tfd.Independent(tfd.StudentT(self.df, *self.parameters()), reinterpreted_batch_ndims=1)
+
+
+# Supports
+
+
+class PositiveDeclaredReal(_Normal):
+    """It declares all numbers, and has density for positive ones only."""
+
+    def distribution(self):
+        return tfd.Independent(tfd.LogNormal(*self.parameters()), reinterpreted_batch_ndims=1)
+
+
+class NoLogDetOfExp(_Normal):
+    """The density of exp(u) is that of u: the log-determinant of exp is missing."""
+
+    support: Support = Values(0)
+
+    def distribution(self):
+        honest = tfd.Independent(tfd.LogNormal(*self.parameters()), reinterpreted_batch_ndims=1)
+        return Patched(honest, log_prob=lambda z: self.honest().log_prob(tf.math.log(z)))
+
+
+def _at_least_two(latent_dim):
+    if latent_dim < 2:
+        raise ConfigError(f"expected latent_dim >= 2; got {latent_dim}.", parameter="latent_dim")
+    return latent_dim
+
+
+class SphereWithoutItsArea(Prior):
+    """The uniform density on the sphere is 1, instead of 1 over its area."""
+
+    support: Support = SPHERE
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = _at_least_two(latent_dim)
+
+    def distribution(self):
+        return Patched(tfd.SphericalUniform(self.latent_dim), log_prob=lambda z: tf.zeros_like(z[..., 0]))
+
+
+class OffTheSphere(Prior):
+    """Samples are divided by the square root of D instead of their length, so they are near the sphere only."""
+
+    support: Support = SPHERE
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = _at_least_two(latent_dim)
+
+    def distribution(self):
+        def sample(n, seed):
+            return normal_noise(n, self.latent_dim, seed) / self.latent_dim**0.5
+
+        return Patched(tfd.SphericalUniform(self.latent_dim), sample=sample)
+
+
+class DirichletWithoutItsConstant(Prior):
+    """The Dirichlet density lacks its normaliser, the Beta function."""
+
+    support: Support = SIMPLEX
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = _at_least_two(latent_dim)
+        start = keras.initializers.Constant(raw_scale(2.0))
+        self.raw = self.add_weight(shape=(latent_dim,), initializer=start, name="raw")
+
+    def distribution(self):
+        concentration = softplus_scale(self.raw.value)
+
+        def log_prob(z):
+            return tf.reduce_sum(tf.math.xlogy(concentration - 1, z), axis=-1)
+
+        return Patched(tfd.Dirichlet(concentration), log_prob=log_prob)
