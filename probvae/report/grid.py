@@ -7,7 +7,7 @@ import tensorflow as tf
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from probvae.core import VAE, Array, Seed, Stream, fold_in
+from probvae.core import VAE, Array, Seed, Stream, Surface, fold_in
 from probvae.report.examples import decoded
 from probvae.report.quantiles import quantile_grid
 from probvae.report.style import COLOURS, INK, NoPictureError, beside, plane
@@ -26,10 +26,16 @@ def latent_grid(vae: VAE, seed: Seed = 0) -> Figure:
         seed: what the samples that locate the prior are a function of.
 
     Raises:
-        NoPictureError: the model has not two latents, or examples of its shape have no picture.
+        NoPictureError: the model has not two latents, they do not fill the plane, or examples of its shape have no
+            picture.
     """
     if vae.latent_dim != 2:
         raise NoPictureError(f"A grid of the latent space needs two latents; this model has {vae.latent_dim}.")
+    if isinstance(vae.prior.support, Surface):
+        raise NoPictureError(
+            "A grid at the prior's quantiles needs latents that fill the plane; these live on "
+            f"{vae.prior.support}."
+        )
     form = form_of(vae.event_shape)
     side = int(np.clip(_PIXELS // vae.event_shape[1], _FEWEST_TILES, _MOST_TILES)) if form == "image" else 12
     if form == "points":

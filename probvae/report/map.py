@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from probvae.core import VAE, Array, Seed, Split, Stream, fold_in
+from probvae.core import SPHERE, VAE, Array, Seed, Split, Stream, Surface, fold_in
 from probvae.data.batches import chunks
 from probvae.report.examples import chosen
 from probvae.report.quantiles import Table, draws, smoothed, tabulate
@@ -19,6 +19,7 @@ _MOST = 10_000
 _PRIOR_SAMPLES = 20_000
 _SHARES = (0.5, 0.9, 0.99)
 _GREYS = ("#eeeeee", "#dfdfdf", "#cccccc")  # from the outermost region in
+_CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 400)), np.sin(np.linspace(0, 2 * np.pi, 400))], axis=-1)
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -27,7 +28,8 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Fi
 
     With more than two latents it shows the two along which the posterior means vary most over the examples,
     which is how active latents are told from idle ones (Burda, Grosse, Salakhutdinov, Importance weighted
-    autoencoders, 2016), and says so.
+    autoencoders, 2016), and says so. Latents on a surface, as a sphere, are drawn without the prior's regions: the
+    plane has none of its mass; a circle is drawn as such.
 
     Args:
         vae: the model.
@@ -42,14 +44,22 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Fi
         raise NoPictureError("A map of the latent space needs at least two latents; this model has one.")
     places = _places(vae, split, fold_in(seed, Stream.FIGURES, 8))
     shown = places.latents[:, places.axes]  # [N, 2]
-    prior = _prior(vae, places.axes, fold_in(seed, Stream.FIGURES, 9))
+    support = vae.prior.support
+    on_surface = isinstance(support, Surface)
+    prior = None if on_surface else _prior(vae, places.axes, fold_in(seed, Stream.FIGURES, 9))
+    outline = _CIRCLE if prior is None else prior.corners(max(_SHARES))
     count = f"{len(shown):,} of {len(split):,}" if len(shown) < len(split) else f"{len(shown):,}"
     subtitle = f"{count} {name} examples, each {places.found_at}."
     if vae.latent_dim > 2:
         subtitle += f" Of {vae.latent_dim} latents, the two that vary most over the examples."
-    subtitle += " Grey: where the prior has 50, 90 and 99 % of its mass."
-    figure, axes = plane("Data in latent space", subtitle, shown, prior.corners(max(_SHARES)))
-    _regions(axes, prior)
+    subtitle += (
+        f" All live on {support}." if on_surface else " Grey: where the prior has 50, 90 and 99 % of its mass."
+    )
+    figure, axes = plane("Data in latent space", subtitle, shown, outline)
+    if prior is not None:
+        _regions(axes, prior)
+    elif support == SPHERE:  # the circle, or how a sphere looks from far away
+        axes.plot(*_CIRCLE.T, color=INK, lw=0.6, alpha=0.55, zorder=0)
     _points(axes, shown, places.labels)
     for axis, latent in zip((axes.xaxis, axes.yaxis), places.axes, strict=True):
         spread = f" (variance {np.var(places.latents[:, latent]):.2f})" if vae.latent_dim > 2 else ""

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components import DenseDecoder, DenseEncoder, DiagonalNormal, Normal, StandardNormal
-from probvae.core import REAL, VAE, Data, DataInfo, LikelihoodHead, PosteriorHead, Prior, Split
+from probvae.core import REAL, SPHERE, VAE, Data, DataInfo, LikelihoodHead, PosteriorHead, Prior, Split
 
 tfd = tfp.distributions
 tfb = tfp.bijectors
@@ -33,6 +33,32 @@ class Meanless(PosteriorHead):
     def posterior(self, outputs):
         normal = tfd.MultivariateNormalDiag(outputs, tf.ones_like(outputs))
         return tfd.TransformedDistribution(normal, tfb.SinhArcsinh(tailweight=1.2))
+
+
+class Spherical(PosteriorHead):
+    """A posterior on the unit sphere."""
+
+    support = SPHERE
+
+    def __init__(self, latent_dim):
+        super().__init__()
+        self.output_shape = (latent_dim,)
+
+    def posterior(self, outputs):
+        return tfd.PowerSpherical(tf.math.l2_normalize(outputs, axis=-1), tf.ones_like(outputs[..., 0]))
+
+
+class Sphere(Prior):
+    """The uniform prior on the unit sphere."""
+
+    support = SPHERE
+
+    def __init__(self, latent_dim):
+        super().__init__()
+        self.latent_dim = latent_dim
+
+    def distribution(self):
+        return tfd.SphericalUniform(self.latent_dim)
 
 
 class Whole(LikelihoodHead):

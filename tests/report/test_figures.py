@@ -11,7 +11,7 @@ from probvae.components import Bernoulli
 from probvae.core import Split
 from probvae.report import NoPictureError, draw, latent_grid, latent_map, reconstructions, samples, save
 
-from .models import Given, Meanless, Whole, data, model, rows, split, tfd
+from .models import Given, Meanless, Sphere, Spherical, Whole, data, model, rows, split, tfd
 
 ALL = ["curves", "samples", "reconstructions", "latent_grid", "latent_map"]
 SHAPES = {
@@ -98,6 +98,21 @@ def test_reconstructions_stand_below_the_examples_and_are_named():
 def test_few_examples_are_enough(count):
     reconstructions(model((4, 4, 1)), split((4, 4, 1), count=count)).draw_without_rendering()
     latent_map(model((4, 4, 1)), split((4, 4, 1), count=count)).draw_without_rendering()
+
+
+@pytest.mark.parametrize("latent_dim", [2, 3])
+def test_latents_on_a_sphere_are_mapped_without_regions_of_the_plane(latent_dim):
+    vae = model((4, 4, 1), latent_dim, Sphere(latent_dim), Spherical(latent_dim))
+    figure = latent_map(vae, split((4, 4, 1)))
+    figure.draw_without_rendering()
+    assert "All live on the unit sphere." in text(figure)
+    assert "Grey" not in text(figure)
+
+
+def test_a_circle_has_no_grid_of_quantiles_and_says_why():
+    vae = model((4, 4, 1), 2, Sphere(2), Spherical(2))
+    with pytest.raises(NoPictureError, match="latents that fill the plane; these live on the unit sphere"):
+        latent_grid(vae)
 
 
 @pytest.mark.parametrize("count", [1, 7, 100])
