@@ -96,7 +96,7 @@ def plugins(as_json: bool, plugins: tuple[Path, ...]) -> None:
         colour = {"ok": "green", "broken": "red"}.get(plugin.state, "yellow")
         state = click.style(f"{plugin.state:<8}", fg=colour)
         source = f"{plugin.source} {plugin.version}".strip()
-        click.echo(f"{plugin.name:<{width}}  {state}  {plugin.components:>2} components  {source}")
+        click.echo(f"{plugin.name:<{width}}  {state}  {len(plugin.gives):>2} components  {source}")
         if plugin.reason:
             click.echo(f"{'':<{width}}  {plugin.reason}")
 

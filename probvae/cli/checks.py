@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,20 +73,20 @@ def check(
         raise click.UsageError("Give a SPEC, or --component KIND NAME, or --plugin PLUGIN.", ctx)
     if spec is not None and components:
         raise click.UsageError("Give either a SPEC or --component, not both.", ctx)
-    given = [_load(plugin) for plugin in plugins]
     if spec is not None:
-        _check_spec(spec, overrides)
+        _check_spec(spec, overrides, tuple(map(Path, plugins)))
         return 0
+    given = [_load(plugin) for plugin in plugins]
     if overrides:
         raise click.UsageError("--set changes a SPEC, and none is given.", ctx)
     chosen = list(components) or [pair for plugin in given for pair in _components(plugin)]
     return _check_components(chosen, profile, seed, as_json)
 
 
-def _check_spec(spec: Path, overrides: tuple[str, ...]) -> None:
+def _check_spec(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     from probvae.runs import check as check_spec
 
-    plan, vae = check_spec(spec, overrides, ())
+    plan, vae = check_spec(spec, overrides, plugins)
     for note in plan.notes:
         click.echo(f"note: {note}")
     parts = ", ".join(f"{path[-1]} {part.use}" for path, part in plan.components.items())
@@ -115,7 +115,7 @@ def _load(plugin: str) -> list[PluginInfo]:
     return found
 
 
-def _components(plugins: Iterable[PluginInfo]) -> list[tuple[str, str]]:
+def _components(plugins: Sequence[PluginInfo]) -> list[tuple[str, str]]:
     """The components of plugins that have checks, and the bijectors of their flows.
 
     Raises:
@@ -123,14 +123,10 @@ def _components(plugins: Iterable[PluginInfo]) -> list[tuple[str, str]]:
     """
     from probvae.testing import KINDS
 
-    names = {name for info in plugins for name in (info.name, info.source, f"{info.source} {info.version}")}
-    owned = [
-        (kind, name)
-        for (kind, name), spec in default().items()
-        if kind in KINDS and (spec.owner in names or name.rpartition(".")[0] in names)
-    ]
+    owned = [(kind, name) for info in plugins for kind, name in info.gives if kind in KINDS]
     if not owned:
-        raise PluginError(f"{' and '.join(sorted(names))}: expected components of a kind with checks; found none.")
+        names = " and ".join(info.name for info in plugins)
+        raise PluginError(f"{names}: expected components of a kind with checks; found none.")
     flows = [name for kind, name in owned if kind == "prior" and hasattr(default()[kind, name].load(), "bijector")]
     return owned + [("bijector", name) for name in flows]
 

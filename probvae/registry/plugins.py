@@ -41,7 +41,7 @@ class PluginInfo:
         version: the distribution's version, where there is one.
         state: whether it works.
         reason: why not, where it does not.
-        components: how many components it gives.
+        gives: the components that it gives, each as its kind and its name.
     """
 
     name: str
@@ -49,7 +49,7 @@ class PluginInfo:
     version: str
     state: State
     reason: str
-    components: int
+    gives: tuple[tuple[str, str], ...]
 
 
 @dataclass
@@ -73,9 +73,8 @@ class _Plugin:
         return replace(spec, name=spec.name if self.bare else f"{self.name}.{spec.name}", owner=self.owner)
 
     def info(self) -> PluginInfo:
-        return PluginInfo(
-            self.name, self.source, self.version, self.state or "broken", self.reason, len(self.given)
-        )
+        gives = tuple((spec.kind, spec.name) for spec in self.given)
+        return PluginInfo(self.name, self.source, self.version, self.state or "broken", self.reason, gives)
 
 
 class Plugins:

@@ -98,7 +98,7 @@ class FreshProcess:
 
 
 def _target(subject: Subject) -> str:
-    """Where the class is: a registered name, or `module:Class`, or `file.py:Class`; empty if nowhere."""
+    """Where the class is: a registered name, or `file.py:module:Class`; empty if nowhere."""
     if subject.registered:
         return subject.registered
     factory = subject.factory
@@ -109,4 +109,4 @@ def _target(subject: Subject) -> str:
         file = inspect.getsourcefile(factory)
     except TypeError:
         return ""
-    return f"{file}:{name}" if file and os.path.isfile(file) else ""
+    return f"{file}:{factory.__module__}:{name}" if file and os.path.isfile(file) else ""

@@ -147,7 +147,7 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
         case, message = search.failure
         return result("expected", reason) if reason else result("failed", message, case)
     if not search.tried:
-        return result("not_run", search.idle)
+        return result("expected", reason) if reason else result("not_run", search.idle)
     if reason:
         return result("unexpected", f"it was expected to fail: {reason} Take it out of expected_failures.")
     return result("passed", "")

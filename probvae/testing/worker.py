@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import json
 import operator
@@ -56,33 +57,24 @@ def _answer(subject: Subject, request: dict[str, Any]) -> None:
 
 @functools.cache
 def _found(target: str) -> Any:
-    """The class at `file.py:Class`: from the module if it can be imported, else by running the file."""
-    file, _, path = target.rpartition(":")
-    for module in list(sys.modules.values()):
-        if getattr(module, "__file__", None) == file:
-            return operator.attrgetter(path)(module)
-    name = _importable(Path(file))
-    if name:
-        return operator.attrgetter(path)(importlib.import_module(name))
-    spec = importlib.util.spec_from_file_location(f"probvae_fresh_{Path(file).stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    """The class at `file.py:module:Class`: from the module if it is that file's, else by running the file."""
+    file, name, path = target.rsplit(":", 2)
+    try:
+        module = importlib.import_module(name)
+    except ImportError:
+        module = None
+    if module is None or not _same(getattr(module, "__file__", None), file):
+        spec = importlib.util.spec_from_file_location(f"probvae_fresh_{Path(file).stem}", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
     return operator.attrgetter(path)(module)
 
 
-def _importable(file: Path) -> str:
-    """The dotted name of a file in a package on the path, empty if it is in none."""
-    for folder in file.parents:
-        if (folder / "__init__.py").exists():
-            continue
-        parts = file.with_suffix("").relative_to(folder).parts
-        if len(parts) > 1 and str(folder) in map(os.path.abspath, sys.path):
-            return ".".join(parts)
-        return ""
-    return ""
+def _same(one: str | None, other: str) -> bool:
+    return one is not None and os.path.realpath(one) == os.path.realpath(other)
 
 
 def _tuples(value: Any) -> Any:

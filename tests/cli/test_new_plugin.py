@@ -153,11 +153,10 @@ def installed(tmp_path_factory):
 def test_the_installed_plugin_is_listed(installed):
     listed = installed.run("-m", "probvae", "list", "prior")
     assert (listed.returncode, listed.stderr) == (0, "")
-    assert "  tails.student_t  Independent Student-t distributions with learned locations" in listed.stdout
-    assert (
-        "tails               ok         1 components  probvae-tails 0.1.0"
-        in installed.run("-m", "probvae", "plugins").stdout
-    )
+    # How wide a column is depends on what else is installed.
+    assert "tails.student_t Independent Student-t distributions with learned" in " ".join(listed.stdout.split())
+    told = " ".join(installed.run("-m", "probvae", "plugins").stdout.split())
+    assert "tails ok 1 components probvae-tails 0.1.0" in told
 
 
 def test_the_plugin_module_imports_no_numerical_library(installed):

@@ -1,0 +1,320 @@
+"""What the pages in docs/ say is so: their code runs, their reports are the kit's, their tables are the code's."""
+
+import ast
+import contextlib
+import io
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from probvae import testing
+from probvae.cli.app import main
+from probvae.errors import ConfigError
+from probvae.registry import Registry, default
+from probvae.testing import agreement
+from probvae.testing.checking import ALPHA
+from probvae.testing.checks import densities
+from probvae.testing.report import WORDS
+from probvae.testing.runner import SHRINKING, chosen
+
+ROOT = Path(__file__).parent.parent
+CHECKS = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+PRIOR = (ROOT / "docs" / "write_a_prior.md").read_text(encoding="utf-8")
+PAGES = {"checks.md": CHECKS, "write_a_prior.md": PRIOR}
+
+ALL = list(testing.iter_checks())
+KINDS = ("prior", "encoder", "posterior", "decoder", "likelihood", "objective", "bijector")
+
+
+def blocks(page, language):
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.S | re.M)
+    return [text for name, text in fenced if name == language]
+
+
+def block(words, language="python"):
+    """The one block of the page on priors that has these words in it."""
+    (found,) = [text for text in blocks(PRIOR, language) if words in text]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A working folder with the page's files in it, and a registry of its own for each test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for text in blocks(PRIOR, "python"):
+        if named := re.match(r'"""(\w+\.py): ', text):
+            (tmp_path / named[1]).write_text(text, encoding="utf-8")
+    (tmp_path / "examples").mkdir()
+    shutil.copy(ROOT / "examples" / "first.toml", tmp_path / "examples")
+    default.cache_clear()
+    yield tmp_path
+    default.cache_clear()
+    for name in list(sys.modules):
+        if name.startswith(("probvae_plugin_", "probvae_sharp", "laplace_prior")):
+            del sys.modules[name]
+
+
+def ran(*arguments):
+    """What `probvae ARGUMENTS` prints."""
+    told = io.StringIO()
+    default.cache_clear()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        patch.setattr(sys, "argv", ["probvae", *arguments])
+        patch.setattr("warnings.showwarning", None)  # which `main` puts its own in the place of
+        with contextlib.suppress(SystemExit):
+            main()
+    return told.getvalue().strip("\n")
+
+
+def checked(file, *only):
+    """The report on the prior of a file of the page."""
+    registry = Registry()
+    registry.load_file(file)
+    (name,) = [name for name in registry.names("prior") if name.startswith(f"{Path(file).stem}.")]
+    return testing.check("prior", name, only=only, registry=registry)
+
+
+# The page on the checks
+
+
+def sections():
+    parts = re.split(r"^### (.+)\n", CHECKS.partition("\n## The checks\n")[2], flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_every_check_has_its_section_in_the_order_of_the_kit():
+    assert list(sections()) == [check.name for check in ALL]
+
+
+@pytest.mark.parametrize("check", ALL, ids=[check.name for check in ALL])
+def test_a_section_says_what_holds_for_whom_why_how_and_what_is_not_seen(check):
+    holds, kinds, *rest = sections()[check.name].strip().split("\n\n")
+    assert holds == f"**{check.holds}**"
+    assert kinds.startswith("For: ")
+    assert set(re.findall(r"[a-z]+", kinds.partition(".")[0])) & set(KINDS) == set(check.kinds)
+    assert ("Not mandatory." in kinds) != check.mandatory
+    assert ("with the tag" in kinds) == (check.tag is not None)
+    assert check.tag is None or f"`{check.tag}`" in kinds
+    assert [part.partition("* ")[0] for part in rest] == ["*Why.", "*How.", "*On record.", "*What it cannot see."]
+
+
+def test_the_table_of_kinds_is_that_of_the_kit():
+    rows = [f"| check | {' | '.join(KINDS)} | cases |", "|---|" + ":-:|" * len(KINDS) + "--:|"]
+    for check in ALL:
+        marks = " | ".join("●" if kind in check.kinds else "" for kind in KINDS)
+        cases = f"{check.examples['fast']}, {check.examples['deep']}"
+        rows.append(f"| [{check.name}](#{check.name}) | {marks} | {cases} |")
+    (table,) = re.findall(r"^\| check \|.*?(?=\n\n)", CHECKS, re.S | re.M)
+    right = "\n".join(rows)
+    assert table == right, f"the table in docs/checks.md should be\n\n{right}"
+
+
+def test_the_numbers_are_those_of_the_code():
+    first, rest = CHECKS.split("\n## Which kinds are held against which checks\n")
+    assert ALPHA == 1e-6
+    assert "one in a million" in first
+    assert "δ = 10⁻⁹ / 40" in first
+    assert agreement.FUNCTIONS == 40
+    assert f"It has {SHRINKING['fast']:g} seconds for this, or {SHRINKING['deep']:g} in" in one_line(first)
+    assert f"{densities.DRAWS:,} samples and {densities.DRAWS:,} points" in one_line(rest)
+    statistical = [check.name for check in ALL if check.statistical]
+    count = {3: "Three", 4: "Four", 5: "Five"}[len(statistical)]
+    assert f"{count} draw conclusions from random numbers" in one_line(first)
+    assert all(f"`{name}`" in first for name in statistical)
+    assert [check.name for check in ALL if not check.mandatory] == ["density_integrates_to_one"]
+
+
+def test_every_result_that_there_is_is_explained():
+    assert re.findall(r"^\| ([\w ,]+) \|", CHECKS.partition("\n## How often")[0], re.M)[1:] == list(WORDS.values())
+
+
+def test_the_line_that_repeats_a_check_runs():
+    (code,) = blocks(CHECKS, "python")
+    exec(code, {})
+
+
+def one_line(text):
+    return " ".join(text.split())
+
+
+# Both pages
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_page_points_at_is_there(name):
+    for file, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", PAGES[name]):
+        assert (ROOT / "docs" / file).exists()
+        titles = re.findall(r"^#+ (.+)", PAGES[file or name], re.M)
+        anchors = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+        assert not anchor or anchor in anchors
+    for path in re.findall(r"`((?:examples|probvae|docs|benchmarks|tests|plugins)/[\w/.]*)`", PAGES[name]):
+        assert (ROOT / path).exists() or path == "tests/test_laplace.py"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_code_of_a_page_is_python(name):
+    for code in blocks(PAGES[name], "python"):
+        ast.parse(f"class _:\n{code}" if code.startswith(" ") else code)
+
+
+# The page on priors
+
+
+def test_the_first_prior_is_right():
+    report = checked("laplace_prior.py", "builds", "shapes", "finite", "learns", "restores")
+    assert report.ok, report
+
+
+@pytest.mark.parametrize("shown", blocks(PRIOR, "console"), ids=lambda text: text.partition("\n")[0][10:30])
+def test_what_a_command_answers_is_what_it_answers(shown, folder):
+    line, _, answer = shown.replace("\\\n", "").removeprefix("$ probvae ").partition("\n")
+    command = line.split()
+    if command[:2] == ["check", "--plugin"]:
+        the_reports_are_the_kits(answer.strip("\n"), command[2], folder)
+    else:
+        assert ran(*command) == answer.strip("\n").replace("/home/you", str(folder))
+
+
+def the_reports_are_the_kits(shown, file, folder):
+    """A report that is shown names the checks that the prior owes, and says of each red one what the kit says."""
+    registry = Registry()
+    registry.load_file(file)
+    owed = chosen(testing.Subject("prior", f"{Path(file).stem}.laplace", registry))
+    assert re.findall(r"^  [✓✗] (\w+) ", shown, re.M) == [check.name for check in owed]
+    red = re.findall(r"^  ✗ (\w+) ", shown, re.M)
+    assert f"laplace  {len(owed)} checks, fast, seed 0\n" in shown
+    assert f"{len(owed) - len(red)} passed" in shown.splitlines()[-1]
+    default().load_file(file)
+    for name in red:
+        (result,) = testing.check("prior", f"{Path(file).stem}.laplace", only=[name]).results
+        told = "\n".join(f"    {line}" for line in str(result).splitlines()[1:])
+        assert roughly(told) in roughly(shown.replace("/home/you", str(folder)))
+
+
+def roughly(text):
+    """Without the digits that another machine may give, and the ends of lines that follow from them."""
+    return one_line(re.sub(r"-?\d+\.\d+", "0.0", text))
+
+
+def test_the_constructor_refuses_what_a_spec_refuses(folder):
+    (shown,) = blocks(PRIOR, "pycon")
+    code, _, answer = shown.removeprefix(">>> ").partition("\n")
+    names = {}
+    exec("from laplace_prior import Laplace", names)
+    with pytest.raises(ConfigError) as caught:
+        eval(code, names)
+    assert answer.strip() == f"probvae.errors.ConfigError: {caught.value}"
+
+
+def test_the_check_in_python_runs(capsys):
+    exec(block("report = testing.check"), {})
+    assert "prior laplace_prior.laplace keeps its contract: 3 passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "found"),
+    re.findall(r"^\| `(.+?)` \| `(.+?)` \| `(\w+)` \| (.+?) \|$", PRIOR, re.M),
+    ids=lambda text: text if re.fullmatch(r"\w+", text) else "",
+)
+def test_a_changed_line_is_found(old, new, check, found, folder):
+    mended = (folder / "own_laplace.py").read_text().replace(" / 2**0.5", "")
+    assert mended.count(old) == 1
+    (folder / "wrong_laplace.py").write_text(mended.replace(old, new))
+    (result,) = checked("wrong_laplace.py", check).results
+    assert result.status == "failed"
+    assert found in result.message
+
+
+def test_the_mended_prior_is_right(folder):
+    text = (folder / "own_laplace.py").read_text()
+    (folder / "own_laplace.py").write_text(text.replace(" / 2**0.5", ""))
+    assert checked("own_laplace.py", "shapes", "learns", "samples_are_from_the_density").ok
+
+
+def promising(folder, file, line):
+    """A file of the page with a line in its class."""
+    before, after = (folder / file).read_text().rsplit("    def __init__", 1)
+    before = before.replace("\nimport probvae\n", "\nimport probvae\nfrom probvae.core import Contract\n")
+    (folder / file).write_text(f"{before}{line}\n    def __init__{after}")
+
+
+def test_promises_are_held(folder):
+    promising(folder, "laplace_prior.py", block("tags=("))
+    report = checked("laplace_prior.py", "builds", "prior_samples_carry_gradients", "xla_equals_eager")
+    assert report.ok, report
+    assert len(report.results) == 3
+
+
+def test_an_expected_failure_is_green_until_it_has_gone(folder):
+    promising(folder, "own_laplace.py", block("expected_failures={"))
+    green, red = [text.strip() for text in blocks(PRIOR, "") if text.startswith("samples_are_from")]
+    report = checked("own_laplace.py", "samples_are_from_the_density")
+    assert report.ok
+    assert str(report.results[0]) == green
+    text = (folder / "own_laplace.py").read_text()
+    (folder / "own_laplace.py").write_text(text.replace(" / 2**0.5", ""))
+    report = checked("own_laplace.py", "samples_are_from_the_density")
+    assert not report.ok
+    assert str(report.results[0]).splitlines()[0] == red
+
+
+def test_another_support_is_declared_and_needed(folder):
+    assert checked("positive_prior.py", "stays_in_its_support", "density_integrates_to_one").ok
+    text = (folder / "positive_prior.py").read_text()
+    (folder / "positive_prior.py").write_text(re.sub(r"\n    support: .*", "", text))
+    report = checked("positive_prior.py", "density_integrates_to_one", "samples_are_from_the_density")
+    assert [result.status for result in report.results] == ["failed", "failed"]
+
+
+def test_the_table_of_supports_is_that_of_the_core():
+    from probvae.core import REAL, SIMPLEX, SPHERE, UNIT, Values
+
+    (table,) = re.findall(r"^\| support \|.*?(?=\n\n)", PRIOR, re.S | re.M)
+    assert Values(0, 1) == UNIT
+    assert Values() == REAL
+    assert SPHERE.measure in table
+    assert SIMPLEX.measure.removesuffix(" element") in table
+
+
+def test_one_latent_on_a_sphere_is_refused():
+    names = {}
+    exec(block("def at_least_two"), names)
+    assert names["at_least_two"](2) == 2
+    with pytest.raises(ConfigError, match="expected latent_dim >= 2; got 1"):
+        names["at_least_two"](1)
+
+
+def test_the_decorator_makes_a_test_of_each_check():
+    names = {}
+    exec(block("@contract("), names)
+    (mark,) = names["test_laplace_keeps_its_contract"].pytestmark
+    tests = dict(zip(mark.kwargs["ids"], mark.args[1], strict=True))
+    owed = [check.name for check in ALL if "prior" in check.kinds and check.tag is None]
+    assert list(tests) == owed
+    names["test_laplace_keeps_its_contract"](tests["shapes"])
+
+
+def test_the_test_of_the_density_holds():
+    names = {}
+    exec(block("pytest.approx"), names)
+    (test,) = [value for name, value in names.items() if name.startswith("test_")]
+    test()
+
+
+def test_the_package_holds_the_prior_once_it_is_put_in(folder, monkeypatch):
+    ran("new-plugin", "sharp")
+    package = folder / "probvae-sharp"
+    prior = (folder / "laplace_prior.py").read_text()
+    prior = prior.replace('@probvae.register("prior", "laplace")\n', "")
+    (package / "probvae_sharp" / "laplace.py").write_text(prior)
+    (package / "probvae_sharp" / "plugin.py").write_text(block("def probvae_components"))
+    monkeypatch.syspath_prepend(package)
+    from probvae_sharp.plugin import probvae_components
+
+    (spec,) = probvae_components()
+    assert (spec.kind, spec.name) == ("prior", "laplace")
+    assert testing.check("prior", spec.load(), only=["shapes"]).ok

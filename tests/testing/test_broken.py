@@ -1,0 +1,82 @@
+"""Every mistake of the collection is caught; in the long run by the whole kit, here by a check that knows it."""
+
+import pytest
+
+from probvae import testing
+from probvae.testing import Case, Violation
+from probvae.testing.checks import iter_checks
+from probvae.testing.runner import run
+
+from .broken import BROKEN
+
+KNOWN = {
+    "prior_log_det_per_dimension": "density_integrates_to_one",
+    "prior_mixture_of_marginals": "samples_are_from_the_density",
+    "prior_weights_ignored": "samples_are_from_the_density",
+    "prior_five_percent_too_much": "density_integrates_to_one",
+    "prior_samples_too_wide": "samples_are_from_the_density",
+    "prior_scale_cached": "restores",
+    "prior_options_swallowed": "builds",
+    "prior_no_gradient_far_away": "finite",
+    "encoder_always_dropout": "draws_are_functions_of_the_seed",
+    "decoder_first_latent_only": "answers_depend_on_inputs",
+    "posterior_log_variance_as_log_scale": "samples_are_from_the_density",
+    "posterior_last_scale_unused": "samples_carry_gradients",
+    "posterior_variable_never_used": "learns",
+    "likelihood_mean_over_the_event": "density_integrates_to_one",
+    "likelihood_mode_as_mean": "mean_is_that_of_the_samples",
+    "likelihood_rows_share_a_scale": "rows_do_not_mix",
+    "likelihood_normal_declared_unit": "stays_in_its_support",
+    "objective_sign_flipped": "bounds_the_evidence",
+    "objective_no_log_of_samples": "bounds_the_evidence",
+    "objective_divergence_without_gradient": "gradients_descend_the_loss",
+    "objective_batch_mean": "losses_of_rows_do_not_mix",
+    "bijector_once_per_dimension": "log_det_is_that_of_the_jacobian",
+    "bijector_right_by_its_cache": "round_trips",
+    "bijector_network_hidden": "owns_its_variables",
+}
+
+
+@pytest.mark.parametrize(("name", "check"), KNOWN.items())
+def test_a_mistake_is_caught_by_the_check_that_is_for_it(name, check):
+    mutant = BROKEN[name]
+    (result,) = testing.check(mutant.kind, mutant.factory, only=[check]).results
+    assert result.status == "failed", str(result)
+    assert result.replay
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BROKEN)
+def test_every_mistake_is_caught(name):
+    mutant = BROKEN[name]
+    subject = testing.Subject(mutant.kind, mutant.factory)
+    owed = [check for check in iter_checks(mutant.kind) if check.applies(subject)]
+    assert any(run(check, subject).status == "failed" for check in owed), mutant.mistake
+
+
+STATISTICAL = ["prior_weights_ignored", "prior_five_percent_too_much", "prior_samples_too_wide"]
+
+
+@pytest.mark.parametrize("D", [1, 2, 4])
+@pytest.mark.parametrize("name", STATISTICAL)
+def test_what_only_statistics_can_see_is_seen_in_every_dimension(name, D):
+    """Without being told where to look: as the check tries it, at the defaults and with moved variables."""
+    _caught(name, D)
+
+
+@pytest.mark.parametrize("D", [2, 4])
+def test_a_swapped_dimension_is_seen(D):
+    _caught("prior_samples_swapped", D)
+
+
+def _caught(name, D):
+    (check,) = (check for check in iter_checks("prior") if check.name == "samples_are_from_the_density")
+    subject = testing.Subject("prior", BROKEN[name].factory)
+    missed = 0
+    for seed in range(3):
+        try:
+            check(subject, Case(latent_dim=D, moved=1.0, seed=seed))
+        except Violation:
+            continue
+        missed += 1
+    assert missed == 0
