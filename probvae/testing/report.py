@@ -21,8 +21,8 @@ class Result:
     Args:
         check: its name.
         holds: what must hold.
-        status: "passed"; "failed"; "expected", it fails or cannot run, and the component says why; "unexpected", it
-            passes although the component expects a failure; "not_run".
+        status: "passed"; "failed"; "expected", it fails or cannot run, and the component says why;
+            "unexpected", it passes although the component expects a failure; "not_run".
         message: what was found, or why it did not run.
         mandatory: whether the report is red if it did not run.
         cases: how many cases were tried.

@@ -91,8 +91,8 @@ def bounds_the_evidence(subject: Subject, case: Case) -> None:
     """What claims to be a bound is one: its expectation is at least -log p(x), and equal where q is exact.
 
     Held against the closed form of a linear Gaussian model. A sign that is flipped, a KL subtracted or a log S
-    left out are each of them below -log p(x), or not equal to it where the posterior is exact, which is where every
-    one of these bounds is tight.
+    left out are each of them below -log p(x), or not equal to it where the posterior is exact, which is where
+    every one of these bounds is tight.
     """
     objective, model = built(subject, case), small_model(case)
     if objective.bound is None:
