@@ -26,10 +26,9 @@ def fixed_order(count: int) -> npt.NDArray[np.intp]:
     """A permutation of range(count).
 
     Sorted from raw bits: numpy promises that PCG64 keeps its stream, and promises nothing of the kind for
-    `Generator.permutation`. They are not those of seed 0 alone: data that somebody drew with `default_rng(0)`
-    would be split by its own random numbers.
+    `Generator.permutation`.
     """
-    return np.argsort(np.random.PCG64([SEED, *b"order"]).random_raw(count), kind="stable")
+    return np.argsort(np.random.PCG64(SEED).random_raw(count), kind="stable")
 
 
 def protocol(binarize: Binarize) -> str:

@@ -182,4 +182,4 @@ def _spread(variable: Any) -> float:
     spread = float(np.std(variable.numpy()))
     if len(variable.shape) < 2:
         return max(spread, 1.0)
-    return max(spread, 0.5 * float(np.prod(variable.shape[:-1])) ** -0.5)
+    return max(0.5 * spread, 0.25 * float(np.prod(variable.shape[:-1])) ** -0.5)

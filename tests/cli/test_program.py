@@ -123,7 +123,7 @@ def test_help_names_every_command_and_the_exit_statuses(program):
     [
         (["chekc"], "Did you mean 'check'?"),
         (["--bogus"], "--bogus"),
-        (["check"], "Missing argument 'SPEC'"),
+        (["check"], "Give a SPEC, or --component KIND NAME, or --plugin PLUGIN."),
         (["show", "prior"], "Missing argument 'NAME'"),
         (["show", "priors", "mixture"], "'priors'"),
         (["list", "priors"], "'priors'"),
@@ -188,7 +188,7 @@ def test_list_of_one_kind_has_nothing_of_the_others(program):
 def test_list_as_json_can_be_read_by_programs(program):
     rows = json.loads(program("list", "--json").out)
     assert sorted((row["kind"], row["name"]) for row in rows) == COMPONENTS
-    assert all(row["summary"] and row["owner"].startswith("probvae ") for row in rows)
+    assert all(row["summary"] and row["owner"].startswith("probvae") for row in rows)
 
 
 def test_list_of_a_kind_without_components_says_so(program):

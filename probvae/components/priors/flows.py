@@ -123,7 +123,17 @@ class Spline(Flow):
 
         # softplus(0.5413) is 1: equal bins and unit slopes are the identity.
         slopes = self.smallest + tf.nn.softplus(slopes + 0.5413)
-        return tfb.RationalQuadraticSpline(sizes(widths), sizes(heights), slopes, range_min=-self.bound)
+        return ShapedSpline(sizes(widths), sizes(heights), slopes, range_min=-self.bound)
+
+
+class ShapedSpline(tfp.bijectors.RationalQuadraticSpline):
+    """TFP's spline, elementwise, with the static shape of its argument, which TFP's forgets in a graph."""
+
+    def _forward(self, x: Tensor) -> Tensor:
+        return tf.ensure_shape(super()._forward(x), x.shape)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return tf.ensure_shape(super()._inverse(y), y.shape)
 
 
 class MAF(Flow):
@@ -190,8 +200,9 @@ class Coupling(Component):
 
     def parameters(self, x: Tensor) -> Tensor:
         """[..., masked] -> [..., units, P]."""
-        constant = tf.ones(tf.concat([tf.shape(x)[:-1], [1]], axis=0))
-        return self.network.outputs(x if self.masked else constant)
+        if not self.masked:  # the sum over no latent keeps the leading shape, known or not: a constant 1
+            x = 1.0 + tf.reduce_sum(x, axis=-1, keepdims=True)
+        return self.network.outputs(x)
 
 
 def bounded(log_scale: Tensor) -> Tensor:
