@@ -2,6 +2,7 @@
 
 from probvae.core.component import Component
 from probvae.core.contracts import (
+    CONTRACTS,
     Dataset,
     Decoder,
     Distribution,
@@ -53,6 +54,7 @@ __all__ = [
     "PositiveFloat",
     "Use",
     "CONTEXT",
+    "CONTRACTS",
     "REQUIRED",
     "Parameter",
     "Signature",

@@ -179,3 +179,10 @@ class Metric(ABC):
     @abstractmethod
     def __call__(self, vae: VAE, data: Data, seed: Seed) -> dict[str, tuple[float, float | None]]:
         """The numbers: name -> (value, standard error or None)."""
+
+
+CONTRACTS: dict[str, type[Any]] = {
+    contract.kind: contract
+    for contract in (Encoder, Decoder, Prior, PosteriorHead, LikelihoodHead, Objective, Dataset)
+}
+"""Kind -> the class that its components derive from."""

@@ -11,18 +11,14 @@ from typing import Any, NamedTuple
 
 from probvae.core import (
     BINARY,
+    CONTRACTS,
     UNIT,
     VAE,
     Array,
     Data,
     DataInfo,
     Dataset,
-    Decoder,
-    Encoder,
-    LikelihoodHead,
     Objective,
-    PosteriorHead,
-    Prior,
     Shape,
     a,
 )
@@ -33,13 +29,8 @@ from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
 Supply = Mapping[str, Callable[[], Any]]
 """Context parameter -> how to get its value, when a component first asks for it."""
 
-# Frames that say nothing about a component's error: ours and the libraries'.
-_MACHINERY = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
-
-_CONTRACTS = {
-    contract.kind: contract
-    for contract in (Encoder, Decoder, Prior, PosteriorHead, LikelihoodHead, Objective, Dataset)
-}
+MACHINERY = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
+"""Files and folders whose lines say nothing about a component's error: ours, Python's and the libraries'."""
 
 
 class Assembly(NamedTuple):
@@ -134,7 +125,7 @@ def assemble(
         vae = VAE(**parts)
     except Exception as error:  # a component is anyone's code
         problem = plan.document.problem(
-            ("model",), "parts that work together", "these", explained(error, _MACHINERY)
+            ("model",), "parts that work together", "these", explained(error, MACHINERY)
         )
         raise SpecError([problem]) from error
     part = plan.components[OBJECTIVE.path]
@@ -179,7 +170,7 @@ def blamed(document: Document, part: Part) -> Iterator[None]:
     except Exception as error:  # a component is anyone's code
         expected = f"{a(part.kind)} that works" if part.kind else "settings that work"
         raise SpecError(
-            [document.problem(part.path, expected, show(part.use), explained(error, _MACHINERY))]
+            [document.problem(part.path, expected, show(part.use), explained(error, MACHINERY))]
         ) from error
 
 
@@ -195,7 +186,7 @@ def _build(document: Document, part: Part, supply: Supply) -> Any:
             raise SpecError([document.problem(part.path, expected, found)])
     with blamed(document, part):
         built = part.signature.factory(**arguments)
-        contract = _CONTRACTS[part.kind]
+        contract = CONTRACTS[part.kind]
         if not isinstance(built, contract):
             raise TypeError(f"expected a subclass of probvae.{contract.__name__}; got {type(built).__name__}")
         return built

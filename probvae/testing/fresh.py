@@ -19,8 +19,6 @@ import numpy as np
 from probvae.testing.case import Case
 from probvae.testing.subject import Subject
 
-WAIT = 240.0
-
 
 class Reply(NamedTuple):
     """What the other process says.

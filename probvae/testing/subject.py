@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sysconfig
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,29 +10,19 @@ import numpy as np
 
 from probvae.components import Bernoulli, DenseDecoder, DenseEncoder, DiagonalNormal
 from probvae.core import (
+    CONTRACTS,
     Component,
     Contract,
-    Decoder,
-    Encoder,
-    LikelihoodHead,
-    Objective,
-    PosteriorHead,
-    Prior,
     Signature,
     named_variables,
 )
 from probvae.errors import ConfigError, UnknownNameError, UserError, did_you_mean, explained
 from probvae.registry import Registry, default
+from probvae.spec import MACHINERY
 from probvae.testing.case import Case
 
-CONTRACTS: dict[str, type[Any]] = {
-    contract.kind: contract for contract in (Prior, Encoder, Decoder, PosteriorHead, LikelihoodHead, Objective)
-}
-KINDS = (*CONTRACTS, "bijector")
+KINDS = (*(kind for kind in CONTRACTS if kind != "dataset"), "bijector")
 """The kinds that have checks."""
-
-MACHINERY = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
-"""Files whose lines say nothing about a component's error."""
 
 
 class Refused(Exception):  # noqa: N818  # no error: the class has said what it does not support

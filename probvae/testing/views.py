@@ -72,14 +72,14 @@ class View:
         """Where the answer says it lives."""
         return self.component.support
 
-    def inputs(self, batch: Shape | None = None, salt: int = 0) -> Tensor:
+    def inputs(self, batch: Shape | None = None) -> Tensor:
         """Ordinary inputs, a function of the case's seed, or None for a prior, which takes none.
 
         They are normal; those of every other encoder lie between 0 and 1, as images do.
         """
         if self.kind == "prior":
             return None
-        rng = np.random.default_rng([self.case.seed, 2, salt])
+        rng = np.random.default_rng([self.case.seed, 2])
         shape = (*(self.case.batch if batch is None else batch), *self.input_shape)
         x = rng.random(shape) if self.kind == "encoder" and self.case.seed % 2 else rng.normal(size=shape)
         return tf.constant(x, tf.float32)
@@ -100,11 +100,11 @@ class View:
         """The answer to ordinary inputs."""
         return self.ask(self.inputs())
 
-    def points(self, p: Distribution, count: int, salt: int = 0) -> Tensor:
+    def points(self, p: Distribution, count: int) -> Tensor:
         """Points [count, 1 ..., event] all over the support of an answer, most of them where its mass is."""
         size = int(np.prod(self.event))
-        pilot = f64(p.sample(64, seed=stateless(self.case, 10 + salt))).reshape(-1, size)
-        rng = np.random.default_rng([self.case.seed, 3, salt])
+        pilot = f64(p.sample(64, seed=stateless(self.case, 10))).reshape(-1, size)
+        rng = np.random.default_rng([self.case.seed, 3])
         return self.spread(space_of(self.support, size).propose(count, rng.permutation(pilot), rng))
 
     def spread(self, points: Floats) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from probvae.errors import UserError
@@ -37,7 +38,7 @@ def builds(subject: Subject, case: Case) -> None:
 
 
 def _refused(subject: Subject, case: Case, name: str, value: Any) -> None:
-    wrong = Case(**{**vars(case), "configuration": {**case.configuration, name: value}})
+    wrong = replace(case, configuration={**case.configuration, name: value})
     try:
         subject.build(wrong)
     except (Refused, UserError):

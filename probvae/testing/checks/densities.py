@@ -16,7 +16,7 @@ from probvae.testing.checking import ALPHA, CannotTell, Draws, Violation, check
 from probvae.testing.quadrature import integral
 from probvae.testing.spaces import Floats, Lattice, Space, space_of
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, LIKELIHOODS, f64, stateless, view
+from probvae.testing.views import ANSWERS, LIKELIHOODS, View, f64, stateless, view
 
 DRAWS = 60_000
 """How many samples, and proposed points, a comparison takes."""
@@ -72,13 +72,12 @@ class _Row(NamedTuple):
         return values
 
 
-def _row(subject: Subject, case: Case) -> _Row:
-    found = view(subject, case)
+def _row(found: View) -> _Row:
     size = math.prod(found.event)
     if isinstance(found.support, Surface) and size < 2:
         raise CannotTell(f"{found.support} has no points in one dimension")
     p = found.answer()
-    return _Row(p, space_of(found.support, size), found.event, case)
+    return _Row(p, space_of(found.support, size), found.event, found.case)
 
 
 @check(*ANSWERS, fast=6, deep=80, strata=({"batch": st.just((1,))},))
@@ -89,7 +88,7 @@ def stays_in_its_support(subject: Subject, case: Case) -> None:
     support that promises too much lets data in that has a log-likelihood of minus infinity.
     """
     found = view(subject, case)
-    row = _row(subject, case)
+    row = _row(found)
     samples = row.sample(500, 1)
     if not np.all(np.isfinite(samples)):
         raise Violation("a sample is not finite.")
@@ -130,7 +129,7 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
     numbers are comparisons of nothing. Quadrature is refined until it settles; where it does not, as for a
     density with poles, this check says nothing and the next one decides.
     """
-    row = _row(subject, case)
+    row = _row(view(subject, case))
     space = row.space
     if space.axes > 2 and not isinstance(space, Lattice):
         raise CannotTell("no quadrature in so many dimensions")
@@ -161,7 +160,7 @@ def mean_is_that_of_the_samples(subject: Subject, case: Case) -> None:
 
     Reconstructions and figures are drawn from it; a mode, a median or a logit in its place looks much the same.
     """
-    row = _row(subject, case)
+    row = _row(view(subject, case))
     samples, mean = row.sample(20_000, 5), f64(row.p.mean()).reshape(-1)
     if not np.all(np.isfinite(mean)):
         raise CannotTell("it has no finite mean")  # as a Cauchy distribution
@@ -186,7 +185,7 @@ def samples_are_from_the_density(subject: Subject, case: Case) -> None:
     without its weights, a scale that is squared in one place only, two dimensions swapped, each makes a bound that
     is none. The averages of random bounded functions under the samples are held against those under the density.
     """
-    row = _row(subject, case)
+    row = _row(view(subject, case))
     pilot = row.sample(2000, 3)
     rng = np.random.default_rng([case.seed, 4])
     samples, proposed = row.sample(DRAWS, 4), row.space.propose(DRAWS, pilot, rng)
