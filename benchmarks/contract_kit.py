@@ -21,9 +21,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 HERE = Path(__file__).parent
 JSON, TABLES = HERE / "contract_kit.json", HERE / "contract_kit.md"
@@ -83,14 +82,22 @@ def keep(part: str, key: str, row: dict[str, Any]) -> None:
     TABLES.write_text(tables(results))
 
 
-def run(part: str, tasks: list[tuple[str, Callable[..., Any], tuple[Any, ...]]], jobs: int) -> None:
+Task: TypeAlias = tuple[str, Callable[..., dict[str, Any]], tuple[Any, ...]]
+
+
+def do(task: Task) -> tuple[str, dict[str, Any]]:
+    """The key of a task, and its row."""
+    key, function, arguments = task
+    return key, function(*arguments)
+
+
+def run(part: str, tasks: list[Task], jobs: int) -> None:
     """Run what is missing in several processes, each row kept as soon as it is there."""
     tasks = [task for task in tasks if task[0] not in read()[part]]
-    start, context = time.monotonic(), multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=10) as pool:
-        futures = {pool.submit(function, *arguments): key for key, function, arguments in tasks}
-        for done, future in enumerate(as_completed(futures), 1):
-            key, row = futures[future], future.result()
+    start = time.monotonic()
+    # A process is replaced after some tasks: TensorFlow keeps what it has traced.
+    with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=10) as pool:
+        for done, (key, row) in enumerate(pool.imap_unordered(do, tasks), 1):
             keep(part, key, row)
             left = (time.monotonic() - start) / done * (len(tasks) - done)
             said = ", ".join(caught_by(row)) or ("green" if row.get("ok") else "nothing failed, yet not green")
@@ -186,7 +193,7 @@ def main() -> None:
     options = parser.parse_args()
     # Before anything imports TensorFlow: the processes share the cores among themselves.
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    tasks: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = []
+    tasks: list[Task] = []
     if options.part == "matrix":
         from broken import BROKEN
 
@@ -196,9 +203,9 @@ def main() -> None:
 
         tasks = [
             (f"{name} seed {seed}", try_correct, (name, options.profile, seed))
-            for seed in range(options.seeds)
             for name in CORRECT
             if options.only in name
+            for seed in range(options.seeds)
         ]
     run(options.part, tasks, options.jobs)
     print(f"Written: {TABLES}")

@@ -110,6 +110,18 @@ class TrainingError(WorkError):
     """Training cannot go on: a loss is not finite, or a variable is left out."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the program to end, and what there was to save is saved.
+
+    Args:
+        signal_number: which one; the program's exit status is 128 and that.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence that suggests the known name nearest to `name`, and lists them all.
 

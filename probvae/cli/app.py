@@ -13,7 +13,7 @@ import click
 from probvae import __version__
 from probvae.cli import catalogue, checks, data, models, plugins, specs
 from probvae.cli.options import disable_option
-from probvae.errors import PluginWarning, ProbvaeWarning, SpecError, UserError, WorkError
+from probvae.errors import Interrupted, PluginWarning, ProbvaeWarning, SpecError, UserError, WorkError
 from probvae.registry import default
 
 EPILOG = """Begin with:  probvae fill examples/first.toml   (a spec with every default written out)
@@ -88,22 +88,20 @@ def main() -> NoReturn:
         _fail(str(error), 2)
     except WorkError as error:
         _fail(str(error), 1)
+    except Interrupted as error:
+        click.echo("Interrupted.", err=True)
+        sys.exit(128 + error.signal_number)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
-        sys.exit(143 if _received_sigterm else 130)
+        sys.exit(130)
     except OSError as error:  # a full disk, say, where nothing more can be said of it
         _fail(str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-_received_sigterm = False
-
-
-def _terminated(*_: object) -> None:
-    """SIGTERM ends the program as an interrupt does, so that a run says how to go on."""
-    global _received_sigterm  # noqa: PLW0603
-    _received_sigterm = True
-    raise KeyboardInterrupt
+def _terminated(number: int, *_: object) -> None:
+    """SIGTERM ends the program as an interrupt does."""
+    raise Interrupted(number)
 
 
 def _table(error: SpecError) -> str:

@@ -31,7 +31,7 @@ out_option = click.option(
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder. Default: runs/NAME after the spec."
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in that folder, after its last whole epoch.")
+@click.option("--resume", is_flag=True, help="Go on with the run in that folder, after its last checkpoint.")
 @set_option
 @plugin_option
 def train(

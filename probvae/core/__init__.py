@@ -16,10 +16,11 @@ from probvae.core.contracts import (
     Shape,
 )
 from probvae.core.data import Array, Binarize, Data, DataInfo, Split
+from probvae.core.draws import sample_and_log_prob
 from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
-from probvae.core.step import FINAL_STEP, batch_means, gradient_step
+from probvae.core.step import FINAL_STEP, batch_means, gradient_step, gradients_and_means
 from probvae.core.vae import VAE
 from probvae.core.values import BINARY, COUNTS, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
 from probvae.core.variables import named_variables, trainable_names
@@ -71,6 +72,8 @@ __all__ = [
     "FINAL_STEP",
     "batch_means",
     "gradient_step",
+    "sample_and_log_prob",
+    "gradients_and_means",
     "named_variables",
     "trainable_names",
 ]

@@ -1,4 +1,4 @@
-"""One training step: the same for the trainer, for `VAE.fit`, and for whoever writes a loop."""
+"""The gradient of an objective on a batch: the same for the trainer, `VAE.fit`, and loops of one's own."""
 
 from __future__ import annotations
 
@@ -27,20 +27,46 @@ def gradient_step(
     Raises:
         TrainingError: a variable is used but belongs to no component, or belongs to one and is not used.
     """
+    gradients, means = gradients_and_means(vae, objective, x, seed, step)
+    optimizer.apply(gradients, vae.trainable_variables)
+    return means
+
+
+def gradients_and_means(
+    vae: VAE, objective: Objective, x: Tensor, seed: Seed, step: Tensor, weights: Tensor | None = None
+) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """The gradient of the mean loss of x [B, *E], and the means of the loss and its terms, in nats.
+
+    Args:
+        vae: the model.
+        objective: what is minimised.
+        x: [B, *E].
+        seed: what the noise is a function of.
+        step: the number of the step, for schedules.
+        weights: [B], how much each example counts; 1/B if left out. With weights that sum to 1 over several
+            replicas, what these return sums to the gradient and the means of the whole batch.
+
+    Returns:
+        A gradient for each of the model's trainable variables, in their order, and the means by name.
+
+    Raises:
+        TrainingError: a variable is used but belongs to no component, or belongs to one and is not used.
+    """
     variables = vae.trainable_variables
     with tf.GradientTape() as tape:
-        losses = objective(vae, x, seed, step)
-        loss = tf.reduce_mean(losses.per_example)
-    gradients = tape.gradient(loss, [variable.value for variable in variables])
+        means = batch_means(objective(vae, x, seed, step), weights)
+    gradients = tape.gradient(means["loss"], [variable.value for variable in variables])
     _audit(vae, tape.watched_variables(), variables, gradients)
-    optimizer.apply(gradients, variables)
-    return batch_means(losses)
+    return [tf.convert_to_tensor(gradient) for gradient in gradients], means
 
 
-def batch_means(losses: Losses) -> dict[str, Tensor]:
-    """The means over a batch of the loss and its terms: scalars, nats per example."""
-    means = {"loss": tf.reduce_mean(losses.per_example)}
-    return means | {name: tf.reduce_mean(term) for name, term in losses.terms.items()}
+def batch_means(losses: Losses, weights: Tensor | None = None) -> dict[str, Tensor]:
+    """The means over a batch of the loss and its terms, or sums with weights [B]: scalars, nats per example."""
+
+    def mean(values: Tensor) -> Tensor:
+        return tf.reduce_mean(values) if weights is None else tf.reduce_sum(weights * values)
+
+    return {"loss": mean(losses.per_example)} | {name: mean(term) for name, term in losses.terms.items()}
 
 
 def _audit(vae: VAE, watched: list[tf.Variable], variables: list[keras.Variable], gradients: list[Tensor]) -> None:

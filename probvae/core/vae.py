@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from probvae.core.component import Component
 from probvae.core.contracts import Decoder, Distribution, Encoder, Objective, Prior, Shape
+from probvae.core.draws import sample_and_log_prob
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step
 from probvae.errors import ShapeError, UserError
@@ -82,8 +83,7 @@ class VAE(keras.Model):
         Returns:
             [S, B].
         """
-        q = self.posterior(x)  # [B], [D]
-        z, log_q = q.experimental_sample_and_log_prob(samples, seed=as_seed(seed))  # [S, B, D], [S, B]
+        z, log_q = sample_and_log_prob(self.posterior(x), samples, seed)  # [S, B, D], [S, B]
         return self.log_joint(x, z) - log_q
 
     def sample(self, samples: int, seed: Seed, mean: bool = False) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import tensorflow as tf
 from annotated_types import Ge
 
-from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor, as_seed
+from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor, sample_and_log_prob
 from probvae.errors import ConfigError
 from probvae.objectives.kl import chosen_kl, resolve_kl
 
@@ -83,11 +83,9 @@ class ELBO(Objective):
         q = vae.posterior(x)  # [B], [D]
         p = vae.prior.distribution()  # [], [D]
         kl = chosen_kl(self.kl, q, p)  # [B]
+        z, log_q = sample_and_log_prob(q, self.samples, seed)  # [S, B, D], [S, B]
         if kl is None:
-            z, log_q = q.experimental_sample_and_log_prob(self.samples, seed=as_seed(seed))  # [S, B, D], [S, B]
             kl = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
-        else:
-            z = q.sample(self.samples, seed=as_seed(seed))  # [S, B, D]
         log_likelihood = tf.reduce_mean(vae.decoder.likelihood(z).log_prob(x), axis=0)  # [B]
         beta = self.beta_at(step)
         loss = (

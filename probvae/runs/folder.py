@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import tomllib
+import uuid
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,9 @@ import tomli_w
 
 from probvae.core import DataInfo
 from probvae.errors import UserError
+
+FREE = ("patience", "non_finite", "checkpoint_steps", "checkpoint_minutes", "keep")
+"""The settings of [train] that may change when a run is resumed."""
 
 RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
@@ -53,14 +57,21 @@ class Run:
             UserError: the folder cannot be made, or it is a run on other data.
         """
         data = _described(info)
-        if self.environment_file.exists() and self.environment["data"] != data:
-            changed = [f"{key} was {old!r} and is {data[key]!r}" for key, old in self.environment["data"].items()
+        before = self.environment if self.environment_file.exists() else {"data": data}
+        if before["data"] != data:
+            changed = [f"{key} was {old!r} and is {data[key]!r}" for key, old in before["data"].items()
                        if old != data.get(key)]  # fmt: skip
             raise UserError(
                 f"{self.folder} is a run on other data: {'; '.join(changed)}. Choose another folder with --out."
             )
         files = [str(Path(file).resolve()) for file in plugins]
-        environment = {**machine(), "plugins": files, "choices": dict(choices), "data": data}
+        environment = {
+            "run": before.get("run") or uuid.uuid4().hex,
+            **machine(),
+            "plugins": files,
+            "choices": dict(choices),
+            "data": data,
+        }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write(self.spec_file, tomli_w.dumps(self.spec))
@@ -69,6 +80,11 @@ class Run:
             raise UserError(
                 f"The run folder {self.folder} cannot be written: {error}. Choose another with --out."
             ) from error
+
+    @property
+    def identity(self) -> str:
+        """What tells this run from others; its checkpoints bear it."""
+        return str(self.environment.get("run", ""))
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -141,7 +157,7 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
     folder = Path(out) if out else Path("runs") / name if resume else free_folder(name)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file. Choose another folder with --out.")
-    if not (folder.exists() and any(folder.iterdir())):
+    if not (folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir())):
         if resume:
             raise UserError(
                 f"{folder}: expected a run to resume; found none. Leave --resume out, or name it with --out."
@@ -150,15 +166,15 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
     if not resume:
         raise UserError(f"{folder} is there already. Add --resume to go on with it, or choose another with --out.")
     before = tomllib.loads((find_run(folder) / "spec.toml").read_text(encoding="utf-8"))
-    free = ["versions", "evaluate", "train.patience"]
+    free = ["versions", "evaluate", *(f"train.{name}" for name in FREE)]
     if spec["train"]["schedule"] == "constant":  # a longer cosine would have had another past
         free.append("train.epochs")
     changed = [f"{path} is {old!r} there and {new!r} here" for path, old, new in _differences(before, spec, free)]
     if changed:
         raise UserError(
-            f"{folder} is the run of another spec: {'; '.join(changed)}. Only train.patience, [evaluate] and, "
-            "with a constant learning rate, train.epochs may change when a run is resumed. Choose another folder "
-            "with --out."
+            f"{folder} is the run of another spec: {'; '.join(changed)}. Only [evaluate], train.{', '.join(FREE)} "
+            "and, with a constant learning rate, train.epochs may change when a run is resumed. Choose another "
+            "folder with --out."
         )
     return Run(folder, spec)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ class MetricsLog(Listener):
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def resumed(self, epoch: int, complaints: Sequence[str]) -> None:
+    def resumed(self, epoch: int, step: int, complaints: Sequence[str]) -> None:
         """Drop the rows of epochs that will be run again."""
         rows = [row for row in self.run.metrics() if row["epoch"] <= epoch]
         write(self.run.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
@@ -31,6 +32,8 @@ class MetricsLog(Listener):
         """Append a row."""
         with self.run.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(epoch.record()) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # before the checkpoint, which says that the row need not be written again
 
 
 class TensorBoard(Listener):

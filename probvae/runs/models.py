@@ -168,7 +168,7 @@ def restored(
 
 def restore_best(run: Run, vae: VAE) -> Checkpoint:
     """Give a model the weights of a run's best epoch, and say what was passed over on the way."""
-    checkpoint, complaints = best_checkpoint(run.checkpoints)
+    checkpoint, complaints = best_checkpoint(run.checkpoints, run.identity)
     for complaint in complaints:
         warnings.warn(f"{complaint} {checkpoint.folder} is taken instead.", CheckpointWarning, stacklevel=2)
     restore(checkpoint, vae)

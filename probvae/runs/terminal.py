@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 
 from probvae.evaluation import Bounds
 from probvae.runs.models import Prepared
-from probvae.training import Epoch, Listener, Progress
+from probvae.training import Compilation, Epoch, Listener, Progress
 
 LABELS = {"negative_log_likelihood": "nll", "negative_elbo": "-elbo", "beta": "β"}
 
@@ -42,11 +42,11 @@ class Terminal(Listener):
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def resumed(self, epoch: int, complaints: Sequence[str]) -> None:
+    def resumed(self, epoch: int, step: int, complaints: Sequence[str]) -> None:
         """Say where training goes on, and which checkpoints were passed over."""
         for complaint in complaints:
             self.console.print(f"passed over: {complaint}", markup=False)
-        self.console.print(f"Going on after epoch {epoch}.")
+        self.console.print(f"Going on after step {step:,} ({epoch} whole epoch{'s' * (epoch != 1)}).")
 
     def progress(self, progress: Progress) -> None:
         """Move the bar."""
@@ -63,13 +63,18 @@ class Terminal(Listener):
         """Print the epoch's line."""
         width = len(str(self.epochs))
         star = " *" if epoch.best else ""
+        skipped = f"  {epoch.skipped:,} steps skipped: not finite" if epoch.skipped else ""
         self.console.print(
             f"epoch {epoch.epoch:>{width}}/{self.epochs}  {terms(epoch.train)}  "
-            f"validation {epoch.validation['loss']:.2f}{star}  {epoch.images_per_second:,.0f} images/s",
+            f"validation {epoch.validation['loss']:.2f}{star}  {epoch.images_per_second:,.0f} images/s{skipped}",
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
+
+    def noted(self, note: str) -> None:
+        """Print it."""
+        self.console.print(f"note: {note}", markup=False, soft_wrap=True)
 
     def stopped_early(self, epoch: int, best_epoch: int) -> None:
         """Say so."""
@@ -96,12 +101,15 @@ def announce(console: Console, folder: Path, prepared: Prepared) -> None:
     count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
     names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior")]
     train, validation, test = info.sizes
+    compilation = Compilation.of(checked.setting("train").jit, vae)
+    compiled = f"{'compiled' if compilation.jit else 'not compiled'} by XLA ({compilation.reason})"
     decided = ", ".join(f"{name} {choice}" for name, choice in choices.items())
     for line in (
         f"Model:      {', '.join(names)}; {vae.latent_dim} latents, {count:,} parameters",
         f"Objective:  {parts['objective']}" + (f" ({decided})" if decided else ""),
         f"Data:       {parts['data']}: {train:,} training, {validation:,} validation, {test:,} test examples",
         f"            {info.protocol}",
+        f"Step:       {compiled}",
         f"Run:        {folder}",
         "Losses are in nats per example; * marks the best validation loss so far.",
     ):

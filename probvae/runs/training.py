@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from probvae import registry as registries
+from probvae.errors import Interrupted
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, open_run, versions
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
+from probvae.runs.lock import locked
 from probvae.runs.measuring import measure, paint
 from probvae.runs.models import Spec, prepare, restore_best
+from probvae.runs.signals import asked_to_stop
 from probvae.runs.terminal import Terminal, announce
 from probvae.training import Trainer
 
@@ -43,6 +47,7 @@ def train(
     Raises:
         UserError: the spec, the folder or the data are not as they should be.
         WorkError: training failed; the last good checkpoint is there.
+        KeyboardInterrupt: a signal came; the run is saved, and resuming it goes on with the very next step.
     """
     console = console or Console(highlight=False)
     registry = registry or registries.default()
@@ -60,34 +65,34 @@ def train(
     for note in checked.notes:
         console.print(f"note: {note}", markup=False)
     run = open_run(checked.filled(), _stem(spec), out, resume)
-    data = source.data
-    run.create(data.info, plugins, choices)
-
-    announce(console, run.folder, prepared)
-    hooks = PluginHooks(registry, run)
-    hooks.notify("probvae_run_started")
-    status = "failed"
-    try:
-        settings = checked.setting("train")
-        with Terminal(console, settings.epochs) as terminal:
-            listeners = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
-            trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners)
-            if not (resume and trainer.resume()):
-                run.metrics_file.unlink(missing_ok=True)
-            trainer.train()
-        measure(run, vae, data, checked, restore_best(run, vae), console)
-        paint(run, vae, data, console)
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        console.print(
-            f"Go on after the last whole epoch with: probvae train {run.folder} --resume",
-            markup=False,
-            soft_wrap=True,
-        )
-        raise
-    finally:
-        hooks.notify("probvae_run_ended", status=status)
+    with locked(run.folder):
+        data = source.data
+        run.create(data.info, plugins, choices)
+        announce(console, run.folder, prepared)
+        hooks = PluginHooks(registry, run)
+        hooks.notify("probvae_run_started")
+        status = "failed"
+        try:
+            with Terminal(console, checked.setting("train").epochs) as terminal:
+                listeners = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
+                trainer = Trainer(
+                    vae, objective, data, checked.setting("train"), run.checkpoints, listeners, run.identity
+                )
+                if not (resume and trainer.resume()):
+                    run.metrics_file.unlink(missing_ok=True)
+                with asked_to_stop(trainer.stop, console) as asked:
+                    finished = trainer.train()
+            if not finished:
+                raise Interrupted(asked.signal_number or signal.SIGINT)
+            measure(run, vae, data, checked, restore_best(run, vae), console)
+            paint(run, vae, data, console)
+            status = "finished"
+        except KeyboardInterrupt:
+            status = "interrupted"
+            console.print(f"Go on with: probvae train {run.folder} --resume", markup=False, soft_wrap=True)
+            raise
+        finally:
+            hooks.notify("probvae_run_ended", status=status)
     return run
 
 

@@ -1,11 +1,14 @@
 """Training: the loop, its checkpoints, and what it tells whoever listens."""
 
 from probvae.training.checkpoint import Checkpoint, best_checkpoint, newest_checkpoint, restore
+from probvae.training.compilation import Compilation
+from probvae.training.events import Epoch, Listener, Progress
 from probvae.training.settings import TrainSettings
-from probvae.training.trainer import Epoch, Listener, Progress, Trainer
+from probvae.training.trainer import Trainer
 
 __all__ = [
     "Checkpoint",
+    "Compilation",
     "Epoch",
     "Listener",
     "Progress",

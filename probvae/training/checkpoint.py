@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -26,8 +26,12 @@ from safetensors.numpy import save
 from probvae.core import Array, named_variables, trainable_names
 from probvae.errors import CheckpointError
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, OPTIMIZER, STATE, MANIFEST = "weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json"
+
+
+Snapshot: TypeAlias = Mapping[str, Mapping[str, Array]]
+"""File -> structural name -> a copy of the variable's value."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Checkpoint:
 
     Args:
         folder: where it is.
-        state: its integers: step, epoch, the best epoch so far.
+        state: its numbers: step, epoch, the best epoch so far, the sums of an epoch that is not over.
     """
 
     folder: Path
@@ -48,19 +52,25 @@ class Checkpoint:
         return int(self.state["step"])
 
 
-def write(
-    root: Path, vae: keras.Model, optimizer: keras.optimizers.Optimizer, state: Mapping[str, Any]
-) -> Checkpoint:
-    """Write a checkpoint of a model, its optimizer and the state, which names the step.
+def snapshot(vae: keras.Model, optimizer: keras.optimizers.Optimizer) -> Snapshot:
+    """Copies of all variables of a model and its optimizer, by file and by name."""
+    named = {WEIGHTS: named_variables(vae), OPTIMIZER: _optimizer_variables(optimizer, vae)}
+    return {
+        file: {name: np.array(variable.numpy(), order="C") for name, variable in variables.items()}
+        for file, variables in named.items()
+    }
+
+
+def write(root: Path, arrays: Snapshot, state: Mapping[str, Any]) -> Checkpoint:
+    """Write a checkpoint of a snapshot and the state, which names the step.
 
     Raises:
         CheckpointError: the disk does not take it; what was there before is untouched.
     """
     folder = root / f"step-{state['step']:06d}"
     files = {
-        WEIGHTS: save(_arrays(named_variables(vae))),
-        OPTIMIZER: save(_arrays(_optimizer_variables(optimizer, vae))),
-        STATE: json.dumps(dict(state), indent=2).encode(),
+        **{file: save(dict(named)) for file, named in arrays.items()},
+        STATE: json.dumps(dict(state), indent=2, allow_nan=False).encode(),
     }
     digests = {
         name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
@@ -89,11 +99,15 @@ def write(
     return Checkpoint(folder, dict(state))
 
 
-def verify(folder: Path) -> Checkpoint:
+def verify(folder: Path, run: str = "") -> Checkpoint:
     """Read a checkpoint's manifest and state, and hold every file against its size and sha256.
 
+    Args:
+        folder: the checkpoint's.
+        run: the run that it must be of; any, if empty.
+
     Raises:
-        CheckpointError: something is missing or changed.
+        CheckpointError: something is missing or changed, or it is of another run.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -113,44 +127,46 @@ def verify(folder: Path) -> Checkpoint:
         state = json.loads((folder / STATE).read_bytes())
         if int(state["step"]) != _step(folder):
             raise CheckpointError(f"{folder}: its state is of step {state['step']}; the folder was renamed.")
+        if run and state["run"] != run:
+            raise CheckpointError(f"{folder}: it is of another run, and was copied here.")
         return Checkpoint(folder, state)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{folder}: not a whole checkpoint ({type(error).__name__}: {error}).") from error
 
 
-def newest_checkpoint(root: Path) -> tuple[Checkpoint | None, list[str]]:
+def newest_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that verifies, and what is wrong with the newer ones."""
     complaints: list[str] = []
     for folder in sorted(_folders(root), key=_step, reverse=True):
         try:
-            return verify(folder), complaints
+            return verify(folder, run), complaints
         except CheckpointError as error:
             complaints.append(str(error))
     return None, complaints
 
 
-def best_checkpoint(root: Path) -> tuple[Checkpoint, list[str]]:
+def best_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint, list[str]]:
     """The checkpoint of the best epoch, or the newest one where that is not to be had, with what was wrong.
 
     Raises:
         CheckpointError: there is none.
     """
-    newest, complaints = newest_checkpoint(root)
+    newest, complaints = newest_checkpoint(root, run)
     if newest is None:
         raise CheckpointError(" ".join([f"{root} holds no usable checkpoint.", *complaints]))
-    best = newest.state.get("best_step", newest.step)
+    best = newest.state["best_step"] or newest.step  # 0: not even the first epoch is over
     if best == newest.step:
         return newest, complaints
     try:
-        return verify(root / f"step-{best:06d}"), complaints
+        return verify(root / f"step-{best:06d}", run), complaints
     except CheckpointError as error:
         return newest, [*complaints, str(error)]
 
 
-def prune(root: Path, keep: set[int]) -> None:
-    """Remove the checkpoints of other steps than these."""
-    for folder in _folders(root):
-        if _step(folder) not in keep:
+def prune(root: Path, keep: int, best: int) -> None:
+    """Remove all checkpoints but the newest ones and that of the best step."""
+    for folder in sorted(_folders(root), key=_step)[:-keep]:
+        if _step(folder) != best:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -217,10 +233,6 @@ def _optimizer_variables(optimizer: keras.optimizers.Optimizer, vae: keras.Model
     if len(names) != len(optimizer.variables):
         raise CheckpointError(f"{type(optimizer).__name__} has variables that cannot be told apart by name.")
     return names
-
-
-def _arrays(variables: Mapping[str, keras.Variable]) -> dict[str, Array]:
-    return {name: np.asarray(variable.numpy(), order="C") for name, variable in variables.items()}
 
 
 def _write_through(path: Path, data: bytes) -> None:

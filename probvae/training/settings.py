@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 
 from probvae.core import Positive, PositiveFloat
 from probvae.errors import ConfigError
+from probvae.training.compilation import Jit
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class TrainSettings:
         warmup_steps: with the cosine schedule, over how many steps the learning rate rises from 0 first.
         clip_norm: the largest global norm of a gradient; longer ones are scaled down. 0 clips nothing.
         patience: stop after so many epochs without a better validation loss. 0 never stops early.
+        non_finite: at a loss or gradient that is not finite, stop, or skip the step and count it.
+        jit: compile the step by XLA; "auto" where that is faster: on GPUs, and for models without convolutions.
+        checkpoint_steps: save after so many steps of an epoch too, not only at its end. 0 does not.
+        checkpoint_minutes: save when the last time is so many minutes ago, in the middle of an epoch too. 0 never.
+        keep: how many of the newest checkpoints are kept, beside that of the best epoch.
         seed: what the initial weights, the order of the data and all noise are a function of.
 
     Raises:
@@ -37,6 +43,11 @@ class TrainSettings:
     warmup_steps: Annotated[int, Ge(0)] = 0
     clip_norm: Annotated[float, Ge(0)] = 0.0
     patience: Annotated[int, Ge(0)] = 0
+    non_finite: Literal["stop", "skip"] = "stop"
+    jit: Jit = "auto"
+    checkpoint_steps: Annotated[int, Ge(0)] = 0
+    checkpoint_minutes: Annotated[float, Ge(0)] = 10.0
+    keep: Positive = 2
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
 
     def __post_init__(self) -> None:
@@ -61,7 +72,7 @@ class TrainSettings:
             )
 
     def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-        """Adam with the learning rate as a function of the step."""
+        """Adam with the learning rate as a function of the step; gradients are clipped before it sees them."""
         self.check(steps_per_epoch)
         rate = self.learning_rate
         if self.schedule == "cosine":
@@ -72,4 +83,4 @@ class TrainSettings:
                 warmup_target=self.learning_rate if self.warmup_steps else None,
                 warmup_steps=self.warmup_steps,
             )
-        return keras.optimizers.Adam(rate, global_clipnorm=self.clip_norm or None)
+        return keras.optimizers.Adam(rate)

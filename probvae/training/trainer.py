@@ -1,89 +1,34 @@
-"""The generic trainer: steps in a compiled loop, validation and a checkpoint after each epoch."""
+"""The generic trainer: steps, validation after each epoch, checkpoints, and what happens when it cannot go on."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import (
-    FINAL_STEP,
-    VAE,
-    Array,
-    Data,
-    Objective,
-    Stream,
-    Tensor,
-    batch_means,
-    fold_in,
-    gradient_step,
-    trainable_names,
-)
-from probvae.data.batches import Batches, chunks
-from probvae.errors import CheckpointError, ProbvaeError, TrainingError, UserError
-from probvae.training.checkpoint import newest_checkpoint, prune, restore, write
+from probvae.core import VAE, Array, Data, Objective, Stream, fold_in, named_variables
+from probvae.data.batches import Batch, Batches, in_order
+from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError
+from probvae.training.checkpoint import WEIGHTS, newest_checkpoint, restore, snapshot
+from probvae.training.compilation import Compilation
+from probvae.training.events import Epoch, Listener, Progress
+from probvae.training.saver import Saver
 from probvae.training.settings import TrainSettings
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where an epoch stands: the mean loss and terms of the latest steps, in nats per example."""
-
-    epoch: int
-    step: int
-    steps_per_epoch: int
-    means: dict[str, float]
-    images_per_second: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """A finished epoch: the means over it, and over the validation data with schedules at their end."""
-
-    epoch: int
-    step: int
-    seconds: float
-    images_per_second: float
-    learning_rate: float
-    train: dict[str, float]
-    validation: dict[str, float]
-    best: bool
-
-    def record(self) -> dict[str, float]:
-        """One flat row for a log."""
-        row = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
-        row |= {"images_per_second": self.images_per_second, "learning_rate": self.learning_rate}
-        row |= {f"train/{name}": value for name, value in self.train.items()}
-        return row | {f"validation/{name}": value for name, value in self.validation.items()}
-
-
-class Listener:
-    """Whoever wants to know how a training goes; each method does nothing until it is overridden."""
-
-    def resumed(self, epoch: int, complaints: Sequence[str]) -> None:
-        """Training goes on after this epoch; the complaints say which newer checkpoints were unusable."""
-
-    def progress(self, progress: Progress) -> None:
-        """Some more steps are done."""
-
-    def epoch_ended(self, epoch: Epoch) -> None:
-        """An epoch is done and validated, and about to be saved."""
-
-    def stopped_early(self, epoch: int, best_epoch: int) -> None:
-        """The validation loss has not improved for as long as patience allows."""
+from probvae.training.steps import Steps, Taken
+from probvae.training.totals import Totals
 
 
 class Trainer:
     """Minimises an objective on a dataset.
 
-    Order, binarisation and latent noise are functions of the seed and the step, so a run that is resumed takes
-    the same steps as one that was never stopped.
+    Order, binarisation and latent noise are functions of the seed and the step, so a run that is resumed, in the
+    middle of an epoch too, takes the same steps as one that was never stopped. Within the scope of a
+    `tf.distribute` strategy the replicas share each batch; the model must have been made there.
 
     Args:
         vae: the model.
@@ -92,10 +37,14 @@ class Trainer:
         settings: the [train] table.
         checkpoints: the folder for checkpoints; without one nothing is saved.
         listeners: whom to tell.
+        run: what tells this run from others; a checkpoint of another one is not resumed from.
+
+    Raises:
+        UserError: there is nothing to validate on, or the replicas cannot share a batch.
     """
 
-    chunk = 16
-    """How many steps are run between two looks at the clock."""
+    pulse = 0.5
+    """About how many seconds of steps are taken between two looks at the world outside."""
 
     def __init__(
         self,
@@ -105,6 +54,7 @@ class Trainer:
         settings: TrainSettings,
         checkpoints: Path | None = None,
         listeners: Sequence[Listener] = (),
+        run: str = "",
     ) -> None:
         if not len(data.validation):
             raise UserError(
@@ -116,16 +66,27 @@ class Trainer:
         self.settings = settings
         self.checkpoints = checkpoints
         self.listeners = listeners
-        self.batches = Batches(data.train, settings.batch_size, settings.seed)
+        self.run = run
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if settings.batch_size % replicas:
+            near = max(1, round(settings.batch_size / replicas)) * replicas
+            raise ConfigError(
+                f"train: expected a batch_size that {replicas} replicas can share evenly; found "
+                f"{settings.batch_size}. Take {near}.",
+                parameter="batch_size",
+            )
+        self.batches = Batches(data.train, settings.batch_size, settings.seed, multiple_of=replicas)
         self.optimizer = settings.optimizer(self.batches.steps_per_epoch)
         self.optimizer.build(vae.trainable_variables)
+        self.compilation = Compilation.of(settings.jit, vae)
         self.step = 0
         self.best_loss = math.inf
         self.best_step = 0
-        self._names = ("loss", *objective.terms)
-        self._run = tf.function(self._steps)
-        self._finite = tf.function(lambda values: tf.stack([tf.reduce_all(tf.math.is_finite(v)) for v in values]))
-        self._evaluate = tf.function(self._validation_sums, reduce_retracing=True)
+        self._steps = self._compiled(self.compilation.jit)
+        self._epoch = Totals(self._steps.names)
+        self._stream: Iterator[Batch] | None = None
+        self._pace: float | None = None  # seconds for a step; None before the first, which is also traced
+        self._stop_asked = False
 
     @property
     def epoch(self) -> int:
@@ -133,153 +94,213 @@ class Trainer:
         return self.step // self.batches.steps_per_epoch
 
     def resume(self) -> bool:
-        """Go back to the newest usable checkpoint; False where there is none."""
+        """Go back to the newest usable checkpoint; False where there is none.
+
+        Raises:
+            CheckpointError: there are some, and none is usable, or it is of another model.
+        """
         if self.checkpoints is None:
             return False
-        checkpoint, complaints = newest_checkpoint(self.checkpoints)
+        checkpoint, complaints = newest_checkpoint(self.checkpoints, self.run)
         if checkpoint is None:
             if complaints:
                 raise CheckpointError(" ".join(["No checkpoint is usable.", *complaints]))
             return False
         restore(checkpoint, self.vae, self.optimizer)
-        self.step = checkpoint.step
-        self.best_step = checkpoint.state["best_step"]
-        self.best_loss = checkpoint.state["best_loss"]
+        state = checkpoint.state
+        self.step, self.best_step = checkpoint.step, state["best_step"]
+        self.best_loss = math.inf if state["best_loss"] is None else state["best_loss"]
+        self._epoch = Totals.read(self._steps.names, state["totals"])
+        self._stream = None
         for listener in self.listeners:
-            listener.resumed(self.epoch, complaints)
+            listener.resumed(self.epoch, self.step, complaints)
         return True
 
-    def train(self) -> None:
-        """Train until the epochs are done or the validation loss stops improving.
+    def stop(self) -> None:
+        """Ask the training to save and to return after the steps that it is taking; from a signal, say."""
+        self._stop_asked = True
+
+    def train(self) -> bool:
+        """Train until the epochs are done, the validation loss stops improving, or `stop` is called.
+
+        Returns:
+            Whether the training is finished; False after `stop`, where `resume` goes on.
 
         Raises:
-            TrainingError: a loss is not finite, or a variable is left out.
+            TrainingError: a loss or gradient is not finite, a variable is left out, XLA cannot compile the step.
+            CheckpointError: the disk does not take a checkpoint.
         """
-        steps = self.batches.steps_per_epoch
-        while self.epoch < self.settings.epochs:
-            best_epoch = self.best_step // steps
-            if self.settings.patience and self.epoch - best_epoch >= self.settings.patience:
-                for listener in self.listeners:
-                    listener.stopped_early(self.epoch, best_epoch)
-                return
-            self._train_epoch()
+        with Saver(self.checkpoints, self.settings.keep) as saver:
+            while self.step < self.settings.epochs * self.batches.steps_per_epoch:
+                best_epoch = self.best_step // self.batches.steps_per_epoch
+                if self.settings.patience and self.epoch - best_epoch >= self.settings.patience:
+                    for listener in self.listeners:
+                        listener.stopped_early(self.epoch, best_epoch)
+                    return True
+                if self._stop_asked:
+                    self._save(saver)
+                    return False
+                self._advance()
+                if self.step % self.batches.steps_per_epoch == 0:
+                    self._end_epoch()
+                    self._save(saver)
+                elif self._is_due(saver):
+                    self._save(saver)
+                saver.check()
+            return True
 
     def validate(self) -> dict[str, float]:
         """The means over the validation data of the loss and its terms, with schedules at their end."""
-        total, count = np.zeros(len(self._names)), 0
-        for number, x in enumerate(chunks(self.data.validation, self.settings.batch_size)):
+        totals = Totals(self._steps.names)
+        for number, (batch, count) in enumerate(in_order(self.data.validation, self.batches.size)):
             seed = fold_in(self.settings.seed, Stream.VALIDATION, number)
-            with told_plainly():
-                total += self._evaluate(x, seed).numpy()
-            count += len(x)
-        return self._named(total / count)
+            totals.add(self._steps.evaluate(batch, seed), count)
+        return totals.means()
 
-    def _train_epoch(self) -> None:
-        began, first, steps = time.perf_counter(), self.step, self.batches.steps_per_epoch
-        epoch = self.epoch + 1
-        total = np.zeros(len(self._names))
-        while self.step < first + steps:
-            tick = time.perf_counter()
-            count = min(self.chunk, first + steps - self.step)
-            sums, examples = self._advance(count)
-            total += sums
-            speed = examples / (time.perf_counter() - tick)
-            means = self._named(sums / examples)
-            for listener in self.listeners:
-                listener.progress(Progress(epoch, self.step - first, steps, means, speed))
+    def _advance(self) -> None:
+        """Take some steps: for about a pulse, up to the epoch's end or the next checkpoint."""
+        first, steps = self.step, self.batches.steps_per_epoch
+        done = first % steps
+        count = steps - done
+        if every := self.settings.checkpoint_steps:
+            count = min(count, every - done % every)
+        count = min(count, max(1, int(self.pulse / self._pace))) if self._pace else 1
+        began = time.perf_counter()
+        means, applied = self._take(count)
         seconds = time.perf_counter() - began
-        train = self._named(total / len(self.data.train))
+        self._pace = self.pulse if self._pace is None else seconds / count
+        latest = Totals(self._steps.names)
+        for number, (row, moved) in enumerate(zip(means, applied, strict=True)):
+            for totals in (self._epoch, latest):
+                totals.add(row, self.batches.examples(first + number), moved)
+        self._epoch.seconds += seconds
+        if not applied.all() and self.settings.non_finite == "stop":
+            self.step += len(means) - 1
+            raise self._diverged(means[-1])
+        self.step += count
+        speed = latest.examples / seconds
+        progress = Progress(first // steps + 1, done + count, steps, latest.means(), speed)
+        for listener in self.listeners:
+            listener.progress(progress)
+
+    def _take(self, count: int) -> Taken:
+        """Take steps; where it was only a guess that XLA compiles them, without XLA if it does not."""
+        if self._stream is None:
+            self._stream = self.batches.stream(self.step)
+        try:
+            return self._steps.take(self._stream, self.step, count)
+        except tf.errors.OpError as error:
+            if not self.compilation.jit or self._pace is not None:  # it did compile
+                raise
+            self.compilation = self.compilation.failed(error)
+            for listener in self.listeners:
+                listener.noted(self.compilation.reason)
+            self._steps = self._compiled(jit=False)
+            self._stream = None
+            return self._take(count)
+
+    def _compiled(self, jit: bool) -> Steps:
+        settings = self.settings
+        go_on = settings.non_finite == "skip"
+        return Steps(self.vae, self.objective, self.optimizer, settings.seed, settings.clip_norm, go_on, jit)
+
+    def _end_epoch(self) -> None:
+        """Validate, and tell the epoch's numbers."""
+        totals, self._epoch = self._epoch, Totals(self._steps.names)
+        if not totals.examples:
+            raise TrainingError(
+                f"Training stopped after epoch {self.epoch}: not one of its steps was finite. "
+                f"{self._last_good()} {LOWER}"
+            )
+        if bad := not_finite(named_variables(self.vae)):
+            raise self._overflowed(bad)
         validation = self.validate()
-        if not_finite := [f"validation {name}" for name, value in validation.items() if not math.isfinite(value)]:
-            raise self._diverged(self.step - 1, not_finite)
+        if bad := [f"validation {name}" for name, value in validation.items() if not math.isfinite(value)]:
+            raise TrainingError(
+                f"Training stopped after epoch {self.epoch}: not finite: {listed(bad)}. "
+                f"{self._last_good()} {LOWER}"
+            )
         best = validation["loss"] < self.best_loss
         if best:
             self.best_loss, self.best_step = validation["loss"], self.step
-        rate, speed = float(self.optimizer.learning_rate), len(self.data.train) / seconds
-        done = Epoch(epoch, self.step, seconds, speed, rate, train, validation, best)
         # Told before it is saved: a run that dies in between takes the epoch again, and its row is dropped then.
+        ended = Epoch(
+            epoch=self.epoch,
+            step=self.step,
+            seconds=totals.seconds,
+            images_per_second=totals.examples / totals.seconds,
+            learning_rate=float(self.optimizer.learning_rate),
+            train=totals.means(),
+            validation=validation,
+            best=best,
+            skipped=totals.skipped if self.settings.non_finite == "skip" else None,
+        )
         for listener in self.listeners:
-            listener.epoch_ended(done)
-        self._save()
+            listener.epoch_ended(ended)
 
-    def _advance(self, count: int) -> tuple[Array, float]:
-        """Take so many steps; the sums of loss and terms over their examples, and how many those were."""
-        with told_plainly():
-            sums, examples, bad, terms = self._run(tf.constant(self.step), tf.constant(self.step + count))
-        self.step += count
-        if int(bad) != FINAL_STEP:
-            values = self._named(terms.numpy())
-            raise self._diverged(int(bad), [name for name, value in values.items() if not math.isfinite(value)])
-        if not_finite := self._variables_not_finite():
-            raise self._diverged(self.step - 1, not_finite)
-        return sums.numpy(), float(examples)
+    def _is_due(self, saver: Saver) -> bool:
+        """Whether the epoch has gone on for so long that it is saved in its middle."""
+        every, minutes = self.settings.checkpoint_steps, self.settings.checkpoint_minutes
+        if every and self.step % self.batches.steps_per_epoch % every == 0:
+            return True
+        return bool(minutes) and saver.age > 60 * minutes
 
-    def _steps(self, first: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Steps first to end: sums of loss and terms over examples, their count; the first bad step, its terms."""
-        sums, examples = tf.zeros(len(self._names)), tf.constant(0.0)
-        bad, bad_values = tf.constant(FINAL_STEP), tf.zeros(len(self._names))
-        for step in tf.range(first, end):
-            x = self.batches.batch(step)
-            seed = fold_in(self.settings.seed, Stream.LATENT, step)
-            means = gradient_step(self.vae, self.objective, self.optimizer, x, seed, step)
-            values = self._stacked(means)
-            count = tf.cast(tf.shape(x)[0], tf.float32)
-            sums += values * count
-            examples += count
-            if bad == FINAL_STEP and not tf.reduce_all(tf.math.is_finite(values)):
-                bad, bad_values = step, values
-        return sums, examples, bad, bad_values
+    def _save(self, saver: Saver) -> None:
+        arrays = snapshot(self.vae, self.optimizer)
+        if bad := not_finite(arrays[WEIGHTS]):
+            raise self._overflowed(bad)
+        state = {
+            "run": self.run,
+            "step": self.step,
+            "epoch": self.epoch,
+            "best_step": self.best_step,
+            "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
+            "totals": self._epoch.state(),
+        }
+        saver.save(arrays, state)
 
-    def _validation_sums(self, x: Tensor, seed: Tensor) -> Tensor:
-        means = batch_means(self.objective(self.vae, x, seed, tf.constant(FINAL_STEP)))
-        return self._stacked(means) * tf.cast(tf.shape(x)[0], tf.float32)
-
-    def _stacked(self, means: dict[str, Tensor]) -> Tensor:
-        if set(means) != set(self._names):
-            raise TrainingError(
-                f"{type(self.objective).__name__}: expected the terms it declares, {', '.join(self._names[1:])}; "
-                f"got {', '.join(name for name in means if name != 'loss') or 'none'}. Mend its `terms`."
-            )
-        return tf.stack([means[name] for name in self._names])
-
-    def _variables_not_finite(self) -> list[str]:
-        """The variables that hold infinities or NaNs: a gradient can be bad where the loss is not."""
-        names = trainable_names(self.vae)
-        finite = self._finite([variable.value for variable in names.values()]).numpy()
-        return [name for name, good in zip(names, finite, strict=True) if not good]
-
-    def _named(self, values: Array) -> dict[str, float]:
-        return dict(zip(self._names, map(float, values), strict=True))
-
-    def _save(self) -> None:
-        if self.checkpoints is None:
-            return
-        state = {"step": self.step, "epoch": self.epoch, "best_step": self.best_step, "best_loss": self.best_loss}
-        write(self.checkpoints, self.vae, self.optimizer, state)
-        prune(self.checkpoints, keep={self.step, self.step - self.batches.steps_per_epoch, self.best_step})
-
-    def _diverged(self, step: int, names: Sequence[str]) -> TrainingError:
-        epoch = step // self.batches.steps_per_epoch + 1
-        last = ""
-        if self.checkpoints is not None:
-            found, _ = newest_checkpoint(self.checkpoints)
-            last = f"The last good checkpoint is {found.folder}. " if found else "No checkpoint was written yet. "
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    def _diverged(self, means: Array) -> TrainingError:
+        """What to say of a step whose loss is not finite: the variables are to blame, or some examples are."""
+        if bad := not_finite(named_variables(self.vae)):
+            return self._overflowed(bad)
+        bad = [name for name, value in zip(self._steps.names, means, strict=True) if not math.isfinite(value)]
+        count = self.batches.examples(self.step)
+        x, seed = self.batches.batch(self.step).x[:count], fold_in(self.settings.seed, Stream.LATENT, self.step)
+        losses = self.objective(self.vae, x, seed, tf.constant(self.step))
+        values = np.stack([losses.per_example, *losses.terms.values()])  # [terms, B]
+        rows = self.batches.indices(self.step).numpy()[:count][~np.isfinite(values).all(axis=0)]
+        by = f" in the training examples {listed([str(row) for row in rows])}" if len(rows) < count else ""
         return TrainingError(
-            f"Training stopped at step {step} (epoch {epoch}): not finite: {shown}. {last}"
-            "Try a lower train.learning_rate, or train.clip_norm = 10."
+            f"Training stopped at step {self.step} (epoch {self._epoch_of(self.step)}): not finite: "
+            f"{listed(bad)}{by}. {self._last_good()} {LOWER} {SKIP}"
         )
 
+    def _overflowed(self, names: Sequence[str]) -> TrainingError:
+        step = self.step - 1
+        return TrainingError(
+            f"Training stopped after step {step} (epoch {self._epoch_of(step)}), whose gradient was too large or "
+            f"not finite: it made {listed(names)} not finite. {self._last_good()} {LOWER} {SKIP}"
+        )
 
-@contextmanager
-def told_plainly() -> Iterator[None]:
-    """Raise what probvae has to say about a traced function as it was said: autograph wraps it into a report."""
-    try:
-        yield
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, ProbvaeError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is None or cause is error:
-            raise
-        raise cause from None
+    def _epoch_of(self, step: int) -> int:
+        return step // self.batches.steps_per_epoch + 1
+
+    def _last_good(self) -> str:
+        if self.checkpoints is None:
+            return "Nothing was saved, as there is no folder for checkpoints."
+        found, _ = newest_checkpoint(self.checkpoints, self.run)
+        return f"The last good checkpoint is {found.folder}." if found else "No checkpoint was written yet."
+
+
+LOWER = "Try a lower train.learning_rate, or train.clip_norm = 10."
+SKIP = 'train.non_finite = "skip" leaves such steps out and counts them.'
+
+
+def not_finite(variables: Mapping[str, Any]) -> list[str]:
+    """The names of those that hold infinities or NaNs."""
+    return [name for name, value in variables.items() if not np.all(np.isfinite(np.asarray(value)))]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

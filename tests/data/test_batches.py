@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from probvae.core import Split, Stream, fold_in
 from probvae.data import Batches, chunks
+from probvae.data.batches import in_order
 from probvae.errors import ConfigError
 
 
@@ -19,9 +20,10 @@ def grey(count=64):
 
 
 def epoch(batches, number):
-    """The order of an epoch, as a list of the batches' indices."""
+    """The order of an epoch, as a list of the batches' indices without those that fill up the last one."""
     first = number * batches.steps_per_epoch
-    return [batches.indices(step).numpy() for step in range(first, first + batches.steps_per_epoch)]
+    steps = range(first, first + batches.steps_per_epoch)
+    return [batches.indices(step).numpy()[: batches.examples(step)] for step in steps]
 
 
 SIZES = [(1, 1), (1, 256), (2, 1), (3, 2), (5, 5), (7, 3), (100, 10), (257, 256), (1_000, 300), (8_000, 256)]
@@ -86,38 +88,66 @@ def test_a_graph_gives_what_eager_execution_gives(count, size):
     graph = tf.function(batches.batch, input_signature=[tf.TensorSpec((), tf.int64)])
     for step in range(2 * batches.steps_per_epoch):
         eager = batches.batch(step)
-        np.testing.assert_array_equal(graph(step), eager)
-        np.testing.assert_array_equal(batches.batch(tf.constant(step, tf.int32)), eager)
+        for made in (graph(step), batches.batch(tf.constant(step, tf.int32))):
+            np.testing.assert_array_equal(made.x, eager.x)
+            np.testing.assert_array_equal(made.weights, eager.weights)
 
 
-def test_a_size_that_divides_the_examples_is_known_to_a_graph():
+@pytest.mark.parametrize("count", [64, 60, 3])
+def test_the_size_of_every_batch_is_known_to_a_graph(count):
     shapes = []
 
     @tf.function(input_signature=[tf.TensorSpec((), tf.int64)])
     def look(step):
-        shapes.append(tuple(Batches(grey(64), 16, seed=0).batch(step).shape))
+        batch = Batches(grey(count), 16, seed=0).batch(step)
+        shapes.append((tuple(batch.x.shape), tuple(batch.weights.shape)))
 
     look.get_concrete_function()
-    assert shapes == [(16, 4, 4, 1)]
+    size = min(count, 16)
+    assert shapes == [((size, 4, 4, 1), (size,))]
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "multiple_of"), [(7, 3, 1), (6, 3, 3), (5, 8, 4), (5, 100, 2), (257, 16, 4)]
+)
+def test_what_fills_up_a_batch_weighs_nothing_and_the_others_the_same(count, size, multiple_of):
+    batches = Batches(split(count), size, seed=1, multiple_of=multiple_of)
+    assert batches.size % multiple_of == 0
+    for step in range(2 * batches.steps_per_epoch):
+        x, weights = (tensor.numpy() for tensor in batches.batch(step))
+        n = batches.examples(step)
+        assert len(x) == len(weights) == batches.size
+        np.testing.assert_array_equal(weights[:n], np.float32(1 / n))
+        np.testing.assert_array_equal(weights[n:], 0)
+        assert set(x[n:, 0]) <= set(range(count))
+
+
+@pytest.mark.parametrize("first", [0, 1, 5, 1000])
+def test_a_stream_has_the_batches_from_any_step_on(first):
+    batches = Batches(Split(np.linspace(0, 1, 20, dtype=np.float32)[:, None], dynamic=True), 6, seed=1)
+    stream = batches.stream(first)
+    for step in range(first, first + 9):
+        for found, expected in zip(next(stream), batches.batch(step), strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_a_batch_holds_the_examples_of_its_indices_prepared():
     batches = Batches(Split(np.arange(10, dtype=np.uint8)[:, None], divide_by=255.0), 4, seed=0)
     for step in range(6):
         expected = batches.indices(step).numpy()[:, None].astype(np.float32) / np.float32(255)
-        x = batches.batch(step)
+        x = batches.batch(step).x
         assert x.dtype == tf.float32
         np.testing.assert_array_equal(x, expected)
 
 
 def test_binarisation_is_a_function_of_the_seed_and_the_step():
     batches = Batches(grey(), 64, seed=5)
-    first, second = batches.batch(0), batches.batch(1)
+    first, second = batches.batch(0).x, batches.batch(1).x
     assert set(np.unique(first)) == {0.0, 1.0}
     assert abs(float(tf.reduce_mean(first)) - 128 / 255) < 6 * 0.5 / 32
-    np.testing.assert_array_equal(first, batches.batch(0))
+    np.testing.assert_array_equal(first, batches.batch(0).x)
     assert not np.array_equal(first, second)
-    assert not np.array_equal(first, Batches(grey(), 64, seed=6).batch(0))
+    assert not np.array_equal(first, Batches(grey(), 64, seed=6).batch(0).x)
     stored = tf.fill((64, 4, 4, 1), 128)
     np.testing.assert_array_equal(first, grey().prepare(stored, fold_in(5, Stream.BINARIZE, 0)))
 
@@ -125,7 +155,7 @@ def test_binarisation_is_a_function_of_the_seed_and_the_step():
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int64", "uint32", "float16", "float64"])
 def test_any_type_of_numbers_comes_out_as_float32(dtype):
     batches = Batches(Split(np.arange(6, dtype=dtype)[:, None]), 3, seed=0)
-    assert {*batches.batch(0).numpy().ravel(), *batches.batch(1).numpy().ravel()} == set(range(6))
+    assert {*batches.batch(0).x.numpy().ravel(), *batches.batch(1).x.numpy().ravel()} == set(range(6))
 
 
 def test_chunks_give_all_examples_in_order():
@@ -133,6 +163,15 @@ def test_chunks_give_all_examples_in_order():
     assert [len(part) for part in parts] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate(parts)[:, 0], np.arange(10))
     assert parts[0].dtype == tf.float32
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 4), (8, 4), (3, 5), (1, 1)])
+def test_in_order_is_what_chunks_are_filled_up(count, size):
+    for (batch, examples), chunk in zip(in_order(split(count), size), chunks(split(count), size), strict=True):
+        assert examples == len(chunk)
+        assert len(batch.x) == size
+        np.testing.assert_array_equal(batch.x[:examples], chunk)
+        np.testing.assert_allclose(tf.reduce_sum(batch.weights * batch.x[:, 0]), tf.reduce_mean(chunk), rtol=1e-6)
 
 
 def test_chunks_are_the_same_every_time():

@@ -64,8 +64,8 @@ class Record(Listener):
     def __init__(self):
         self.told = []
 
-    def resumed(self, epoch, complaints):
-        self.told.append(("resumed", epoch, list(complaints)))
+    def resumed(self, epoch, step, complaints):
+        self.told.append(("resumed", epoch, step, list(complaints)))
 
     def progress(self, progress):
         self.told.append(("progress", progress))

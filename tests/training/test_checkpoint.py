@@ -15,7 +15,7 @@ from probvae.core import named_variables, trainable_names
 from probvae.errors import CheckpointError
 from probvae.registry import default
 from probvae.training import best_checkpoint, checkpoint, newest_checkpoint, restore
-from probvae.training.checkpoint import MANIFEST, OPTIMIZER, STATE, WEIGHTS, prune, verify, write
+from probvae.training.checkpoint import FORMAT, MANIFEST, OPTIMIZER, STATE, WEIGHTS, prune, snapshot, verify, write
 
 from .setups import Holder, assert_same, differs, dropping_vae, vae, weights
 
@@ -56,7 +56,7 @@ def three(tmp_path_factory, model):
     optimizer = adam(model)
     for step in (10, 20, 30):
         perturb([*model.variables, *optimizer.variables], seed=step)
-        write(root, model, optimizer, state(step, best=min(step, 20)))
+        write(root, snapshot(model, optimizer), state(step, best=min(step, 20)))
     return root
 
 
@@ -85,7 +85,7 @@ def test_every_dtype_and_shape_comes_back(shape, tmp_path):
 
     source, target = Holder(make), Holder(make)
     perturb(source.variables)
-    written = write(tmp_path, source, adam(source), state(1))
+    written = write(tmp_path, snapshot(source, adam(source)), state(1))
     optimizer = adam(target)
     restore(verify(written.folder), target, optimizer)
     assert len(named_variables(target)) == len(DTYPES) + 1
@@ -104,7 +104,7 @@ def test_special_values_come_back_in_every_bit(tmp_path):
 
     source, target = Holder(make), Holder(make)
     source.weight.assign(values)
-    restore(write(tmp_path, source, adam(source), state(1)), target)
+    restore(write(tmp_path, snapshot(source, adam(source)), state(1)), target)
     assert target.weight.numpy().tobytes() == values.tobytes()
 
 
@@ -126,7 +126,7 @@ def test_a_restored_optimizer_takes_the_same_next_step(tmp_path):
     optimizer, other = adam(source), adam(target)
     for _ in range(3):
         step(source, optimizer)
-    restore(write(tmp_path, source, optimizer, state(3)), target, other)
+    restore(write(tmp_path, snapshot(source, optimizer), state(3)), target, other)
     step(source, optimizer)
     step(target, other)
     np.testing.assert_array_equal(target.weight.numpy(), source.weight.numpy())
@@ -136,7 +136,7 @@ def test_slots_return_to_the_variables_that_they_belong_to(tmp_path):
     source, target = vae("mixture"), vae("mixture", seed=1)
     optimizer, other = adam(source), adam(target)
     perturb(optimizer.variables)
-    restore(write(tmp_path, source, optimizer, state(1)), target, other)
+    restore(write(tmp_path, snapshot(source, optimizer), state(1)), target, other)
     names = trainable_names(source)
     for name, variable in trainable_names(target).items():
         for slot in ("_momentums", "_velocities"):
@@ -166,7 +166,7 @@ def test_variables_whose_keras_names_collide_are_kept_apart(tmp_path):
     source, target = Holder(make), Holder(make)
     optimizer, other = adam(source), adam(target)
     perturb([*source.variables, *optimizer.variables])
-    restore(write(tmp_path, source, optimizer, state(1)), target, other)
+    restore(write(tmp_path, snapshot(source, optimizer), state(1)), target, other)
     assert len({value.tobytes() for value in weights(target).values()}) == 4
     assert_same(weights(target), weights(source))
     for one, here in zip(optimizer.variables, other.variables, strict=True):
@@ -179,7 +179,7 @@ def test_the_random_state_of_a_layer_is_saved(tmp_path):
     for _ in range(3):
         source.decoder.drop(z, training=True)
     assert any("seed" in name for name in named_variables(source))
-    restore(write(tmp_path, source, adam(source), state(1)), target)
+    restore(write(tmp_path, snapshot(source, adam(source)), state(1)), target)
     after = [model.decoder.drop(z, training=True).numpy() for model in (source, target)]
     np.testing.assert_array_equal(*after)
 
@@ -226,7 +226,7 @@ def test_every_variable_of_every_built_in_component_comes_back(kind, name, tmp_p
     perturb(named_variables(source).values())
     perturbed = weights(source)
     assert not [key for key, value in perturbed.items() if np.array_equal(value, original[key])]
-    written = write(tmp_path, source, optimizer, state(1))
+    written = write(tmp_path, snapshot(source, optimizer), state(1))
     assert stored(written.folder).keys() == perturbed.keys()
     target = model_with(kind, name)
     restore(verify(written.folder), target)
@@ -333,13 +333,13 @@ MANIFESTS = {
     "null": "null",
     "a list": "[]",
     "a number": "1e400",
-    "without files": '{"format": 1}',
-    "with a list of files": json.dumps({"format": 1, "files": [WEIGHTS, OPTIMIZER, STATE]}),
+    "without files": json.dumps({"format": FORMAT}),
+    "with a list of files": json.dumps({"format": FORMAT, "files": [WEIGHTS, OPTIMIZER, STATE]}),
     "with files that are numbers": json.dumps(
-        {"format": 1, "files": dict.fromkeys([WEIGHTS, OPTIMIZER, STATE], 3)}
+        {"format": FORMAT, "files": dict.fromkeys([WEIGHTS, OPTIMIZER, STATE], 3)}
     ),
-    "with another file": json.dumps({"format": 1, "files": {"../../secret": {"size": 1, "sha256": ""}}}),
-    "of another format": '{"format": 2, "files": {}}',
+    "with another file": json.dumps({"format": FORMAT, "files": {"../../secret": {"size": 1, "sha256": ""}}}),
+    "of another format": '{"format": 1, "files": {}}',
     "nested too deep": "[" * 100_000,
 }
 
@@ -393,7 +393,7 @@ def test_another_prior_is_named_by_its_variables(three):
 
 def test_missing_components_are_named_by_their_variables(tmp_path):
     source, target = vae("mixture"), vae()
-    written = write(tmp_path, source, adam(source), state(1))
+    written = write(tmp_path, snapshot(source, adam(source)), state(1))
     assert_refused(written, target, adam(target), "it has 'prior/logits', which the model has not")
 
 
@@ -412,7 +412,7 @@ def test_another_precision_is_named_by_dtypes(tmp_path):
         return Holder(weight)
 
     source, target = make("float32"), make("float16")
-    written = write(tmp_path, source, adam(source), state(1))
+    written = write(tmp_path, snapshot(source, adam(source)), state(1))
     assert_refused(written, target, adam(target), "'weight' is float32 [2], the model's is float16 [2]")
 
 
@@ -444,7 +444,7 @@ def test_what_a_killed_writer_left_behind_is_no_checkpoint_and_in_nobodys_way(ro
     shutil.copytree(root / "step-000030", beside)
     (beside / "junk").write_text("junk")
     assert newest_checkpoint(root)[0].step == 30
-    written = write(root, model, adam(model), state(40))
+    written = write(root, snapshot(model, adam(model)), state(40))
     assert not beside.exists()
     assert sorted(file.name for file in written.folder.iterdir()) == sorted(FILES)
     assert newest_checkpoint(root)[0].step == 40
@@ -453,7 +453,7 @@ def test_what_a_killed_writer_left_behind_is_no_checkpoint_and_in_nobodys_way(ro
 def test_a_step_that_is_there_already_is_replaced(root, model):
     before = stored(root / "step-000030")
     perturb(model.variables, seed=77)
-    write(root, model, adam(model), state(30))
+    write(root, snapshot(model, adam(model)), state(30))
     assert newest_checkpoint(root)[1] == []
     assert differs(stored(root / "step-000030"), before)
 
@@ -462,7 +462,7 @@ def test_a_folder_that_cannot_be_made_is_a_checkpoint_error(tmp_path, model):
     file = tmp_path / "checkpoints"
     file.write_text("not a folder")
     with pytest.raises(CheckpointError, match="could not be written"):
-        write(file, model, adam(model), state(1))
+        write(file, snapshot(model, adam(model)), state(1))
     assert newest_checkpoint(file) == (None, [])
 
 
@@ -479,7 +479,7 @@ def test_a_full_disk_leaves_the_earlier_ones_and_no_rest(number, root, model, mo
 
     monkeypatch.setattr(checkpoint, "_write_through", full)
     with pytest.raises(CheckpointError, match=r"step-000040 could not be written.*No space left.*intact"):
-        write(root, model, adam(model), state(40))
+        write(root, snapshot(model, adam(model)), state(40))
     assert sorted(folder.name for folder in root.iterdir()) == ["step-000010", "step-000020", "step-000030"]
     assert newest_checkpoint(root)[1] == []
 
@@ -494,14 +494,14 @@ def test_replacing_a_step_keeps_the_old_one_if_the_disk_fails(root, model, monke
         patch.setattr("os.rename", fail)
         patch.setattr("os.replace", fail)
         with pytest.raises(CheckpointError):
-            write(root, model, adam(model), state(30))
+            write(root, snapshot(model, adam(model)), state(30))
     assert newest_checkpoint(root)[0].step == 30
     assert_same(stored(root / "step-000030"), before)
 
 
 def test_steps_beyond_six_digits_stay_in_order(root, model):
-    write(root, model, adam(model), state(999_999))
-    write(root, model, adam(model), state(1_000_000))
+    write(root, snapshot(model, adam(model)), state(999_999))
+    write(root, snapshot(model, adam(model)), state(1_000_000))
     assert newest_checkpoint(root)[0].step == 1_000_000
 
 
@@ -511,7 +511,7 @@ def test_steps_beyond_six_digits_stay_in_order(root, model):
 def test_prune_keeps_what_it_is_told_and_what_is_not_its_own(root):
     (root / "notes.txt").write_text("mine")
     (root / "step-by-step").mkdir()
-    prune(root, keep={10, 30, 99})
+    prune(root, keep=1, best=10)
     kept = sorted(path.name for path in root.iterdir())
     assert kept == ["notes.txt", "step-000010", "step-000030", "step-by-step"]
 

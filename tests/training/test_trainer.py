@@ -1,5 +1,7 @@
 """Training: what is learned, that it is learned by the rule, and that interruptions leave no trace."""
 
+import errno
+import functools
 import math
 import shutil
 
@@ -10,12 +12,23 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from safetensors.numpy import load_file
 
-from probvae.core import FINAL_STEP, Losses, Prior, Stream, fold_in, trainable_names
-from probvae.errors import ConfigError, ProbvaeError, TrainingError
+from probvae import components
+from probvae.core import FINAL_STEP, VAE, Losses, Prior, Stream, fold_in, trainable_names
+from probvae.errors import CheckpointError, ConfigError, ProbvaeError, TrainingError
 from probvae.objectives import ELBO, IWAE
-from probvae.training import Trainer, TrainSettings, best_checkpoint, newest_checkpoint, restore
+from probvae.training import (
+    Compilation,
+    Listener,
+    Trainer,
+    TrainSettings,
+    best_checkpoint,
+    newest_checkpoint,
+    restore,
+)
+from probvae.training.checkpoint import write
 
 from .setups import (
+    BATCH,
     STEPS,
     TRAIN,
     D,
@@ -47,13 +60,19 @@ def reference():
     return trained(epochs=3)
 
 
+class StepByStep(Trainer):
+    """It looks at the world outside after each step."""
+
+    pulse = 0.0
+
+
 # What is learned
 
 
 def test_the_loss_falls(reference):
     losses = [row["train/loss"] for row in reference.rows]
     validation = [row["validation/loss"] for row in reference.rows]
-    assert losses == sorted(losses, reverse=True)
+    assert max(losses[1:]) < losses[0]
     assert validation == sorted(validation, reverse=True)
 
 
@@ -84,18 +103,19 @@ def test_equal_seeds_give_the_same_weights_in_every_bit_whatever_the_global_rand
 def test_a_training_is_a_loop_of_gradient_clipping_and_adam():
     """Written out: the batches of each step, -log p(x|z) + KL, its gradient, and Adam's rule."""
     clip = 0.5
-    done = trained(epochs=2, clip_norm=clip)
+    done = trained(epochs=2, clip_norm=clip, jit=False)  # XLA makes normal numbers in another way
     model, rate, first, second = vae(), 1e-2, 0.9, 0.999
     variables = [variable.value for variable in model.trainable_variables]
     means, squares = ([tf.zeros_like(v) for v in variables] for _ in range(2))
     losses = []
     for step in range(2 * STEPS):
-        x = done.trainer.batches.batch(step)
+        x, _ = done.trainer.batches.batch(step)
+        count = done.trainer.batches.examples(step)  # the rest fills up the epoch's last batch
         with tf.GradientTape() as tape:
             q = model.encoder.posterior(x)
             z = q.sample(1, seed=fold_in(0, Stream.LATENT, step))
             kl = tfd.kl_divergence(q, tfd.MultivariateNormalDiag(tf.zeros(D), tf.ones(D)))
-            loss = tf.reduce_mean(kl - model.decoder.likelihood(z).log_prob(x)[0])
+            loss = tf.reduce_mean((kl - model.decoder.likelihood(z).log_prob(x)[0])[:count])
         gradients = tape.gradient(loss, variables)
         gradients, norm = tf.clip_by_global_norm(gradients, clip)
         assert norm > clip
@@ -104,24 +124,21 @@ def test_a_training_is_a_loop_of_gradient_clipping_and_adam():
         size = rate * math.sqrt(1 - second ** (step + 1)) / (1 - first ** (step + 1))
         for variable, m, s in zip(variables, means, squares, strict=True):
             variable.assign_sub(size * m / (tf.sqrt(s) + 1e-7))
-        losses.append((float(loss), len(x)))
+        losses.append((float(loss), count))
     for name, value in weights(model).items():
         np.testing.assert_allclose(done.weights[name], value, rtol=2e-4, atol=2e-6, err_msg=name)
     sums = np.array([loss * count for loss, count in losses]).reshape(2, STEPS).sum(axis=1)
     np.testing.assert_allclose([row["train/loss"] for row in done.rows], sums / TRAIN, rtol=1e-5)
 
 
-def test_the_size_of_a_chunk_changes_nothing_but_how_often_progress_is_told(reference):
-    class Chunked(Trainer):
-        chunk = 2
-
-    done = trained(epochs=3, kind=Chunked)
+def test_how_many_steps_are_taken_at_a_time_changes_nothing_but_how_often_progress_is_told(reference):
+    done = trained(epochs=3, kind=StepByStep)
     assert_same(done.weights, reference.weights)
-    for row, other in zip(done.rows, reference.rows, strict=True):
-        assert row == pytest.approx(other, rel=1e-6)  # sums are taken in another order
+    assert done.rows == reference.rows
     record = done.record
     told = [(p.epoch, p.step, p.steps_per_epoch) for p in record.of("progress")]
-    assert told == [(epoch, step, 3) for epoch in (1, 2, 3) for step in (2, 3)]
+    assert told == [(epoch, step, 3) for epoch in (1, 2, 3) for step in (1, 2, 3)]
+    assert len(reference.record.of("progress")) < len(told)
     assert all(p.images_per_second > 0 for p in record.of("progress"))
     last, epoch = record.of("progress")[0], record.of("epoch_ended")[0]
     assert last.means.keys() == epoch.train.keys() == epoch.validation.keys() == {"loss", *ELBO.terms}
@@ -173,16 +190,13 @@ def test_validation_is_measured_where_schedules_have_ended():
     nll, kl = row["validation/negative_log_likelihood"], row["validation/kl"]
     assert row["validation/loss"] == pytest.approx(nll + 0.5 * kl, rel=1e-6)
     x = done.trainer.data.validation.intensities()
+    x = np.concatenate([x, x[: BATCH - len(x)]])  # filled up, with noise for all of them
     seed = fold_in(0, Stream.VALIDATION, 0)
-    by_hand = float(tf.reduce_mean(objective(done.vae, x, seed, tf.constant(FINAL_STEP)).per_example))
+    by_hand = float(tf.reduce_mean(objective(done.vae, x, seed, tf.constant(FINAL_STEP)).per_example[:7]))
     assert row["validation/loss"] == pytest.approx(by_hand, rel=1e-5)
 
 
 # Interruptions
-
-
-class StepByStep(Trainer):
-    chunk = 1
 
 
 def test_a_killed_and_resumed_run_ends_as_one_that_was_not(tmp_path):
@@ -202,7 +216,7 @@ def test_a_killed_and_resumed_run_ends_as_one_that_was_not(tmp_path):
     assert again.step == STEPS
     again.train()
 
-    assert record.told[0] == ("resumed", 1, [])
+    assert record.told[0] == ("resumed", 1, STEPS, [])
     assert_same(weights(again.vae), whole.weights)
     for one, other in zip(slots(again), slots(whole.trainer), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -211,6 +225,113 @@ def test_a_killed_and_resumed_run_ends_as_one_that_was_not(tmp_path):
     for file in ("weights.safetensors", "optimizer.safetensors"):
         assert_same(load_file(ends[0] / file), load_file(ends[1] / file))
     assert state(ends[0]) == state(ends[1])
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["plain", "XLA"])
+@pytest.mark.parametrize("stop", range(1, 3 * STEPS))
+def test_a_training_stopped_after_any_step_goes_on_with_the_very_next_batch(stop, jit, tmp_path):
+    settings = {"epochs": 3, "kind": StepByStep, "jit": jit, "keep": 1}
+    whole = whole_training(jit)
+    first = Record()
+    stopped = trainer(folder=tmp_path, listeners=[first], **settings)
+    stopped.listeners = [first, StopAt(stopped, stop)]
+    assert not stopped.train()
+    assert stopped.step == stop
+
+    record = Record()
+    again = trainer(vae(seed=5), folder=tmp_path, listeners=[record], **settings)
+    assert again.resume()
+    assert record.told == [("resumed", stop // STEPS, stop, [])]
+    assert again.train()
+    assert_same(weights(again.vae), whole.weights)
+    for one, other in zip(slots(again), slots(whole.trainer), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [*first.rows, *record.rows] == whole.rows
+
+
+@functools.cache
+def whole_training(jit):
+    return trained(epochs=3, kind=StepByStep, jit=jit)
+
+
+class StopAt(Listener):
+    """Asks a trainer to stop after a step, as a signal does."""
+
+    def __init__(self, of, step):
+        self.of = of
+        self.step = step
+
+    def progress(self, progress):
+        if self.of.step == self.step:
+            self.of.stop()
+
+
+def test_checkpoints_are_written_after_so_many_steps_of_an_epoch(tmp_path):
+    trained(folder=tmp_path, epochs=2, checkpoint_steps=2, keep=99)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == [f"step-00000{step}" for step in (2, 3, 5, 6)]
+
+
+def test_checkpoints_are_written_after_so_many_minutes(tmp_path):
+    trained(folder=tmp_path, epochs=1, checkpoint_minutes=1e-9, keep=99, kind=StepByStep)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == [f"step-00000{step}" for step in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_so_many_of_the_newest_checkpoints_are_kept_and_the_best(keep, tmp_path):
+    class Worsening(Trainer):
+        def validate(self):
+            return {"loss": float(self.step)}
+
+    trained(folder=tmp_path, epochs=5, keep=keep, kind=Worsening)
+    newest = [f"step-{step:06d}" for step in range(15, 0, -STEPS)][:keep]
+    assert {folder.name for folder in tmp_path.iterdir()} == {"step-000003", *newest}
+
+
+def test_old_checkpoints_stay_until_a_new_one_is_verified(tmp_path, monkeypatch):
+    def damaged(root, arrays, state):
+        written = write(root, arrays, state)
+        (written.folder / "weights.safetensors").write_bytes(b"")
+        return written
+
+    trained(folder=tmp_path, epochs=2, keep=1)
+    monkeypatch.setattr("probvae.training.saver.write", damaged)
+    again = trainer(folder=tmp_path, epochs=3, keep=1)
+    again.resume()
+    with pytest.raises(CheckpointError, match="step-000009"):
+        again.train()
+    found, complaints = newest_checkpoint(tmp_path)
+    assert (found.step, len(complaints)) == (2 * STEPS, 1)
+
+
+def test_a_full_disk_ends_the_training_with_the_last_good_checkpoint(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    trained(folder=tmp_path, epochs=1)
+    monkeypatch.setattr("probvae.training.checkpoint._write_through", full)
+    again = trainer(folder=tmp_path, epochs=3)
+    again.resume()
+    with pytest.raises(CheckpointError, match=r"step-000006 could not be written.*No space left.*intact"):
+        again.train()
+    assert newest_checkpoint(tmp_path)[0].step == STEPS
+
+
+def test_a_checkpoint_of_another_run_is_not_resumed_from(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        done = trainer(folder=folder, epochs=2)
+        done.run = folder.name
+        done.train()
+    shutil.rmtree(one / "step-000006")
+    shutil.copytree(other / "step-000006", one / "step-000006")
+    again = trainer(folder=one, epochs=2)
+    again.run = "one"
+    record = Record()
+    again.listeners = [record]
+    again.resume()
+    ((_, step, complaints),) = record.of("resumed")
+    assert step == STEPS
+    assert "of another run" in complaints[0]
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(tmp_path):
@@ -239,7 +360,7 @@ def test_a_finished_run_takes_no_step_when_resumed(finished):
     again = trainer(folder=finished, listeners=[record], epochs=2)
     assert again.resume()
     again.train()
-    assert record.told == [("resumed", 2, [])]
+    assert record.told == [("resumed", 2, 2 * STEPS, [])]
 
 
 def test_a_resumed_run_can_be_made_longer(finished, reference):
@@ -256,7 +377,7 @@ def test_a_resumed_run_passes_over_a_damaged_checkpoint_and_says_so(finished, re
     again = trainer(folder=finished, epochs=3, listeners=[record])
     again.resume()
     again.train()
-    ((epoch, complaints),) = record.of("resumed")
+    ((epoch, _, complaints),) = record.of("resumed")
     assert epoch == 1
     assert len(complaints) == 1
     assert str(file) in complaints[0]
@@ -350,7 +471,7 @@ def test_resuming_after_an_early_stop_does_nothing(stopped):
     again = trainer(vae(seed=4), folder=folder, listeners=[record], kind=Scripted, epochs=6, patience=2)
     again.resume()
     again.train()
-    assert record.told == [("resumed", 4, []), ("stopped_early", 4, 2)]
+    assert record.told == [("resumed", 4, 4 * STEPS, []), ("stopped_early", 4, 2)]
     assert_same(weights(again.vae), done.weights)
 
 
@@ -391,6 +512,50 @@ def test_only_the_terms_that_went_bad_first_are_named():
     with pytest.raises(TrainingError, match="step 7") as error:
         trained(objective=Wrapped(is_nan_from("negative_log_likelihood", 7)), epochs=5)
     assert "not finite: loss, negative_log_likelihood." in str(error.value)
+
+
+def test_the_examples_to_blame_are_named():
+    examples = data(dynamic=False)
+    examples.train.stored[[3, 11]] = 200, 201, 202, 203, 204, 205
+
+    def refuse_some(losses, x, step):
+        bad = tf.reduce_all(tf.abs(x[:, 0] - 200 / 255) < 1e-6, axis=()) & (x[:, 5] > 0.8)
+        return Losses(tf.where(bad, np.inf, losses.per_example), losses.terms)
+
+    with pytest.raises(TrainingError, match=r"not finite: loss in the training examples (3|11|3, 11|11, 3)\."):
+        trained(objective=Wrapped(refuse_some), examples=examples, epochs=1)
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["plain", "XLA"])
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_a_step_that_is_not_finite_can_be_skipped_and_counted(what, jit):
+    """The others are those of a training that never saw it."""
+
+    def bad_at_4(losses, x, step):
+        if what == "gradient":
+            return gradient_is_nan_at(4)(losses, x, step)
+        return Losses(losses.per_example + tf.where(tf.equal(step, 4), np.nan, 0.0), losses.terms)
+
+    class Left(StepByStep):
+        def _take(self, count):
+            before = weights(self.vae), slots(self)
+            taken = super()._take(count)
+            if self.step == 4:
+                assert not taken.applied.any()
+                assert_same(weights(self.vae), before[0])
+                for one, other in zip(slots(self), before[1], strict=True):
+                    np.testing.assert_array_equal(one, other)
+            return taken
+
+    done = trained(objective=Wrapped(bad_at_4), epochs=3, kind=Left, non_finite="skip", jit=jit)
+    assert [row["skipped"] for row in done.rows] == [0, 1, 0]
+    assert all(math.isfinite(row["train/loss"]) for row in done.rows)
+    assert all(np.isfinite(value).all() for value in done.weights.values())
+
+
+def test_an_epoch_of_nothing_but_skipped_steps_is_an_error():
+    with pytest.raises(TrainingError, match="after epoch 1: not one of its steps was finite"):
+        trained(objective=Wrapped(is_nan_from("kl", 0)), epochs=1, non_finite="skip")
 
 
 @pytest.mark.parametrize("bad", [STEPS - 1, 2 * STEPS - 1], ids=["first epoch", "second epoch"])
@@ -462,6 +627,66 @@ def test_an_objective_that_leaves_out_a_term_is_told_so():
 def test_an_empty_validation_split_is_refused_in_words():
     with pytest.raises(ProbvaeError, match="validation"):
         trained(examples=data(validation=0), epochs=1)
+
+
+# XLA
+
+
+class Uncompilable(Wrapped):
+    """Its loss passes through an operation that XLA does not know."""
+
+    def __init__(self):
+        super().__init__(self.through_a_string)
+
+    @staticmethod
+    def through_a_string(losses, x, step):
+        number = tf.strings.to_number(tf.strings.as_string(tf.cast(step, tf.int32)))
+        return Losses(losses.per_example + 0.0 * number, losses.terms)
+
+
+def test_what_xla_cannot_compile_is_trained_without_it_and_that_is_said():
+    class Notes(Record):
+        def noted(self, note):
+            self.told.append(("noted", note))
+
+    notes = Notes()
+    done = trained(objective=Uncompilable(), epochs=1, listeners=[notes])
+    (note,) = notes.of("noted")
+    assert note.startswith("Going on without XLA, which cannot compile this model:")
+    assert_same(done.weights, trained(epochs=1, jit=False).weights)
+
+
+def test_what_xla_cannot_compile_is_an_error_if_it_was_asked_for():
+    with pytest.raises(TrainingError, match=r"XLA cannot compile this model: .* Set train.jit"):
+        trained(objective=Uncompilable(), epochs=1, jit=True)
+
+
+@pytest.mark.parametrize(("jit", "compiled"), [("auto", True), (True, True), (False, False)])
+def test_a_dense_model_is_compiled_unless_that_is_refused(jit, compiled):
+    assert trainer(jit=jit).compilation.jit == compiled
+
+
+def test_a_model_with_convolutions_is_not_compiled_on_a_cpu():
+    event = (4, 4, 1)
+    encoder = components.ConvEncoder(event, components.DiagonalNormal(D), (2,))
+    decoder = components.DenseDecoder(D, components.Bernoulli(event), (3,))
+    found = Compilation.of("auto", VAE(encoder, decoder, components.StandardNormal(D)))
+    assert (found.jit, found.reason) == (False, "XLA is slow at convolutions on CPUs")
+
+
+def test_xla_and_plain_steps_differ_in_their_noise_only():
+    """A loss without noise: the reconstruction at the posterior's mean."""
+
+    class AtTheMean(ELBO):
+        def __call__(self, vae, x, seed, step):
+            q = vae.posterior(x)
+            loss = -vae.decoder.likelihood(q.mean()).log_prob(x) + 0.01 * tf.reduce_sum(q.stddev() ** 2, axis=-1)
+            zero = tf.zeros_like(loss)
+            return Losses(loss, {"negative_log_likelihood": loss, "kl": zero, "beta": zero})
+
+    one, other = (trained(objective=AtTheMean(), jit=jit, clip_norm=0.5, epochs=3) for jit in (False, True))
+    for name, value in one.weights.items():
+        np.testing.assert_allclose(other.weights[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 # Settings

@@ -1,0 +1,60 @@
+"""Whether a model's step is compiled by XLA, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from probvae.core import VAE
+from probvae.errors import TrainingError
+
+Jit: TypeAlias = Literal["auto", True, False]
+
+CONVOLUTIONS = (
+    keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D, keras.layers.SeparableConv2D,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """A decision about XLA.
+
+    Args:
+        jit: whether the step is compiled.
+        guessed: whether that was left to us.
+        reason: why, in a phrase.
+    """
+
+    jit: bool
+    guessed: bool
+    reason: str
+
+    @classmethod
+    def of(cls, wanted: Jit, vae: VAE) -> Compilation:
+        """The decision for a model: XLA is fast on GPUs and for dense models, slow for convolutions on CPUs."""
+        if wanted != "auto":
+            return cls(wanted, False, f"as train.jit = {str(wanted).lower()} says")
+        if tf.config.list_physical_devices("GPU"):
+            return cls(True, True, "on a GPU")
+        if any(isinstance(layer, CONVOLUTIONS) for layer in vae._flatten_layers()):
+            return cls(False, True, "XLA is slow at convolutions on CPUs")
+        return cls(True, True, "no convolutions")
+
+    def failed(self, error: tf.errors.OpError) -> Compilation:
+        """The decision after XLA has refused.
+
+        Raises:
+            TrainingError: it was asked for.
+        """
+        why = str(error.message).strip().partition("\n")[0]
+        if not self.guessed:
+            raise TrainingError(
+                f'XLA cannot compile this model: {why} Set train.jit = "auto" or false.'
+            ) from error
+        return Compilation(False, True, f"Going on without XLA, which cannot compile this model: {why}")

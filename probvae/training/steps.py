@@ -1,0 +1,194 @@
+"""Steps of an objective's descent, compiled, on one device or on all that share the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from probvae.core import (
+    FINAL_STEP,
+    VAE,
+    Array,
+    Objective,
+    Seed,
+    Stream,
+    Tensor,
+    batch_means,
+    fold_in,
+    gradients_and_means,
+)
+from probvae.data.batches import Batch
+from probvae.errors import ProbvaeError, TrainingError
+
+
+class Taken(NamedTuple):
+    """Steps that were taken.
+
+    Args:
+        means: of the loss and its terms, a row for each step, in nats per example.
+        applied: for each step, whether the model has moved: not where the loss or a term is not finite, nor,
+            if gradients are looked at, where the gradient is not.
+    """
+
+    means: Array
+    applied: Array
+
+
+class Steps:
+    """Training steps of a model.
+
+    Each replica takes its rows of the batch; gradients and means are summed over all of them, so that a step is
+    the same, to the order of summation, however many there are.
+
+    Args:
+        vae: the model.
+        objective: what is minimised.
+        optimizer: what applies the gradients; it clips nothing.
+        seed: what the latent noise is a function of, beside the step.
+        clip_norm: the largest global norm of a gradient; 0 for any.
+        go_on: whether steps go on after one whose loss or gradient is not finite, which is left out. Otherwise
+            they end with one whose loss is not; what a bad gradient does to the variables shows in the next loss.
+        jit: whether the step is compiled by XLA.
+    """
+
+    def __init__(
+        self,
+        vae: VAE,
+        objective: Objective,
+        optimizer: keras.optimizers.Optimizer,
+        seed: Seed,
+        clip_norm: float = 0.0,
+        go_on: bool = False,
+        jit: bool = False,
+    ) -> None:
+        self._vae = vae
+        self._objective = objective
+        self._optimizer = optimizer
+        self._seed = seed
+        self._clip_norm = clip_norm
+        self._go_on = go_on
+        self._strategy = tf.distribute.get_strategy()
+        self.names = ("loss", *objective.terms)
+        # What several replicas exchange cannot be compiled; alone, the whole step is.
+        self._fused = jit and self._strategy.num_replicas_in_sync == 1
+        self._descend = tf.function(self._descended, jit_compile=True) if self._fused else self._descended
+        self._gradients = tf.function(self._local, jit_compile=True) if jit and not self._fused else self._local
+        self._run = tf.function(self._many)
+        self._evaluate = tf.function(self._evaluated)
+
+    def take(self, batches: Iterator[Batch], first: int, count: int) -> Taken:
+        """Take so many steps from the step `first` on, or fewer where one is not finite."""
+        with told_plainly():
+            means, applied, taken = self._run(batches, tf.constant(first), tf.constant(first + count))
+        taken = int(taken)
+        return Taken(means.numpy()[:taken], applied.numpy()[:taken])
+
+    def evaluate(self, batch: Batch, seed: Tensor) -> Array:
+        """The means of the loss and its terms on a batch, with schedules at their end."""
+        with told_plainly():
+            means: Array = self._evaluate(batch, seed).numpy()
+        return means
+
+    def _many(self, batches: Iterator[Batch], first: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        means = tf.TensorArray(tf.float32, end - first, element_shape=(len(self.names),))
+        applied = tf.TensorArray(tf.bool, end - first, element_shape=())
+        step, going = first, tf.constant(True)
+        while going and step < end:
+            values, finite = self._descend(next(batches), step)
+            means = means.write(step - first, values)
+            applied = applied.write(step - first, finite)
+            going = finite or self._go_on
+            step += 1
+        return means.stack(), applied.stack(), step - first
+
+    def _descended(self, batch: Batch, step: Tensor) -> tuple[Tensor, Tensor]:
+        """One step: the means, and whether the model has moved, which it does not where they are not finite."""
+        seed = fold_in(self._seed, Stream.LATENT, step)
+        gradients, values, finite = self._strategy.run(self._replica_gradients, (batch, seed, step))
+        finite = self._first(finite)
+        if self._fused:
+            self._apply_or_undo(gradients, finite)
+        elif finite:
+            self._apply(gradients)
+        return self._first(values), finite
+
+    def _apply(self, gradients: list[Tensor]) -> None:
+        self._optimizer.apply(gradients, self._vae.trainable_variables)
+
+    def _apply_or_undo(self, gradients: list[Tensor], finite: Tensor) -> None:
+        """For XLA, which fuses this into one pass over each variable, and for a condition would copy them all."""
+        variables = [v.value for v in (*self._vae.trainable_variables, *self._optimizer.variables)]
+        before = [tf.convert_to_tensor(variable) for variable in variables]
+        self._apply(gradients)
+        for variable, old in zip(variables, before, strict=True):
+            variable.assign(tf.where(finite, variable, old))
+
+    def _replica_gradients(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """In each replica: the gradient and the means of the whole batch, and whether they seem finite."""
+        gradients, values = self._gradients(self._share(batch), seed, step)
+        gradients, values = self._total((gradients, values))
+        finite = tf.reduce_all(tf.math.is_finite(values))
+        if self._clip_norm or self._go_on:  # not always: it costs a dense model a twentieth of its speed
+            norm = tf.linalg.global_norm(gradients)
+            finite &= tf.math.is_finite(norm)
+            if self._clip_norm:
+                gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
+        return gradients, values, finite
+
+    def _local(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor]:
+        """What a replica's rows add to the gradient and to the means."""
+        x, weights = batch
+        gradients, means = gradients_and_means(self._vae, self._objective, x, seed, step, weights)
+        return gradients, self._stacked(means)
+
+    def _evaluated(self, batch: Batch, seed: Tensor) -> Tensor:
+        return self._first(self._strategy.run(self._replica_means, (batch, seed)))
+
+    def _replica_means(self, batch: Batch, seed: Tensor) -> Tensor:
+        x, weights = self._share(batch)
+        losses = self._objective(self._vae, x, seed, tf.constant(FINAL_STEP))
+        return self._total(self._stacked(batch_means(losses, weights)))
+
+    def _share(self, batch: Batch) -> Batch:
+        """A replica's rows of a batch."""
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync == 1:
+            return batch
+        size = batch.x.shape[0] // context.num_replicas_in_sync
+        start = context.replica_id_in_sync_group * size
+        return Batch(*(tf.ensure_shape(v[start : start + size], (size, *v.shape[1:])) for v in batch))
+
+    def _total(self, values: Tensor) -> Tensor:
+        """The sum of something over the replicas."""
+        context = tf.distribute.get_replica_context()
+        return values if context.num_replicas_in_sync == 1 else context.all_reduce("SUM", values)
+
+    def _first(self, value: Tensor) -> Tensor:
+        """What every replica has the same."""
+        return self._strategy.experimental_local_results(value)[0]
+
+    def _stacked(self, means: dict[str, Tensor]) -> Tensor:
+        if set(means) != set(self.names):
+            raise TrainingError(
+                f"{type(self._objective).__name__}: expected the terms it declares, {', '.join(self.names[1:])}; "
+                f"got {', '.join(name for name in means if name != 'loss') or 'none'}. Mend its `terms`."
+            )
+        return tf.stack([means[name] for name in self.names])
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Raise what probvae has to say about a traced function as it was said: autograph wraps it into a report."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ProbvaeError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None or cause is error:
+            raise
+        raise cause from None

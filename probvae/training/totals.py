@@ -1,0 +1,54 @@
+"""Running sums over the steps of an epoch, which a checkpoint can hold and give back in every bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from probvae.core import Array
+
+
+class Totals:
+    """Sums of the loss and its terms over examples.
+
+    They are added in double precision, step by step, so that neither how many steps are taken at a time nor a
+    break between them changes a bit.
+
+    Args:
+        names: of the loss and its terms.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._sums = np.zeros(len(self._names))
+        self.examples = 0
+        self.seconds = 0.0
+        self.skipped = 0
+
+    def add(self, means: Array, examples: int, moved: bool = True) -> None:
+        """Add the means over so many examples, if the step moved the model."""
+        if moved:
+            self._sums += means.astype(np.float64) * examples
+            self.examples += examples
+        else:
+            self.skipped += 1
+
+    def means(self) -> dict[str, float]:
+        """The means over all examples so far, in nats per example; NaN if there are none."""
+        values = self._sums / self.examples if self.examples else np.full(len(self._names), np.nan)
+        return dict(zip(self._names, map(float, values), strict=True))
+
+    def state(self) -> dict[str, Any]:
+        """Plain numbers, from which `read` makes the same totals."""
+        sums = dict(zip(self._names, map(float, self._sums), strict=True))
+        return {"sums": sums, "examples": self.examples, "seconds": self.seconds, "skipped": self.skipped}
+
+    @classmethod
+    def read(cls, names: Sequence[str], state: Mapping[str, Any]) -> Totals:
+        """The totals that a state tells."""
+        totals = cls(names)
+        totals._sums[:] = [state["sums"][name] for name in names]
+        totals.examples, totals.seconds, totals.skipped = state["examples"], state["seconds"], state["skipped"]
+        return totals
