@@ -177,6 +177,11 @@ def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int
     ) -> Shape:
         if not hasattr(distribution, "event_shape"):
             raise ShapeError(f"{name}: expected {what}, a tfd.Distribution; got {distribution!r}.")
+        if distribution.dtype in (tf.bfloat16, tf.float16):
+            raise ShapeError(
+                f"{name}: expected {what} in float32; got {distribution.dtype.name}, in which log-probabilities "
+                "lose whole nats. Cast what it is made from: tf.cast(outputs, tf.float32)."
+            )
         found_batch, found_event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
         if found_batch != batch or (rank is not None and len(found_event) != rank):
             raise ShapeError(

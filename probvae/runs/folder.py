@@ -45,13 +45,20 @@ class Run:
         self.figures = folder / "figures"
         self.tensorboard = folder / "tensorboard"
 
-    def create(self, info: DataInfo, plugins: Sequence[str | Path], choices: Mapping[str, str]) -> None:
+    def create(
+        self,
+        info: DataInfo,
+        plugins: Sequence[str | Path],
+        choices: Mapping[str, str],
+        origin: Mapping[str, Any] | None = None,
+    ) -> None:
         """Make the folder, and write the spec and what the run stands on.
 
         Args:
             info: what the data is.
             plugins: the files that were loaded as plugins.
             choices: what the objective left open, as decided for this model.
+            origin: where the initial weights come from, if from another run.
 
         Raises:
             UserError: the folder cannot be made, or it is a run on other data.
@@ -70,6 +77,7 @@ class Run:
             **machine(),
             "plugins": files,
             "choices": dict(choices),
+            "init_from": origin or before.get("init_from"),
             "data": data,
         }
         try:
@@ -80,6 +88,11 @@ class Run:
             raise UserError(
                 f"The run folder {self.folder} cannot be written: {error}. Choose another with --out."
             ) from error
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint, good or not."""
+        return any(self.checkpoints.glob("step-*"))
 
     @property
     def identity(self) -> str:

@@ -101,15 +101,18 @@ def announce(console: Console, folder: Path, prepared: Prepared) -> None:
     count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
     names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior")]
     train, validation, test = info.sizes
-    compilation = Compilation.of(checked.setting("train").jit, vae)
-    compiled = f"{'compiled' if compilation.jit else 'not compiled'} by XLA ({compilation.reason})"
+    settings = checked.setting("train")
+    compilation = Compilation.of(settings.jit, vae)
+    step = (
+        f"{settings.precision}, {'compiled' if compilation.jit else 'not compiled'} by XLA ({compilation.reason})"
+    )
     decided = ", ".join(f"{name} {choice}" for name, choice in choices.items())
     for line in (
         f"Model:      {', '.join(names)}; {vae.latent_dim} latents, {count:,} parameters",
         f"Objective:  {parts['objective']}" + (f" ({decided})" if decided else ""),
         f"Data:       {parts['data']}: {train:,} training, {validation:,} validation, {test:,} test examples",
         f"            {info.protocol}",
-        f"Step:       {compiled}",
+        f"Step:       {step}",
         f"Run:        {folder}",
         "Losses are in nats per example; * marks the best validation loss so far.",
     ):

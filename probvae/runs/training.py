@@ -17,6 +17,7 @@ from probvae.runs.lock import locked
 from probvae.runs.measuring import measure, paint
 from probvae.runs.models import Spec, prepare, restore_best
 from probvae.runs.signals import asked_to_stop
+from probvae.runs.starting import freeze, start_from
 from probvae.runs.terminal import Terminal, announce
 from probvae.training import Trainer
 
@@ -64,20 +65,25 @@ def train(
         console.print(f"note: the spec was filled with other versions: {'; '.join(other)}.", markup=False)
     for note in checked.notes:
         console.print(f"note: {note}", markup=False)
+    settings = checked.setting("train")
+    freeze(vae, settings.freeze)
     run = open_run(checked.filled(), _stem(spec), out, resume)
     with locked(run.folder):
+        start = (
+            start_from(settings.init_from, vae, settings.freeze) if settings.init_from and not run.begun else None
+        )
         data = source.data
-        run.create(data.info, plugins, choices)
+        run.create(data.info, plugins, choices, start.origin if start else None)
         announce(console, run.folder, prepared)
+        if start:
+            console.print(start.told, markup=False, soft_wrap=True)
         hooks = PluginHooks(registry, run)
         hooks.notify("probvae_run_started")
         status = "failed"
         try:
-            with Terminal(console, checked.setting("train").epochs) as terminal:
+            with Terminal(console, settings.epochs) as terminal:
                 listeners = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
-                trainer = Trainer(
-                    vae, objective, data, checked.setting("train"), run.checkpoints, listeners, run.identity
-                )
+                trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners, run.identity)
                 if not (resume and trainer.resume()):
                     run.metrics_file.unlink(missing_ok=True)
                 with asked_to_stop(trainer.stop, console) as asked:

@@ -9,6 +9,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
+
 from probvae.core import (
     BINARY,
     CONTRACTS,
@@ -18,6 +20,8 @@ from probvae.core import (
     Data,
     DataInfo,
     Dataset,
+    Decoder,
+    Encoder,
     Objective,
     Shape,
     a,
@@ -31,6 +35,10 @@ Supply = Mapping[str, Callable[[], Any]]
 
 MACHINERY = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
 """Files and folders whose lines say nothing about a component's error: ours, Python's and the libraries'."""
+
+
+NETWORKS = (Encoder.kind, Decoder.kind)
+"""The kinds whose layers compute in the precision of [train]; densities are float32 whatever it says."""
 
 
 class Assembly(NamedTuple):
@@ -119,7 +127,7 @@ def assemble(
     parts = {}
     for slot in MODEL:
         name = slot.path[-1]
-        parts[name] = _build(plan.document, plan.components[slot.path], supply)
+        parts[name] = _build(plan.document, plan.components[slot.path], supply, train.precision)
         supply[name] = partial(parts.__getitem__, name)
     try:
         vae = VAE(**parts)
@@ -174,10 +182,21 @@ def blamed(document: Document, part: Part) -> Iterator[None]:
         ) from error
 
 
-def _build(document: Document, part: Part, supply: Supply) -> Any:
+@contextmanager
+def networks_in(precision: str) -> Iterator[None]:
+    """Layers that are made in here compute in this precision; variables are float32 in any."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _build(document: Document, part: Part, supply: Supply, precision: str = "float32") -> Any:
     """A component, its own components first, with the context that its parameters name."""
     arguments = dict(part.values)
-    arguments |= {name: _build(document, inner, supply) for name, inner in part.parts.items()}
+    arguments |= {name: _build(document, inner, supply, precision) for name, inner in part.parts.items()}
     for name in part.signature.context:
         if name in supply:
             arguments[name] = supply[name]()
@@ -185,7 +204,8 @@ def _build(document: Document, part: Part, supply: Supply) -> Any:
             expected, found = f"a place where {name!r} is known", f"{part.use!r}, which asks for it"
             raise SpecError([document.problem(part.path, expected, found)])
     with blamed(document, part):
-        built = part.signature.factory(**arguments)
+        with networks_in(precision if part.kind in NETWORKS else "float32"):
+            built = part.signature.factory(**arguments)
         contract = CONTRACTS[part.kind]
         if not isinstance(built, contract):
             raise TypeError(f"expected a subclass of probvae.{contract.__name__}; got {type(built).__name__}")

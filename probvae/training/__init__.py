@@ -5,6 +5,7 @@ from probvae.training.compilation import Compilation
 from probvae.training.events import Epoch, Listener, Progress
 from probvae.training.settings import TrainSettings
 from probvae.training.trainer import Trainer
+from probvae.training.transfer import Transfer, transfer
 
 __all__ = [
     "Checkpoint",
@@ -14,7 +15,9 @@ __all__ = [
     "Progress",
     "TrainSettings",
     "Trainer",
+    "Transfer",
     "best_checkpoint",
     "newest_checkpoint",
     "restore",
+    "transfer",
 ]

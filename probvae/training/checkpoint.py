@@ -13,10 +13,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -185,23 +186,64 @@ def restore(checkpoint: Checkpoint, vae: keras.Model, optimizer: keras.optimizer
             variable.assign(arrays[name])
 
 
+class Differences(NamedTuple):
+    """How the arrays of a file differ from a model's variables, by name.
+
+    Args:
+        extra: what only the file has.
+        missing: what only the model has.
+        different: what both have in another shape or dtype, and which.
+    """
+
+    extra: list[str]
+    missing: list[str]
+    different: dict[str, str]
+
+
+def compare(path: Path, variables: Mapping[str, keras.Variable]) -> Differences:
+    """Hold the names, shapes and dtypes of a file against variables; no array is read.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    different = {}
+    with _opened(path) as file:
+        names = set(file.keys())
+        for name in sorted(names & set(variables)):
+            stored, variable = file.get_slice(name), variables[name]
+            shape, dtype = tuple(stored.get_shape()), _DTYPES.get(stored.get_dtype(), stored.get_dtype())
+            if (shape, dtype) != (tuple(variable.shape), variable.dtype):
+                different[name] = f"{dtype} {list(shape)} there, {variable.dtype} {list(variable.shape)} here"
+    return Differences(sorted(names - set(variables)), sorted(set(variables) - names), different)
+
+
+def read(path: Path, names: Iterable[str]) -> dict[str, Array]:
+    """Some arrays of a file, by name.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in names}
+
+
 def _read(path: Path, variables: Mapping[str, keras.Variable]) -> dict[str, Array]:
     """The arrays of a file, after its names, shapes and dtypes have been held against the variables'."""
+    extra, missing, different = compare(path, variables)
+    wrong = [f"it has {name!r}, which the model has not" for name in extra]
+    wrong += [f"the model has {name!r}, which it has not" for name in missing]
+    wrong += [f"{name!r} is {how}" for name, how in different.items()]
+    if wrong:
+        more = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+        raise CheckpointError(f"{path} is of another model: {'; '.join(wrong[:8])}{more}.")
+    return read(path, variables)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="numpy") as file:
-            names = set(file.keys())
-            wrong = [f"it has {name!r}, which the model has not" for name in sorted(names - set(variables))]
-            wrong += [f"the model has {name!r}, which it has not" for name in sorted(set(variables) - names)]
-            for name in sorted(names & set(variables)):
-                stored, variable = file.get_slice(name), variables[name]
-                shape, dtype = tuple(stored.get_shape()), _DTYPES.get(stored.get_dtype(), stored.get_dtype())
-                if (shape, dtype) != (tuple(variable.shape), variable.dtype):
-                    wanted = f"{variable.dtype} {list(variable.shape)}"
-                    wrong.append(f"{name!r} is {dtype} {list(shape)}, the model's is {wanted}")
-            if wrong:
-                more = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
-                raise CheckpointError(f"{path} is of another model: {'; '.join(wrong[:8])}{more}.")
-            return {name: file.get_tensor(name) for name in variables}
+            yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}.") from error
 

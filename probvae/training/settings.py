@@ -26,10 +26,14 @@ class TrainSettings:
         clip_norm: the largest global norm of a gradient; longer ones are scaled down. 0 clips nothing.
         patience: stop after so many epochs without a better validation loss. 0 never stops early.
         non_finite: at a loss or gradient that is not finite, stop, or skip the step and count it.
+        precision: what the layers of encoders and decoders compute in. Variables, the outputs of networks,
+            distributions and losses are float32 in any case.
         jit: compile the step by XLA; "auto" where that is faster: on GPUs, and for models without convolutions.
         checkpoint_steps: save after so many steps of an epoch too, not only at its end. 0 does not.
         checkpoint_minutes: save when the last time is so many minutes ago, in the middle of an epoch too. 0 never.
         keep: how many of the newest checkpoints are kept, beside that of the best epoch.
+        init_from: the folder of a run whose weights to start from, matched by name; "" starts anew.
+        freeze: which parts keep the weights that they start with.
         seed: what the initial weights, the order of the data and all noise are a function of.
 
     Raises:
@@ -44,10 +48,13 @@ class TrainSettings:
     clip_norm: Annotated[float, Ge(0)] = 0.0
     patience: Annotated[int, Ge(0)] = 0
     non_finite: Literal["stop", "skip"] = "stop"
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit: Jit = "auto"
     checkpoint_steps: Annotated[int, Ge(0)] = 0
     checkpoint_minutes: Annotated[float, Ge(0)] = 10.0
     keep: Positive = 2
+    init_from: str = ""
+    freeze: tuple[Literal["encoder", "decoder", "prior"], ...] = ()
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
 
     def __post_init__(self) -> None:
@@ -56,6 +63,12 @@ class TrainSettings:
                 f"train: warmup_steps = {self.warmup_steps} has no meaning with schedule = 'constant'. "
                 "Set schedule = 'cosine', or leave warmup_steps out.",
                 parameter="warmup_steps",
+            )
+        if self.freeze and not self.init_from:
+            raise ConfigError(
+                f"train: freeze = {list(self.freeze)} without init_from would keep untrained weights. Name the "
+                "run to start from, or leave freeze out.",
+                parameter="freeze",
             )
 
     def check(self, steps_per_epoch: int) -> None:

@@ -11,10 +11,11 @@ import tensorflow as tf
 from safetensors.numpy import load_file
 
 import probvae
-from probvae.core import named_variables, trainable_names
-from probvae.errors import CheckpointError
+from probvae import components
+from probvae.core import VAE, named_variables, trainable_names
+from probvae.errors import CheckpointError, TrainingError
 from probvae.registry import default
-from probvae.training import best_checkpoint, checkpoint, newest_checkpoint, restore
+from probvae.training import best_checkpoint, checkpoint, newest_checkpoint, restore, transfer
 from probvae.training.checkpoint import FORMAT, MANIFEST, OPTIMIZER, STATE, WEIGHTS, prune, snapshot, verify, write
 
 from .setups import Holder, assert_same, differs, dropping_vae, vae, weights
@@ -400,7 +401,7 @@ def test_missing_components_are_named_by_their_variables(tmp_path):
 def test_another_width_is_named_by_shapes(three):
     target = vae(hidden=(7,))
     assert_refused(
-        verify(three / "step-000030"), target, adam(target), "is float32 [6, 5], the model's is float32 [6, 7]"
+        verify(three / "step-000030"), target, adam(target), "is float32 [6, 5] there, float32 [6, 7] here"
     )
 
 
@@ -413,7 +414,7 @@ def test_another_precision_is_named_by_dtypes(tmp_path):
 
     source, target = make("float32"), make("float16")
     written = write(tmp_path, snapshot(source, adam(source)), state(1))
-    assert_refused(written, target, adam(target), "'weight' is float32 [2], the model's is float16 [2]")
+    assert_refused(written, target, adam(target), "'weight' is float32 [2] there, float16 [2] here")
 
 
 def test_the_weights_stay_if_the_optimizer_does_not_fit(three):
@@ -434,6 +435,14 @@ def test_weights_alone_need_no_optimizer(three):
     target = vae(seed=3)
     restore(verify(three / "step-000030"), target)
     assert_same(weights(target), stored(three / "step-000030"))
+
+
+def test_a_model_of_other_shapes_has_nothing_to_start_from(three):
+    event = (5,)
+    encoder = components.DenseEncoder(event, components.DiagonalNormal(3), (7,))
+    decoder = components.DenseDecoder(3, components.Bernoulli(event), (7,))
+    with pytest.raises(TrainingError, match=r"found none of the same name and shape. It has decoder/network/"):
+        transfer(verify(three / "step-000030"), VAE(encoder, decoder, components.StandardNormal(3)))
 
 
 # Writing

@@ -50,7 +50,7 @@ class Conv(Network):
             self.convolutions.append(layer)
             shape = (shape[0] // step, shape[1] // step, count)
         self.features = height * width * shape[-1]
-        self.last = keras.layers.Dense(prod(self.out_shape))
+        self.last = keras.layers.Dense(prod(self.out_shape), dtype="float32")
         self.last.build((None, self.features))
 
     def compute(self, rows: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class ConvTranspose(Network):
             layer.build((None, height, width, channels))
             self.convolutions.append(layer)
             height, width, channels = height * step, width * step, count
-        self.last = keras.layers.Conv2DTranspose(self.out_shape[-1], 3, padding="same")
+        self.last = keras.layers.Conv2DTranspose(self.out_shape[-1], 3, padding="same", dtype="float32")
         self.last.build((None, height, width, channels))
 
     def compute(self, rows: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class Dense(Network):
             self.hidden.append(layer)
             size = units
         initializer = keras.initializers.VarianceScaling(output_scale, "fan_avg", "uniform")
-        self.last = keras.layers.Dense(prod(self.out_shape), kernel_initializer=initializer)
+        self.last = keras.layers.Dense(prod(self.out_shape), kernel_initializer=initializer, dtype="float32")
         self.last.build((None, size))
 
     def compute(self, rows: Tensor) -> Tensor:

@@ -14,6 +14,9 @@ from probvae.errors import ShapeError
 class Network(Component, ABC):
     """A function from tensors [..., *I] to tensors [..., *O].
 
+    Its layers compute in the precision that Keras' dtype policy says when it is made; the last of them always in
+    float32, as what it makes are the parameters of a distribution.
+
     Args:
         in_shape: I, the shape of one input.
         out_shape: O, the shape of one output.

@@ -39,7 +39,7 @@ class ResNetDown(Network):
             shape = (shape[0] // 2, shape[1] // 2, count)
             self.stages.append([halve, *_blocks(blocks, shape, depth=blocks * len(filters))])
         self.features = height * width * shape[-1]
-        self.last = keras.layers.Dense(prod(self.out_shape))
+        self.last = keras.layers.Dense(prod(self.out_shape), dtype="float32")
         self.last.build((None, self.features))
 
     def compute(self, rows: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class ResNetUp(Network):
             refine.build((None, *shape))
             shape = (*shape[:2], count)
             self.stages.append([self.double, refine, *_blocks(blocks, shape, depth=blocks * len(filters))])
-        self.last = keras.layers.Conv2D(self.out_shape[-1], 3, padding="same")
+        self.last = keras.layers.Conv2D(self.out_shape[-1], 3, padding="same", dtype="float32")
         self.last.build((None, *shape))
 
     def compute(self, rows: Tensor) -> Tensor:
