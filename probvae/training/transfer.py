@@ -41,9 +41,10 @@ def transfer(checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = ()) -> Tr
     kept = dict.fromkeys(found.missing, "not there") | found.different
     taken = [name for name in variables if name not in kept]
     if not taken:
+        name, reason = next(iter(kept.items()))
         raise TrainingError(
-            f"{checkpoint.folder}: expected variables of this model; found none of the same name and shape. "
-            f"It has {', '.join(found.extra[:5]) or 'others'}."
+            f"{checkpoint.folder}: expected variables of this model; found none of the same name and shape, as "
+            f"{name} is {reason}. Start from a run of a model with the same parts."
         )
     for name, reason in kept.items():
         if name.partition("/")[0] in freeze:

@@ -170,6 +170,9 @@ def test_a_draw_is_a_function_of_its_seed_alone(draw):
 
 # Keras' own methods
 
+# Keras' variables do not take numpy 2's `copy` argument, and some of its callbacks meet that.
+KERAS_AND_NUMPY_2 = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 def compiled(objective=None, seed=0, run_eagerly=True):
     vae = tiny_vae()
@@ -188,6 +191,53 @@ def test_fit_reports_the_loss_and_its_terms_and_lowers_the_loss():
     result = vae.evaluate(x, batch_size=16, verbose=0, return_dict=True)
     np.testing.assert_allclose(result["loss"], history["val_loss"][-1], rtol=1e-6)
     np.testing.assert_allclose(result["loss"], result["negative_log_likelihood"] + result["kl"], rtol=1e-5)
+
+
+def test_fit_stops_early_and_gives_back_the_best_weights():
+    vae, x = compiled(), binary_data()
+    before = [v.numpy() for v in vae.trainable_variables]
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
+    vae.optimizer.learning_rate = 10.0  # never better than after its first epoch
+    history = vae.fit(x, epochs=20, validation_data=(x,), callbacks=[stop], verbose=0).history
+    assert len(history["loss"]) == stop.best_epoch + 3 < 20
+    best = vae.evaluate(x, batch_size=32, verbose=0, return_dict=True)["loss"]
+    np.testing.assert_allclose(best, min(history["val_loss"]), rtol=1e-5)
+    assert any(np.any(v.numpy() != old) for v, old in zip(vae.trainable_variables, before, strict=True))
+
+
+@KERAS_AND_NUMPY_2
+def test_fit_lowers_the_learning_rate_on_a_plateau():
+    vae, x = compiled(), binary_data()
+    plateau = keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9)
+    history = vae.fit(x, epochs=4, callbacks=[plateau], verbose=0).history
+    np.testing.assert_allclose(history["learning_rate"], [0.01, 0.01, 0.005, 0.0025])
+    np.testing.assert_allclose(float(vae.optimizer.learning_rate), 0.00125)
+
+
+@KERAS_AND_NUMPY_2
+def test_fit_writes_what_tensorboard_reads(tmp_path):
+    vae, x = compiled(run_eagerly=False), binary_data()
+    board = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)
+    losses = vae.fit(x, epochs=2, validation_data=(x,), callbacks=[board], verbose=0).history
+    for part, prefix in (("train", ""), ("validation", "val_")):
+        (file,) = (tmp_path / part).iterdir()
+        found = {}
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                if value.tag == "epoch_loss":
+                    found[event.step] = float(tf.make_ndarray(value.tensor))
+        assert [found[0], found[1]] == pytest.approx(losses[f"{prefix}loss"], rel=1e-6)
+
+
+@KERAS_AND_NUMPY_2
+def test_fit_saves_checkpoints_by_callback(tmp_path):
+    vae, x = compiled(), binary_data()
+    save = keras.callbacks.ModelCheckpoint(tmp_path / "best.weights.h5", "loss", save_weights_only=True)
+    vae.fit(x, epochs=1, callbacks=[save], verbose=0)
+    other = tiny_vae()
+    other.load_weights(tmp_path / "best.weights.h5")
+    for one, there in zip(vae.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(one, there)
 
 
 def test_fit_takes_a_dataset_and_another_objective():
