@@ -34,9 +34,25 @@ out_option = click.option(
 @click.option("--resume", is_flag=True, help="Go on with the run in that folder, after its last checkpoint.")
 @set_option
 @plugin_option
+@click.option(
+    "--devices",
+    type=click.IntRange(1),
+    help="How many devices of this machine share each batch; CPUs are divided. Default: all GPUs, or the CPU.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Start so many processes here that share each batch, as on a cluster: for trying that out.",
+)
 def train(
-    spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], plugins: tuple[Path, ...]
-) -> None:
+    spec: Path,
+    out: Path | None,
+    resume: bool,
+    overrides: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    devices: int | None,
+    workers: int | None,
+) -> int:
     """Train the model of SPEC, measure it on the test data and draw it.
 
     SPEC is a TOML or JSON file, or the folder of a run, whose own spec is then taken.
@@ -44,10 +60,30 @@ def train(
     The run's folder then holds the filled spec, checkpoints, metrics.jsonl, TensorBoard scalars, evaluation.json
     and figures/. `--set model.prior.use=vamp` swaps a component; what the spec says for the old one and the new
     one does not know is left out, with a note.
+
+    Ctrl-C saves after the step and tells how to go on; the resumed run ends as if it had never been stopped. On a
+    cluster start the same command on every machine with TF_CONFIG and one --out for all.
     """
+    if workers and workers > 1:
+        return _train_here(spec, out, resume, overrides, plugins, workers)
     from probvae.runs import train as run_training
 
-    run_training(spec, out, resume, overrides, plugins)
+    run_training(spec, out, resume, overrides, plugins, devices=devices or 0)
+    return 0
+
+
+def _train_here(
+    spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], plugins: tuple[Path, ...], workers: int
+) -> int:
+    """Train with several processes on this machine; they have to be told of one folder."""
+    from probvae.runs.folder import free_folder
+    from probvae.runs.workers import run_workers
+
+    folder = out or (spec if spec.is_dir() else Path("runs") / spec.stem if resume else free_folder(spec.stem))
+    arguments = ["train", str(spec), "--out", str(folder), *(["--resume"] if resume else [])]
+    arguments += [part for override in overrides for part in ("--set", override)]
+    arguments += [part for plugin in plugins for part in ("--plugin", str(plugin))]
+    return run_workers(arguments, workers)
 
 
 @click.command(cls=ModelCommand)

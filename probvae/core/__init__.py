@@ -16,7 +16,7 @@ from probvae.core.contracts import (
     Shape,
 )
 from probvae.core.data import Array, Binarize, Data, DataInfo, Split
-from probvae.core.draws import sample_and_log_prob
+from probvae.core.draws import sample_and_log_prob, standard_normal
 from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
@@ -73,6 +73,7 @@ __all__ = [
     "batch_means",
     "gradient_step",
     "sample_and_log_prob",
+    "standard_normal",
     "gradients_and_means",
     "named_variables",
     "trainable_names",

@@ -1,6 +1,8 @@
-"""Drawing latents, so that a row's noise does not depend on how many devices share the batch."""
+"""Drawing latents, so that a row's noise depends neither on how many devices share the batch nor on XLA."""
 
 from __future__ import annotations
+
+import math
 
 import tensorflow as tf
 
@@ -30,3 +32,20 @@ def sample_and_log_prob(q: Distribution, samples: int, seed: Seed) -> tuple[Tens
     z, log_q = q.experimental_sample_and_log_prob((samples, replicas), seed=as_seed(seed))  # [S, R, B, D]
     mine = context.replica_id_in_sync_group
     return tf.gather(z, mine, axis=1), tf.gather(log_q, mine, axis=1)
+
+
+def standard_normal(shape: Tensor, seed: Seed) -> Tensor:
+    """Independent standard normal numbers, float32, by the transform of Box and Muller (1958).
+
+    They come one after the other in the order of the flattened shape, and XLA makes the same of them but for
+    rounding. Both are not true of `tf.random.stateless_normal`: TensorFlow and XLA agree on random bits only.
+
+    Args:
+        shape: of the result.
+        seed: an int, or a stateless seed of shape [2].
+    """
+    bits = tf.random.stateless_uniform(
+        tf.concat([shape, [2]], axis=0), as_seed(seed), minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
+    u = (tf.cast(tf.bitwise.bitwise_and(bits, 2**24 - 1), tf.float32) + 0.5) * 2.0**-24  # in (0, 1)
+    return tf.sqrt(-2.0 * tf.math.log(u[..., 0])) * tf.cos(2.0 * math.pi * u[..., 1])

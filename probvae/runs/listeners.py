@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
+from tensorboard.summary import Writer
 
 from probvae.errors import PluginWarning
 from probvae.registry import Registry
@@ -22,6 +22,10 @@ class MetricsLog(Listener):
 
     def __init__(self, run: Run) -> None:
         self.run = run
+
+    def started(self) -> None:
+        """Drop the rows of a run that was killed before its first checkpoint."""
+        self.run.metrics_file.unlink(missing_ok=True)
 
     def resumed(self, epoch: int, step: int, complaints: Sequence[str]) -> None:
         """Drop the rows of epochs that will be run again."""
@@ -37,17 +41,19 @@ class MetricsLog(Listener):
 
 
 class TensorBoard(Listener):
-    """Writes each epoch's numbers as TensorBoard scalars."""
+    """Writes each epoch's numbers as TensorBoard scalars.
+
+    By TensorBoard's own writer, as that of TensorFlow is an operation among those of the training.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.writer = tf.summary.create_file_writer(str(folder))
+        self.writer = Writer(str(folder))
 
     def epoch_ended(self, epoch: Epoch) -> None:
         """Write the scalars at the epoch's last step."""
-        with self.writer.as_default():
-            for name, value in epoch.record().items():
-                if name not in ("epoch", "step"):
-                    tf.summary.scalar(name, value, step=epoch.step)
+        for name, value in epoch.record().items():
+            if name not in ("epoch", "step"):
+                self.writer.add_scalar(name, value, epoch.step)
         self.writer.flush()
 
 

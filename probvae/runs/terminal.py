@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 
 from probvae.evaluation import Bounds
 from probvae.runs.models import Prepared
-from probvae.training import Compilation, Epoch, Listener, Progress
+from probvae.training import Compilation, Epoch, Listener, Progress, Team
 
 LABELS = {"negative_log_likelihood": "nll", "negative_elbo": "-elbo", "beta": "β"}
 
@@ -93,7 +93,7 @@ def terms(means: Mapping[str, float], digits: int = 2) -> str:
     return f"loss {means['loss']:.{digits}f} ({parts})"
 
 
-def announce(console: Console, folder: Path, prepared: Prepared) -> None:
+def announce(console: Console, folder: Path, prepared: Prepared, here: Team) -> None:
     """What is about to be trained, on what, and which choices are in force."""
     checked, (vae, _, choices), source = prepared
     info = source.info
@@ -113,6 +113,7 @@ def announce(console: Console, folder: Path, prepared: Prepared) -> None:
         f"Data:       {parts['data']}: {train:,} training, {validation:,} validation, {test:,} test examples",
         f"            {info.protocol}",
         f"Step:       {step}",
+        *([] if here.strategy.num_replicas_in_sync == 1 else [f"Devices:    {here}"]),
         f"Run:        {folder}",
         "Losses are in nats per example; * marks the best validation loss so far.",
     ):

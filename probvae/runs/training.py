@@ -9,17 +9,18 @@ from pathlib import Path
 from rich.console import Console
 
 from probvae import registry as registries
-from probvae.errors import Interrupted
+from probvae.errors import Interrupted, UserError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, open_run, versions
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.lock import locked
 from probvae.runs.measuring import measure, paint
-from probvae.runs.models import Spec, prepare, restore_best
+from probvae.runs.models import Prepared, Spec, prepare, restore_best
 from probvae.runs.signals import asked_to_stop
-from probvae.runs.starting import freeze, start_from
+from probvae.runs.starting import Start, freeze, start_from
 from probvae.runs.terminal import Terminal, announce
-from probvae.training import Trainer
+from probvae.spec import Plan
+from probvae.training import Listener, Team, Trainer, team
 
 
 def train(
@@ -30,8 +31,12 @@ def train(
     plugins: Sequence[str | Path] = (),
     console: Console | None = None,
     registry: Registry | None = None,
+    devices: int = 0,
 ) -> Run:
     """Train the model of a spec, measure it on the test data and draw it.
+
+    Where the environment variable TF_CONFIG names a cluster, this process is one of its workers: all of them
+    train, and the chief alone prints, saves, measures and draws.
 
     Args:
         spec: a TOML or JSON file, a dict, or the folder of a run.
@@ -41,6 +46,7 @@ def train(
         plugins: files to load as plugins first.
         console: where to print; the standard output if not given.
         registry: where names are looked up; the default one if not given.
+        devices: how many of this machine share the work; 0 takes all GPUs, or the CPU.
 
     Returns:
         The run, finished.
@@ -50,46 +56,41 @@ def train(
         WorkError: training failed; the last good checkpoint is there.
         KeyboardInterrupt: a signal came; the run is saved, and resuming it goes on with the very next step.
     """
-    console = console or Console(highlight=False)
+    here = team(devices)
+    console = (console or Console(highlight=False)) if here.chief else Console(quiet=True)
     registry = registry or registries.default()
     if not isinstance(spec, Mapping) and Path(spec).is_dir():
         spec = find_run(spec)
         out = out or spec
-    prepared = prepare(spec, overrides, plugins, registry)
-    checked, (vae, objective, choices), source = prepared
-    here = versions()
-    other = [
-        f"{name} {was}, here {here.get(name)}" for name, was in checked.versions.items() if was != here.get(name)
-    ]
-    if other:
-        console.print(f"note: the spec was filled with other versions: {'; '.join(other)}.", markup=False)
-    for note in checked.notes:
+    if here.workers > 1 and out is None:
+        raise UserError(
+            "Several workers: expected a folder that all of them know; found none. Name it with --out."
+        )
+    with here.strategy.scope():  # where variables are made for all devices
+        prepared = prepare(spec, overrides, plugins, registry)
+    checked = prepared.plan
+    for note in [*_other_versions(checked), *checked.notes]:
         console.print(f"note: {note}", markup=False)
-    settings = checked.setting("train")
-    freeze(vae, settings.freeze)
+    if not here.chief:
+        run = Run(Path(str(out)), checked.filled())
+        _taken_over(run, prepared)
+        _fit(run, prepared, here, resume, console)
+        return run
     run = open_run(checked.filled(), _stem(spec), out, resume)
     with locked(run.folder):
-        start = (
-            start_from(settings.init_from, vae, settings.freeze) if settings.init_from and not run.begun else None
-        )
-        data = source.data
-        run.create(data.info, plugins, choices, start.origin if start else None)
-        announce(console, run.folder, prepared)
+        start = _taken_over(run, prepared)
+        run.create(prepared.source.data.info, plugins, prepared.assembly.choices, start.origin if start else None)
+        announce(console, run.folder, prepared, here)
         if start:
             console.print(start.told, markup=False, soft_wrap=True)
         hooks = PluginHooks(registry, run)
         hooks.notify("probvae_run_started")
         status = "failed"
         try:
-            with Terminal(console, settings.epochs) as terminal:
+            with Terminal(console, checked.setting("train").epochs) as terminal:
                 listeners = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
-                trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners, run.identity)
-                if not (resume and trainer.resume()):
-                    run.metrics_file.unlink(missing_ok=True)
-                with asked_to_stop(trainer.stop, console) as asked:
-                    finished = trainer.train()
-            if not finished:
-                raise Interrupted(asked.signal_number or signal.SIGINT)
+                _fit(run, prepared, here, resume, console, listeners)
+            vae, data = prepared.assembly.vae, prepared.source.data
             measure(run, vae, data, checked, restore_best(run, vae), console)
             paint(run, vae, data, console)
             status = "finished"
@@ -100,6 +101,44 @@ def train(
         finally:
             hooks.notify("probvae_run_ended", status=status)
     return run
+
+
+def _fit(
+    run: Run, prepared: Prepared, here: Team, resume: bool, console: Console, listeners: Sequence[Listener] = ()
+) -> None:
+    """Train, until the training is finished.
+
+    Raises:
+        Interrupted: a signal asked to stop before, and what is done is saved.
+    """
+    vae, objective, _ = prepared.assembly
+    settings, data = prepared.plan.setting("train"), prepared.source.data
+    identity = run.identity if run.environment_file.exists() else ""
+    with here.strategy.scope():
+        trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners, identity)
+        if resume:
+            trainer.resume()
+        with asked_to_stop(trainer.stop, console) as asked:
+            finished = trainer.train()
+    if not finished:
+        raise Interrupted(asked.signal_number or signal.SIGINT)
+
+
+def _taken_over(run: Run, prepared: Prepared) -> Start | None:
+    """Weights from another run, where the spec names one and this run has none of its own yet."""
+    settings = prepared.plan.setting("train")
+    freeze(prepared.assembly.vae, settings.freeze)
+    if not settings.init_from or run.begun:
+        return None
+    return start_from(settings.init_from, prepared.assembly.vae, settings.freeze)
+
+
+def _other_versions(checked: Plan) -> list[str]:
+    here = versions()
+    other = [
+        f"{name} {was}, here {here.get(name)}" for name, was in checked.versions.items() if was != here.get(name)
+    ]
+    return [f"the spec was filled with other versions: {'; '.join(other)}."] if other else []
 
 
 def _stem(spec: Spec) -> str:

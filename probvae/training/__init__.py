@@ -2,6 +2,7 @@
 
 from probvae.training.checkpoint import Checkpoint, best_checkpoint, newest_checkpoint, restore
 from probvae.training.compilation import Compilation
+from probvae.training.devices import Team, team
 from probvae.training.events import Epoch, Listener, Progress
 from probvae.training.settings import TrainSettings
 from probvae.training.trainer import Trainer
@@ -14,10 +15,12 @@ __all__ = [
     "Listener",
     "Progress",
     "TrainSettings",
+    "Team",
     "Trainer",
     "Transfer",
     "best_checkpoint",
     "newest_checkpoint",
     "restore",
+    "team",
     "transfer",
 ]

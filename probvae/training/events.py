@@ -48,6 +48,9 @@ class Epoch:
 class Listener:
     """Whoever wants to know how a training goes; each method does nothing until it is overridden."""
 
+    def started(self) -> None:
+        """Training begins with its first step."""
+
     def resumed(self, epoch: int, step: int, complaints: Sequence[str]) -> None:
         """Training goes on.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -32,10 +32,12 @@ class Taken(NamedTuple):
         means: of the loss and its terms, a row for each step, in nats per example.
         applied: for each step, whether the model has moved: not where the loss or a term is not finite, nor,
             if gradients are looked at, where the gradient is not.
+        asked: whether a worker was asked to stop; the last of these steps is then the last of all workers.
     """
 
     means: Array
     applied: Array
+    asked: bool
 
 
 class Steps:
@@ -80,12 +82,30 @@ class Steps:
         self._run = tf.function(self._many)
         self._evaluate = tf.function(self._evaluated)
 
-    def take(self, batches: Iterator[Batch], first: int, count: int) -> Taken:
-        """Take so many steps from the step `first` on, or fewer where one is not finite."""
+    def take(self, batches: Iterator[Batch], first: int, count: int, stop: bool = False) -> Taken:
+        """Take so many steps from the step `first` on, or fewer.
+
+        Args:
+            batches: from the same step on.
+            first: the number of the first step.
+            count: how many steps, if none is not finite and no worker is asked to stop.
+            stop: whether this worker is asked to stop; all of them do after the same step.
+        """
         with told_plainly():
-            means, applied, taken = self._run(batches, tf.constant(first), tf.constant(first + count))
+            end, asked = tf.constant(first + count), tf.constant(float(stop))
+            means, applied, taken, asked = self._run(batches, tf.constant(first), end, asked)
         taken = int(taken)
-        return Taken(means.numpy()[:taken], applied.numpy()[:taken])
+        return Taken(means.numpy()[:taken], applied.numpy()[:taken], bool(asked))
+
+    def agree(self, number: int) -> bool:
+        """Whether all replicas have the same number."""
+        replicas = self._strategy.num_replicas_in_sync
+
+        def total(value: Tensor) -> Tensor:
+            return self._first(self._strategy.run(lambda: self._total(tf.identity(value))))
+
+        sums = tf.function(total)(tf.constant([number, number**2], tf.float64))
+        return sums.numpy().tolist() == [number * replicas, number**2 * replicas]
 
     def evaluate(self, batch: Batch, seed: Tensor) -> Array:
         """The means of the loss and its terms on a batch, with schedules at their end."""
@@ -93,30 +113,31 @@ class Steps:
             means: Array = self._evaluate(batch, seed).numpy()
         return means
 
-    def _many(self, batches: Iterator[Batch], first: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _many(self, batches: Iterator[Batch], first: Tensor, end: Tensor, stop: Tensor) -> tuple[Tensor, ...]:
         means = tf.TensorArray(tf.float32, end - first, element_shape=(len(self.names),))
         applied = tf.TensorArray(tf.bool, end - first, element_shape=())
-        step, going = first, tf.constant(True)
+        step, going, asked = first, tf.constant(True), stop
         while going and step < end:
-            values, finite = self._descend(next(batches), step)
+            seed = fold_in(self._seed, Stream.LATENT, step)  # XLA would make another one
+            values, finite, asked = self._descend(next(batches), seed, step, stop)
             means = means.write(step - first, values)
             applied = applied.write(step - first, finite)
-            going = finite or self._go_on
+            going = (finite or self._go_on) and asked == 0
             step += 1
-        return means.stack(), applied.stack(), step - first
+        return means.stack(), applied.stack(), step - first, asked
 
-    def _descended(self, batch: Batch, step: Tensor) -> tuple[Tensor, Tensor]:
-        """One step: the means, and whether the model has moved, which it does not where they are not finite."""
-        seed = fold_in(self._seed, Stream.LATENT, step)
-        gradients, values, finite = self._strategy.run(self._replica_gradients, (batch, seed, step))
+    def _descended(self, batch: Batch, seed: Tensor, step: Tensor, stop: Tensor) -> tuple[Tensor, ...]:
+        """One step: the means, whether the model has moved, which takes finite ones, and who is asked to stop."""
+        gradients, values, finite, asked = self._strategy.run(self._replica_gradients, (batch, seed, step, stop))
         finite = self._first(finite)
         if self._fused:
             self._apply_or_undo(gradients, finite)
         elif finite:
-            self._apply(gradients)
-        return self._first(values), finite
+            self._strategy.run(self._apply, (gradients,))
+        return self._first(values), finite, self._first(asked)
 
     def _apply(self, gradients: list[Tensor]) -> None:
+        """In each replica: move the model by the sum of the replicas' gradients."""
         self._optimizer.apply(gradients, self._vae.trainable_variables)
 
     def _apply_or_undo(self, gradients: list[Tensor], finite: Tensor) -> None:
@@ -127,17 +148,20 @@ class Steps:
         for variable, old in zip(variables, before, strict=True):
             variable.assign(tf.where(finite, variable, old))
 
-    def _replica_gradients(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-        """In each replica: the gradient and the means of the whole batch, and whether they seem finite."""
+    def _replica_gradients(self, batch: Batch, seed: Tensor, step: Tensor, stop: Tensor) -> tuple[Any, ...]:
+        """In each replica: its part of the gradient, the means of the whole batch, whether they seem finite."""
         gradients, values = self._gradients(self._share(batch), seed, step)
-        gradients, values = self._total((gradients, values))
+        summed = self._total(tf.concat([values, [stop]], axis=0))
+        values, asked = summed[:-1], summed[-1]
         finite = tf.reduce_all(tf.math.is_finite(values))
         if self._clip_norm or self._go_on:  # not always: it costs a dense model a twentieth of its speed
+            gradients = self._total(gradients)
             norm = tf.linalg.global_norm(gradients)
             finite &= tf.math.is_finite(norm)
             if self._clip_norm:
                 gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
-        return gradients, values, finite
+            gradients = [gradient / self._strategy.num_replicas_in_sync for gradient in gradients]
+        return gradients, values, finite, asked
 
     def _local(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor]:
         """What a replica's rows add to the gradient and to the means."""
@@ -182,9 +206,18 @@ class Steps:
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """Raise what probvae has to say about a traced function as it was said: autograph wraps it into a report."""
+    """Raise what probvae has to say about a traced function as it was said: autograph wraps it into a report.
+
+    Raises:
+        TrainingError: another worker does not answer any more.
+    """
     try:
         yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        raise TrainingError(
+            "Training stopped: another worker is gone, or cannot be reached. Start all of them again with "
+            "--resume: they go on after the last checkpoint."
+        ) from error
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ProbvaeError):

@@ -46,6 +46,9 @@ class Trainer:
     pulse = 0.5
     """About how many seconds of steps are taken between two looks at the world outside."""
 
+    stride = 16
+    """How many steps that is where several workers train."""
+
     def __init__(
         self,
         vae: VAE,
@@ -102,6 +105,11 @@ class Trainer:
         if self.checkpoints is None:
             return False
         checkpoint, complaints = newest_checkpoint(self.checkpoints, self.run)
+        if not self._steps.agree(checkpoint.step if checkpoint else -1):
+            raise CheckpointError(
+                f"{self.checkpoints}: expected all workers to resume from the same step; this one finds "
+                f"{f'step {checkpoint.step}' if checkpoint else 'no checkpoint'}. They need one folder for all."
+            )
         if checkpoint is None:
             if complaints:
                 raise CheckpointError(" ".join(["No checkpoint is usable.", *complaints]))
@@ -130,23 +138,26 @@ class Trainer:
             TrainingError: a loss or gradient is not finite, a variable is left out, XLA cannot compile the step.
             CheckpointError: the disk does not take a checkpoint.
         """
-        with Saver(self.checkpoints, self.settings.keep) as saver:
+        if self.step == 0:
+            for listener in self.listeners:
+                listener.started()
+        chief = tf.distribute.get_strategy().extended.should_checkpoint
+        with Saver(self.checkpoints if chief else None, self.settings.keep) as saver:
             while self.step < self.settings.epochs * self.batches.steps_per_epoch:
                 best_epoch = self.best_step // self.batches.steps_per_epoch
                 if self.settings.patience and self.epoch - best_epoch >= self.settings.patience:
                     for listener in self.listeners:
                         listener.stopped_early(self.epoch, best_epoch)
                     return True
-                if self._stop_asked:
-                    self._save(saver)
-                    return False
                 self._advance()
-                if self.step % self.batches.steps_per_epoch == 0:
+                whole = self.step % self.batches.steps_per_epoch == 0
+                if whole:
                     self._end_epoch()
-                    self._save(saver)
-                elif self._is_due(saver):
+                if whole or self._stop_asked or self._is_due(saver):
                     self._save(saver)
                 saver.check()
+                if self._stop_asked:
+                    return self.step == self.settings.epochs * self.batches.steps_per_epoch
             return True
 
     def validate(self) -> dict[str, float]:
@@ -164,11 +175,16 @@ class Trainer:
         count = steps - done
         if every := self.settings.checkpoint_steps:
             count = min(count, every - done % every)
-        count = min(count, max(1, int(self.pulse / self._pace))) if self._pace else 1
+        if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
+            # Workers meet where they are in their loops, which must be equally long, however fast each of them is.
+            count = min(count, self.stride)
+        else:
+            count = min(count, max(1, int(self.pulse / self._pace))) if self._pace else 1
         began = time.perf_counter()
-        means, applied = self._take(count)
+        means, applied, asked = self._take(count)
         seconds = time.perf_counter() - began
-        self._pace = self.pulse if self._pace is None else seconds / count
+        self._pace = self.pulse if self._pace is None else seconds / len(means)
+        self._stop_asked |= asked
         latest = Totals(self._steps.names)
         for number, (row, moved) in enumerate(zip(means, applied, strict=True)):
             for totals in (self._epoch, latest):
@@ -177,9 +193,9 @@ class Trainer:
         if not applied.all() and self.settings.non_finite == "stop":
             self.step += len(means) - 1
             raise self._diverged(means[-1])
-        self.step += count
+        self.step += len(means)
         speed = latest.examples / seconds
-        progress = Progress(first // steps + 1, done + count, steps, latest.means(), speed)
+        progress = Progress(first // steps + 1, done + len(means), steps, latest.means(), speed)
         for listener in self.listeners:
             listener.progress(progress)
 
@@ -188,7 +204,7 @@ class Trainer:
         if self._stream is None:
             self._stream = self.batches.stream(self.step)
         try:
-            return self._steps.take(self._stream, self.step, count)
+            return self._steps.take(self._stream, self.step, count, self._stop_asked)
         except tf.errors.OpError as error:
             if not self.compilation.jit or self._pace is not None:  # it did compile
                 raise
@@ -229,7 +245,7 @@ class Trainer:
             step=self.step,
             seconds=totals.seconds,
             images_per_second=totals.examples / totals.seconds,
-            learning_rate=float(self.optimizer.learning_rate),
+            learning_rate=float(tf.convert_to_tensor(self.optimizer.learning_rate)),
             train=totals.means(),
             validation=validation,
             best=best,

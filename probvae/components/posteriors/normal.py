@@ -6,10 +6,41 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components.scales import FLOOR, softplus_scale
-from probvae.core import Distribution, Positive, PositiveFloat, PosteriorHead, Tensor
+from probvae.core import Distribution, Positive, PositiveFloat, PosteriorHead, Tensor, standard_normal
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
+
+
+class _Normal(tfd.Normal):  # type: ignore
+    """A normal whose numbers come row by row, and the same with XLA as without."""
+
+    def _sample_n(self, n: Tensor, seed: Tensor = None) -> Tensor:
+        shape = tf.concat([[n], tf.shape(self.loc)], axis=0)
+        noise = standard_normal(shape, tfp.random.sanitize_seed(seed))
+        return self.loc + self.scale * tf.ensure_shape(noise, [None, *self.loc.shape])
+
+
+class _RowByRow:
+    """A multivariate normal that draws all numbers of one row before those of the next.
+
+    TensorFlow Probability draws one dimension of all rows after the other. Then what a row gets depends on how
+    many rows there are, and replicas that share a batch could not draw what a single device does.
+    """
+
+    @property
+    def distribution(self) -> Distribution:
+        """The standard normal that is transformed: [B], [D]."""
+        loc = self.loc  # type: ignore[attr-defined]
+        return tfd.Independent(_Normal(tf.zeros_like(loc), 1.0), reinterpreted_batch_ndims=1)
+
+
+class _DiagonalNormal(_RowByRow, tfd.MultivariateNormalDiag):  # type: ignore
+    """With noise row by row."""
+
+
+class _FullCovarianceNormal(_RowByRow, tfd.MultivariateNormalTriL):  # type: ignore
+    """With noise row by row."""
 
 
 class DiagonalNormal(PosteriorHead):
@@ -57,7 +88,7 @@ class DiagonalNormal(PosteriorHead):
             scale = softplus_scale(raw, self.scale_floor)
         else:
             scale = tf.exp(0.5 * tf.clip_by_value(raw, *self.log_variance_range))
-        return tfd.MultivariateNormalDiag(loc, scale)  # [B], [D]
+        return _DiagonalNormal(loc, scale)  # [B], [D]
 
 
 class FullCovarianceNormal(PosteriorHead):
@@ -82,4 +113,4 @@ class FullCovarianceNormal(PosteriorHead):
         loc, raw = outputs[..., : self.latent_dim], outputs[..., self.latent_dim :]
         triangle = tfp.math.fill_triangular(raw)  # [B, D, D]
         diagonal = softplus_scale(tf.linalg.diag_part(triangle), self.scale_floor)  # [B, D]
-        return tfd.MultivariateNormalTriL(loc, tf.linalg.set_diag(triangle, diagonal))  # [B], [D]
+        return _FullCovarianceNormal(loc, tf.linalg.set_diag(triangle, diagonal))  # [B], [D]

@@ -1,0 +1,72 @@
+"""Several worker processes on this machine, to try out what a cluster would do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import FrameType
+
+PATIENCE = 60.0
+"""How many seconds the others have to end by themselves once one has failed."""
+
+
+def run_workers(arguments: Sequence[str], count: int) -> int:
+    """Run `probvae` with these arguments in so many processes that form a cluster, the first of them its chief.
+
+    SIGINT and SIGTERM are passed on. When one fails, the others notice by themselves; if they do not, they are
+    killed.
+
+    Returns:
+        The exit status of the first that failed, or 0.
+    """
+    addresses = _free_addresses(count)
+    command = [sys.executable, "-m", "probvae", *arguments]
+    workers = []
+    for index in range(count):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+        # A session of its own: otherwise a terminal's Ctrl-C would reach it too, and count twice.
+        workers.append(subprocess.Popen(command, env=environment, start_new_session=True))
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        for worker in workers:
+            worker.send_signal(number)
+
+    with ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            stack.callback(signal.signal, number, signal.signal(number, pass_on))
+        return _waited_for(workers)
+
+
+def _waited_for(workers: Sequence[subprocess.Popen[bytes]]) -> int:
+    status, deadline = 0, float("inf")
+    while running := [worker for worker in workers if worker.poll() is None]:
+        if not status:
+            status = _failed(workers)
+            deadline = time.monotonic() + PATIENCE if status else deadline
+        if time.monotonic() > deadline:
+            for worker in running:
+                worker.kill()
+        time.sleep(0.1)
+    status = status or _failed(workers)
+    return 128 - status if status < 0 else status  # a signal's number, as a shell tells it
+
+
+def _failed(workers: Sequence[subprocess.Popen[bytes]]) -> int:
+    return next((worker.returncode for worker in workers if worker.returncode), 0)
+
+
+def _free_addresses(count: int) -> list[str]:
+    """Ports that nobody listens on, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]

@@ -1,0 +1,99 @@
+"""The devices that share a training: in this process, and in other ones."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from probvae.errors import UserError
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who takes part in a training.
+
+    Args:
+        strategy: of TensorFlow; the model is made and trained within its scope.
+        workers: how many processes there are.
+        chief: whether this one is the process that prints and saves.
+    """
+
+    strategy: tf.distribute.Strategy
+    workers: int = 1
+    chief: bool = True
+
+    def __str__(self) -> str:
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas == 1:
+            return "one device"
+        return f"{replicas} replicas" + (f" in {self.workers} processes" if self.workers > 1 else "")
+
+
+def team(devices: int = 0) -> Team:
+    """The devices to train on. Call it before anything else uses TensorFlow.
+
+    Where the environment variable TF_CONFIG names a cluster, this process is one of its workers
+    (`MultiWorkerMirroredStrategy`). Otherwise the devices of this machine share the work (`MirroredStrategy`).
+
+    Args:
+        devices: how many; 0 takes all GPUs, or the CPU where there are none. Without GPUs the CPU is divided into
+            so many, which is no faster and shows what several devices would do.
+
+    Raises:
+        UserError: there are not so many, TF_CONFIG cannot be read, or TensorFlow was in use before.
+    """
+    try:
+        if cluster := _cluster():
+            return _worker(cluster, devices)
+        return _alone(devices)
+    except RuntimeError as error:  # TensorFlow fixes its devices when it is first used
+        raise UserError(
+            f"Several devices: expected to be asked for before TensorFlow is used; found it in use ({error}). "
+            "Start a new process, as `probvae train` does."
+        ) from error
+
+
+def _alone(devices: int) -> Team:
+    gpus = tf.config.list_physical_devices("GPU")
+    if devices > len(gpus) > 0:
+        raise UserError(f"devices: expected at most {len(gpus)}, the GPUs of this machine; found {devices}.")
+    count = devices or max(1, len(gpus))
+    if count == 1:
+        return Team(tf.distribute.get_strategy())
+    if not gpus:
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+    kind = "GPU" if gpus else "CPU"
+    return Team(tf.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(count)]))
+
+
+def _worker(cluster: dict[str, Any], devices: int) -> Team:
+    if devices:
+        raise UserError(
+            f"devices: expected none beside TF_CONFIG, whose workers take all of their machines; found {devices}."
+        )
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    workers = sum(len(addresses) for job, addresses in cluster.items() if job in ("chief", "worker"))
+    return Team(strategy, workers, strategy.extended.should_checkpoint)
+
+
+def _cluster() -> dict[str, Any]:
+    """The cluster that TF_CONFIG names, or an empty one."""
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        config = json.loads(text or "{}")
+        cluster = dict(config.get("cluster", {}))
+        if cluster:
+            config["task"]["type"], int(config["task"]["index"])
+            if not all(isinstance(addresses, list) and addresses for addresses in cluster.values()):
+                raise TypeError("a job of the cluster has no list of addresses")
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UserError(
+            'TF_CONFIG: expected {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": '
+            f"0}}}}; found {text!r} ({type(error).__name__}: {error})."
+        ) from error
+    return cluster

@@ -1,0 +1,36 @@
+"""Trains on so many replicas or as one worker of several, and writes what came of it. Run by test_devices."""
+
+import json
+import sys
+
+import numpy as np
+
+from probvae.errors import TrainingError
+from probvae.training import team
+
+from .setups import Record, trainer, vae, weights
+
+
+def main(folder: str, name: str, devices: str, options: str) -> None:
+    here = team(int(devices))
+    record = Record()
+    settings = json.loads(options)
+    with here.strategy.scope():
+        prior = settings.pop("prior", "standard_normal")
+        stop = settings.pop("stop", None)
+        made = trainer(vae(prior), folder=settings.pop("checkpoints", None), listeners=[record], **settings)
+        if stop is not None:
+            made.stop()
+        made.resume()
+        try:
+            finished = made.train()
+        except TrainingError as error:
+            sys.exit(f"error: {error}")
+    np.savez(f"{folder}/{name}.npz", **weights(made.vae))
+    told = {"rows": record.rows, "finished": finished, "step": made.step, "team": str(here)}
+    with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
+        json.dump(told, file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
