@@ -15,7 +15,7 @@ from probvae.core.contracts import (
     Prior,
     Shape,
 )
-from probvae.core.data import Array, Binarize, Data, DataInfo, Split
+from probvae.core.data import Array, Binarize, Data, DataInfo, Intensities, Split, Stored
 from probvae.core.draws import sample_and_log_prob
 from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
@@ -40,6 +40,8 @@ __all__ = [
     "Data",
     "DataInfo",
     "Split",
+    "Stored",
+    "Intensities",
     "Values",
     "BINARY",
     "COUNTS",
