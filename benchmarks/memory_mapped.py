@@ -177,8 +177,8 @@ def table(found: dict[str, Any]) -> str:
             "# Training on a memory-mapped file",
             "",
             f"A .npy file of {found['file_bytes'] / GIGA:.1f} GB, {found['images']:,} random images of 28x28 "
-            "bytes, as `arrays` with `memory_map = true`; a dense model with 16 latents, compiled by XLA, batches of "
-            f"{found['batch_size']}, binarised afresh at every step; {found['machine']}.",
+            "bytes, as `arrays` with `memory_map = true`; a dense model with 16 latents, compiled by XLA, batches "
+            f"of {found['batch_size']}, binarised afresh at every step; {found['machine']}.",
             "",
             "Resident memory at its most, above what the process had before the file was opened (TensorFlow, the "
             f"model and its optimizer: {sum(found['resident_before'].values()) / MEBI:,.0f} MiB), in MiB. Opening "

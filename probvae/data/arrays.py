@@ -153,10 +153,10 @@ class Arrays(Dataset):
         if size * len(split_off) >= len(train):
             expected = f"enough training examples to split off {' and '.join(split_off)} examples"
             refuse("train", expected, f"{len(train)}", f"Name a file: data.{split_off[0]} = ...")
-        order = fixed_order(len(train))
-        for number, part in enumerate(split_off):
-            given[part] = _rows(train, order[number * size : (number + 1) * size])
         if split_off:
+            order = fixed_order(len(train))
+            for number, part in enumerate(split_off):
+                given[part] = _rows(train, order[number * size : (number + 1) * size])
             given["train"] = _rows(train, order[len(split_off) * size :])
         return _Parts(given, split_off, values)
 
@@ -196,11 +196,12 @@ class Arrays(Dataset):
             refuse(part, "an array of real numbers", f"{array.dtype} in {file.path}")
         shape = array.shape
         if len(shape) < 2 or 0 in shape:
+            one_number = len(shape) == 1 and shape[0]
             refuse(
                 part,
                 "an array [N, *E] of N examples of shape E, none of these 0",
                 f"{list(shape)} in {file.path}",
-                "Examples of one number are an array [N, 1]: save array[:, None]." if len(shape) == 1 else "",
+                "Examples of one number are an array [N, 1]: save array[:, None]." if one_number else "",
             )
         event_shape = (*shape[1:], 1) if self.channel_axis and len(shape) == 3 else shape[1:]
         if isinstance(array, Mapped):
