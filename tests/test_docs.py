@@ -2,16 +2,21 @@
 
 import ast
 import contextlib
+import inspect
 import io
 import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+import probvae
 from probvae import testing
 from probvae.cli.app import main
+from probvae.data import TFRecords, mapped, record_batches
 from probvae.errors import ConfigError
 from probvae.registry import Registry, default
 from probvae.testing import agreement
@@ -23,7 +28,8 @@ from probvae.testing.runner import SHRINKING, chosen
 ROOT = Path(__file__).parent.parent
 CHECKS = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
 PRIOR = (ROOT / "docs" / "write_a_prior.md").read_text(encoding="utf-8")
-PAGES = {"checks.md": CHECKS, "write_a_prior.md": PRIOR}
+LARGE = (ROOT / "docs" / "large_data.md").read_text(encoding="utf-8")
+PAGES = {"checks.md": CHECKS, "write_a_prior.md": PRIOR, "large_data.md": LARGE}
 
 ALL = list(testing.iter_checks())
 KINDS = ("prior", "encoder", "posterior", "decoder", "likelihood", "objective", "bijector")
@@ -142,7 +148,7 @@ def one_line(text):
     return " ".join(text.split())
 
 
-# Both pages
+# All pages
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -319,3 +325,31 @@ def test_the_package_holds_the_prior_once_it_is_put_in(folder, monkeypatch):
     (spec,) = probvae_components()
     assert (spec.kind, spec.name) == ("prior", "laplace")
     assert testing.check("prior", spec.load(), only=["shapes"]).ok
+
+
+# The page on large data
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["mapped", "records"])
+def test_the_data_that_is_written_is_trained_on(number, folder):
+    exec(blocks(LARGE, "python")[number], {})
+    spec = tomllib.loads((folder / "examples" / "first.toml").read_text())
+    spec |= tomllib.loads(blocks(LARGE, "toml")[number])
+    small = {"use": "dense", "hidden": [8]}
+    spec["model"] |= {"encoder": small, "decoder": {**small, "likelihood": {"use": "bernoulli"}}}
+    spec["train"] |= {"epochs": 1}
+    told = io.StringIO()
+    run = probvae.train(spec, folder / "run", overrides=["evaluate.samples=1"], console=Console(file=told))
+    assert (run.folder / "evaluation.json").is_file()
+    assert "without" not in told.getvalue()
+
+
+def test_the_page_on_large_data_tells_the_numbers_of_the_code():
+    text = one_line(LARGE)
+    assert mapped._RESIDENT == 256 * 2**20
+    assert text.count("256 MiB") == 2
+    assert record_batches._AT_ONCE == 8
+    assert "reads eight of them in turns" in text
+    (table,) = [tomllib.loads(shown)["data"] for shown in blocks(LARGE, "toml")[1:]]
+    default_buffer = inspect.signature(TFRecords).parameters["shuffle_buffer"].default
+    assert table["shuffle_buffer"] == default_buffer

@@ -15,8 +15,8 @@ from probvae.core.contracts import (
     Prior,
     Shape,
 )
-from probvae.core.data import Array, Binarize, Data, DataInfo, Split
-from probvae.core.draws import sample_and_log_prob, standard_normal
+from probvae.core.data import Array, Binarize, Data, DataInfo, Intensities, Split, Stored
+from probvae.core.draws import normal_noise, sample_and_log_prob
 from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
@@ -40,6 +40,8 @@ __all__ = [
     "Data",
     "DataInfo",
     "Split",
+    "Stored",
+    "Intensities",
     "Values",
     "BINARY",
     "COUNTS",
@@ -73,7 +75,7 @@ __all__ = [
     "batch_means",
     "gradient_step",
     "sample_and_log_prob",
-    "standard_normal",
+    "normal_noise",
     "gradients_and_means",
     "named_variables",
     "trainable_names",

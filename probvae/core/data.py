@@ -1,9 +1,9 @@
-"""Datasets as the trainer sees them: arrays that stay as small as they came, and how to read a batch of them."""
+"""Datasets as the trainer sees them: examples that stay as small as they came, and how to read a batch of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +16,41 @@ Array: TypeAlias = npt.NDArray[Any]
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
 
 
+class Stored(Protocol):
+    """Examples [N, *E], wherever they are kept: a numpy array is one, and so is what reads a file as needed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, *E]."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers, one that TensorFlow has."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, which: Any, /) -> Array:
+        """Some examples [B, *E], in memory.
+
+        Args:
+            which: a slice, or integers [B], none of them negative.
+        """
+
+
 @dataclass(frozen=True)
 class Split:
     """The examples of one part of a dataset, as stored: `prepare` turns a batch of them into what a model sees.
 
     Args:
-        stored: [N, *E], of any real dtype; images usually stay uint8.
+        stored: [N, *E], of any real dtype; images usually stay uint8. An array if it is in memory.
         labels: [N] integers for colouring figures, or None.
         divide_by: what the stored values are divided by.
         dynamic: binarise afresh at every reading, P(1) = the value (Salakhutdinov and Murray, On the
             quantitative analysis of deep belief networks, 2008).
     """
 
-    stored: Array
+    stored: Stored
     labels: Array | None = None
     divide_by: float = 1.0
     dynamic: bool = False
@@ -48,6 +70,37 @@ class Split:
     def intensities(self, count: int | None = None) -> Array:
         """The first `count` examples (all, if None) as float32 [N, *E], divided but never binarised here."""
         return self.stored[:count].astype(np.float32) / np.float32(self.divide_by)
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """All that `Split.intensities` would give, computed where it is asked for: a `Stored` of float32 [N, *E].
+
+    Args:
+        split: the examples.
+    """
+
+    split: Split
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, *E]."""
+        return self.split.stored.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type that a model computes in."""
+        return np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, which: Any) -> Array:
+        return replace(self.split, stored=self.split.stored[which]).intensities()
+
+    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Array:
+        """All of them, in memory; what takes any array may be given this."""
+        return self.split.intensities().astype(dtype or self.dtype, copy=False)
 
 
 @dataclass(frozen=True)

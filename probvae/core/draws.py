@@ -34,7 +34,7 @@ def sample_and_log_prob(q: Distribution, samples: int, seed: Seed) -> tuple[Tens
     return tf.gather(z, mine, axis=1), tf.gather(log_q, mine, axis=1)
 
 
-def standard_normal(shape: Tensor, seed: Seed) -> Tensor:
+def normal_noise(shape: Tensor, seed: Seed) -> Tensor:
     """Independent standard normal numbers, float32, by the transform of Box and Muller (1958).
 
     They come one after the other in the order of the flattened shape, and XLA makes the same of them but for
@@ -45,7 +45,12 @@ def standard_normal(shape: Tensor, seed: Seed) -> Tensor:
         seed: an int, or a stateless seed of shape [2].
     """
     bits = tf.random.stateless_uniform(
-        tf.concat([shape, [2]], axis=0), as_seed(seed), minval=None, maxval=None, dtype=tf.int32, alg="philox"
+        tf.concat([tf.cast(shape, tf.int32), [2]], axis=0),
+        as_seed(seed),
+        minval=None,
+        maxval=None,
+        dtype=tf.int32,
+        alg="philox",
     )
     u = (tf.cast(tf.bitwise.bitwise_and(bits, 2**24 - 1), tf.float32) + 0.5) * 2.0**-24  # in (0, 1)
     return tf.sqrt(-2.0 * tf.math.log(u[..., 0])) * tf.cos(2.0 * math.pi * u[..., 1])

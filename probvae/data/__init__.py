@@ -5,7 +5,17 @@ Importing this package imports no TensorFlow; each name below is loaded when it 
 
 from probvae._lazy import attributes
 
-__all__ = ["FashionMini", "FashionMnist", "Mnist", "Kmnist", "Arrays", "Batches", "chunks"]
+__all__ = [
+    "FashionMini",
+    "FashionMnist",
+    "Mnist",
+    "Kmnist",
+    "Arrays",
+    "TFRecords",
+    "Batches",
+    "batches_of",
+    "chunks",
+]
 
 __getattr__ = attributes(
     __name__,
@@ -15,7 +25,9 @@ __getattr__ = attributes(
         "Mnist": "probvae.data.mnist",
         "Kmnist": "probvae.data.mnist",
         "Arrays": "probvae.data.arrays",
+        "TFRecords": "probvae.data.tfrecords",
         "Batches": "probvae.data.batches",
+        "batches_of": "probvae.data.batches",
         "chunks": "probvae.data.batches",
     },
 )

@@ -9,15 +9,18 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal, NoReturn, TypeAlias
+from typing import Annotated, BinaryIO, Literal, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 from annotated_types import Gt, Lt
 from numpy.lib.format import MAGIC_PREFIX
 
 from probvae.core import BINARY, UNIT, Array, Binarize, Data, DataInfo, Dataset, Split, Values
-from probvae.data.fixed import SEED, binarised, fixed_order, protocol
+from probvae.data.fixed import SEED, binarised, block, fixed_order, protocol
+from probvae.data.mapped import Mapped, plain
+from probvae.data.refusal import refuse
 from probvae.errors import ConfigError
 
 Part: TypeAlias = Literal["train", "validation", "test"]
@@ -30,8 +33,6 @@ _SYNONYMS: dict[Part, tuple[str, ...]] = {
 _EXAMPLES = ("x", "data", "images")
 _LABELS = ("y", "labels", "label", "targets")
 
-_BLOCK = 4096  # examples at a time, where a pass over all of them would need as much memory again
-
 
 class Arrays(Dataset):
     """Your own arrays, from .npy and .npz files.
@@ -40,6 +41,8 @@ class Arrays(Dataset):
     and test (or x_train, train_images, X_test, val, ...) are found by their names, and labels too
     (train_labels, y_test, ...); `file.npz:name` names one. Values stay as they are unless `divide_by` says
     otherwise: images of bytes are integers from 0 to 255, and become intensities with `divide_by = 255`.
+    Before anything else all examples are read once, some at a time, to see their values. Data that does not fit
+    in memory can stay in its files (`memory_map`): training on it is the same in every bit.
 
     Args:
         train: the file with the training examples, and with the other two parts if it has arrays for them.
@@ -55,6 +58,8 @@ class Arrays(Dataset):
         channel_axis: make examples of shape [H, W] into [H, W, 1], as convolutional networks need them.
         binarize: dynamic (training examples afresh at every step), static (all once), or none; the first two
             take the values as probabilities.
+        memory_map: leave the examples in their .npy files and read them as they are needed, for data that does
+            not fit in memory; the files must not change meanwhile. Labels are in memory all the same.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Arrays(Dataset):
         divide_by: Annotated[float, Gt(0)] = 1.0,
         channel_axis: bool = True,
         binarize: Binarize = "none",
+        memory_map: bool = False,
     ) -> None:
         self.files: dict[Part, str] = {"train": train, "validation": validation, "test": test}
         self.label_files: dict[Part, str] = {
@@ -80,6 +86,7 @@ class Arrays(Dataset):
         self.divide_by = divide_by
         self.channel_axis = channel_axis
         self.binarize = binarize
+        self.memory_map = memory_map
 
     def info(self) -> DataInfo:
         """What the data is; this takes a pass over it, to see its values.
@@ -87,7 +94,7 @@ class Arrays(Dataset):
         Raises:
             ConfigError: a file is missing, unreadable, or does not fit the parameters.
         """
-        return self._info(*self._splits())
+        return self._info(self._parts())
 
     def load(self) -> Data:
         """The three splits.
@@ -95,12 +102,13 @@ class Arrays(Dataset):
         Raises:
             ConfigError: a file is missing, unreadable, or does not fit the parameters.
         """
-        splits, split_off = self._splits()
-        info = self._info(splits, split_off)
+        parts = self._parts()
+        splits = parts.splits
+        info = self._info(parts)
         return Data(info, *binarised(splits["train"], splits["validation"], splits["test"], self.binarize))
 
-    def _info(self, splits: dict[Part, Split], split_off: list[Part]) -> DataInfo:
-        values = self._values(splits)
+    def _info(self, parts: _Parts) -> DataInfo:
+        splits, split_off, values = parts
         steps = [f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as in the files"]
         if self.binarize != "none":
             steps.append(protocol(self.binarize))
@@ -116,33 +124,41 @@ class Arrays(Dataset):
             source=f"the user's files {', '.join(given)}",
         )
 
-    def _splits(self) -> tuple[dict[Part, Split], list[Part]]:
-        """The parts as they are stored, and which of them were split off from the training examples."""
+    def _parts(self) -> _Parts:
+        """What the files hold, read afresh where it is in memory: then the dataset itself keeps nothing."""
+        return self._kept if self.memory_map else self._read()
+
+    @cached_property
+    def _kept(self) -> _Parts:
+        return self._read()
+
+    def _read(self) -> _Parts:
         if not 0 < self.divide_by < math.inf:
-            _refuse("divide_by", "a number above 0", f"{self.divide_by}")
+            refuse("divide_by", "a number above 0", f"{self.divide_by}")
         if not 0 < self.share < 0.5:
-            _refuse("share", "a number between 0 and 0.5", f"{self.share}")
+            refuse("share", "a number between 0 and 0.5", f"{self.share}")
         protocol(self.binarize)  # refuses an unknown one before anything is read
         given = {part: split for part in self.files if (split := self._given(part)) is not None}
         train = given["train"]
         for part, split in given.items():
             if split.stored.shape[1:] != train.stored.shape[1:]:
                 found = f"{list(split.stored.shape[1:])} in {part}"
-                _refuse(part, f"examples of shape {list(train.stored.shape[1:])}, as in train", found)
+                refuse(part, f"examples of shape {list(train.stored.shape[1:])}, as in train", found)
             if (split.stored.dtype.kind == "f") != (train.stored.dtype.kind == "f"):
                 found = f"{split.stored.dtype} in {part}"
-                _refuse(part, f"the same kind of numbers as in train, {train.stored.dtype}", found)
+                refuse(part, f"the same kind of numbers as in train, {train.stored.dtype}", found)
+        values = self._values(given)  # while the examples are in the order of their files
         split_off = [part for part in self.files if part not in given]
         size = max(1, round(self.share * len(train)))
         if size * len(split_off) >= len(train):
             expected = f"enough training examples to split off {' and '.join(split_off)} examples"
-            _refuse("train", expected, f"{len(train)}", f"Name a file: data.{split_off[0]} = ...")
-        order = fixed_order(len(train))
-        for number, part in enumerate(split_off):
-            given[part] = _rows(train, order[number * size : (number + 1) * size])
+            refuse("train", expected, f"{len(train)}", f"Name a file: data.{split_off[0]} = ...")
         if split_off:
+            order = fixed_order(len(train))
+            for number, part in enumerate(split_off):
+                given[part] = _rows(train, order[number * size : (number + 1) * size])
             given["train"] = _rows(train, order[len(split_off) * size :])
-        return given, split_off
+        return _Parts(given, split_off, values)
 
     def _given(self, part: Part) -> Split | None:
         """A part that the user's files hold, or None."""
@@ -160,7 +176,7 @@ class Arrays(Dataset):
             found = None if file.member else file.find((*_SYNONYMS[part], *named))
             if not found:
                 if self.label_files[part]:
-                    _refuse(
+                    refuse(
                         f"{part}_labels",
                         f"examples that they belong to (data.{part})",
                         "none",
@@ -168,26 +184,29 @@ class Arrays(Dataset):
                     )
                 return None
             name = found
-        stored = self._examples(file.read(name), part, file)
+        stored = self._examples(file.mapped() if self.memory_map else file.read(name), part, file)
         labels = self._labels(part, file, whole_file=name.lower() not in (*_SYNONYMS[part], *named))
         if labels is not None and (labels.shape != stored.shape[:1] or labels.dtype.kind not in "iu"):
             expected = f"integers of shape [{len(stored)}], one for each example of {part}"
-            _refuse(f"{part}_labels", expected, f"{labels.dtype} {list(labels.shape)}")
+            refuse(f"{part}_labels", expected, f"{labels.dtype} {list(labels.shape)}")
         return Split(stored, labels, self.divide_by)
 
-    def _examples(self, array: Array, part: Part, file: _File) -> Array:
+    def _examples(self, array: Array | Mapped, part: Part, file: _File) -> Array | Mapped:
         if array.dtype.kind not in "biuf":
-            _refuse(part, "an array of real numbers", f"{array.dtype} in {file.path}")
-        if array.ndim < 2 or not array.size:
-            one_number = array.ndim == 1 and array.size
-            _refuse(
+            refuse(part, "an array of real numbers", f"{array.dtype} in {file.path}")
+        shape = array.shape
+        if len(shape) < 2 or 0 in shape:
+            one_number = len(shape) == 1 and shape[0]
+            refuse(
                 part,
                 "an array [N, *E] of N examples of shape E, none of these 0",
-                f"{list(array.shape)} in {file.path}",
+                f"{list(shape)} in {file.path}",
                 "Examples of one number are an array [N, 1]: save array[:, None]." if one_number else "",
             )
-        array = _plain(array)
-        return array[..., np.newaxis] if self.channel_axis and array.ndim == 3 else array
+        event_shape = (*shape[1:], 1) if self.channel_axis and len(shape) == 3 else shape[1:]
+        if isinstance(array, Mapped):
+            return array.as_events(event_shape)
+        return _plain(array).reshape(-1, *event_shape)
 
     def _labels(self, part: Part, file: _File, whole_file: bool) -> Array | None:
         """The labels in a file of their own, or in the `file` of the examples if it has any."""
@@ -215,8 +234,22 @@ class Arrays(Dataset):
             if low >= 0:
                 highest = 255 if splits["train"].stored.dtype == np.uint8 else math.ceil(high * self.divide_by)
                 hint = f'Set data.divide_by = {highest}, or data.binarize = "none"'
-            _refuse("binarize", "numbers from 0 to 1, to be taken as probabilities", str(values), f"{hint}.")
+            refuse("binarize", "numbers from 0 to 1, to be taken as probabilities", str(values), f"{hint}.")
         return values
+
+
+class _Parts(NamedTuple):
+    """What the files hold.
+
+    Args:
+        splits: the three parts, as they are stored.
+        split_off: which of them were split off from the training examples.
+        values: what all of them take, after the division.
+    """
+
+    splits: dict[Part, Split]
+    split_off: list[Part]
+    values: Values
 
 
 @dataclass(frozen=True)
@@ -227,6 +260,7 @@ class _File:
     path: Path
     member: str  # the array that the user named, or ""
     names: tuple[str, ...]
+    archive: bool  # a .npz file
 
     @classmethod
     def at(cls, text: str, parameter: str) -> _File:
@@ -238,8 +272,8 @@ class _File:
             file.seek(0)
             names = ("array",) if single else tuple(np.load(file, allow_pickle=False))
         if member and member not in names:
-            _refuse(parameter, f"an array {member} in {path}", _listed(names))
-        return cls(parameter, path, member, names)
+            refuse(parameter, f"an array {member} in {path}", _listed(names))
+        return cls(parameter, path, member, names, not single)
 
     def find(self, wanted: tuple[str, ...]) -> str | None:
         """The first array that has one of the names, in whatever case."""
@@ -254,13 +288,21 @@ class _File:
     def refuse_to_guess(self, what: str) -> NoReturn:
         """Say that the names of the arrays do not tell which of them is meant."""
         hint = f'Name it: data.{self.parameter} = "{self.path}:{self.names[0]}".' if self.names else ""
-        _refuse(self.parameter, f"one array or known names for {what} in {self.path}", _listed(self.names), hint)
+        refuse(self.parameter, f"one array or known names for {what} in {self.path}", _listed(self.names), hint)
 
     def read(self, name: str) -> Array:
         """One of the arrays."""
         with _reading(self.path, self.parameter) as file:
             loaded: Array | Mapping[str, Array] = np.load(file, allow_pickle=False)
             return loaded if isinstance(loaded, np.ndarray) else loaded[name]
+
+    def mapped(self) -> Mapped:
+        """The array of a .npy file, left where it is."""
+        if self.archive:
+            hint = "Save each array in a file of its own with numpy.save, or set data.memory_map = false."
+            refuse(self.parameter, "a .npy file, to be memory-mapped", f"the archive {self.path}", hint)
+        with _reading(self.path, self.parameter) as file:
+            return Mapped.open(self.path, file, self.parameter)
 
 
 @contextmanager
@@ -270,24 +312,21 @@ def _reading(path: Path, parameter: str) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb") as file:  # np.load leaves a damaged file open if it opens it
             yield file
+    except ConfigError:  # which is a ValueError, and has said it
+        raise
     except FileNotFoundError:
-        _refuse(parameter, expected, f"no file {path.absolute()}")
+        refuse(parameter, expected, f"no file {path.absolute()}")
     except OSError as error:
-        _refuse(parameter, expected, f"{path}, which cannot be read ({error.strerror or error})")
+        refuse(parameter, expected, f"{path}, which cannot be read ({error.strerror or error})")
     except (EOFError, zlib.error, zipfile.BadZipFile) as error:
-        _refuse(parameter, expected, f"{path}, which is damaged ({error})")
+        refuse(parameter, expected, f"{path}, which is damaged ({error})")
     except ValueError as error:  # numpy's word for a pickle, for a truncated file, and for any other kind of file
-        _refuse(
+        refuse(
             parameter,
             f"{expected} of numbers",
             f"{path}, which numpy does not read ({error})",
             'Python objects are never unpickled, as that may run any code: save array.astype("float32").',
         )
-
-
-def _refuse(parameter: str, expected: str, found: str, hint: str = "") -> NoReturn:
-    message = f"data.{parameter}: expected {expected}; found {found}."
-    raise ConfigError(f"{message} {hint}" if hint else message, parameter)
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -305,25 +344,22 @@ def _names(part: Part, kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _plain(array: Array) -> Array:
-    """The array in a type that TensorFlow has: it knows neither foreign byte orders nor long doubles."""
-    if array.dtype.kind == "b":
-        return array.astype(np.uint8)
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        return array.astype(np.float64)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array.astype(plain(array.dtype), copy=False)
 
 
 def _rows(split: Split, which: Array) -> Split:
     labels = None if split.labels is None else split.labels[which]
-    return replace(split, stored=split.stored[which], labels=labels)
+    stored = split.stored.part(which) if isinstance(split.stored, Mapped) else split.stored[which]
+    return replace(split, stored=stored, labels=labels)
 
 
 def _block_values(part: Part, split: Split) -> Iterator[Values]:
     """The values of a split as a model sees them, block by block; refuses what is not finite in float32."""
-    for start in range(0, len(split), _BLOCK):
+    size = block(split)
+    for start in range(0, len(split), size):
         with np.errstate(over="ignore"):  # too large for float32: found as infinite below
-            block = _rows(split, np.arange(start, min(start + _BLOCK, len(split)))).intensities()
-        if not (finite := np.isfinite(block)).all():
+            x = replace(split, stored=split.stored[start : start + size]).intensities()
+        if not (finite := np.isfinite(x)).all():
             place = start + int(np.argwhere(~finite)[0, 0])
-            _refuse(part, "finite numbers (in float32)", f"NaN or infinity in example {place}")
-        yield Values.of(block)
+            refuse(part, "finite numbers (in float32)", f"NaN or infinity in example {place}")
+        yield Values.of(x)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ from probvae.errors import ConfigError, did_you_mean
 
 SEED = 0
 
-_BLOCK = 4096  # examples at a time, so that the random numbers take little memory
+_BLOCK = 2**22  # values at a time, so that floats and random numbers take little memory
 
 _PROTOCOLS: dict[Binarize, str] = {
     "dynamic": "training data binarised afresh at every step with probability = intensity; "
@@ -57,10 +59,59 @@ def binarised(train: Split, validation: Split, test: Split, binarize: Binarize) 
     return first, _once(validation, 1), _once(test, 2)
 
 
+def block(split: Split) -> int:
+    """How many examples to take at a time in a pass over all of them."""
+    return max(1, _BLOCK // max(1, math.prod(split.stored.shape[1:])))
+
+
+@dataclass(frozen=True)
+class Binarised:
+    """Examples that are binarised once and for all, but only where they are read: a `Stored` of uint8 [N, *E].
+
+    Each has the random numbers that it would have if all were made at once, from first to last: the generator is
+    moved to their place.
+
+    Args:
+        split: the intensities.
+        stream: which random numbers, beside SEED.
+    """
+
+    split: Split
+    stream: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, *E]."""
+        return self.split.stored.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Bytes: zeros and ones."""
+        return np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, which: Any) -> Array:
+        rows = range(len(self))[which] if isinstance(which, slice) else which.tolist()
+        bits = np.random.PCG64([SEED, self.stream])
+        rng, size, place = np.random.Generator(bits), math.prod(self.shape[1:]), 0
+        x = replace(self.split, stored=self.split.stored[which]).intensities()
+        binary = np.empty(x.shape, np.uint8)
+        for number, row in enumerate(rows):
+            bits.advance((row - place) * size)
+            binary[number] = rng.random(x.shape[1:]) < x[number]
+            place = row + 1
+        return binary
+
+
 def _once(split: Split, stream: int) -> Split:
+    if not isinstance(split.stored, np.ndarray):
+        return Split(Binarised(split, stream), split.labels)
     rng = np.random.default_rng([SEED, stream])
     binary = np.empty(split.stored.shape, np.uint8)
-    for start in range(0, len(split), _BLOCK):
-        x = replace(split, stored=split.stored[start : start + _BLOCK]).intensities()
-        binary[start : start + _BLOCK] = rng.random(x.shape) < x
+    size = block(split)
+    for start in range(0, len(split), size):
+        x = replace(split, stored=split.stored[start : start + size]).intensities()
+        binary[start : start + size] = rng.random(x.shape) < x
     return Split(binary, split.labels)

@@ -12,4 +12,5 @@ def probvae_components() -> list[ComponentSpec]:
         ComponentSpec("dataset", "mnist", "probvae.data.mnist:Mnist"),
         ComponentSpec("dataset", "kmnist", "probvae.data.mnist:Kmnist"),
         ComponentSpec("dataset", "arrays", "probvae.data.arrays:Arrays"),
+        ComponentSpec("dataset", "tfrecords", "probvae.data.tfrecords:TFRecords"),
     ]

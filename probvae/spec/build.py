@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from probvae.core import (
     BINARY,
     CONTRACTS,
     UNIT,
     VAE,
-    Array,
     Data,
     DataInfo,
     Dataset,
     Decoder,
     Encoder,
+    Intensities,
     Objective,
     Shape,
+    Stored,
     a,
 )
 from probvae.errors import ConfigError, ProbvaeError, SpecError, explained
@@ -80,9 +82,10 @@ class Source:
         with blamed(self._document, self._part):
             return self._dataset.load()
 
-    def examples(self) -> Array:
+    def examples(self) -> Stored:
         """The training examples [N, *E], not binarised, for components that start from data."""
-        return self.data.train.intensities()
+        train = self.data.train
+        return train.intensities() if isinstance(train.stored, np.ndarray) else Intensities(train)
 
 
 def data_source(plan: Plan) -> Source:
@@ -99,7 +102,7 @@ def data_source(plan: Plan) -> Source:
 
 
 def assemble(
-    plan: Plan, event_shape: Shape, examples: Callable[[], Array] | None = None, train_examples: int | None = None
+    plan: Plan, event_shape: Shape, examples: Callable[[], Stored] | None = None, train_examples: int | None = None
 ) -> Assembly:
     """Build the model and the objective of a plan. Initial weights come from Keras' global seed.
 

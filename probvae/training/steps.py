@@ -21,7 +21,7 @@ from probvae.core import (
     fold_in,
     gradients_and_means,
 )
-from probvae.data.batches import Batch
+from probvae.data.epochs import Batch
 from probvae.errors import ProbvaeError, TrainingError
 
 

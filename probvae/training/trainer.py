@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core import VAE, Array, Data, Objective, Stream, fold_in, named_variables
-from probvae.data.batches import Batch, Batches, in_order
+from probvae.data.batches import batches_of, in_order
+from probvae.data.epochs import Batch
 from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError
 from probvae.training.checkpoint import WEIGHTS, newest_checkpoint, restore, snapshot
 from probvae.training.compilation import Compilation
@@ -78,7 +79,7 @@ class Trainer:
                 f"{settings.batch_size}. Take {near}.",
                 parameter="batch_size",
             )
-        self.batches = Batches(data.train, settings.batch_size, settings.seed, multiple_of=replicas)
+        self.batches = batches_of(data.train, settings.batch_size, settings.seed, multiple_of=replicas)
         self.optimizer = settings.optimizer(self.batches.steps_per_epoch)
         self.optimizer.build(vae.trainable_variables)
         self.compilation = Compilation.of(settings.jit, vae)
@@ -137,6 +138,7 @@ class Trainer:
         Raises:
             TrainingError: a loss or gradient is not finite, a variable is left out, XLA cannot compile the step.
             CheckpointError: the disk does not take a checkpoint.
+            DataError: training examples that are read as they are needed turn out to be damaged.
         """
         if self.step == 0:
             for listener in self.listeners:
@@ -205,8 +207,11 @@ class Trainer:
             self._stream = self.batches.stream(self.step)
         try:
             return self._steps.take(self._stream, self.step, count, self._stop_asked)
-        except tf.errors.OpError as error:
-            if not self.compilation.jit or self._pace is not None:  # it did compile
+        except Exception as error:
+            if (fault := self.batches.fault(error)) is not None:
+                raise fault from None
+            told_by_tensorflow = isinstance(error, tf.errors.OpError)
+            if not (told_by_tensorflow and self.compilation.jit and self._pace is None):  # it did compile
                 raise
             self.compilation = self.compilation.failed(error)
             for listener in self.listeners:
@@ -285,7 +290,9 @@ class Trainer:
         losses = self.objective(self.vae, x, seed, tf.constant(self.step))
         values = np.stack([losses.per_example, *losses.terms.values()])  # [terms, B]
         rows = self.batches.indices(self.step).numpy()[:count][~np.isfinite(values).all(axis=0)]
-        by = f" in the training examples {listed([str(row) for row in rows])}" if len(rows) < count else ""
+        by = (
+            f" in the training examples {listed(list(map(self.batches.place, rows)))}" if len(rows) < count else ""
+        )
         return TrainingError(
             f"Training stopped at step {self.step} (epoch {self._epoch_of(self.step)}): not finite: "
             f"{listed(bad)}{by}. {self._last_good()} {LOWER} {SKIP}"

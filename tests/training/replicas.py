@@ -1,14 +1,18 @@
 """Trains on so many replicas or as one worker of several, and writes what came of it. Run by test_devices."""
 
 import json
+import os
 import sys
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
+from setups import Record, trainer, vae, weights
 
 from probvae.errors import TrainingError
 from probvae.training import team
-
-from .setups import Record, trainer, vae, weights
 
 
 def main(folder: str, name: str, devices: str, options: str) -> None:

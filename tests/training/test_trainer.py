@@ -103,7 +103,7 @@ def test_equal_seeds_give_the_same_weights_in_every_bit_whatever_the_global_rand
 def test_a_training_is_a_loop_of_gradient_clipping_and_adam():
     """Written out: the batches of each step, -log p(x|z) + KL, its gradient, and Adam's rule."""
     clip = 0.5
-    done = trained(epochs=2, clip_norm=clip, jit=False)  # XLA makes normal numbers in another way
+    done = trained(epochs=2, clip_norm=clip)
     model, rate, first, second = vae(), 1e-2, 0.9, 0.999
     variables = [variable.value for variable in model.trainable_variables]
     means, squares = ([tf.zeros_like(v) for v in variables] for _ in range(2))
@@ -674,19 +674,15 @@ def test_a_model_with_convolutions_is_not_compiled_on_a_cpu():
     assert (found.jit, found.reason) == (False, "XLA is slow at convolutions on CPUs")
 
 
-def test_xla_and_plain_steps_differ_in_their_noise_only():
-    """A loss without noise: the reconstruction at the posterior's mean."""
-
-    class AtTheMean(ELBO):
-        def __call__(self, vae, x, seed, step):
-            q = vae.posterior(x)
-            loss = -vae.decoder.likelihood(q.mean()).log_prob(x) + 0.01 * tf.reduce_sum(q.stddev() ** 2, axis=-1)
-            zero = tf.zeros_like(loss)
-            return Losses(loss, {"negative_log_likelihood": loss, "kl": zero, "beta": zero})
-
-    one, other = (trained(objective=AtTheMean(), jit=jit, clip_norm=0.5, epochs=3) for jit in (False, True))
+@pytest.mark.parametrize(
+    "objective", [ELBO(), ELBO("monte_carlo", samples=2), IWAE(3)], ids=["exact", "mc", "iwae"]
+)
+def test_xla_changes_nothing_but_rounding(objective):
+    one, other = (trained(objective=objective, jit=jit, clip_norm=0.5, epochs=3) for jit in (False, True))
     for name, value in one.weights.items():
-        np.testing.assert_allclose(other.weights[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(other.weights[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+    for row, there in zip(one.rows, other.rows, strict=True):
+        assert row == pytest.approx(there, rel=1e-4)
 
 
 # Settings

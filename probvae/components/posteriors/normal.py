@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components.scales import FLOOR, softplus_scale
-from probvae.core import Distribution, Positive, PositiveFloat, PosteriorHead, Tensor, standard_normal
+from probvae.core import Distribution, Positive, PositiveFloat, PosteriorHead, Tensor, normal_noise
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
@@ -17,7 +17,7 @@ class _Normal(tfd.Normal):  # type: ignore
 
     def _sample_n(self, n: Tensor, seed: Tensor = None) -> Tensor:
         shape = tf.concat([[n], tf.shape(self.loc)], axis=0)
-        noise = standard_normal(shape, tfp.random.sanitize_seed(seed))
+        noise = normal_noise(shape, tfp.random.sanitize_seed(seed))
         return self.loc + self.scale * tf.ensure_shape(noise, [None, *self.loc.shape])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core import Array, Distribution, Encoder, Positive, Prior, Shape
+from probvae.core import Array, Distribution, Encoder, Positive, Prior, Shape, Stored
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
@@ -37,7 +37,7 @@ class Vamp(Prior):
         self,
         encoder: Encoder,
         event_shape: Shape,
-        examples: Array | None = None,
+        examples: Stored | None = None,
         pseudo_inputs: Positive = 100,
         initial: Literal["data", "noise"] = "data",
         learned_weights: bool = False,
@@ -66,7 +66,7 @@ class Vamp(Prior):
         return tfd.MixtureSameFamily(weights, posteriors)  # [], [D]
 
 
-def _some(examples: Array | None, count: int, event_shape: Shape) -> Array:
+def _some(examples: Stored | None, count: int, event_shape: Shape) -> Array:
     """A random `count` of the examples, each at most once where there are enough."""
     if examples is None or len(examples) == 0:
         raise ConfigError(
@@ -81,4 +81,4 @@ def _some(examples: Array | None, count: int, event_shape: Shape) -> Array:
             parameter="examples",
         )
     order = np.random.default_rng(0).permutation(len(examples))
-    return np.asarray(examples)[np.resize(order, count)].astype(np.float32)
+    return np.asarray(examples[np.resize(order, count)], np.float32)

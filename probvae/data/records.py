@@ -1,0 +1,159 @@
+"""The examples of TFRecord files: to be streamed, or read where they are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import REAL, Array, Tensor, Values
+from probvae.data.layout import Layout, demand, within
+from probvae.data.shards import Shard
+from probvae.errors import DataError
+
+_MARK = "probvae record "  # TensorFlow's errors say it, with the number of an example
+_AT_A_TIME = 2**22  # values
+_OF_FILES = (
+    tf.errors.DataLossError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.FailedPreconditionError,  # another number of records than there were
+    UnicodeDecodeError,  # what TensorFlow's message makes of a record that is no Example
+)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Examples in TFRecord files, `Stored` in the order of the files: each can be read by its place.
+
+    Args:
+        shards: the files.
+        layout: where in a record an example is.
+        values: what the examples take, as they are stored; others are an error.
+        shuffle_buffer: from how many examples the next one is drawn when they are streamed.
+    """
+
+    shards: tuple[Shard, ...]
+    layout: Layout
+    values: Values = REAL
+    shuffle_buffer: int = 1
+
+    @cached_property
+    def starts(self) -> Array:
+        """The number of each file's first example, and of all examples: int64 [S + 1]."""
+        return np.cumsum([0, *map(len, self.shards)], dtype=np.int64)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, *E]."""
+        return len(self), *self.layout.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers."""
+        return self.layout.dtype
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, which: Any) -> Array:
+        rows = np.array(range(len(self))[which], np.int64) if isinstance(which, slice) else which
+        contents = np.empty(len(rows), object)
+        files = np.searchsorted(self.starts, rows, side="right") - 1
+        for file in np.unique(files):
+            places = np.flatnonzero(files == file)
+            found = self.shards[file].records((rows[places] - self.starts[file]).tolist())
+            for place, content in zip(places, found, strict=True):
+                contents[place] = content
+        try:
+            with tf.device("CPU"):
+                array: Array = self.parse(tf.constant(contents, tf.string), tf.constant(rows, tf.int64)).numpy()
+        except Exception as error:
+            raise self.fault(error) or error from None
+        return array
+
+    def load(self) -> Array:
+        """All examples, in memory."""
+        array, end = np.empty(self.shape, self.dtype), 0
+        size = max(1, _AT_A_TIME // max(1, array[:1].size))
+        blocks = self.dataset(tf.range(len(self.shards))).batch(size)
+        try:
+            for block in blocks.map(lambda indices, records: self.parse(records, indices)):
+                array[end : end + len(block)] = block
+                end += len(block)
+        except Exception as error:
+            raise self.fault(error) or error from None
+        return array
+
+    def dataset(self, order: Tensor, at_once: int = 1) -> tf.data.Dataset:
+        """The examples' numbers and records, [] and [], checksums seen.
+
+        Args:
+            order: the files' numbers in the order in which they are read.
+            at_once: how many of them are read in turns.
+        """
+        paths, counts = [str(shard.path) for shard in self.shards], np.diff(self.starts)
+
+        def read(file: Tensor) -> tf.data.Dataset:
+            records = tf.data.TFRecordDataset(tf.gather(paths, file))
+            whole = records.apply(tf.data.experimental.assert_cardinality(tf.gather(counts, file)))
+            return whole.enumerate(tf.gather(self.starts, file))
+
+        return tf.data.Dataset.from_tensor_slices(order).interleave(read, cycle_length=at_once)
+
+    def parse(self, records: Tensor, indices: Tensor) -> Tensor:
+        """The stored examples [B, *E] of records [B] that have these numbers [B]."""
+        names = tf.strings.join([_MARK, tf.strings.as_string(indices)])
+        stored = self.layout.parse(records, names)
+        return demand(within(stored, self.values), stored, names)
+
+    def place(self, index: int) -> tuple[Shard, int]:
+        """The file of an example, and which of its records it is."""
+        file = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return self.shards[file], index - int(self.starts[file])
+
+    def fault(self, error: Exception) -> DataError | None:
+        """What an error in reading says of the files, in words; None if it is not about them."""
+        if isinstance(error, DataError):
+            return error
+        if named := re.search(rf"{_MARK}(\d+)", str(error)):
+            shard, number = self.place(int(named[1]))
+            return self._wrong(shard, number, shard.records([number])[0])
+        if isinstance(error, _OF_FILES) or "Could not parse example" in str(error):
+            return next(filter(None, map(self._damage, self.shards)), None)
+        return None
+
+    def _damage(self, shard: Shard) -> DataError | None:
+        """What is wrong with a file, all of which is read for this."""
+        try:
+            now = Shard.counted(shard.path)
+        except DataError as error:
+            return error
+        if not np.array_equal(now.bounds, shard.bounds):
+            return DataError(f"{shard.path}: changed since it was opened. Start again.")
+        whole = 0
+        try:
+            for record in tf.data.TFRecordDataset(str(shard.path)).as_numpy_iterator():
+                if self.layout.mistake(record):
+                    return self._wrong(shard, whole, record)
+                whole += 1
+        except tf.errors.DataLossError:
+            return DataError(
+                f"{shard.path}: record {whole} is damaged: its checksum is another. Replace the file."
+            )
+        return None
+
+    def _wrong(self, shard: Shard, number: int, record: bytes) -> DataError:
+        if mistake := self.layout.mistake(record):
+            _, expected, found = mistake
+        else:
+            x = self.layout.parse(tf.constant([record]), tf.constant([""])).numpy()
+            expected = (
+                f"{self.values}, as in the validation and test examples" if self.values != REAL else "numbers"
+            )
+            found = str(Values.of(x)) if np.isfinite(x).all() else "NaN or infinity"
+        return DataError(f"{shard.path}, record {number}: expected {expected}; found {found}.")

@@ -1,0 +1,157 @@
+"""TFRecord files: which there are, and where in them the records lie. This takes no TensorFlow."""
+
+from __future__ import annotations
+
+import glob
+import os
+import struct
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from probvae.core import Array
+from probvae.data.refusal import refuse
+from probvae.errors import DataError
+
+# A record is the length of its content (8 bytes), a checksum of the length (4), the content, and its checksum (4).
+_HEADER = struct.Struct("<QI")
+_FOOTER = 4
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A TFRecord file.
+
+    Args:
+        path: where it is.
+        bounds: int64 [N + 1], where each of its N records begins, and where the last one ends.
+    """
+
+    path: Path
+    bounds: Array
+
+    @classmethod
+    def counted(cls, path: Path) -> Shard:
+        """A file as it is now, its records counted by their headers; their contents are skipped.
+
+        Raises:
+            DataError: it is damaged, truncated or gone.
+        """
+        bounds, end = array("q", [0]), 0
+        try:
+            with open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                while end < size:
+                    header = file.read(_HEADER.size)
+                    problem = _problem(header, size - end)
+                    if problem:
+                        raise DataError(
+                            f"{path}: {problem} at byte {end:,} (record {len(bounds) - 1}). {_REPLACE}"
+                        )
+                    end += _HEADER.size + _HEADER.unpack(header)[0] + _FOOTER
+                    file.seek(end)
+                    bounds.append(end)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        return cls(path, np.array(bounds, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def records(self, which: Sequence[int]) -> list[bytes]:
+        """The contents of some records, their checksums unseen.
+
+        Raises:
+            DataError: the file is shorter than it was, or gone.
+        """
+        found = []
+        try:
+            with open(self.path, "rb") as file:
+                for number in which:
+                    start, stop = int(self.bounds[number]) + _HEADER.size, int(self.bounds[number + 1]) - _FOOTER
+                    file.seek(start)
+                    found.append(file.read(stop - start))
+                    if len(found[-1]) < stop - start:
+                        raise DataError(f"{self.path}: truncated since it was opened. {_REPLACE}")
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read ({error.strerror or error}).") from error
+        return found
+
+
+_REPLACE = "Replace the file."
+
+
+def find(patterns: str | Sequence[str], parameter: str) -> list[Path]:
+    """The files that patterns name, in the order of the patterns and of the names, each once.
+
+    Args:
+        patterns: one or several paths, with `*`, `?`, `[...]` and `**` as in a shell.
+        parameter: the parameter of the dataset that holds them.
+
+    Raises:
+        ConfigError: a pattern names no file.
+    """
+    found: dict[Path, None] = {}
+    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+        whole = os.path.abspath(os.path.expanduser(pattern))
+        files = [Path(name) for name in sorted(glob.glob(whole, recursive=True)) if os.path.isfile(name)]
+        if not (pattern and files):
+            refuse(
+                parameter,
+                "the name of a TFRecord file or a pattern of some, as train-*.tfrecord",
+                f"no file {whole}",
+            )
+        found |= dict.fromkeys(files)
+    if not found:
+        refuse(parameter, "at least one TFRecord file", "none")
+    return list(found)
+
+
+def check_kind(path: Path, parameter: str) -> None:
+    """Refuse a file that is something else, or compressed.
+
+    Raises:
+        ConfigError: it does not begin as a TFRecord file does.
+        DataError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            header = file.read(_HEADER.size)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    if header.startswith(_GZIP):
+        refuse(
+            parameter, "TFRecord files without compression", f"{path}, compressed by gzip", "Expand it: gunzip."
+        )
+    if header and _problem(header, len(header)) == _BROKEN:
+        refuse(parameter, "TFRecord files", f"{path}, which does not begin as one")
+
+
+_BROKEN = "a header that is damaged"
+
+
+def _problem(header: bytes, left: int) -> str:
+    """What is wrong with a header that so many bytes of a file are left for, itself included; "" if nothing."""
+    if len(header) < _HEADER.size:
+        return "truncated inside a header"
+    length, checksum = _HEADER.unpack(header)
+    if checksum != _checksum(header[:8]):
+        return _BROKEN
+    return "truncated inside a record" if _HEADER.size + length + _FOOTER > left else ""
+
+
+@lru_cache(4096)  # most records of a dataset have one length
+def _checksum(content: bytes) -> int:
+    """The masked CRC-32C of a few bytes."""
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

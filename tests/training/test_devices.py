@@ -1,0 +1,115 @@
+"""Several devices and several processes: the same training, to the order of summation."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from probvae.errors import UserError
+from probvae.training import team
+
+from .setups import trained, vae
+
+TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}  # weights after a few steps; sums in another order, and XLA's rounding
+
+
+def start(folder, name, devices=0, config=None, **options):
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
+    if config is not None:
+        environment["TF_CONFIG"] = json.dumps(config)
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("replicas.py")),
+        str(folder),
+        name,
+        str(devices),
+        json.dumps(options),
+    ]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def result(process, folder, name):
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, text
+    with np.load(folder / f"{name}.npz") as file:
+        return json.loads((folder / f"{name}.json").read_text()), dict(file)
+
+
+def cluster(count):
+    """TF_CONFIG of each of so many workers on this machine."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    return [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}} for i in range(count)]
+
+
+def assert_close(found, reference):
+    told, weights = found
+    for row, other in zip(told["rows"], reference.rows, strict=True):
+        assert row == pytest.approx(other, rel=1e-4)
+    for name, value in reference.weights.items():
+        np.testing.assert_allclose(weights[name], value, **TOLERANCE, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("devices", "options"),
+    [
+        (2, {"prior": "mixture", "clip_norm": 0.5}),
+        (4, {"prior": "vamp", "jit": False}),
+    ],
+    ids=["two", "four"],
+)
+def test_devices_that_share_the_batches_train_what_one_does(devices, options, tmp_path):
+    """20 examples in batches of 8: the last of an epoch is half empty, so that some replicas have no example."""
+    process = start(tmp_path, "several", devices, epochs=2, **options)
+    prior = options.pop("prior")
+    reference = trained(vae(prior), epochs=2, **options)
+    found = result(process, tmp_path, "several")
+    assert found[0]["team"] == f"{devices} replicas"
+    assert_close(found, reference)
+
+
+def test_two_processes_train_what_one_does(tmp_path):
+    options = {"prior": "mixture", "epochs": 2}
+    workers = [start(tmp_path, str(index), config=config, **options) for index, config in enumerate(cluster(2))]
+    reference = trained(vae("mixture"), epochs=2)
+    results = [result(worker, tmp_path, str(index)) for index, worker in enumerate(workers)]
+    assert results[0][0]["rows"] == results[1][0]["rows"]
+    for name, value in results[0][1].items():
+        np.testing.assert_array_equal(results[1][1][name], value, err_msg=name)
+    assert results[0][0]["team"] == "2 replicas in 2 processes"
+    assert_close(results[0], reference)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{", "JSONDecodeError"),
+        ('{"cluster": {"worker": ["a:1"]}}', "KeyError"),
+        ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "TypeError"),
+        ("[]", "AttributeError"),
+    ],
+)
+def test_a_cluster_that_cannot_be_read_is_told(text, found, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(UserError, match=rf"TF_CONFIG: expected .*; found .*{found}"):
+        team()
+
+
+def test_devices_after_tensorflow_was_used_are_refused(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(UserError, match="before TensorFlow is used"):
+        team(3)
+
+
+def test_one_device_is_what_there_is(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert str(team()) == str(team(1)) == "one device"

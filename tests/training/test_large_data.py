@@ -1,0 +1,121 @@
+"""Training on data that stays in its files: equal in every bit, resumed inside an epoch, clear about damage."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from probvae.core import Losses
+from probvae.data import Arrays, TFRecords
+from probvae.errors import DataError, TrainingError
+from probvae.training import Listener, Trainer
+
+from ..records import write, write_shards
+from .setups import E, Record, Wrapped, assert_same, data, slots, trained, trainer, vae, weights
+
+SETTINGS = {"epochs": 3, "learning_rate": 1e-2}
+STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The same examples as .npy files and as TFRecord files."""
+    made, root = data(), tmp_path_factory.mktemp("files")
+    for part in ("train", "validation", "test"):
+        np.save(root / f"{part}.npy", getattr(made, part).stored)
+        write_shards(root, getattr(made, part).stored, 3, part)
+    return root
+
+
+def arrays(root, binarize, memory_map):
+    files = {part: str(root / f"{part}.npy") for part in ("train", "validation", "test")}
+    return Arrays(**files, divide_by=255.0, binarize=binarize, memory_map=memory_map).load()
+
+
+def records(root, **how):
+    files = {part: str(root / f"{part}-*.tfrecord") for part in ("train", "validation", "test")}
+    return TFRecords(
+        **files, shape=E, **{"divide_by": 255.0, "binarize": "dynamic", "shuffle_buffer": 9, **how}
+    ).load()
+
+
+class StepByStep(Trainer):
+    """It looks at the world outside after each step."""
+
+    pulse = 0.0
+
+
+class StopAt(Listener):
+    """Asks a trainer to stop after a step, as a signal does."""
+
+    def __init__(self, of, step):
+        self.of = of
+        self.step = step
+
+    def progress(self, progress):
+        if self.of.step == self.step:
+            self.of.stop()
+
+
+def stopped_and_resumed(load, stop, folder):
+    """A training that is stopped after a step and goes on with a new trainer and new data; and its rows."""
+    first, record = Record(), Record()
+    stopped = trainer(examples=load(), folder=folder, listeners=[first], kind=StepByStep, **SETTINGS)
+    stopped.listeners = [first, StopAt(stopped, stop)]
+    assert not stopped.train()
+    assert stopped.step == stop
+    tf.random.set_seed(stop)
+    again = trainer(vae(seed=5), examples=load(), folder=folder, listeners=[record], kind=StepByStep, **SETTINGS)
+    assert again.resume()
+    assert again.train()
+    return again, [*first.rows, *record.rows]
+
+
+def assert_same_training(one, other):
+    assert_same(weights(one.vae), weights(other.vae))
+    for found, expected in zip(slots(one), slots(other), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("binarize", ["dynamic", "static"])
+def test_training_on_a_mapped_file_is_training_on_the_array_in_every_bit(binarize, folder, tmp_path):
+    whole = trained(examples=arrays(folder, binarize, memory_map=False), **SETTINGS)
+    file = trained(examples=arrays(folder, binarize, memory_map=True), **SETTINGS)
+    assert_same_training(file.trainer, whole.trainer)
+    assert file.rows == whole.rows
+    again, rows = stopped_and_resumed(lambda: arrays(folder, binarize, memory_map=True), STEPS + 1, tmp_path)
+    assert_same_training(again, whole.trainer)
+    assert rows == whole.rows
+
+
+def test_training_on_records_goes_on_with_the_very_next_batch(folder, tmp_path):
+    whole = trained(examples=records(folder), **SETTINGS)
+    losses = [row["train/loss"] for row in whole.rows]
+    assert max(losses[1:]) < losses[0]
+    for stop in (1, STEPS, STEPS + 2, 3 * STEPS - 1):
+        again, rows = stopped_and_resumed(lambda: records(folder), stop, tmp_path / str(stop))
+        assert_same_training(again, whole.trainer)
+        assert rows == whole.rows
+
+
+@pytest.mark.parametrize("jit", ["auto", False], ids=["XLA", "plain"])
+def test_a_damaged_record_ends_the_training_with_its_place(jit, tmp_path):
+    made = data().train.stored
+    for part in ("train", "validation", "test"):
+        write_shards(tmp_path, made, 2, part)
+    write(tmp_path / "train-1.tfrecord", [*made[10:14], made[14, :3], *made[15:]])
+    examples = records(tmp_path)
+    with pytest.raises(DataError, match=r"train-1\.tfrecord, record 4: expected 6 bytes in 'image' .*; found 3\."):
+        trained(examples=examples, jit=jit, **SETTINGS)
+
+
+def test_the_examples_to_blame_are_named_by_their_records(folder):
+    examples = records(folder, binarize="none")
+    bad = data().train.stored[9].astype(np.float32) / 255
+
+    def refuse_one(losses, x, step):
+        is_bad = tf.reduce_all(tf.abs(x - bad) < 1e-6, axis=1)
+        return Losses(tf.where(is_bad, np.inf, losses.per_example), losses.terms)
+
+    message = r"not finite: loss in the training examples train-1\.tfrecord record 2\."
+    with pytest.raises(TrainingError, match=message):
+        trained(objective=Wrapped(refuse_one), examples=examples, epochs=1)
