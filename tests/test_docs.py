@@ -24,12 +24,14 @@ from probvae.testing.checking import ALPHA
 from probvae.testing.checks import densities
 from probvae.testing.report import WORDS
 from probvae.testing.runner import SHRINKING, chosen
+from probvae.training import TrainSettings
 
 ROOT = Path(__file__).parent.parent
 CHECKS = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
 PRIOR = (ROOT / "docs" / "write_a_prior.md").read_text(encoding="utf-8")
 LARGE = (ROOT / "docs" / "large_data.md").read_text(encoding="utf-8")
-PAGES = {"checks.md": CHECKS, "write_a_prior.md": PRIOR, "large_data.md": LARGE}
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+PAGES = {"checks.md": CHECKS, "write_a_prior.md": PRIOR, "large_data.md": LARGE, "training.md": TRAINING}
 
 ALL = list(testing.iter_checks())
 KINDS = ("prior", "encoder", "posterior", "decoder", "likelihood", "objective", "bijector")
@@ -342,6 +344,18 @@ def test_the_data_that_is_written_is_trained_on(number, folder):
     run = probvae.train(spec, folder / "run", overrides=["evaluate.samples=1"], console=Console(file=told))
     assert (run.folder / "evaluation.json").is_file()
     assert "without" not in told.getvalue()
+
+
+def test_the_page_on_training_tells_the_defaults_of_the_code():
+    settings = TrainSettings()
+    assert f"| `checkpoint_minutes = {settings.checkpoint_minutes:g}` |" in TRAINING
+    assert f"| `keep = {settings.keep}` |" in TRAINING
+    assert '`jit = "auto"`' in TRAINING
+    assert settings.jit == "auto"
+    (table,) = [tomllib.loads(shown)["train"] for shown in blocks(TRAINING, "toml")]
+    assert TrainSettings(**table | {"freeze": tuple(table["freeze"])}).freeze == ("encoder", "decoder")
+    for name in re.findall(r"^\| `(\w+) = |`(\w+) = ", TRAINING, re.M):
+        assert hasattr(settings, "".join(name)), name
 
 
 def test_the_page_on_large_data_tells_the_numbers_of_the_code():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorboard.summary import Writer
+from tensorboard.summary import Writer  # type: ignore[import-untyped]
 
 from probvae.errors import PluginWarning
 from probvae.registry import Registry

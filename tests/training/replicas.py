@@ -21,9 +21,10 @@ def main(folder: str, name: str, devices: str, options: str) -> None:
     settings = json.loads(options)
     with here.strategy.scope():
         prior = settings.pop("prior", "standard_normal")
-        stop = settings.pop("stop", None)
-        made = trainer(vae(prior), folder=settings.pop("checkpoints", None), listeners=[record], **settings)
-        if stop is not None:
+        stop, checkpoints = settings.pop("stop", False), settings.pop("checkpoints", None)
+        checkpoints = Path(checkpoints) if checkpoints else None
+        made = trainer(vae(prior), folder=checkpoints, listeners=[record], **settings)
+        if stop:
             made.stop()
         made.resume()
         try:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 
 from probvae.errors import UserError
 from probvae.training import team
+from probvae.training.checkpoint import newest_checkpoint
 
-from .setups import trained, vae
+from .setups import STEPS, trained, vae
 
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}  # weights after a few steps; sums in another order, and XLA's rounding
 
@@ -87,6 +89,49 @@ def test_two_processes_train_what_one_does(tmp_path):
         np.testing.assert_array_equal(results[1][1][name], value, err_msg=name)
     assert results[0][0]["team"] == "2 replicas in 2 processes"
     assert_close(results[0], reference)
+
+
+def test_one_worker_that_is_asked_to_stop_stops_all_after_the_same_step(tmp_path):
+    configs, checkpoints = cluster(2), str(tmp_path / "run")
+    workers = [
+        start(tmp_path, "0", config=configs[0], epochs=3, checkpoints=checkpoints),
+        start(tmp_path, "1", config=configs[1], epochs=3, checkpoints=checkpoints, stop=True),
+    ]
+    told = [result(worker, tmp_path, str(index))[0] for index, worker in enumerate(workers)]
+    assert [(one["finished"], one["step"]) for one in told] == [(False, 1), (False, 1)]
+    assert newest_checkpoint(tmp_path / "run")[0].step == 1  # by the chief, who was not asked
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1], ids=["the chief", "another"])
+def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tmp_path):
+    checkpoints = tmp_path / "run"
+
+    def both(epochs):
+        return [
+            start(tmp_path, str(index), config=config, epochs=epochs, checkpoints=str(checkpoints))
+            for index, config in enumerate(cluster(2))
+        ]
+
+    workers = both(100_000)
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.glob("step-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    workers[victim].kill()
+    text, _ = workers[1 - victim].communicate(timeout=90)
+    assert workers[1 - victim].returncode == 1
+    assert "another worker is gone" in text
+    assert "--resume" in text
+
+    before = newest_checkpoint(checkpoints)[0].step
+    epochs = before // STEPS + 3
+    results = [result(worker, tmp_path, str(index)) for index, worker in enumerate(both(epochs))]
+    assert results[0][0]["rows"] == results[1][0]["rows"]
+    assert results[0][0]["rows"][0]["epoch"] == before // STEPS + 1
+    assert [told["step"] for told, _ in results] == [epochs * STEPS] * 2
+    for name, value in results[0][1].items():
+        np.testing.assert_array_equal(results[1][1][name], value, err_msg=name)
 
 
 @pytest.mark.parametrize(
