@@ -82,8 +82,8 @@ class Run:
         }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write(self.spec_file, tomli_w.dumps(self.spec))
             write(self.environment_file, json.dumps(environment, indent=2))
+            write(self.spec_file, tomli_w.dumps(self.spec))  # last: a folder without it is no run yet
         except OSError as error:
             raise UserError(
                 f"The run folder {self.folder} cannot be written: {error}. Choose another with --out."
@@ -170,7 +170,8 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
     folder = Path(out) if out else Path("runs") / name if resume else free_folder(name)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file. Choose another folder with --out.")
-    if not (folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir())):
+    there = {path.name for path in folder.glob("[!.]*")} if folder.exists() else set()
+    if there <= {"environment.json"}:  # all that a run has which was killed while it was being made
         if resume:
             raise UserError(
                 f"{folder}: expected a run to resume; found none. Leave --resume out, or name it with --out."

@@ -15,7 +15,8 @@ OWED = [
 ]
 
 
-@pytest.mark.parametrize(("check", "subject"), OWED)
+# The bijectors of the flow priors are checked by themselves in the deep run only, as the priors are here.
+@pytest.mark.parametrize(("check", "subject"), [param for param in OWED if not param.id.startswith("bijector")])
 def test_a_built_in_component_keeps_its_contract(check, subject):
     result = run(check, subject)
     assert result.ok, str(result)

@@ -372,6 +372,15 @@ def test_a_folder_that_is_there_is_not_written_over(run, data):
     assert run.metrics_file.read_text() == before
 
 
+def test_a_folder_that_was_killed_while_it_was_made_is_taken_as_empty(run, data, tmp_path, undrawn):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in (".lock", ".spec.toml.tmp"):
+        (folder / name).write_text("")
+    shutil.copy(run.environment_file, folder)
+    assert_same_run(train(spec(data), folder)[0], run)
+
+
 def test_a_file_in_the_place_of_the_folder_is_a_users_mistake(data, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="--out"):

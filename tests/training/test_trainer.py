@@ -227,8 +227,12 @@ def test_a_killed_and_resumed_run_ends_as_one_that_was_not(tmp_path):
     assert state(ends[0]) == state(ends[1])
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["plain", "XLA"])
-@pytest.mark.parametrize("stop", range(1, 3 * STEPS))
+@pytest.mark.parametrize(
+    ("stop", "jit"),
+    [(stop, False) for stop in (2, STEPS, STEPS + 1)]
+    + [(STEPS + 2, True)]
+    + [pytest.param(stop, True, marks=pytest.mark.slow) for stop in range(1, 3 * STEPS)],
+)
 def test_a_training_stopped_after_any_step_goes_on_with_the_very_next_batch(stop, jit, tmp_path):
     settings = {"epochs": 3, "kind": StepByStep, "jit": jit, "keep": 1}
     whole = whole_training(jit)

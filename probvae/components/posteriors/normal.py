@@ -35,11 +35,11 @@ class _RowByRow:
         return tfd.Independent(_Normal(tf.zeros_like(loc), 1.0), reinterpreted_batch_ndims=1)
 
 
-class _DiagonalNormal(_RowByRow, tfd.MultivariateNormalDiag):  # type: ignore
+class MultivariateNormalDiag(_RowByRow, tfd.MultivariateNormalDiag):  # type: ignore
     """With noise row by row."""
 
 
-class _FullCovarianceNormal(_RowByRow, tfd.MultivariateNormalTriL):  # type: ignore
+class MultivariateNormalTriL(_RowByRow, tfd.MultivariateNormalTriL):  # type: ignore
     """With noise row by row."""
 
 
@@ -88,7 +88,7 @@ class DiagonalNormal(PosteriorHead):
             scale = softplus_scale(raw, self.scale_floor)
         else:
             scale = tf.exp(0.5 * tf.clip_by_value(raw, *self.log_variance_range))
-        return _DiagonalNormal(loc, scale)  # [B], [D]
+        return MultivariateNormalDiag(loc, scale)  # [B], [D]
 
 
 class FullCovarianceNormal(PosteriorHead):
@@ -113,4 +113,4 @@ class FullCovarianceNormal(PosteriorHead):
         loc, raw = outputs[..., : self.latent_dim], outputs[..., self.latent_dim :]
         triangle = tfp.math.fill_triangular(raw)  # [B, D, D]
         diagonal = softplus_scale(tf.linalg.diag_part(triangle), self.scale_floor)  # [B, D]
-        return _FullCovarianceNormal(loc, tf.linalg.set_diag(triangle, diagonal))  # [B], [D]
+        return MultivariateNormalTriL(loc, tf.linalg.set_diag(triangle, diagonal))  # [B], [D]
