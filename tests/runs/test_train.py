@@ -489,7 +489,7 @@ def test_a_run_without_a_whole_checkpoint_is_an_error_that_names_each(copy):
 
 def test_a_spec_changed_to_another_model_is_refused(copy):
     copy.spec_file.write_text(copy.spec_file.read_text().replace("latent_dim = 2", "latent_dim = 3"))
-    with pytest.raises(CheckpointError, match=r"of another model: .*float32 \[16, 4\] there, float32 \[16, 6\] here"):
+    with pytest.raises(CheckpointError, match=r"of another model: .*float32 \[16, 4\] there, .* \[16, 6\] here"):
         probvae.load(copy.folder)
 
 
