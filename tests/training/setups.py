@@ -102,6 +102,24 @@ class KillAt(Listener):
             raise Killed
 
 
+class StepByStep(Trainer):
+    """It looks at the world outside after each step."""
+
+    pulse = 0.0
+
+
+class StopAt(Listener):
+    """Asks a trainer to stop after a step, as a signal does."""
+
+    def __init__(self, of, step):
+        self.of = of
+        self.step = step
+
+    def progress(self, progress):
+        if self.of.step == self.step:
+            self.of.stop()
+
+
 def trainer(model=None, objective=None, folder=None, listeners=(), examples=None, kind=Trainer, **settings):
     settings = {"epochs": 2, "batch_size": BATCH, "learning_rate": 1e-2} | settings
     return kind(

@@ -7,10 +7,22 @@ import tensorflow as tf
 from probvae.core import Losses
 from probvae.data import Arrays, TFRecords
 from probvae.errors import DataError, TrainingError
-from probvae.training import Listener, Trainer
 
 from ..records import write, write_shards
-from .setups import E, Record, Wrapped, assert_same, data, slots, trained, trainer, vae, weights
+from .setups import (
+    E,
+    Record,
+    StepByStep,
+    StopAt,
+    Wrapped,
+    assert_same,
+    data,
+    slots,
+    trained,
+    trainer,
+    vae,
+    weights,
+)
 
 SETTINGS = {"epochs": 3, "learning_rate": 1e-2}
 STEPS = 3
@@ -36,24 +48,6 @@ def records(root, **how):
     return TFRecords(
         **files, shape=E, **{"divide_by": 255.0, "binarize": "dynamic", "shuffle_buffer": 9, **how}
     ).load()
-
-
-class StepByStep(Trainer):
-    """It looks at the world outside after each step."""
-
-    pulse = 0.0
-
-
-class StopAt(Listener):
-    """Asks a trainer to stop after a step, as a signal does."""
-
-    def __init__(self, of, step):
-        self.of = of
-        self.step = step
-
-    def progress(self, progress):
-        if self.of.step == self.step:
-            self.of.stop()
 
 
 def stopped_and_resumed(load, stop, folder):

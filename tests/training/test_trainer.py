@@ -18,7 +18,6 @@ from probvae.errors import CheckpointError, ConfigError, ProbvaeError, TrainingE
 from probvae.objectives import ELBO, IWAE
 from probvae.training import (
     Compilation,
-    Listener,
     Trainer,
     TrainSettings,
     best_checkpoint,
@@ -35,6 +34,8 @@ from .setups import (
     KillAt,
     Killed,
     Record,
+    StepByStep,
+    StopAt,
     Wrapped,
     assert_same,
     data,
@@ -58,12 +59,6 @@ tfd = tfp.distributions
 def reference():
     """A training of three epochs that nothing disturbed."""
     return trained(epochs=3)
-
-
-class StepByStep(Trainer):
-    """It looks at the world outside after each step."""
-
-    pulse = 0.0
 
 
 # What is learned
@@ -256,18 +251,6 @@ def test_a_training_stopped_after_any_step_goes_on_with_the_very_next_batch(stop
 @functools.cache
 def whole_training(jit):
     return trained(epochs=3, kind=StepByStep, jit=jit)
-
-
-class StopAt(Listener):
-    """Asks a trainer to stop after a step, as a signal does."""
-
-    def __init__(self, of, step):
-        self.of = of
-        self.step = step
-
-    def progress(self, progress):
-        if self.of.step == self.step:
-            self.of.stop()
 
 
 def test_checkpoints_are_written_after_so_many_steps_of_an_epoch(tmp_path):
