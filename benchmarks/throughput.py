@@ -1,0 +1,242 @@
+"""What does the trainer cost beside a training loop written by hand?
+
+Trains a model with `probvae.training.Trainer`, everything on (noise and order by seed and step, finite checks,
+sums in double precision, progress, a checkpoint after each epoch of 60,000 images), and, in turns in the same
+process, the same model with a `tf.function` loop that does only what it must: shuffled batches by tf.data,
+binarisation, the negative evidence lower bound, Adam. Also how long training stands still for a checkpoint, and how
+long a thread then writes. Writes throughput.json and throughput.md beside this file.
+
+    python benchmarks/throughput.py --rounds 15
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae import VAE
+from probvae.components import (
+    Bernoulli,
+    ConvEncoder,
+    ConvTransposeDecoder,
+    DenseDecoder,
+    DenseEncoder,
+    DiagonalNormal,
+    StandardNormal,
+)
+from probvae.core import BINARY, Data, DataInfo, Split
+from probvae.objectives import ELBO
+from probvae.training import Epoch, Listener, Trainer, TrainSettings
+from probvae.training.checkpoint import snapshot, verify, write
+
+HERE = Path(__file__).parent
+EVENT = (28, 28, 1)
+CALL = 20
+"""How many steps of the loop by hand are one call, which spares it most of Python's time."""
+
+
+class Kind(NamedTuple):
+    """A model, and how it is trained."""
+
+    vae: Callable[[], VAE]
+    batch_size: int
+    jit: bool
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch."""
+        return 60_000 // self.batch_size
+
+
+def dense() -> VAE:
+    """784-400-20, as in Kingma and Welling (2014)."""
+    encoder = DenseEncoder(EVENT, DiagonalNormal(20), (400,))
+    return VAE(encoder, DenseDecoder(20, Bernoulli(EVENT), (400,)), StandardNormal(20))
+
+
+def conv() -> VAE:
+    """The convolutional model of the recipe: two layers down, two up, two latents."""
+    encoder = ConvEncoder(EVENT, DiagonalNormal(2), (32, 64))
+    return VAE(encoder, ConvTransposeDecoder(2, Bernoulli(EVENT), (64, 32)), StandardNormal(2))
+
+
+KINDS = {
+    "conv": Kind(conv, 256, jit=False),
+    "dense": Kind(dense, 128, jit=False),
+    "dense, XLA": Kind(dense, 128, jit=True),
+}
+
+
+def images(count: int) -> Split:
+    """Random bytes, binarised afresh at every step."""
+    stored = np.random.default_rng(0).integers(0, 256, (count, *EVENT), np.uint8)
+    return Split(stored, divide_by=255.0, dynamic=True)
+
+
+def by_hand(kind: Kind, split: Split) -> Callable[[], None]:
+    """What takes the steps of an epoch with a loop that is written for them."""
+    vae, optimizer = kind.vae(), keras.optimizers.Adam(1e-3)
+    optimizer.build(vae.trainable_variables)
+
+    def binarised(x: tf.Tensor) -> tf.Tensor:
+        x = tf.cast(x, tf.float32) / 255.0
+        return tf.cast(tf.random.uniform(tf.shape(x)) < x, tf.float32)
+
+    dataset = tf.data.Dataset.from_tensor_slices(split.stored).repeat().shuffle(len(split))
+    batches = iter(dataset.batch(kind.batch_size, drop_remainder=True).map(binarised).prefetch(4))
+
+    def step(x: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            posterior = vae.encoder.posterior(x)
+            log_likelihood = vae.decoder.likelihood(posterior.sample()).log_prob(x)
+            divergence = tfp.distributions.kl_divergence(posterior, vae.prior.distribution())
+            loss = tf.reduce_mean(divergence - log_likelihood)
+        gradients = tape.gradient(loss, [variable.value for variable in vae.trainable_variables])
+        optimizer.apply(gradients, vae.trainable_variables)
+        return loss
+
+    compiled = tf.function(step, jit_compile=kind.jit)
+
+    @tf.function
+    def many(batches: Iterator[tf.Tensor], count: tf.Tensor) -> tf.Tensor:
+        total = 0.0
+        for _ in tf.range(count):
+            total += compiled(next(batches))
+        return total
+
+    def epoch() -> None:
+        for start in range(0, kind.steps, CALL):
+            float(many(batches, tf.constant(min(CALL, kind.steps - start))))
+
+    return epoch
+
+
+class Turns(Listener):
+    """After each epoch of the trainer, has the loop by hand take as many steps; keeps the seconds of both.
+
+    The trainer's are all that pass between two of its epochs' ends: its steps, the validation of one batch, and
+    what saving takes of its time.
+    """
+
+    def __init__(self, other: Callable[[], None]) -> None:
+        self.trainer: list[float] = []
+        self.by_hand: list[float] = []
+        self._other = other
+        self._began = time.perf_counter()
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """The other one's turn."""
+        now = time.perf_counter()
+        self.trainer.append(now - self._began)
+        self._other()
+        self._began = time.perf_counter()
+        self.by_hand.append(self._began - now)
+
+
+def measured(kind: Kind, rounds: int) -> dict[str, Any]:
+    """The row of a model."""
+    keras.utils.set_random_seed(0)
+    split = images(kind.steps * kind.batch_size)
+    turns = Turns(by_hand(kind, split))
+    validation = images(kind.batch_size)
+    data = Data(DataInfo(EVENT, BINARY, (len(split), len(validation), 1), "", ""), split, validation, images(1))
+    settings = TrainSettings(epochs=rounds + 2, batch_size=kind.batch_size, jit=kind.jit)
+    vae = kind.vae()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(vae, ELBO(), data, settings, Path(folder), [turns])
+        trainer.train()
+        saving = [saved(trainer, Path(folder) / "timed", number) for number in range(rounds)]
+    both = list(zip(turns.trainer[2:], turns.by_hand[2:], strict=True))  # the first two are traced and warmed up
+    ratios = [other / one for one, other in both]
+    return {
+        "variables": int(sum(np.prod(variable.shape) for variable in vae.trainable_variables)),
+        "batch_size": kind.batch_size,
+        "steps": kind.steps * rounds,
+        "images_per_second": {
+            "trainer": len(split) / statistics.median(one for one, _ in both),
+            "by_hand": len(split) / statistics.median(other for _, other in both),
+        },
+        "ratio": statistics.median(ratios),
+        "quartiles": statistics.quantiles(ratios, n=4)[::2],
+        "saving": {
+            "stalls": statistics.median(stall for stall, _ in saving),
+            "writes": statistics.median(writing for _, writing in saving),
+        },
+    }
+
+
+def saved(trainer: Trainer, folder: Path, step: int) -> tuple[float, float]:
+    """The seconds that a checkpoint takes of the training, and of the thread that writes it."""
+    began = time.perf_counter()
+    arrays = snapshot(trainer.vae, trainer.optimizer)
+    copied = time.perf_counter()
+    verify(write(folder, arrays, {"step": step, "epoch": step, "best_step": 0}).folder)
+    return copied - began, time.perf_counter() - copied
+
+
+def table(found: dict[str, Any]) -> str:
+    """The results in Markdown."""
+    lines = [
+        "# The trainer beside a loop by hand",
+        "",
+        f"Images per second, medians of {found['rounds']} turns in one process on {found['machine']}, "
+        f"{found['cores']} cores, TensorFlow {found['tensorflow']}. The trainer's time includes its checkpoints.",
+        "",
+        "| model | batch | trainer | by hand | ratio | its quartiles |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in found["kinds"].items():
+        speed, (low, high) = row["images_per_second"], row["quartiles"]
+        lines.append(
+            f"| {name} | {row['batch_size']} | {speed['trainer']:,.0f} | {speed['by_hand']:,.0f} "
+            f"| {row['ratio']:.3f} | {low:.3f}, {high:.3f} |"
+        )
+    lines += [
+        "",
+        "A checkpoint: training stands still for the copy; a thread writes, syncs and verifies beside it.",
+        "",
+        "| model | variables | training stands still | the thread is busy |",
+        "|---|---|---|---|",
+    ]
+    for name, row in found["kinds"].items():
+        stalls, writes = (1000 * row["saving"][part] for part in ("stalls", "writes"))
+        lines.append(f"| {name} | {row['variables']:,} | {stalls:.1f} ms | {writes:.0f} ms |")
+    return "\n".join([*lines, "", "Made by `benchmarks/throughput.py`; the numbers are in `throughput.json`.", ""])
+
+
+def main() -> None:
+    """Measure, and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each")
+    options = parser.parse_args()
+    kinds = {}
+    for name, kind in KINDS.items():
+        kinds[name] = measured(kind, options.rounds)
+        print(f"{name}: {kinds[name]['ratio']:.3f}", flush=True)
+    found = {
+        "rounds": options.rounds,
+        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
+        "cores": os.cpu_count(),
+        "tensorflow": tf.__version__,
+        "kinds": kinds,
+    }
+    (HERE / "throughput.json").write_text(json.dumps(found, indent=1) + "\n")
+    (HERE / "throughput.md").write_text(table(found))
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
