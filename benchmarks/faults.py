@@ -40,7 +40,7 @@ KINDS = [
     (parts, precision, where)
     for parts in PARTS
     for precision in ("float32", "mixed_bfloat16")
-    for where in ("in memory", "memory-mapped")
+    for where in ("in memory", "on disk")
 ]
 
 
@@ -57,7 +57,7 @@ def spec(parts: str, precision: str, where: str, images: Path) -> dict[str, Any]
             "prior": {"use": "mixture", "components": 8},
         },
         "objective": {"use": "elbo", "warmup_steps": 100},
-        "data": {**data, "memory_map": where == "memory-mapped"},
+        "data": {**data, "in_memory": where == "in memory"},
         "train": {
             "epochs": 40 if parts == "dense" else 12,
             "batch_size": 128,

@@ -3,8 +3,8 @@
 Trains a model with `probvae.training.Trainer`, everything on (noise and order by seed and step, finite checks,
 sums in double precision, progress, a checkpoint after each epoch of 60,000 images), and, in turns in the same
 process, the same model with a `tf.function` loop that does only what it must: shuffled batches by tf.data,
-binarisation, the negative evidence lower bound, Adam. Also how long training stands still for a checkpoint, and how
-long a thread then writes. Writes throughput.json and throughput.md beside this file.
+binarisation, the negative evidence lower bound, Adam. Also how long training stands still for a checkpoint, and
+how long a thread then writes. Writes throughput.json and throughput.md beside this file.
 
     python benchmarks/throughput.py --rounds 15
 """

@@ -19,7 +19,7 @@ from numpy.lib.format import MAGIC_PREFIX
 
 from probvae.core import BINARY, UNIT, Array, Binarize, Data, DataInfo, Dataset, Split, Values
 from probvae.data.fixed import SEED, binarised, block, fixed_order, protocol
-from probvae.data.mapped import Mapped, plain
+from probvae.data.on_disk import OnDisk, plain
 from probvae.data.refusal import refuse
 from probvae.errors import ConfigError
 
@@ -42,7 +42,7 @@ class Arrays(Dataset):
     (train_labels, y_test, ...); `file.npz:name` names one. Values stay as they are unless `divide_by` says
     otherwise: images of bytes are integers from 0 to 255, and become intensities with `divide_by = 255`.
     Before anything else all examples are read once, some at a time, to see their values. Data that does not fit
-    in memory can stay in its files (`memory_map`): training on it is the same in every bit.
+    in memory can stay in its files (`in_memory = false`): training on it is the same in every bit.
 
     Args:
         train: the file with the training examples, and with the other two parts if it has arrays for them.
@@ -58,8 +58,8 @@ class Arrays(Dataset):
         channel_axis: make examples of shape [H, W] into [H, W, 1], as convolutional networks need them.
         binarize: dynamic (training examples afresh at every step), static (all once), or none; the first two
             take the values as probabilities.
-        memory_map: leave the examples in their .npy files and read them as they are needed, for data that does
-            not fit in memory; the files must not change meanwhile. Labels are in memory all the same.
+        in_memory: if false, leave the examples in their .npy files and read them as they are needed, for data
+            that does not fit in memory; the files must not change meanwhile. Labels are in memory all the same.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Arrays(Dataset):
         divide_by: Annotated[float, Gt(0)] = 1.0,
         channel_axis: bool = True,
         binarize: Binarize = "none",
-        memory_map: bool = False,
+        in_memory: bool = True,
     ) -> None:
         self.files: dict[Part, str] = {"train": train, "validation": validation, "test": test}
         self.label_files: dict[Part, str] = {
@@ -86,7 +86,7 @@ class Arrays(Dataset):
         self.divide_by = divide_by
         self.channel_axis = channel_axis
         self.binarize = binarize
-        self.memory_map = memory_map
+        self.in_memory = in_memory
 
     def info(self) -> DataInfo:
         """What the data is; this takes a pass over it, to see its values.
@@ -126,7 +126,7 @@ class Arrays(Dataset):
 
     def _parts(self) -> _Parts:
         """What the files hold, read afresh where it is in memory: then the dataset itself keeps nothing."""
-        return self._kept if self.memory_map else self._read()
+        return self._read() if self.in_memory else self._kept
 
     @cached_property
     def _kept(self) -> _Parts:
@@ -184,14 +184,14 @@ class Arrays(Dataset):
                     )
                 return None
             name = found
-        stored = self._examples(file.mapped() if self.memory_map else file.read(name), part, file)
+        stored = self._examples(file.read(name) if self.in_memory else file.on_disk(), part, file)
         labels = self._labels(part, file, whole_file=name.lower() not in (*_SYNONYMS[part], *named))
         if labels is not None and (labels.shape != stored.shape[:1] or labels.dtype.kind not in "iu"):
             expected = f"integers of shape [{len(stored)}], one for each example of {part}"
             refuse(f"{part}_labels", expected, f"{labels.dtype} {list(labels.shape)}")
         return Split(stored, labels, self.divide_by)
 
-    def _examples(self, array: Array | Mapped, part: Part, file: _File) -> Array | Mapped:
+    def _examples(self, array: Array | OnDisk, part: Part, file: _File) -> Array | OnDisk:
         if array.dtype.kind not in "biuf":
             refuse(part, "an array of real numbers", f"{array.dtype} in {file.path}")
         shape = array.shape
@@ -204,7 +204,7 @@ class Arrays(Dataset):
                 "Examples of one number are an array [N, 1]: save array[:, None]." if one_number else "",
             )
         event_shape = (*shape[1:], 1) if self.channel_axis and len(shape) == 3 else shape[1:]
-        if isinstance(array, Mapped):
+        if isinstance(array, OnDisk):
             return array.as_events(event_shape)
         return _plain(array).reshape(-1, *event_shape)
 
@@ -296,13 +296,13 @@ class _File:
             loaded: Array | Mapping[str, Array] = np.load(file, allow_pickle=False)
             return loaded if isinstance(loaded, np.ndarray) else loaded[name]
 
-    def mapped(self) -> Mapped:
+    def on_disk(self) -> OnDisk:
         """The array of a .npy file, left where it is."""
         if self.archive:
-            hint = "Save each array in a file of its own with numpy.save, or set data.memory_map = false."
-            refuse(self.parameter, "a .npy file, to be memory-mapped", f"the archive {self.path}", hint)
+            hint = "Save each array in a file of its own with numpy.save, or set data.in_memory = true."
+            refuse(self.parameter, "a .npy file, to be read as needed", f"the archive {self.path}", hint)
         with _reading(self.path, self.parameter) as file:
-            return Mapped.open(self.path, file, self.parameter)
+            return OnDisk.open(self.path, file, self.parameter)
 
 
 @contextmanager
@@ -349,7 +349,7 @@ def _plain(array: Array) -> Array:
 
 def _rows(split: Split, which: Array) -> Split:
     labels = None if split.labels is None else split.labels[which]
-    stored = split.stored.part(which) if isinstance(split.stored, Mapped) else split.stored[which]
+    stored = split.stored.part(which) if isinstance(split.stored, OnDisk) else split.stored[which]
     return replace(split, stored=stored, labels=labels)
 
 

@@ -11,6 +11,7 @@ from probvae.core import Array, Seed, Split, Stream, Tensor, fold_in
 from probvae.data.epochs import Batch, TrainingBatches, read_ahead, weights
 from probvae.data.record_batches import RecordBatches
 from probvae.data.records import Records
+from probvae.errors import DataError
 
 # One pass of index_shuffle tells only about 2^17 seeds apart, so that some two of 500 epochs would have the
 # same order; and of neighbouring seeds, as fold_in returns them, it tells 256 apart: hence the hashed keys.
@@ -31,6 +32,7 @@ class Batches(TrainingBatches):
     def __init__(self, split: Split, batch_size: int, seed: Seed, multiple_of: int = 1) -> None:
         super().__init__(split, batch_size, seed, multiple_of)
         self._gather = self._in_memory(split.stored) if isinstance(split.stored, np.ndarray) else self._elsewhere
+        self._fault: DataError | None = None
 
     def indices(self, step: Tensor) -> Tensor:
         """Which examples the batch of a step has, those that fill it up included: int64 [B]."""
@@ -54,6 +56,10 @@ class Batches(TrainingBatches):
         """The batches of the steps from `first` on, without end, each made while the one before is in use."""
         return read_ahead(tf.data.Dataset.range(first, tf.int64.max).map(self.batch))
 
+    def fault(self, error: Exception) -> DataError | None:
+        """What was wrong with a file; TensorFlow makes a text of it on its way through a stream."""
+        return self._fault if isinstance(error, tf.errors.OpError) else None
+
     @staticmethod
     def _in_memory(array: Array) -> Callable[[Tensor], Tensor]:
         with tf.device("CPU"):  # accelerators are for the model; a batch moves there by itself
@@ -62,7 +68,15 @@ class Batches(TrainingBatches):
 
     def _elsewhere(self, indices: Tensor) -> Tensor:
         stored = self._split.stored
-        rows = tf.numpy_function(lambda which: stored[which], [indices], stored.dtype)
+
+        def read(which: Array) -> Array:
+            try:
+                return stored[which]
+            except DataError as error:
+                self._fault = error
+                raise
+
+        rows = tf.numpy_function(read, [indices], stored.dtype)
         return tf.ensure_shape(rows, (self.size, *stored.shape[1:]))
 
 

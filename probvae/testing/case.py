@@ -47,9 +47,9 @@ class Case:
 
     def __str__(self) -> str:
         settings = ", ".join(f"{k} = {v!r}" for k, v in self.configuration.items()) or "every default"
-        return f"{settings}; D = {self.latent_dim}, seed {self.seed}" + (
-            f", variables moved by {self.moved:g}" if self.moved else ""
-        )
+        shapes = f"D = {self.latent_dim}, E = {self.event_shape}, B = {self.batch}, S = {self.samples}"
+        moved = f", variables moved by {self.moved:g}" if self.moved else ""
+        return f"{settings}; {shapes}, seed {self.seed}{moved}"
 
 
 def _without(table: Mapping[str, Any], parameter: str) -> dict[str, Any] | None:

@@ -129,7 +129,7 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
 
     def result(status: Any, message: str, case: Case | None = None) -> Result:
         arguments = ", ".join(filter(None, [subject.reference, case.arguments() if case else ""]))
-        line = f"probvae.testing.replay({check.name!r}, {subject.kind!r}, {arguments})"
+        line = f"from probvae.testing import replay; replay({check.name!r}, {subject.kind!r}, {arguments})"
         return Result(
             check.name,
             check.holds,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +17,7 @@ from probvae.errors import CheckpointError, ConfigError, TrainingError, UserErro
 from probvae.training.checkpoint import WEIGHTS, newest_checkpoint, restore, snapshot
 from probvae.training.compilation import Compilation
 from probvae.training.events import Epoch, Listener, Progress
+from probvae.training.faults import INITIALISE, LOWER, SKIP, last_good, listed, not_finite
 from probvae.training.saver import Saver
 from probvae.training.settings import TrainSettings
 from probvae.training.steps import Steps, Taken
@@ -229,18 +229,12 @@ class Trainer:
         """Validate, and tell the epoch's numbers."""
         totals, self._epoch = self._epoch, Totals(self._steps.names)
         if not totals.examples:
-            raise TrainingError(
-                f"Training stopped after epoch {self.epoch}: not one of its steps was finite. "
-                f"{self._last_good()} {LOWER}"
-            )
+            raise self._stopped(f"after epoch {self.epoch}: not one of its steps was finite.", LOWER)
         if bad := not_finite(named_variables(self.vae)):
             raise self._overflowed(bad)
         validation = self.validate()
         if bad := [f"validation {name}" for name, value in validation.items() if not math.isfinite(value)]:
-            raise TrainingError(
-                f"Training stopped after epoch {self.epoch}: not finite: {listed(bad)}. "
-                f"{self._last_good()} {LOWER}"
-            )
+            raise self._stopped(f"after epoch {self.epoch}: not finite: {listed(bad)}.", LOWER)
         best = validation["loss"] < self.best_loss
         if best:
             self.best_loss, self.best_step = validation["loss"], self.step
@@ -290,40 +284,26 @@ class Trainer:
         losses = self.objective(self.vae, x, seed, tf.constant(self.step))
         values = np.stack([losses.per_example, *losses.terms.values()])  # [terms, B]
         rows = self.batches.indices(self.step).numpy()[:count][~np.isfinite(values).all(axis=0)]
-        by = (
-            f" in the training examples {listed(list(map(self.batches.place, rows)))}" if len(rows) < count else ""
-        )
-        return TrainingError(
-            f"Training stopped at step {self.step} (epoch {self._epoch_of(self.step)}): not finite: "
-            f"{listed(bad)}{by}. {self._last_good()} {LOWER} {SKIP}"
-        )
+        by = f" in the training examples {listed([*map(self.batches.place, rows)])}" if len(rows) < count else ""
+        where = f"at step {self.step} (epoch {self._epoch_of(self.step)})"
+        return self._stopped(f"{where}: not finite: {listed(bad)}{by}.", LOWER, SKIP)
 
     def _overflowed(self, names: Sequence[str]) -> TrainingError:
+        """What to say of variables that are not finite."""
+        if self.step == 0:
+            return self._stopped(f"before the first step: not finite: {listed(names)}.", INITIALISE)
         step = self.step - 1
+        return self._stopped(
+            f"after step {step} (epoch {self._epoch_of(step)}), whose gradient was too large or not finite: "
+            f"it made {listed(names)} not finite.",
+            LOWER,
+            SKIP,
+        )
+
+    def _stopped(self, why: str, *ways_out: str) -> TrainingError:
         return TrainingError(
-            f"Training stopped after step {step} (epoch {self._epoch_of(step)}), whose gradient was too large or "
-            f"not finite: it made {listed(names)} not finite. {self._last_good()} {LOWER} {SKIP}"
+            " ".join([f"Training stopped {why}", last_good(self.checkpoints, self.run), *ways_out])
         )
 
     def _epoch_of(self, step: int) -> int:
         return step // self.batches.steps_per_epoch + 1
-
-    def _last_good(self) -> str:
-        if self.checkpoints is None:
-            return "Nothing was saved, as there is no folder for checkpoints."
-        found, _ = newest_checkpoint(self.checkpoints, self.run)
-        return f"The last good checkpoint is {found.folder}." if found else "No checkpoint was written yet."
-
-
-LOWER = "Try a lower train.learning_rate, or train.clip_norm = 10."
-SKIP = 'train.non_finite = "skip" leaves such steps out and counts them.'
-
-
-def not_finite(variables: Mapping[str, Any]) -> list[str]:
-    """The names of those that hold infinities or NaNs."""
-    return [name for name, value in variables.items() if not np.all(np.isfinite(np.asarray(value)))]
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -48,7 +48,7 @@ def test_a_failure_comes_with_the_smallest_case_and_a_line_that_repeats_it():
     assert (result.case.latent_dim, result.case.moved, result.case.seed) == (1, 0.0, 0)
     assert result.message.startswith("expected batch [] and event [1]; got batch [1] and event [].")
     expected = (
-        "probvae.testing.replay('shapes', 'prior', WrongAboveTwo, "
+        "from probvae.testing import replay; replay('shapes', 'prior', WrongAboveTwo, "
         "configuration={'parts': 3, 'other': 0}, latent_dim=1, samples=())"
     )
     assert result.replay == expected

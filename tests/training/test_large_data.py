@@ -38,9 +38,9 @@ def folder(tmp_path_factory):
     return root
 
 
-def arrays(root, binarize, memory_map):
+def arrays(root, binarize, in_memory):
     files = {part: str(root / f"{part}.npy") for part in ("train", "validation", "test")}
-    return Arrays(**files, divide_by=255.0, binarize=binarize, memory_map=memory_map).load()
+    return Arrays(**files, divide_by=255.0, binarize=binarize, in_memory=in_memory).load()
 
 
 def records(root, **how):
@@ -71,12 +71,12 @@ def assert_same_training(one, other):
 
 
 @pytest.mark.parametrize("binarize", ["dynamic", "static"])
-def test_training_on_a_mapped_file_is_training_on_the_array_in_every_bit(binarize, folder, tmp_path):
-    whole = trained(examples=arrays(folder, binarize, memory_map=False), **SETTINGS)
-    file = trained(examples=arrays(folder, binarize, memory_map=True), **SETTINGS)
+def test_training_on_a_file_is_training_on_the_array_in_every_bit(binarize, folder, tmp_path):
+    whole = trained(examples=arrays(folder, binarize, in_memory=True), **SETTINGS)
+    file = trained(examples=arrays(folder, binarize, in_memory=False), **SETTINGS)
     assert_same_training(file.trainer, whole.trainer)
     assert file.rows == whole.rows
-    again, rows = stopped_and_resumed(lambda: arrays(folder, binarize, memory_map=True), STEPS + 1, tmp_path)
+    again, rows = stopped_and_resumed(lambda: arrays(folder, binarize, in_memory=False), STEPS + 1, tmp_path)
     assert_same_training(again, whole.trainer)
     assert rows == whole.rows
 

@@ -494,6 +494,15 @@ def test_a_term_that_turns_nan_is_named_with_the_last_good_checkpoint(tmp_path):
     assert all(np.isfinite(value).all() for value in load_file(good.folder / "weights.safetensors").values())
 
 
+def test_variables_that_are_bad_from_the_start_are_named(tmp_path):
+    model = vae()
+    next(v for v in model.trainable_variables if v.path.endswith("kernel")).assign(np.full((6, 5), np.nan))
+    with pytest.raises(TrainingError, match=r"before the first step: not finite: encoder.*kernel") as error:
+        trainer(model, folder=tmp_path).train()
+    assert "Mend how they are initialised" in str(error.value)
+    assert "learning_rate" not in str(error.value)
+
+
 def test_only_the_terms_that_went_bad_first_are_named():
     """Step 8 of the same chunk has NaN in every term, as the weights have by then; step 7 is what counts."""
     with pytest.raises(TrainingError, match="step 7") as error:

@@ -1,0 +1,258 @@
+"""What does training on a file that does not fit in memory cost, in memory and in speed?
+
+Writes a .npy file of random images, opens it as the dataset `arrays` with `in_memory = false`, and trains a
+convolutional model and a dense one on it and, in turns in the same process, on some of its images in memory. Tells
+how much memory the process took above what it had before the file was opened (TensorFlow and the models), the
+images per second of both, and how much came from the disk itself (the rest is in the system's page cache). Writes
+on_disk.json and on_disk.md beside this file; the data is deleted unless --keep is given.
+
+    python benchmarks/on_disk.py --gigabytes 10 --folder /a/disk/with/room
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import keras
+import numpy as np
+
+from probvae import VAE
+from probvae.components import (
+    Bernoulli,
+    ConvEncoder,
+    ConvTransposeDecoder,
+    DenseDecoder,
+    DenseEncoder,
+    DiagonalNormal,
+    StandardNormal,
+)
+from probvae.core import Split
+from probvae.data import Arrays, batches_of
+from probvae.objectives import ELBO
+from probvae.training.steps import Steps
+
+HERE = Path(__file__).parent
+EVENT = (28, 28, 1)
+GIGA, MEBI = 10**9, 2**20
+ROWS = 4096  # images that are written at a time
+
+
+def resident() -> int:
+    """The bytes of this process that are in memory, its own and of files that it has mapped."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return 1024 * int(lines["VmRSS"].split()[0])
+
+
+def from_disk() -> int:
+    """The bytes that this process has caused to be read from a disk."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/io").read_text().splitlines())
+    return int(lines["read_bytes"])
+
+
+class Watch:
+    """Looks at the resident memory every so often, and keeps the most it saw."""
+
+    def __init__(self, seconds: float = 0.02) -> None:
+        self.most = 0
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(self._seconds):
+            self.most = max(self.most, resident())
+
+
+@contextmanager
+def made(path: Path, gigabytes: float, keep: bool) -> Iterator[int]:
+    """A file of so many random images [N, 28, 28, 1]; how many they are."""
+    count = round(gigabytes * GIGA / 784)
+    rng = np.random.default_rng(0)
+    try:
+        with open(path, "wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (count, 28, 28, 1)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for start in range(0, count, ROWS):
+                file.write(rng.bytes(784 * min(ROWS, count - start)))
+            os.fsync(file.fileno())  # now, not while something is measured
+        yield count
+    finally:
+        if not keep:
+            path.unlink(missing_ok=True)
+
+
+def dense() -> VAE:
+    """784-512-256-16 and back, compiled by XLA: hardly any work for each image."""
+    encoder = DenseEncoder(EVENT, DiagonalNormal(16))
+    return VAE(encoder, DenseDecoder(16, Bernoulli(EVENT)), StandardNormal(16))
+
+
+def conv() -> VAE:
+    """The convolutional model of the recipe: two layers down, two up, two latents."""
+    encoder = ConvEncoder(EVENT, DiagonalNormal(2), (32, 64))
+    return VAE(encoder, ConvTransposeDecoder(2, Bernoulli(EVENT), (64, 32)), StandardNormal(2))
+
+
+KINDS = {"conv": (conv, False, 100), "dense, XLA": (dense, True, 400)}
+"""What makes a model, whether XLA compiles it, and how many steps are a turn."""
+
+
+class Training:
+    """A model in training on a split, from its first step on."""
+
+    def __init__(self, kind: str, split: Split, batch_size: int) -> None:
+        make, jit, self.turn = KINDS[kind]
+        keras.utils.set_random_seed(0)
+        vae = make()
+        optimizer = keras.optimizers.Adam(1e-3)
+        optimizer.build(vae.trainable_variables)
+        self.steps = Steps(vae, ELBO(), optimizer, seed=0, jit=jit)
+        self.done = 0
+        self.use(split, batch_size)
+        self.take()  # traced, compiled, and TensorFlow's own memory taken
+
+    def use(self, split: Split, batch_size: int) -> None:
+        """Go on with the examples of a split."""
+        self.batches = batches_of(split, batch_size, seed=0)
+        self.stream = self.batches.stream(self.done)
+
+    def take(self) -> float:
+        """Take the steps of a turn; the images per second."""
+        began = time.perf_counter()
+        taken = self.steps.take(self.stream, self.done, self.turn)
+        seconds = time.perf_counter() - began
+        assert taken.applied.all()
+        self.done += self.turn
+        return self.turn * self.batches.size / seconds
+
+
+def compared(file: Training, memory: Training, rounds: int) -> dict[str, Any]:
+    """Both speeds, taken in turns."""
+    file.take()
+    memory.take()
+    speeds: dict[str, list[float]] = {"on_disk": [], "in_memory": []}
+    read = 0
+    for number in range(rounds):
+        turns = [("on_disk", file), ("in_memory", memory)]
+        for name, training in turns if number % 2 else reversed(turns):
+            before = from_disk()
+            speeds[name].append(training.take())
+            read += from_disk() - before
+    ratios = [one / other for one, other in zip(*speeds.values(), strict=True)]
+    return {
+        "images": rounds * file.turn * file.batches.size,
+        "images_per_second": {name: statistics.median(values) for name, values in speeds.items()},
+        "ratio": statistics.median(ratios),
+        "quartiles": statistics.quantiles(ratios, n=4)[::2],
+        "bytes_from_disk": read,
+    }
+
+
+def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The numbers."""
+    path = folder / "on_disk.npy"
+    rng = np.random.default_rng(1)
+    size = options.batch_size
+    warm_up = Split(rng.integers(0, 256, (4096, *EVENT), np.uint8), divide_by=255.0, dynamic=True)
+    pairs = {kind: [Training(kind, warm_up, size) for _ in range(2)] for kind in KINDS}
+    with made(path, options.gigabytes, options.keep) as count:
+        before = resident()
+        with Watch() as opening:
+            began = time.perf_counter()
+            data = Arrays(str(path), divide_by=255.0, binarize="dynamic", in_memory=False).load()
+            seconds = time.perf_counter() - began
+        with Watch() as training:  # nothing is in memory yet, so that nothing else is in the number
+            for file, _ in pairs.values():
+                file.use(data.train, size)
+                for _ in range(options.rounds):
+                    file.take()
+        subset = Split(data.train.stored[: options.subset], divide_by=255.0, dynamic=True)
+        rows = {}
+        for kind, (file, memory) in pairs.items():
+            memory.use(subset, size)
+            rows[kind] = compared(file, memory, options.rounds)
+        file_bytes = path.stat().st_size
+    return {
+        "file_bytes": file_bytes,
+        "images": count,
+        "subset": len(subset),
+        "batch_size": size,
+        "opening_seconds": seconds,
+        "resident_before": before,
+        "most_above_before": {"opening": opening.most - before, "training": training.most - before},
+        "kinds": rows,
+        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}, {os.cpu_count()} cores",
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The numbers in Markdown."""
+    above = {name: value / MEBI for name, value in found["most_above_before"].items()}
+    lines = [
+        "# Training on a file that does not fit in memory",
+        "",
+        f"A .npy file of {found['file_bytes'] / GIGA:.1f} GB, {found['images']:,} random images of 28x28 bytes, "
+        f"as `arrays` with `in_memory = false`; batches of {found['batch_size']}, binarised afresh at every step; "
+        f"{found['machine']}.",
+        "",
+        "Resident memory at its most, above what the process had before the file was opened (TensorFlow, the "
+        f"models and their optimizers: {found['resident_before'] / MEBI:,.0f} MiB): {above['opening']:,.0f} MiB "
+        "while it was opened, which looks at all values once and orders the images, in "
+        f"{found['opening_seconds']:.0f} seconds; {above['training']:,.0f} MiB in training.",
+        "",
+        f"Images per second, medians of turns beside the same model on {found['subset']:,} of the images in "
+        "memory. An image is 784 bytes; what came from the disk itself, in pages of 4,096, is told for each.",
+        "",
+        "| model | on disk | in memory | ratio | its quartiles | from the disk, per image |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind, row in found["kinds"].items():
+        speed, (low, high) = row["images_per_second"], row["quartiles"]
+        lines.append(
+            f"| {kind} | {speed['on_disk']:,.0f} | {speed['in_memory']:,.0f} | {row['ratio']:.3f} "
+            f"| {low:.3f}, {high:.3f} | {row['bytes_from_disk'] / row['images']:,.0f} bytes |"
+        )
+    return "\n".join([*lines, "", "Made by `benchmarks/on_disk.py`; the numbers are in `on_disk.json`.", ""])
+
+
+def main() -> None:
+    """Measure, and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gigabytes", type=float, default=10.0)
+    parser.add_argument("--folder", type=Path, help="where the data is written; a temporary folder if not given")
+    parser.add_argument("--keep", action="store_true", help="leave the data there")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--subset", type=int, default=60_000, help="how many images are in memory")
+    parser.add_argument("--rounds", type=int, default=10, help="turns of each")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        found = measure(options.folder or Path(temporary), options)
+    (HERE / "on_disk.json").write_text(json.dumps(found, indent=1) + "\n")
+    (HERE / "on_disk.md").write_text(table(found))
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
