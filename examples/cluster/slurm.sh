@@ -29,10 +29,8 @@ set -euo pipefail
 
 # Another port for another job, as two may share a node; below those that systems pick by themselves.
 port=$((20000 + SLURM_JOB_ID % 10000))
-nodes() { scontrol show hostnames "$SLURM_JOB_NODELIST"; }
-addresses=$(nodes | sed "s/.*/\"&:$port\"/" | paste -sd,)
-no_grpc_proxy=$(nodes | paste -sd,) # where http_proxy is set, workers would look for each other through it
-export addresses no_grpc_proxy
+addresses=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed "s/.*/\"&:$port\"/" | paste -sd,)
+export addresses
 
 # Whether there is a run to go on with is asked here, once: the workers have to agree on it.
 set -- probvae train "$spec" --out "$out"

@@ -45,6 +45,9 @@ class Program(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        except Interrupted as error:  # click would take it for Ctrl-C, whatever the signal was
+            click.echo("Interrupted.", err=True)
+            return 128 + error.signal_number
 
     def _extend(self) -> None:
         if self.extended:
@@ -73,7 +76,7 @@ for module in (models, checks, specs, catalogue, data, plugins):
 
 
 def main() -> NoReturn:
-    """Run the program and exit: 0 fine, 1 the work failed, 2 the input is wrong, 130 interrupted."""
+    """Run the program and exit: 0 fine, 1 the work failed, 2 the input is wrong, 130 or 143 interrupted."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are no news to our users
     signal.signal(signal.SIGTERM, _terminated)
     warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -88,9 +91,6 @@ def main() -> NoReturn:
         _fail(str(error), 2)
     except WorkError as error:
         _fail(str(error), 1)
-    except Interrupted as error:
-        click.echo("Interrupted.", err=True)
-        sys.exit(128 + error.signal_number)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         sys.exit(130)

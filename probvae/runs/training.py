@@ -21,6 +21,7 @@ from probvae.runs.starting import Start, freeze, start_from
 from probvae.runs.terminal import Terminal, announce
 from probvae.spec import Plan
 from probvae.training import Listener, Team, Trainer, team
+from probvae.training.steps import told_plainly
 
 
 def train(
@@ -66,7 +67,7 @@ def train(
         raise UserError(
             "Several workers: expected a folder that all of them know; found none. Name it with --out."
         )
-    with here.strategy.scope():  # where variables are made for all devices
+    with here.strategy.scope(), told_plainly():  # where variables are made for all devices
         prepared = prepare(spec, overrides, plugins, registry)
     checked = prepared.plan
     for note in [*_other_versions(checked), *checked.notes]:
@@ -114,7 +115,7 @@ def _fit(
     vae, objective, _ = prepared.assembly
     settings, data = prepared.plan.setting("train"), prepared.source.data
     identity = run.identity if run.environment_file.exists() else ""
-    with here.strategy.scope():
+    with here.strategy.scope(), told_plainly():
         trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners, identity)
         if resume:
             trainer.resume()

@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from probvae.errors import UserError
 
+NO_PROXY = "no_grpc_proxy"
+"""The environment variable with the hosts that gRPC speaks to directly."""
+
 
 @dataclass(frozen=True)
 class Team:
@@ -76,6 +79,9 @@ def _worker(cluster: dict[str, Any], devices: int) -> Team:
         raise UserError(
             f"devices: expected none beside TF_CONFIG, whose workers take all of their machines; found {devices}."
         )
+    hosts = sorted({address.rpartition(":")[0] for addresses in cluster.values() for address in addresses})
+    # Where http_proxy is set, gRPC would look for the other workers through it, and wait for ever.
+    os.environ[NO_PROXY] = ",".join([*filter(None, [os.environ.get(NO_PROXY)]), *hosts])
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     workers = sum(len(addresses) for job, addresses in cluster.items() if job in ("chief", "worker"))
     return Team(strategy, workers, strategy.extended.should_checkpoint)

@@ -46,11 +46,11 @@ class Saver:
         Raises:
             CheckpointError: the one before could not be.
         """
+        self._last = time.monotonic()
         if self._root is None:
             return
         self._wait()
         self._writing = self._thread.submit(self._write, self._root, arrays, dict(state))
-        self._last = time.monotonic()
 
     def check(self) -> None:
         """Raise what has gone wrong in the thread, as soon as it has."""

@@ -91,11 +91,17 @@ class Trainer:
         self._stream: Iterator[Batch] | None = None
         self._pace: float | None = None  # seconds for a step; None before the first, which is also traced
         self._stop_asked = False
+        self._stop_agreed = False
 
     @property
     def epoch(self) -> int:
         """How many epochs are done."""
         return self.step // self.batches.steps_per_epoch
+
+    @property
+    def _in_a_group(self) -> bool:
+        """Whether other processes take part, which must all do the same."""
+        return isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
 
     def resume(self) -> bool:
         """Go back to the newest usable checkpoint; False where there is none.
@@ -155,10 +161,11 @@ class Trainer:
                 whole = self.step % self.batches.steps_per_epoch == 0
                 if whole:
                     self._end_epoch()
-                if whole or self._stop_asked or self._is_due(saver):
+                stopping = self._stop_agreed or (self._stop_asked and not self._in_a_group)
+                if whole or stopping or self._is_due(saver):
                     self._save(saver)
                 saver.check()
-                if self._stop_asked:
+                if stopping:
                     return self.step == self.settings.epochs * self.batches.steps_per_epoch
             return True
 
@@ -177,7 +184,7 @@ class Trainer:
         count = steps - done
         if every := self.settings.checkpoint_steps:
             count = min(count, every - done % every)
-        if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
+        if self._in_a_group:
             # Workers meet where they are in their loops, which must be equally long, however fast each of them is.
             count = min(count, self.stride)
         else:
@@ -186,7 +193,7 @@ class Trainer:
         means, applied, asked = self._take(count)
         seconds = time.perf_counter() - began
         self._pace = self.pulse if self._pace is None else seconds / len(means)
-        self._stop_asked |= asked
+        self._stop_agreed = asked
         latest = Totals(self._steps.names)
         for number, (row, moved) in enumerate(zip(means, applied, strict=True)):
             for totals in (self._epoch, latest):

@@ -148,23 +148,28 @@ def test_a_wrong_command_line_ends_with_2_and_says_why(arguments, words, program
     assert ended.out == ""
 
 
-def test_an_interrupted_command_ends_with_130(program, plugin, spec):
+@pytest.mark.parametrize(
+    ("what", "status"), [("KeyboardInterrupt", 130), ("probvae.errors.Interrupted(signal.SIGTERM)", 143)]
+)
+def test_an_interrupted_command_ends_with_the_status_of_its_signal(what, status, program, plugin, spec):
     file = plugin(
         "slow",
-        '''
+        f'''
+        import signal
+
         @probvae.register("dataset", "forever")
         class Forever(probvae.Dataset):
             """Data that takes too long."""
 
             def info(self):
-                raise KeyboardInterrupt
+                raise {what}
 
             def load(self):
-                raise KeyboardInterrupt
+                raise {what}
         ''',
     )
     ended = program("check", spec(("fashion_mini", "slow.forever")), "--plugin", file)
-    assert ended.status == 130
+    assert ended.status == status
     assert "Interrupted." in ended.err
     assert "Traceback" not in ended.err
 

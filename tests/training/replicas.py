@@ -25,7 +25,7 @@ def main(folder: str, name: str, devices: str, options: str) -> None:
         checkpoints = Path(checkpoints) if checkpoints else None
         made = trainer(vae(prior), folder=checkpoints, listeners=[record], **settings)
         if stop:
-            made.stop()
+            record.progress = lambda _: made.stop()  # between the steps, as a signal comes
         made.resume()
         try:
             finished = made.train()

@@ -8,13 +8,16 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from probvae.errors import UserError
 from probvae.training import team
 from probvae.training.checkpoint import newest_checkpoint
+from probvae.training.devices import NO_PROXY
 
 from .setups import STEPS, trained, vae
 
@@ -98,8 +101,8 @@ def test_one_worker_that_is_asked_to_stop_stops_all_after_the_same_step(tmp_path
         start(tmp_path, "1", config=configs[1], epochs=3, checkpoints=checkpoints, stop=True),
     ]
     told = [result(worker, tmp_path, str(index))[0] for index, worker in enumerate(workers)]
-    assert [(one["finished"], one["step"]) for one in told] == [(False, 1), (False, 1)]
-    assert newest_checkpoint(tmp_path / "run")[0].step == 1  # by the chief, who was not asked
+    assert [(one["finished"], one["step"]) for one in told] == [(False, STEPS + 1)] * 2
+    assert newest_checkpoint(tmp_path / "run")[0].step == STEPS + 1  # by the chief, who was not asked
 
 
 @pytest.mark.slow
@@ -147,6 +150,15 @@ def test_a_cluster_that_cannot_be_read_is_told(text, found, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match=rf"TF_CONFIG: expected .*; found .*{found}"):
         team()
+
+
+def test_workers_speak_to_each_other_directly(monkeypatch):
+    cluster = {"worker": ["one.example.org:2222", "two.example.org:2222"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
+    monkeypatch.setenv(NO_PROXY, "own.example.org")
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", Mock)
+    assert team().workers == 2
+    assert os.environ[NO_PROXY] == "own.example.org,one.example.org,two.example.org"
 
 
 def test_devices_after_tensorflow_was_used_are_refused(monkeypatch):
