@@ -27,24 +27,14 @@ from typing import Any
 
 import keras
 import numpy as np
+from reference import EVENT, conv, dense
 
-from probvae import VAE
-from probvae.components import (
-    Bernoulli,
-    ConvEncoder,
-    ConvTransposeDecoder,
-    DenseDecoder,
-    DenseEncoder,
-    DiagonalNormal,
-    StandardNormal,
-)
 from probvae.core import Split
 from probvae.data import Arrays, batches_of
 from probvae.objectives import ELBO
 from probvae.training.steps import Steps
 
 HERE = Path(__file__).parent
-EVENT = (28, 28, 1)
 GIGA, MEBI = 10**9, 2**20
 ROWS = 4096  # images that are written at a time
 
@@ -101,18 +91,6 @@ def made(path: Path, gigabytes: float, keep: bool) -> Iterator[int]:
     finally:
         if not keep:
             path.unlink(missing_ok=True)
-
-
-def dense() -> VAE:
-    """784-512-256-16 and back, compiled by XLA: hardly any work for each image."""
-    encoder = DenseEncoder(EVENT, DiagonalNormal(16))
-    return VAE(encoder, DenseDecoder(16, Bernoulli(EVENT)), StandardNormal(16))
-
-
-def conv() -> VAE:
-    """The convolutional model of the recipe: two layers down, two up, two latents."""
-    encoder = ConvEncoder(EVENT, DiagonalNormal(2), (32, 64))
-    return VAE(encoder, ConvTransposeDecoder(2, Bernoulli(EVENT), (64, 32)), StandardNormal(2))
 
 
 KINDS = {"conv": (conv, False, 100), "dense, XLA": (dense, True, 400)}

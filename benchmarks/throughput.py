@@ -26,24 +26,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from reference import EVENT, conv, dense
 
 from probvae import VAE
-from probvae.components import (
-    Bernoulli,
-    ConvEncoder,
-    ConvTransposeDecoder,
-    DenseDecoder,
-    DenseEncoder,
-    DiagonalNormal,
-    StandardNormal,
-)
 from probvae.core import BINARY, Data, DataInfo, Split
 from probvae.objectives import ELBO
 from probvae.training import Epoch, Listener, Trainer, TrainSettings
 from probvae.training.checkpoint import snapshot, verify, write
 
 HERE = Path(__file__).parent
-EVENT = (28, 28, 1)
 CALL = 20
 """How many steps of the loop by hand are one call, which spares it most of Python's time."""
 
@@ -59,18 +50,6 @@ class Kind(NamedTuple):
     def steps(self) -> int:
         """Of an epoch."""
         return 60_000 // self.batch_size
-
-
-def dense() -> VAE:
-    """784-400-20, as in Kingma and Welling (2014)."""
-    encoder = DenseEncoder(EVENT, DiagonalNormal(20), (400,))
-    return VAE(encoder, DenseDecoder(20, Bernoulli(EVENT), (400,)), StandardNormal(20))
-
-
-def conv() -> VAE:
-    """The convolutional model of the recipe: two layers down, two up, two latents."""
-    encoder = ConvEncoder(EVENT, DiagonalNormal(2), (32, 64))
-    return VAE(encoder, ConvTransposeDecoder(2, Bernoulli(EVENT), (64, 32)), StandardNormal(2))
 
 
 KINDS = {

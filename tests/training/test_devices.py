@@ -122,6 +122,7 @@ def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tm
         assert time.monotonic() < deadline
         time.sleep(0.05)
     workers[victim].kill()
+    workers[victim].communicate()
     text, _ = workers[1 - victim].communicate(timeout=90)
     assert workers[1 - victim].returncode == 1
     assert "another worker is gone" in text
