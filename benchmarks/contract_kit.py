@@ -2,12 +2,14 @@
 
 `matrix` runs the kit on every component of `tests/testing/broken`, each wrong by one mistake, and tells which
 check catches which. `false_alarms` runs it on every one of `tests/testing/correct`, distributions of TensorFlow
-Probability that are right, with several seeds. Both write contract_kit.json and the tables contract_kit.md beside
-this file after each component. What is there already is not repeated, so the script can be stopped and started
-again; delete contract_kit.json to measure another version of the kit.
+Probability that are right, with several seeds. `built_in` runs it in depth on the components of probvae itself.
+All write contract_kit.json and the tables contract_kit.md beside this file after each component. What is there
+already is not repeated, so the script can be stopped and started again; delete contract_kit.json to measure another
+version of the kit.
 
     python benchmarks/contract_kit.py matrix --jobs 2
     python benchmarks/contract_kit.py false_alarms --seeds 20
+    python benchmarks/contract_kit.py built_in
 """
 
 from __future__ import annotations
@@ -27,12 +29,13 @@ from typing import Any, TypeAlias
 HERE = Path(__file__).parent
 JSON, TABLES = HERE / "contract_kit.json", HERE / "contract_kit.md"
 ALARMS = ("failed", "unexpected")
+PARTS = ("matrix", "false_alarms", "built_in")
 MADE_BY = "Made by `benchmarks/contract_kit.py`; the numbers are in `contract_kit.json`."
 
 sys.path.insert(0, str(HERE.parent / "tests" / "testing"))  # the packages `broken` and `correct` are there
 
 
-def report(kind: str, factory: Callable[..., Any], profile: str, seed: int) -> dict[str, Any]:
+def report(kind: str, factory: str | Callable[..., Any], profile: str, seed: int) -> dict[str, Any]:
     """What the kit says about one component, as plain values."""
     from probvae import testing
 
@@ -48,6 +51,7 @@ def report(kind: str, factory: Callable[..., Any], profile: str, seed: int) -> d
         "ok": found.ok,
         "statuses": {result.check: result.status for result in found.results},
         "messages": told,
+        "cases": sum(result.cases for result in found.results),
         "seconds": round(time.monotonic() - start, 1),
     }
 
@@ -67,15 +71,20 @@ def try_correct(name: str, profile: str, seed: int) -> dict[str, Any]:
     return report(CORRECT[name].kind, CORRECT[name].factory, profile, seed)
 
 
+def try_built_in(kind: str, name: str, profile: str) -> dict[str, Any]:
+    """The row of a component of probvae itself."""
+    return report(kind, name, profile, 0)
+
+
 def read() -> dict[str, Any]:
     """The results so far."""
-    return json.loads(JSON.read_text()) if JSON.exists() else {"matrix": {}, "false_alarms": {}}
+    return {part: {} for part in PARTS} | (json.loads(JSON.read_text()) if JSON.exists() else {})
 
 
 def keep(part: str, key: str, row: dict[str, Any]) -> None:
     """Add one row to the results, and render them."""
     results = read()
-    results[part][key] = row
+    results[part] = results[part] | {key: row}
     new = JSON.with_suffix(".new")
     new.write_text(json.dumps(results, indent=1) + "\n")
     new.replace(JSON)
@@ -119,6 +128,8 @@ def tables(results: dict[str, Any]) -> str:
         parts += matrix(results["matrix"])
     if results["false_alarms"]:
         parts += false_alarms(results["false_alarms"])
+    if results["built_in"]:
+        parts += built_in(results["built_in"])
     return "\n".join([*parts, MADE_BY, ""])
 
 
@@ -182,32 +193,53 @@ def false_alarms(rows: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def built_in(rows: dict[str, Any]) -> list[str]:
+    """What the kit says of probvae's own components."""
+    lines = [
+        "## probvae's own components, in depth",
+        "",
+        "| component | checks passed | did not run | failed | cases | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        count = Counter(row["statuses"].values())
+        lines.append(
+            f"| {name} | {count['passed']} | {count['not_run']} | {', '.join(caught_by(row)) or '0'} "
+            f"| {row['cases']:,} | {row['seconds']:.0f} |"
+        )
+    return [*lines, ""]
+
+
 def main() -> None:
     """Run what is missing, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("matrix", "false_alarms"))
+    parser.add_argument("part", choices=PARTS)
     parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--profile", choices=("fast", "deep"), default="fast")
+    parser.add_argument("--profile", choices=("fast", "deep"), help="deep for built_in, otherwise fast")
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds for each component that is right")
     parser.add_argument("--only", default="", help="only components whose name contains this")
     options = parser.parse_args()
     # Before anything imports TensorFlow: the processes share the cores among themselves.
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    profile = options.profile or ("deep" if options.part == "built_in" else "fast")
     tasks: list[Task] = []
     if options.part == "matrix":
         from broken import BROKEN
 
-        tasks = [(name, try_mutant, (name, options.profile, 0)) for name in BROKEN if options.only in name]
-    else:
+        tasks = [(name, try_mutant, (name, profile, 0)) for name in BROKEN]
+    elif options.part == "false_alarms":
         from correct import CORRECT
 
-        tasks = [
-            (f"{name} seed {seed}", try_correct, (name, options.profile, seed))
-            for name in CORRECT
-            if options.only in name
-            for seed in range(options.seeds)
-        ]
-    run(options.part, tasks, options.jobs)
+        seeds = range(options.seeds)
+        tasks = [(f"{name} seed {seed}", try_correct, (name, profile, seed)) for name in CORRECT for seed in seeds]
+    else:
+        from probvae.registry import default
+        from probvae.testing import KINDS
+
+        own = [pair for pair in default() if pair[0] in KINDS and "." not in pair[1]]
+        own += [("bijector", name) for name in ("realnvp", "maf", "spline")]
+        tasks = [(" ".join(pair), try_built_in, (*pair, profile)) for pair in own]
+    run(options.part, [task for task in tasks if options.only in task[0]], options.jobs)
     print(f"Written: {TABLES}")
 
 
