@@ -4,8 +4,8 @@
 check catches which. `false_alarms` runs it on every one of `tests/testing/correct`, distributions of TensorFlow
 Probability that are right, with several seeds. `built_in` runs it in depth on the components of probvae itself.
 All write contract_kit.json and the tables contract_kit.md beside this file after each component. What is there
-already is not repeated, so the script can be stopped and started again; delete contract_kit.json to measure another
-version of the kit.
+already is not repeated, so the script can be stopped and started again; delete contract_kit.json to measure
+another version of the kit.
 
     python benchmarks/contract_kit.py matrix --jobs 2
     python benchmarks/contract_kit.py false_alarms --seeds 20
