@@ -83,7 +83,8 @@ def measured(kind: tuple[str, str, str], kills: int, folder: Path) -> dict[str, 
     start = time.monotonic()
     while row["kills"].total() < kills:
         again = folder / "killed"
-        lives = killed_until_done(file, again, min(PER_RUN, kills - row["kills"].total()), seed=row["runs"])
+        seed = 1000 * KINDS.index(kind) + row["runs"]
+        lives = killed_until_done(file, again, min(PER_RUN, kills - row["kills"].total()), seed)
         row["kills"] += lives.kills
         row["runs"] += 1
         row["different"] += outcome(again) != whole
