@@ -26,7 +26,7 @@ def run_workers(arguments: Sequence[str], count: int) -> int:
     Returns:
         The exit status of the first that failed, or 0.
     """
-    addresses = _free_addresses(count)
+    addresses = free_addresses(count)
     command = [sys.executable, "-m", "probvae", *arguments]
     workers = []
     for index in range(count):
@@ -63,7 +63,7 @@ def _failed(workers: Sequence[subprocess.Popen[bytes]]) -> int:
     return next((worker.returncode for worker in workers if worker.returncode), 0)
 
 
-def _free_addresses(count: int) -> list[str]:
+def free_addresses(count: int) -> list[str]:
     """Ports that nobody listens on, all different."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]

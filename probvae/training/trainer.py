@@ -91,7 +91,6 @@ class Trainer:
         self._stream: Iterator[Batch] | None = None
         self._pace: float | None = None  # seconds for a step; None before the first, which is also traced
         self._stop_asked = False
-        self._stop_agreed = False
 
     @property
     def epoch(self) -> int:
@@ -157,11 +156,11 @@ class Trainer:
                     for listener in self.listeners:
                         listener.stopped_early(self.epoch, best_epoch)
                     return True
-                self._advance()
+                agreed = self._advance()
                 whole = self.step % self.batches.steps_per_epoch == 0
                 if whole:
                     self._end_epoch()
-                stopping = self._stop_agreed or (self._stop_asked and not self._in_a_group)
+                stopping = agreed or (self._stop_asked and not self._in_a_group)
                 if whole or stopping or self._is_due(saver):
                     self._save(saver)
                 saver.check()
@@ -177,8 +176,12 @@ class Trainer:
             totals.add(self._steps.evaluate(batch, seed), count)
         return totals.means()
 
-    def _advance(self) -> None:
-        """Take some steps: for about a pulse, up to the epoch's end or the next checkpoint."""
+    def _advance(self) -> bool:
+        """Take some steps: for about a pulse, up to the epoch's end or the next checkpoint.
+
+        Returns:
+            Whether somebody asked to stop before them, and all workers know it.
+        """
         first, steps = self.step, self.batches.steps_per_epoch
         done = first % steps
         count = steps - done
@@ -193,7 +196,6 @@ class Trainer:
         means, applied, asked = self._take(count)
         seconds = time.perf_counter() - began
         self._pace = self.pulse if self._pace is None else seconds / len(means)
-        self._stop_agreed = asked
         latest = Totals(self._steps.names)
         for number, (row, moved) in enumerate(zip(means, applied, strict=True)):
             for totals in (self._epoch, latest):
@@ -207,6 +209,7 @@ class Trainer:
         progress = Progress(first // steps + 1, done + len(means), steps, latest.means(), speed)
         for listener in self.listeners:
             listener.progress(progress)
+        return asked
 
     def _take(self, count: int) -> Taken:
         """Take steps; where it was only a guess that XLA compiles them, without XLA if it does not."""

@@ -2,11 +2,9 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -15,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from probvae.errors import UserError
+from probvae.runs.workers import free_addresses
 from probvae.training import team
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.devices import NO_PROXY
@@ -48,11 +47,7 @@ def result(process, folder, name):
 
 def cluster(count):
     """TF_CONFIG of each of so many workers on this machine."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    addresses = free_addresses(count)
     return [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}} for i in range(count)]
 
 
