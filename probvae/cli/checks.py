@@ -167,6 +167,8 @@ def _check_component(subject: Subject, profile: Profile, seed: int, console: Con
         if result.status != "passed":
             told = "\n".join(f"    {line}" for line in str(result).splitlines()[1:])
             console.print(told, markup=False, soft_wrap=True)
+        elif result.message:
+            console.print(f"    {result.message}", style="dim", markup=False, soft_wrap=True)
         results.append(result)
     report = Report(subject.kind, subject.name, profile, seed, tuple(results))
     console.print(report.summary, style="green" if report.ok else "red", markup=False, soft_wrap=True)

@@ -38,7 +38,8 @@ class Check:
         function: the check itself; the first line of its docstring says what must hold.
         kinds: the kinds that it is for.
         examples: how many random cases are tried, by profile.
-        strata: what is drawn for a case beside the configuration; one table for each part that must be visited.
+        strata: what is drawn for a case beside the configuration; one table for each part that must be visited,
+            by its name.
         mandatory: whether a report is red if it could not run.
         tag: the promise that makes it apply, if it does not always.
         statistical: whether it draws conclusions from random numbers, with an error rate of `ALPHA` in all.
@@ -47,7 +48,7 @@ class Check:
     function: Callable[[Subject, Case], None]
     kinds: tuple[str, ...]
     examples: Mapping[Profile, int]
-    strata: tuple[Draws, ...] = ({},)
+    strata: Mapping[str, Draws] = field(default_factory=lambda: {"any shape": {}})
     mandatory: bool = True
     tag: Tag | None = None
     statistical: bool = False

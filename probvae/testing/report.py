@@ -23,7 +23,7 @@ class Result:
         holds: what must hold.
         status: "passed"; "failed"; "expected", it fails or cannot run, and the component says why;
             "unexpected", it passes although the component expects a failure; "not_run".
-        message: what was found, or why it did not run.
+        message: what was found, why it did not run, or where a check that passed could not be tried.
         mandatory: whether the report is red if it did not run.
         cases: how many cases were tried.
         seconds: how long it took.

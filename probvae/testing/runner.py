@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,14 +118,19 @@ def replay(check: str, kind: str, of: str | Callable[..., Any], plugin: str = ""
 def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0) -> Result:
     """Run one check on random cases, on the defaults, and on those that the component adds."""
     start = time.monotonic()
-    search = _Search(check, subject, SHRINKING[profile])
-    for stratum in check.strata:
-        count = max(1, check.examples[profile] // len(check.strata))
-        search.explore(stratum, count, seed)
-        if search.failure:
+    searches = {
+        part: _Search(check, subject, stratum, SHRINKING[profile]) for part, stratum in check.strata.items()
+    }
+    failure = None
+    for search in searches.values():
+        search.explore(max(1, check.examples[profile] // len(searches)), seed)
+        if not search.failure:
+            search.visit(seed)
+        if failure := search.failure:
             break
-        search.visit(stratum, seed)
     seconds = time.monotonic() - start
+    tried = sum(search.tried for search in searches.values())
+    untried = {part: search.reasons for part, search in searches.items() if not search.tried}
     reason = subject.contract.expected_failures.get(check.name)
 
     def result(status: Any, message: str, case: Case | None = None) -> Result:
@@ -136,45 +142,41 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
             status,
             message,
             check.mandatory,
-            search.tried,
+            tried,
             seconds,
             case,
             line if case else "",
             check.page,
         )
 
-    if search.failure:
-        case, message = search.failure
+    if failure:
+        case, message = failure
         return result("expected", reason) if reason else result("failed", message, case)
-    if not search.tried:
-        return result("expected", reason) if reason else result("not_run", search.idle)
+    if not tried:
+        everywhere = {key: told for reasons in untried.values() for key, told in reasons.items()}
+        return result("expected", reason) if reason else result("not_run", _told(everywhere))
     if reason:
         return result("unexpected", f"it was expected to fail: {reason} Take it out of expected_failures.")
-    return result("passed", "")
+    return result("passed", " ".join(f"Not in {part}: {_told(reasons)}" for part, reasons in untried.items()))
 
 
 @dataclass
 class _Search:
-    """The search for a case that fails, and then for a smaller one."""
+    """The search in one stratum for a case that fails, and then for a smaller one."""
 
     check: Check
     subject: Subject
+    stratum: Draws
     patience: float
     tried: int = 0
     idle_cases: int = 0
     failure: tuple[Case, str] | None = None
     drawn: Case | None = None
     deadline: float = field(default=float("inf"))
-    reasons: dict[str, None] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def idle(self) -> str:
-        """Why no case could be tried."""
-        return "; ".join(list(self.reasons)[:3]) or "no case could be drawn"
-
-    def explore(self, stratum: Draws, count: int, seed: int) -> None:
+    def explore(self, count: int, seed: int) -> None:
         """Try random cases; what fails is made smaller while there is time."""
-        before, self.idle_cases = self.tried, 0
 
         @hypothesis.seed(seed)
         @hypothesis.settings(
@@ -187,9 +189,9 @@ class _Search:
             phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         )
-        @given(_cases(self.subject, stratum))
+        @given(_cases(self.subject, self.stratum))
         def attempt(case: Case) -> None:
-            if self.tried == before and self.idle_cases > IDLE:
+            if not self.tried and self.idle_cases > IDLE:
                 return  # nothing here can be tried: let hypothesis run to its end
             late = time.monotonic() > self.deadline
             if late and case != self.drawn:
@@ -203,15 +205,15 @@ class _Search:
             pass
         except (HypothesisException, BaseExceptionGroup) as error:
             if not self.failure:
-                self.reasons[why(error)] = None
+                self._because(why(error))
 
-    def visit(self, stratum: Draws, seed: int) -> None:
+    def visit(self, seed: int) -> None:
         """Try the defaults, and the cases that the component adds."""
         tables: list[Mapping[str, Any]] = [*self.subject.contract.cases]
         if not any(parameter.required for parameter in self.subject.signature.plain.values()):
             tables.insert(0, {})
         for table in tables:
-            for case in _ordinary(_shapes(self.subject, stratum), seed):
+            for case in _ordinary(_shapes(self.subject, self.stratum), seed):
                 try:
                     if self.attempt(Case(**{**case, "configuration": dict(table)})):
                         break
@@ -248,15 +250,25 @@ class _Search:
                 return True
 
     def _passed_over(self, reason: str) -> bool:
-        self.reasons[reason] = None
+        self._because(reason)
         self.idle_cases += 1
         return False
+
+    def _because(self, reason: str) -> None:
+        """Keep why a case could not be tried, once for all cases that differ in their numbers only."""
+        self.reasons.setdefault(re.sub(r"\d+", "0", reason), reason)
 
     def _fail(self, drawn: Case | None, case: Case, message: str) -> None:
         self.tried += 1
         if not self.failure:
             self.deadline = time.monotonic() + self.patience
         self.drawn, self.failure = drawn, (case, message)
+
+
+def _told(reasons: Mapping[str, str]) -> str:
+    """Why no case could be tried: the first few reasons."""
+    found = list(reasons.values())[:3] or ["no case could be drawn"]
+    return "; ".join(reason.rstrip(".") for reason in found) + "."
 
 
 def _shapes(subject: Subject, stratum: Draws) -> dict[str, st.SearchStrategy[Any]]:

@@ -55,6 +55,15 @@ class RefusesEverything(Right):
         raise ConfigError("RefusesEverything: expected another day; got this one.")
 
 
+class NeedsTwo(Right):
+    """A prior of at least two latents."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        if latent_dim < 2:
+            raise ConfigError(f"NeedsTwo: expected latent_dim = 2 or more; got {latent_dim}.")
+        super().__init__(latent_dim)
+
+
 class OnlyCases(Right):
     """A prior of which no configuration can be drawn."""
 

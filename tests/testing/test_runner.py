@@ -97,6 +97,12 @@ def test_a_mandatory_check_that_could_not_run_is_red():
     assert "RefusesEverything: expected another day; got this one." in str(report)
 
 
+def test_a_check_that_could_be_tried_in_some_dimensions_only_says_so():
+    (result,) = only(priors.NeedsTwo, "samples_are_from_the_density").results
+    assert (result.status, result.ok) == ("passed", True)
+    assert result.message == "Not in 1 dimension: NeedsTwo: expected latent_dim = 2 or more; got 1."
+
+
 def test_the_cases_that_a_component_adds_are_tried():
     report = only(priors.OnlyCases, "shapes", "learns")
     assert report.ok, str(report)

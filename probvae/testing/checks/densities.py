@@ -21,18 +21,21 @@ from probvae.testing.views import ANSWERS, LIKELIHOODS, View, f64, stateless, vi
 DRAWS = 60_000
 """How many samples, and proposed points, a comparison takes."""
 CHUNK = 15_000
-EVENTS = ((1,), (2,), (3,), (1, 1, 1), (1, 2, 1), (2, 2, 1))
+EVENTS = ((1,), (2,), (3,), (4,), (1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 2, 1))
+ONE_ROW = {"one row": {"batch": st.just((1,))}}
 
 
-def _of_size(D: int) -> Draws:
-    """Cases of D latents, or of events of about that many elements."""
-    events = [event for event in EVENTS if math.prod(event) == D]
+def _of_sizes(*sizes: int, moved: tuple[float, ...]) -> dict[str, Draws]:
+    """A stratum for each of these numbers of latents, or of elements of an event."""
     return {
-        "latent_dim": st.just(D),
-        "event_shape": st.sampled_from(events or [(2, 2, 1), (4,)]),
-        "batch": st.just((1,)),
-        "moved": st.sampled_from((0.1, 0.3, 1.0)),
-        "samples": st.just((2,)),
+        f"{D} dimension{'s' * (D > 1)}": {
+            "latent_dim": st.just(D),
+            "event_shape": st.sampled_from([event for event in EVENTS if math.prod(event) == D]),
+            "batch": st.just((1,)),
+            "moved": st.sampled_from(moved),
+            "samples": st.just((2,)),
+        }
+        for D in sizes
     }
 
 
@@ -80,7 +83,7 @@ def _row(found: View) -> _Row:
     return _Row(p, space_of(found.support, size), found.event, found.case)
 
 
-@check(*ANSWERS, fast=6, deep=80, strata=({"batch": st.just((1,))},))
+@check(*ANSWERS, fast=6, deep=80, strata=ONE_ROW)
 def stays_in_its_support(subject: Subject, case: Case) -> None:
     """Samples lie in the declared support, and every value that the support names has probability.
 
@@ -120,7 +123,7 @@ def _corners(support: Values, samples: Floats) -> Floats:
     fast=6,
     deep=60,
     mandatory=False,
-    strata=tuple({**_of_size(D), "moved": st.sampled_from((0.1, 0.3))} for D in (1, 2, 3)),
+    strata=_of_sizes(1, 2, 3, moved=(0.1, 0.3)),
 )
 def density_integrates_to_one(subject: Subject, case: Case) -> None:
     """The density integrates to 1, or the probabilities sum to it, by quadrature where there are few dimensions.
@@ -154,7 +157,7 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
         raise Violation(f"its density integrates to {total:.4f} ± {error:.4f}; expected 1.")
 
 
-@check(*LIKELIHOODS, fast=5, deep=60, strata=({"batch": st.just((1,))},), statistical=True)
+@check(*LIKELIHOODS, fast=5, deep=60, strata=ONE_ROW, statistical=True)
 def mean_is_that_of_the_samples(subject: Subject, case: Case) -> None:
     """mean() is the average of the samples.
 
@@ -174,10 +177,7 @@ def mean_is_that_of_the_samples(subject: Subject, case: Case) -> None:
         )
 
 
-STRATA = tuple({**_of_size(D), "moved": st.sampled_from((1.0, 0.5))} for D in (1, 2, 4))
-
-
-@check(*ANSWERS, fast=6, deep=60, strata=STRATA, statistical=True)
+@check(*ANSWERS, fast=6, deep=60, strata=_of_sizes(1, 2, 4, moved=(1.0, 0.5)), statistical=True)
 def samples_are_from_the_density(subject: Subject, case: Case) -> None:
     """Samples and density describe the same distribution, in 1, 2 and 4 dimensions.
 
