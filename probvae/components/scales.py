@@ -1,4 +1,4 @@
-"""Positive scales from unconstrained numbers."""
+"""Positive scales, and bounded logarithms of them, from unconstrained numbers."""
 
 from __future__ import annotations
 
@@ -25,3 +25,16 @@ def raw_scale(scale: float, floor: float = FLOOR) -> float:
     """
     above = max(scale - floor, 1e-8)
     return above + log(-expm1(-above)) - 1e-5
+
+
+def bent_into(raw: Tensor, low: float, high: float) -> Tensor:
+    """Numbers bent into a range, with a positive slope everywhere.
+
+    low + softplus(t - low) - softplus(t - high), with t = raw + the number of the range that is nearest to 0: about
+    t inside of the range, and low and high far outside.
+
+    >>> [round(float(bent_into(raw, -6.0, 2.0)), 2) for raw in (-100.0, -2.0, 0.0, 100.0)]
+    [-6.0, -2.0, -0.12, 2.0]
+    """
+    t = raw + min(max(0.0, low), high)
+    return low + tf.nn.softplus(t - low) - tf.nn.softplus(t - high)

@@ -33,10 +33,29 @@ def test_diagonal_normal_has_softplus_scales_above_the_floor(floor):
     np.testing.assert_allclose(q.log_prob(z), expected, rtol=1e-4)
 
 
-def test_diagonal_normal_clips_its_log_variance():
-    head = c.DiagonalNormal(5, log_variance_range=(-6, 2))
-    outputs = np.array([[0.0] * 5 + [-100.0, -6.0, 0.0, 2.0, 100.0]], np.float32)
-    np.testing.assert_allclose(head.posterior(outputs).variance(), np.exp([[-6.0, -6, 0, 2, 2]]), rtol=1e-5)
+def test_diagonal_normal_bends_its_log_variance_into_the_range():
+    head, low, high = c.DiagonalNormal(5, log_variance_range=(-6, 2)), -6.0, 2.0
+    numbers = np.array([-100.0, -6.0, 0.0, 2.0, 100.0], np.float32)
+    variance = head.posterior(np.concatenate([np.zeros(5, np.float32), numbers])[None]).variance()
+    v = np.exp(f64(numbers))
+    expected = np.exp(high) * (np.exp(low) + v) / (np.exp(high) + v)  # a floor under it, and a cap over it
+    np.testing.assert_allclose(variance[0], expected, rtol=1e-4)
+
+
+@given(
+    low=st.floats(-50, 50, width=32), width=st.floats(1 / 64, 50, width=32), number=st.floats(-10, 10, width=32)
+)
+def test_its_log_variance_has_a_slope_everywhere_and_starts_where_the_range_is_nearest_to_0(low, width, number):
+    head, high = c.DiagonalNormal(1, log_variance_range=(low, low + width)), low + width
+    outputs = tf.constant([[0.0, number], [0.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        log_variance = 2 * tf.math.log(head.posterior(outputs).stddev())
+    slope = tape.gradient(log_variance, outputs)[:, 1]
+    assert np.all(slope > 0)
+    assert np.all(low - 1e-4 <= log_variance)
+    assert np.all(log_variance <= high + 1e-4)
+    assert abs(log_variance[1, 0] - np.clip(0, low, high)) < np.log(2) + 1e-4
 
 
 def test_meaningless_scales_are_refused():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.components.scales import FLOOR, softplus_scale
+from probvae.components.scales import FLOOR, bent_into, softplus_scale
 from probvae.core import Distribution, Positive, PositiveFloat, PosteriorHead, Tensor, normal_noise
 from probvae.errors import ConfigError
 
@@ -47,7 +47,9 @@ class DiagonalNormal(PosteriorHead):
     """A normal with a diagonal covariance, batch [B] and event [D].
 
     q(z|x) = N(z; loc(x), diag(scale(x)²)), with scale = softplus(raw + 1e-5) + scale_floor, or, where a
-    log_variance_range is given, log scale² = raw clipped to that range.
+    log_variance_range is given, log scale² = raw bent into that range. Clipping, as in the experiments of Tomczak
+    and Welling, VAE with a VampPrior, 2018, would have no gradient outside: with the range [-4, -3] a network
+    whose outputs begin near 0 would never learn a scale.
 
     Args:
         latent_dim: D, the size of one latent.
@@ -87,7 +89,7 @@ class DiagonalNormal(PosteriorHead):
         if self.log_variance_range is None:
             scale = softplus_scale(raw, self.scale_floor)
         else:
-            scale = tf.exp(0.5 * tf.clip_by_value(raw, *self.log_variance_range))
+            scale = tf.exp(0.5 * bent_into(raw, *self.log_variance_range))
         return MultivariateNormalDiag(loc, scale)  # [B], [D]
 
 
