@@ -30,8 +30,8 @@ def raw_scale(scale: float, floor: float = FLOOR) -> float:
 def bent_into(raw: Tensor, low: float, high: float) -> Tensor:
     """Numbers bent into a range, with a positive slope everywhere.
 
-    low + softplus(t - low) - softplus(t - high), with t = raw + the number of the range that is nearest to 0: about
-    t inside of the range, and low and high far outside.
+    low + softplus(t - low) - softplus(t - high), with t = raw + the number of the range that is nearest to 0:
+    about t inside of the range, and low and high far outside.
 
     >>> [round(float(bent_into(raw, -6.0, 2.0)), 2) for raw in (-100.0, -2.0, 0.0, 100.0)]
     [-6.0, -2.0, -0.12, 2.0]
