@@ -19,7 +19,7 @@ from probvae.cli.app import main
 from probvae.data import TFRecords, record_batches
 from probvae.errors import ConfigError
 from probvae.registry import Registry, default
-from probvae.testing import agreement
+from probvae.testing import agreement, strategies
 from probvae.testing.checking import ALPHA
 from probvae.testing.checks import densities
 from probvae.testing.report import WORDS
@@ -145,12 +145,32 @@ def test_the_numbers_are_those_of_the_code():
 
 
 def test_every_result_that_there_is_is_explained():
-    assert re.findall(r"^\| ([\w ,]+) \|", CHECKS.partition("\n## How often")[0], re.M)[1:] == list(WORDS.values())
+    assert re.findall(r"^\| ([\w ,]+) \|", CHECKS.partition("\n## Properties")[0], re.M)[1:] == list(
+        WORDS.values()
+    )
 
 
 def test_the_line_that_repeats_a_check_runs():
-    (code,) = blocks(CHECKS, "python")
+    (code,) = [text for text in blocks(CHECKS, "python") if "testing.replay(" in text]
     exec(code, {})
+
+
+def test_a_property_of_ones_own_runs_over_every_configuration():
+    (code,) = [text for text in blocks(CHECKS, "python") if "strategies.cases(" in text]
+    names = {}
+    exec(code, names)
+    names["test_the_mean_lies_between_those_of_the_parts"]()
+    exec(code.replace("- 1e-5 <= p.mean()", "+ 1e-5 <= p.mean()"), names)  # a property that does not hold
+    with pytest.raises(AssertionError):
+        names["test_the_mean_lies_between_those_of_the_parts"]()
+
+
+def test_the_strategies_of_the_page_are_those_of_the_kit():
+    (table,) = re.findall(r"^\| strategy .*?(?=\n\n)", CHECKS, re.S | re.M)
+    told = re.findall(r"`(\w+)\(", table)
+    own = inspect.getmembers(strategies, lambda m: inspect.isfunction(m) and m.__module__ == strategies.__name__)
+    public = {name for name, _ in own if not name.startswith("_")}
+    assert set(told) == public - {"cases_of", "configurations_of", "shapes_of", "wrong_values"}
 
 
 def one_line(text):

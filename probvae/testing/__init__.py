@@ -25,6 +25,7 @@ _WHERE = {
     "Report": "probvae.testing.report",
     "Result": "probvae.testing.report",
     "Subject": "probvae.testing.subject",
+    "Refused": "probvae.testing.subject",
     "Violation": "probvae.testing.checking",
     "KINDS": "probvae.testing.subject",
 }

@@ -1,40 +1,22 @@
-"""Running checks: hypothesis draws the cases and shrinks what fails to the smallest."""
+"""Running checks: all that a component owes, one of them, or one of them on one case."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
-
-import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity, given, reject
-from hypothesis import strategies as st
-from hypothesis.errors import HypothesisException
 
 from probvae.errors import PluginError, UnknownNameError, did_you_mean
 from probvae.registry import Registry, default
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Check, Draws, Profile, Violation
+from probvae.testing.checking import Check, Profile
 from probvae.testing.checks import iter_checks
 from probvae.testing.report import Listener, Report, Result
-from probvae.testing.strategies import (
-    batch_shapes,
-    configurations_of,
-    event_shapes,
-    latent_dims,
-    leading_shapes,
-    sample_shapes,
-    seeds,
-)
-from probvae.testing.subject import Refused, Subject, why
+from probvae.testing.search import Search
+from probvae.testing.subject import Subject
 
 SHRINKING = {"fast": 15.0, "deep": 90.0}
 """How many seconds may go into finding the smallest case that fails."""
-
-IDLE = 40
-"""How many cases in a row may be refused before a stratum is left."""
 
 
 def check(
@@ -119,7 +101,7 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
     """Run one check on random cases, on the defaults, and on those that the component adds."""
     start = time.monotonic()
     searches = {
-        part: _Search(check, subject, stratum, SHRINKING[profile]) for part, stratum in check.strata.items()
+        part: Search(check, subject, stratum, SHRINKING[profile]) for part, stratum in check.strata.items()
     }
     failure = None
     for search in searches.values():
@@ -160,152 +142,7 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
     return result("passed", " ".join(f"Not in {part}: {_told(reasons)}" for part, reasons in untried.items()))
 
 
-@dataclass
-class _Search:
-    """The search in one stratum for a case that fails, and then for a smaller one."""
-
-    check: Check
-    subject: Subject
-    stratum: Draws
-    patience: float
-    tried: int = 0
-    idle_cases: int = 0
-    failure: tuple[Case, str] | None = None
-    drawn: Case | None = None
-    deadline: float = field(default=float("inf"))
-    reasons: dict[str, str] = field(default_factory=dict)
-
-    def explore(self, count: int, seed: int) -> None:
-        """Try random cases; what fails is made smaller while there is time."""
-
-        @hypothesis.seed(seed)
-        @hypothesis.settings(
-            max_examples=count,
-            database=None,
-            deadline=None,
-            derandomize=False,
-            report_multiple_bugs=False,
-            verbosity=Verbosity.quiet,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(_cases(self.subject, self.stratum))
-        def attempt(case: Case) -> None:
-            if not self.tried and self.idle_cases > IDLE:
-                return  # nothing here can be tried: let hypothesis run to its end
-            late = time.monotonic() > self.deadline
-            if late and case != self.drawn:
-                return  # no time to look for a smaller one: pretend that this one is none
-            if not self.attempt(case):
-                reject()
-
-        try:
-            attempt()
-        except Violation:
-            pass
-        except (HypothesisException, BaseExceptionGroup) as error:
-            if not self.failure:
-                self._because(why(error))
-
-    def visit(self, seed: int) -> None:
-        """Try the defaults, and the cases that the component adds."""
-        tables: list[Mapping[str, Any]] = [*self.subject.contract.cases]
-        if not any(parameter.required for parameter in self.subject.signature.plain.values()):
-            tables.insert(0, {})
-        for table in tables:
-            for case in _ordinary(_shapes(self.subject, self.stratum), seed):
-                try:
-                    if self.attempt(Case(**{**case, "configuration": dict(table)})):
-                        break
-                except Violation:
-                    return
-
-    def attempt(self, case: Case) -> bool:
-        """Whether the case could be tried, or one near it.
-
-        Of parameters that exclude each other the class names one when it refuses; that one is left at its default.
-
-        Raises:
-            Violation: the check does not hold.
-        """
-        drawn = case
-        while True:
-            try:
-                self.check(self.subject, case)
-            except Refused as error:
-                smaller = case.without(error.parameter) if error.parameter else None
-                if smaller is None:
-                    return self._passed_over(str(error))
-                case = smaller
-            except CannotTell as error:
-                return self._passed_over(str(error))
-            except Violation as error:
-                self._fail(drawn, case, str(error))
-                raise
-            except Exception as error:  # a component is anyone's code
-                self._fail(drawn, case, f"it raised {why(error)}")
-                raise Violation from error
-            else:
-                self.tried += 1
-                return True
-
-    def _passed_over(self, reason: str) -> bool:
-        self._because(reason)
-        self.idle_cases += 1
-        return False
-
-    def _because(self, reason: str) -> None:
-        """Keep why a case could not be tried, once for all cases that differ in their numbers only."""
-        self.reasons.setdefault(re.sub(r"\d+", "0", reason), reason)
-
-    def _fail(self, drawn: Case | None, case: Case, message: str) -> None:
-        self.tried += 1
-        if not self.failure:
-            self.deadline = time.monotonic() + self.patience
-        self.drawn, self.failure = drawn, (case, message)
-
-
 def _told(reasons: Mapping[str, str]) -> str:
     """Why no case could be tried: the first few reasons."""
     found = list(reasons.values())[:3] or ["no case could be drawn"]
     return "; ".join(reason.rstrip(".") for reason in found) + "."
-
-
-def _shapes(subject: Subject, stratum: Draws) -> dict[str, st.SearchStrategy[Any]]:
-    """What is drawn for a case beside its configuration; what the component does not look at is left alone."""
-    drawn: dict[str, st.SearchStrategy[Any]] = {
-        "moved": st.sampled_from((0.0, 0.1, 0.3)),
-        "seed": seeds(),
-        "samples": sample_shapes(),
-    }
-    if subject.kind != "likelihood":
-        drawn["latent_dim"] = latent_dims()
-    if subject.kind in ("encoder", "decoder", "likelihood") or "event_shape" in subject.context:
-        drawn["event_shape"] = event_shapes()
-    if subject.kind in ("encoder", "posterior", "objective", "bijector"):
-        drawn["batch"] = batch_shapes()
-    if subject.kind in ("decoder", "likelihood"):
-        drawn["batch"] = leading_shapes()
-    answered = "event_shape" if subject.kind in ("decoder", "likelihood") else "latent_dim"
-    sizes = {"event_shape", "latent_dim"} - {answered}  # what a stratum says of sizes is said of the answer's
-    return drawn | {name: found for name, found in stratum.items() if name in drawn and name not in sizes}
-
-
-def _cases(subject: Subject, stratum: Draws) -> st.SearchStrategy[Case]:
-    drawn = _shapes(subject, stratum)
-    return st.builds(Case, configuration=configurations_of(subject), **drawn)
-
-
-def _ordinary(drawn: dict[str, st.SearchStrategy[Any]], seed: int) -> Iterator[dict[str, Any]]:
-    """A few tables of shapes, for configurations that are given: not every shape suits every configuration."""
-    found: list[dict[str, Any]] = []
-
-    @hypothesis.seed(seed)
-    @hypothesis.settings(max_examples=25, database=None, deadline=None, phases=(Phase.generate,))
-    @given(st.fixed_dictionaries(drawn))
-    def collect(table: dict[str, Any]) -> None:
-        found.append(table)
-
-    collect()
-    # The first that hypothesis draws are the smallest; the last are as ordinary as any.
-    return reversed(found)

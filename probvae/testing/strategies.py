@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from probvae.core import Parameter, Shape
 from probvae.errors import PluginError
+from probvae.testing.case import Case
+from probvae.testing.checking import Draws
 from probvae.testing.subject import Subject
 
 Strategy = st.SearchStrategy
@@ -90,6 +92,46 @@ def configurations_of(subject: Subject) -> Strategy[dict[str, Any]]:
             "default. Give it one, narrow its type (Literal, bounds), or add contract = Contract(cases=(...))."
         )
     return st.fixed_dictionaries({n: s for n, s in drawn.items() if s is not None})
+
+
+def cases(kind: str, of: str | Callable[..., Any]) -> Strategy[Case]:
+    """All that a property needs to be repeated: a configuration, shapes, and a seed.
+
+    `Subject(kind, of).build(case)` makes the component.
+
+    Args:
+        kind: the component's kind.
+        of: its registered name, or its class.
+
+    Raises:
+        PluginError: there are too many values to draw from, as for a string without a default.
+    """
+    return cases_of(Subject(kind, of), {})
+
+
+def cases_of(subject: Subject, stratum: Draws) -> Strategy[Case]:
+    """As `cases`, of a subject, with some of the shapes drawn as a stratum says."""
+    return st.builds(Case, configuration=configurations_of(subject), **shapes_of(subject, stratum))
+
+
+def shapes_of(subject: Subject, stratum: Draws) -> dict[str, Strategy[Any]]:
+    """What is drawn for a case beside its configuration; what the component does not look at is left alone."""
+    drawn: dict[str, Strategy[Any]] = {
+        "moved": st.sampled_from((0.0, 0.1, 0.3)),
+        "seed": seeds(),
+        "samples": sample_shapes(),
+    }
+    if subject.kind != "likelihood":
+        drawn["latent_dim"] = latent_dims()
+    if subject.kind in ("encoder", "decoder", "likelihood") or "event_shape" in subject.context:
+        drawn["event_shape"] = event_shapes()
+    if subject.kind in ("encoder", "posterior", "objective", "bijector"):
+        drawn["batch"] = batch_shapes()
+    if subject.kind in ("decoder", "likelihood"):
+        drawn["batch"] = leading_shapes()
+    answered = "event_shape" if subject.kind in ("decoder", "likelihood") else "latent_dim"
+    sizes = {"event_shape", "latent_dim"} - {answered}  # what a stratum says of sizes is said of the answer's
+    return drawn | {name: found for name, found in stratum.items() if name in drawn and name not in sizes}
 
 
 def wrong_values(parameter: Parameter) -> Iterator[Any]:

@@ -1,0 +1,154 @@
+"""The search for a case that fails: hypothesis draws the cases and shrinks what fails to the smallest."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity, given, reject
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
+
+from probvae.testing.case import Case
+from probvae.testing.checking import CannotTell, Check, Draws, Violation
+from probvae.testing.strategies import cases_of, shapes_of
+from probvae.testing.subject import Refused, Subject, why
+
+IDLE = 40
+"""How many cases in a row may be refused before a stratum is left."""
+
+
+@dataclass
+class Search:
+    """The search in one stratum for a case that fails, and then for a smaller one.
+
+    Args:
+        check: what must hold.
+        subject: the component.
+        stratum: what is drawn for a case beside the configuration.
+        patience: how many seconds may go into finding the smallest case that fails.
+
+    Attributes:
+        tried: how many cases were tried.
+        failure: the smallest case that fails, and what was found.
+        reasons: why cases could not be tried.
+    """
+
+    check: Check
+    subject: Subject
+    stratum: Draws
+    patience: float
+    tried: int = 0
+    idle_cases: int = 0
+    failure: tuple[Case, str] | None = None
+    drawn: Case | None = None
+    deadline: float = field(default=float("inf"))
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def explore(self, count: int, seed: int) -> None:
+        """Try random cases; what fails is made smaller while there is time."""
+
+        @hypothesis.seed(seed)
+        @hypothesis.settings(
+            max_examples=count,
+            database=None,
+            deadline=None,
+            derandomize=False,
+            report_multiple_bugs=False,
+            verbosity=Verbosity.quiet,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(cases_of(self.subject, self.stratum))
+        def attempt(case: Case) -> None:
+            if not self.tried and self.idle_cases > IDLE:
+                return  # nothing here can be tried: let hypothesis run to its end
+            late = time.monotonic() > self.deadline
+            if late and case != self.drawn:
+                return  # no time to look for a smaller one: pretend that this one is none
+            if not self.attempt(case):
+                reject()
+
+        try:
+            attempt()
+        except Violation:
+            pass
+        except (HypothesisException, BaseExceptionGroup) as error:
+            if not self.failure:
+                self._because(why(error))
+
+    def visit(self, seed: int) -> None:
+        """Try the defaults, and the cases that the component adds."""
+        tables: list[Mapping[str, Any]] = [*self.subject.contract.cases]
+        if not any(parameter.required for parameter in self.subject.signature.plain.values()):
+            tables.insert(0, {})
+        for table in tables:
+            for case in _ordinary(shapes_of(self.subject, self.stratum), seed):
+                try:
+                    if self.attempt(Case(**{**case, "configuration": dict(table)})):
+                        break
+                except Violation:
+                    return
+
+    def attempt(self, case: Case) -> bool:
+        """Whether the case could be tried, or one near it.
+
+        Of parameters that exclude each other the class names one when it refuses; that one is left at its default.
+
+        Raises:
+            Violation: the check does not hold.
+        """
+        drawn = case
+        while True:
+            try:
+                self.check(self.subject, case)
+            except Refused as error:
+                smaller = case.without(error.parameter) if error.parameter else None
+                if smaller is None:
+                    return self._passed_over(str(error))
+                case = smaller
+            except CannotTell as error:
+                return self._passed_over(str(error))
+            except Violation as error:
+                self._fail(drawn, case, str(error))
+                raise
+            except Exception as error:  # a component is anyone's code
+                self._fail(drawn, case, f"it raised {why(error)}")
+                raise Violation from error
+            else:
+                self.tried += 1
+                return True
+
+    def _passed_over(self, reason: str) -> bool:
+        self._because(reason)
+        self.idle_cases += 1
+        return False
+
+    def _because(self, reason: str) -> None:
+        """Keep why a case could not be tried, once for all cases that differ in their numbers only."""
+        self.reasons.setdefault(re.sub(r"\d+", "0", reason), reason)
+
+    def _fail(self, drawn: Case | None, case: Case, message: str) -> None:
+        self.tried += 1
+        if not self.failure:
+            self.deadline = time.monotonic() + self.patience
+        self.drawn, self.failure = drawn, (case, message)
+
+
+def _ordinary(drawn: dict[str, st.SearchStrategy[Any]], seed: int) -> Iterator[dict[str, Any]]:
+    """A few tables of shapes, for configurations that are given: not every shape suits every configuration."""
+    found: list[dict[str, Any]] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(max_examples=25, database=None, deadline=None, phases=(Phase.generate,))
+    @given(st.fixed_dictionaries(drawn))
+    def collect(table: dict[str, Any]) -> None:
+        found.append(table)
+
+    collect()
+    # The first that hypothesis draws are the smallest; the last are as ordinary as any.
+    return reversed(found)
