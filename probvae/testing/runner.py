@@ -41,9 +41,9 @@ def check(
         listener: is given each result as soon as it is there.
 
     Raises:
-        UnknownNameError: there is no such kind, component or check.
+        UnknownNameError: there is no such kind, component, check or profile.
         PluginError: the component's class or signature cannot be used.
-        UserError: the profile is unknown, or the class is none of that kind.
+        UserError: the class is none of that kind.
     """
     subject = Subject(kind, of, registry)
     results = []
@@ -98,7 +98,13 @@ def replay(check: str, kind: str, of: str | Callable[..., Any], plugin: str = ""
 
 
 def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0) -> Result:
-    """Run one check on random cases, on the defaults, and on those that the component adds."""
+    """Run one check on random cases, on the defaults, and on those that the component adds.
+
+    Raises:
+        UnknownNameError: there is no such profile.
+    """
+    if profile not in SHRINKING:
+        raise UnknownNameError(f"No profile is named {profile!r}. {did_you_mean(profile, SHRINKING)}")
     start = time.monotonic()
     searches = {
         part: Search(check, subject, stratum, SHRINKING[profile]) for part, stratum in check.strata.items()

@@ -135,6 +135,7 @@ def test_a_report_is_plain_json():
         (lambda: testing.check("priors", "mixture"), UnknownNameError, "Did you mean 'prior'"),
         (lambda: testing.check("prior", "mixtur"), UnknownNameError, "Did you mean 'mixture'"),
         (lambda: testing.check("prior", "mixture", only=["shape"]), UnknownNameError, "Did you mean 'shapes'"),
+        (lambda: testing.check("prior", "mixture", profile="fats"), UnknownNameError, "Did you mean 'fast'"),
         (lambda: testing.check("bijector", "mixture"), UserError, "a class with a method bijector"),
         (lambda: testing.check("dataset", "mnist"), UnknownNameError, "No kind with checks is named 'dataset'"),
         (lambda: testing.replay("shapez", "prior", "mixture"), UnknownNameError, "Did you mean 'shapes'"),
