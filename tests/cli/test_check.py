@@ -50,10 +50,10 @@ def test_the_line_that_repeats_a_failure_can_be_pasted(forgetful):
 
 
 def test_json_is_one_report_for_each_component_and_nothing_else(program):
-    ended = program("check", "--component", "objective", "elbo", "--json", "--seed", "3")
+    ended = program("check", "--component", "likelihood", "bernoulli", "--json", "--seed", "3")
     assert ended.status == 0
     (report,) = json.loads(ended.out)
-    assert (report["kind"], report["name"], report["seed"], report["ok"]) == ("objective", "elbo", 3, True)
+    assert (report["kind"], report["name"], report["seed"], report["ok"]) == ("likelihood", "bernoulli", 3, True)
     assert {result["status"] for result in report["results"]} == {"passed"}
 
 

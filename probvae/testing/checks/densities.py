@@ -21,6 +21,9 @@ from probvae.testing.views import ANSWERS, LIKELIHOODS, View, f64, stateless, vi
 DRAWS = 60_000
 """How many samples, and proposed points, a comparison takes."""
 CHUNK = 15_000
+"""How many samples are drawn at a time."""
+POINTS = 60_000
+"""At how many points a density is asked at a time: a mixture of a thousand parts must fit into memory."""
 EVENTS = ((1,), (2,), (3,), (4,), (1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 2, 1))
 ONE_ROW = {"one row": {"batch": st.just((1,))}}
 
@@ -65,8 +68,8 @@ class _Row(NamedTuple):
     def log_prob(self, points: Floats) -> Floats:
         """The log-density [N] at points [N, D]."""
         found = []
-        for start in range(0, len(points), CHUNK):
-            part = tf.constant(points[start : start + CHUNK], tf.float32)
+        for start in range(0, len(points), POINTS):
+            part = tf.constant(points[start : start + POINTS], tf.float32)
             shape = (-1, *self.p.batch_shape, *self.event)
             found.append(f64(self.p.log_prob(tf.reshape(part, shape))).reshape(-1))
         values = np.concatenate(found)
