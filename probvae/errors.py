@@ -1,7 +1,8 @@
 """What probvae raises. An error names the thing, what was expected, what was found, and the way out.
 
 `UserError` means that the input is wrong (exit status 2 on the command line), `WorkError` that the work
-failed although the input was fine (exit status 1). Neither is ever shown as a traceback by the program.
+failed although the input was fine (exit status 1), `TemporaryError` that the same may well succeed later (exit
+status 75). None is ever shown as a traceback by the program.
 """
 
 from __future__ import annotations
@@ -108,6 +109,13 @@ class CheckpointError(WorkError):
 
 class TrainingError(WorkError):
     """Training cannot go on: a loss is not finite, or a variable is left out."""
+
+
+class TemporaryError(WorkError):
+    """The work failed for a reason outside of it, which may be gone when it is tried again.
+
+    The program's exit status is then 75, EX_TEMPFAIL in sysexits.h, by which a scheduler can tell.
+    """
 
 
 class Interrupted(KeyboardInterrupt):

@@ -194,7 +194,7 @@ def test_two_slurm_jobs_have_two_ports_that_no_system_gives_away(batch, told):
         ("130 130 130", 130, False),
         ("1 1 1", 1, False),
         ("2 1 1", 2, False),
-        ("1 137 1", 137, False),
+        ("75 137 75", 137, False),
     ],
 )
 def test_a_slurm_job_is_requeued_after_it_was_asked_to_stop_only(statuses, status, requeued, batch, told):
@@ -302,6 +302,7 @@ def test_pods_find_each_other_before_they_are_ready(manifests, job, pod):
         (130, False, "Ignore"),
         (137, True, "Ignore"),
         (137, False, "Count"),
+        (75, False, "Count"),
         (1, False, "Count"),
     ],
 )

@@ -13,14 +13,22 @@ import click
 from probvae import __version__
 from probvae.cli import catalogue, checks, data, models, plugins, specs
 from probvae.cli.options import disable_option
-from probvae.errors import Interrupted, PluginWarning, ProbvaeWarning, SpecError, UserError, WorkError
+from probvae.errors import (
+    Interrupted,
+    PluginWarning,
+    ProbvaeWarning,
+    SpecError,
+    TemporaryError,
+    UserError,
+    WorkError,
+)
 from probvae.registry import default
 
 EPILOG = """Begin with:  probvae fill examples/first.toml   (a spec with every default written out)
 
 Then:        probvae train examples/first.toml
 
-Exit status: 0 fine, 1 the work failed, 2 the input is wrong."""
+Exit status: 0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later."""
 
 
 class Program(click.Group):
@@ -76,7 +84,10 @@ for module in (models, checks, specs, catalogue, data, plugins):
 
 
 def main() -> NoReturn:
-    """Run the program and exit: 0 fine, 1 the work failed, 2 the input is wrong, 130 or 143 interrupted."""
+    """Run the program and exit with its status.
+
+    0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later, 130 or 143 interrupted.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are no news to our users
     signal.signal(signal.SIGTERM, _terminated)
     warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -89,6 +100,8 @@ def main() -> NoReturn:
         _fail(_table(error), 2)
     except UserError as error:
         _fail(str(error), 2)
+    except TemporaryError as error:
+        _fail(str(error), 75)
     except WorkError as error:
         _fail(str(error), 1)
     except (KeyboardInterrupt, click.Abort):

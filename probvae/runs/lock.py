@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from probvae.errors import UserError
+from probvae.errors import TemporaryError, UserError
 
 LOCK, OWNER = ".lock", ".lock.json"
 
@@ -25,7 +25,8 @@ def locked(folder: Path) -> Iterator[None]:
     behind; the file beside it only says whose it is.
 
     Raises:
-        UserError: another process holds it, or the folder cannot be written.
+        TemporaryError: another process holds it.
+        UserError: the folder cannot be written.
     """
     owner = folder / OWNER
     lock = FileLock(folder / LOCK)
@@ -33,7 +34,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise UserError(
+        raise TemporaryError(
             f"{folder} is in use: {_described(owner)} is training it. Wait for that to end, or choose "
             "another folder with --out."
         ) from error

@@ -22,7 +22,7 @@ from probvae.core import (
     gradients_and_means,
 )
 from probvae.data.epochs import Batch
-from probvae.errors import ProbvaeError, TrainingError
+from probvae.errors import ProbvaeError, TemporaryError, TrainingError
 
 
 class Taken(NamedTuple):
@@ -210,12 +210,12 @@ def told_plainly() -> Iterator[None]:
     """Raise what probvae has to say about a traced function as it was said: autograph wraps it into a report.
 
     Raises:
-        TrainingError: another worker does not answer any more.
+        TemporaryError: another worker does not answer any more.
     """
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        raise TrainingError(
+        raise TemporaryError(
             "Training stopped: another worker is gone, or cannot be reached. Start all of them again with "
             "--resume: they go on after the last checkpoint."
         ) from error

@@ -115,7 +115,10 @@ def test_help_names_every_command_and_the_exit_statuses(program):
         "data",
     ]:
         assert f"\n  {command} " in ended.out
-    assert "Exit status: 0 fine, 1 the work failed, 2 the input is wrong." in " ".join(ended.out.split())
+    assert (
+        "Exit status: 0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later."
+        in " ".join(ended.out.split())
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,9 +152,16 @@ def test_a_wrong_command_line_ends_with_2_and_says_why(arguments, words, program
 
 
 @pytest.mark.parametrize(
-    ("what", "status"), [("KeyboardInterrupt", 130), ("probvae.errors.Interrupted(signal.SIGTERM)", 143)]
+    ("what", "status", "told"),
+    [
+        ("KeyboardInterrupt", 130, "Interrupted."),
+        ("probvae.errors.Interrupted(signal.SIGTERM)", 143, "Interrupted."),
+        ("probvae.errors.UserError('It is wrong.')", 2, "error: It is wrong."),
+        ("probvae.errors.WorkError('It failed.')", 1, "error: It failed."),
+        ("probvae.errors.TemporaryError('Not now.')", 75, "error: Not now."),
+    ],
 )
-def test_an_interrupted_command_ends_with_the_status_of_its_signal(what, status, program, plugin, spec):
+def test_what_ends_a_command_is_told_and_has_its_status(what, status, told, program, plugin, spec):
     file = plugin(
         "slow",
         f'''
@@ -170,7 +180,7 @@ def test_an_interrupted_command_ends_with_the_status_of_its_signal(what, status,
     )
     ended = program("check", spec(("fashion_mini", "slow.forever")), "--plugin", file)
     assert ended.status == status
-    assert "Interrupted." in ended.err
+    assert told in ended.err
     assert "Traceback" not in ended.err
 
 

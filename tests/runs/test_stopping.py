@@ -9,7 +9,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from probvae.errors import Interrupted, UserError
+from probvae.errors import Interrupted, TemporaryError, UserError
 from probvae.runs.lock import locked
 from probvae.runs.signals import asked_to_stop
 
@@ -97,7 +97,7 @@ def test_in_another_thread_signals_are_left_alone(handled):
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path):
-    with locked(tmp_path), pytest.raises(UserError) as error, locked(tmp_path):
+    with locked(tmp_path), pytest.raises(TemporaryError) as error, locked(tmp_path):
         pytest.fail("two at a time")
     message = str(error.value)
     for part in (str(tmp_path), f"process {os.getpid()} on ", "since ", "--out"):
@@ -106,7 +106,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path):
 
 def test_a_run_in_use_is_not_touched(tmp_path, undrawn):
     data, folder = tiny_images(tmp_path), tmp_path / "run"
-    with locked(folder), pytest.raises(UserError, match="is in use"):
+    with locked(folder), pytest.raises(TemporaryError, match="is in use"):
         train(spec(data), folder)
     assert sorted(path.name for path in folder.iterdir()) == [".lock"]
     run, _ = train(spec(data), folder)  # what a lock leaves behind is no run

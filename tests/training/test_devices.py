@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from probvae.errors import UserError
+from probvae.errors import TemporaryError, UserError
 from probvae.runs.workers import free_addresses
 from probvae.training import team
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.devices import NO_PROXY
+from probvae.training.steps import told_plainly
 
 from .setups import STEPS, trained, vae
 
@@ -98,6 +99,11 @@ def test_one_worker_that_is_asked_to_stop_stops_all_after_the_same_step(tmp_path
     told = [result(worker, tmp_path, str(index))[0] for index, worker in enumerate(workers)]
     assert [(one["finished"], one["step"]) for one in told] == [(False, STEPS + 1)] * 2
     assert newest_checkpoint(tmp_path / "run")[0].step == STEPS + 1  # by the chief, who was not asked
+
+
+def test_a_worker_that_is_gone_is_told_as_something_that_may_pass():
+    with pytest.raises(TemporaryError, match=r"another worker is gone.*--resume"), told_plainly():
+        raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
 
 
 @pytest.mark.slow
