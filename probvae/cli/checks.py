@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,7 +142,8 @@ def _check_components(chosen: list[tuple[str, str]], profile: Profile, seed: int
 
     subjects = [Subject(kind, name) for kind, name in chosen]  # what cannot be checked is told before the work
     console = Console(quiet=as_json, highlight=False)
-    reports = [_check_component(subject, profile, seed, console) for subject in subjects]
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a component may print
+        reports = [_check_component(subject, profile, seed, console) for subject in subjects]
     if as_json:
         click.echo(json.dumps([report.to_json() for report in reports], indent=2))
     elif len(reports) > 1:

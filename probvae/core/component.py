@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from probvae.core.arguments import check_arguments
 from probvae.core.parameters import Contract
-from probvae.errors import UserError
+from probvae.errors import PluginError
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class Component(keras.layers.Layer):
             name: what the variables are saved under, unique within the component.
         """
         if "_adopted" not in vars(self):
-            raise UserError(
+            raise PluginError(
                 f"{type(self).__name__}: {name!r} is set before super().__init__() was called. "
                 "Call it first in __init__."
             )

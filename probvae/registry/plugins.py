@@ -182,7 +182,10 @@ class Plugins:
             plugin.hooks = plugin.load()
             implemented, offered = tried(plugin.hooks)
             if not (implemented or plugin.declared):
-                raise PluginError(f"it offers nothing; expected @hookimpl on one of {', '.join(HOOKS)}")
+                raise PluginError(
+                    "it offers nothing; expected @probvae.register(kind, name) on a class, or @hookimpl on one of "
+                    f"{', '.join(HOOKS)}"
+                )
             for spec in offered:
                 check(spec)
             if not self.manager.is_registered(plugin.hooks):

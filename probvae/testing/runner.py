@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from probvae.errors import PluginError, UnknownNameError, did_you_mean
+from probvae.errors import PluginError, UnknownNameError, UserError, did_you_mean
 from probvae.registry import Registry, default
 from probvae.testing.case import Case
 from probvae.testing.checking import Check, Profile
@@ -43,11 +43,15 @@ def check(
     Raises:
         UnknownNameError: there is no such kind, component, check or profile.
         PluginError: the component's class or signature cannot be used.
-        UserError: the class is none of that kind.
+        UserError: the class is none of that kind, or owes none of the checks.
     """
     subject = Subject(kind, of, registry)
+    checks = chosen(subject, [only] if isinstance(only, str) else only)
+    if not checks:
+        names = ", ".join(found.name for found in chosen(subject))
+        raise UserError(f"{subject.name}: nothing to run; it owes none of the named checks. It owes {names}.")
     results = []
-    for found in chosen(subject, only):
+    for found in checks:
         results.append(run(found, subject, profile, seed))
         listener(results[-1])
     return Report(kind, subject.name, profile, seed, tuple(results))
@@ -118,12 +122,13 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
             break
     seconds = time.monotonic() - start
     tried = sum(search.tried for search in searches.values())
-    untried = {part: search.reasons for part, search in searches.items() if not search.tried}
+    untried = {part: search for part, search in searches.items() if not search.tried}
     reason = subject.contract.expected_failures.get(check.name)
 
     def result(status: Any, message: str, case: Case | None = None) -> Result:
         arguments = ", ".join(filter(None, [subject.reference, case.arguments() if case else ""]))
-        line = f"from probvae.testing import replay; replay({check.name!r}, {subject.kind!r}, {arguments})"
+        call = f"replay({check.name!r}, {subject.kind!r}, {arguments})"
+        line = f"{subject.imports}from probvae.testing import replay; {call}"
         return Result(
             check.name,
             check.holds,
@@ -141,11 +146,12 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
         case, message = failure
         return result("expected", reason) if reason else result("failed", message, case)
     if not tried:
-        everywhere = {key: told for reasons in untried.values() for key, told in reasons.items()}
+        everywhere = {key: told for search in untried.values() for key, told in search.reasons.items()}
         return result("expected", reason) if reason else result("not_run", _told(everywhere))
     if reason:
         return result("unexpected", f"it was expected to fail: {reason} Take it out of expected_failures.")
-    return result("passed", " ".join(f"Not in {part}: {_told(reasons)}" for part, reasons in untried.items()))
+    refused = {part: search.reasons for part, search in untried.items() if search.refused}
+    return result("passed", " ".join(f"Not in {part}: {_told(reasons)}" for part, reasons in refused.items()))
 
 
 def _told(reasons: Mapping[str, str]) -> str:

@@ -36,6 +36,7 @@ class Search:
         tried: how many cases were tried.
         failure: the smallest case that fails, and what was found.
         reasons: why cases could not be tried.
+        refused: whether the component refused one of them.
     """
 
     check: Check
@@ -48,6 +49,7 @@ class Search:
     drawn: Case | None = None
     deadline: float = field(default=float("inf"))
     reasons: dict[str, str] = field(default_factory=dict)
+    refused: bool = False
 
     def explore(self, count: int, seed: int) -> None:
         """Try random cases; what fails is made smaller while there is time."""
@@ -109,6 +111,7 @@ class Search:
             except Refused as error:
                 smaller = case.without(error.parameter) if error.parameter else None
                 if smaller is None:
+                    self.refused = True
                     return self._passed_over(str(error))
                 case = smaller
             except CannotTell as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -14,9 +14,10 @@ from probvae.core import (
     Component,
     Contract,
     Signature,
+    Tag,
     named_variables,
 )
-from probvae.errors import ConfigError, UnknownNameError, UserError, did_you_mean, explained
+from probvae.errors import ConfigError, PluginError, UnknownNameError, UserError, did_you_mean, explained
 from probvae.registry import Registry, default
 from probvae.spec import MACHINERY
 from probvae.testing.case import Case
@@ -49,25 +50,27 @@ class Subject:
 
     Raises:
         UnknownNameError: there is no such kind or name.
-        PluginError: the class cannot be loaded, or its signature not be read.
+        PluginError: the class cannot be loaded, its signature not be read, or its contract says what there is not.
         UserError: it is no class of that kind.
     """
 
     def __init__(self, kind: str, of: str | Callable[..., Any], registry: Registry | None = None) -> None:
         if kind not in KINDS:
             raise UnknownNameError(f"No kind with checks is named {kind!r}. {did_you_mean(kind, KINDS)}")
+        if not isinstance(of, str) and (isinstance(of, tuple(CONTRACTS.values())) or not callable(of)):
+            name = type(of).__name__
+            raise UserError(
+                f"expected a registered name or a class; got {of!r}. Give {name} itself, not an instance."
+            )
         self.kind = kind
         self.registry = registry or default()
         self._lookup = "prior" if kind == "bijector" else kind
         self.name = of if isinstance(of, str) else getattr(of, "__qualname__", repr(of))
         self.factory = self.registry[self._lookup, of].load() if isinstance(of, str) else of
+        if isinstance(self.factory, type):
+            _is_of(kind, self.name, self.factory)
         self.signature = Signature(self.factory, f"{self.name} {kind}")
-        self.contract: Contract = getattr(self.factory, "contract", Contract())
-        if kind == "bijector" and isinstance(self.factory, type) and not hasattr(self.factory, "bijector"):
-            raise UserError(
-                f"{self.name}: expected a class with a method bijector(), a tfb.Bijector; found none. "
-                f"Only flows have one; check the prior itself: kind 'prior'."
-            )
+        self.contract = _contract(self.name, self.factory, self.signature)
 
     @property
     def registered(self) -> str | None:
@@ -81,6 +84,13 @@ class Subject:
             return self.name
         files = [plugin.source for plugin in self.registry.plugins if plugin.name == self.name.rpartition(".")[0]]
         return repr(self.name) + "".join(f", plugin={file!r}" for file in files if file.endswith(".py"))
+
+    @property
+    def imports(self) -> str:
+        """A statement that makes the class known, where it has no name and stands in a module; or nothing."""
+        top = self.name.partition(".")[0]
+        known = not self.registered and "<" not in self.name and self.factory.__module__ != "__main__"
+        return f"from {self.factory.__module__} import {top}; " if known else ""
 
     @property
     def context(self) -> set[str]:
@@ -106,6 +116,8 @@ class Subject:
         keras.utils.set_random_seed(case.seed if initial is None else initial)
         try:
             component = self._make(self.factory, self.signature, case.configuration, case)
+        except PluginError:  # a mistake in the class, whatever the configuration
+            raise
         except UserError as error:
             raise Refused(error) from error
         contract = CONTRACTS.get(self.kind)
@@ -143,6 +155,46 @@ class Subject:
                 inner = Signature(self.registry[str(parameter.kind), name].load(), name)
                 yield inner
                 yield from self._inner(inner)
+
+
+def _is_of(kind: str, name: str, factory: type) -> None:
+    """Refuse a class of another kind.
+
+    Raises:
+        UserError: it is none of that kind.
+    """
+    if kind == "bijector":
+        if not hasattr(factory, "bijector"):
+            raise UserError(
+                f"{name}: expected a class with a method bijector(), a tfb.Bijector; found none. "
+                "Only flows have one; check the prior itself: kind 'prior'."
+            )
+    elif not issubclass(factory, CONTRACTS[kind]):
+        found = next((contract for contract in CONTRACTS.values() if issubclass(factory, contract)), None)
+        way = f"It is a probvae.{found.__name__}: check it as {found.kind!r}." if found else "Derive it from that."
+        raise UserError(f"{name}: expected a class that derives from probvae.{CONTRACTS[kind].__name__}. {way}")
+
+
+def _contract(name: str, factory: Any, signature: Signature) -> Contract:
+    """What a class says of itself, with no word that means nothing.
+
+    Raises:
+        PluginError: it says it wrongly.
+    """
+    contract = getattr(factory, "contract", Contract())
+    if not isinstance(contract, Contract):
+        raise PluginError(
+            f"{name}: expected contract = probvae.core.Contract(...); got a {type(contract).__name__}."
+        )
+    for tag in contract.tags:
+        if tag not in get_args(Tag):
+            raise PluginError(f"{name}: its contract has the tag {tag!r}. {did_you_mean(tag, get_args(Tag))}")
+    for number, table in enumerate(contract.cases):
+        for key in table:
+            if key not in signature.all:
+                known = did_you_mean(key, signature.settable)
+                raise PluginError(f"{name}: contract.cases[{number}] sets {key!r}, which is no parameter. {known}")
+    return contract
 
 
 def examples(case: Case) -> Any:

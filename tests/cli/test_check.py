@@ -31,7 +31,7 @@ def forgetful(plugin):
 def test_a_wrong_prior_in_a_single_file_is_told_with_its_smallest_case(forgetful, program):
     ended = program("check", "--plugin", forgetful)
     assert ended.status == 1
-    assert "prior forgetful_prior.forgetful  13 checks, fast, seed 0" in ended.out
+    assert "prior forgetful_prior.forgetful  15 checks, fast, seed 0" in ended.out
     assert "✗ shapes" in ended.out
     assert "✓ builds" in ended.out
     assert "must hold  The answer is a float32 distribution with the contract's batch and event shape" in ended.out
@@ -55,6 +55,14 @@ def test_json_is_one_report_for_each_component_and_nothing_else(program):
     (report,) = json.loads(ended.out)
     assert (report["kind"], report["name"], report["seed"], report["ok"]) == ("likelihood", "bernoulli", 3, True)
     assert {result["status"] for result in report["results"]} == {"passed"}
+
+
+def test_what_a_component_prints_is_no_json(plugin, program):
+    talks = plugin("talks", SUM_FORGOTTEN.replace("super().__init__()", "print('Here I am.'); super().__init__()"))
+    ended = program("check", "--plugin", talks, "--json")
+    (report,) = json.loads(ended.out)
+    assert not report["ok"]
+    assert "Here I am." in ended.err
 
 
 @pytest.mark.parametrize(

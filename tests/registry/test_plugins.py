@@ -150,7 +150,10 @@ BROKEN = {
     ),
     "syntax_error": ("def :", r"SyntaxError: invalid syntax \(.*, line 2\)"),
     "exit": ("raise SystemExit(3)", r"SystemExit: 3 \(.*, line 2\)"),
-    "nothing_offered": ("x = 1", "it offers nothing; expected @hookimpl on one of probvae_components"),
+    "nothing_offered": (
+        "x = 1",
+        r"it offers nothing; expected @probvae.register\(kind, name\) on a class, or @hookimpl on one of probvae_",
+    ),
     "unmarked_hook": ("def probvae_components(): return []", "expected @probvae.hookimpl above it"),
     "misspelt_argument": ("@hookimpl\ndef probvae_run_started(runn): pass", "'runn'.* can not be found"),
     "hook_that_raises": (f"{HOOK} return 1 / 0", r"ZeroDivisionError: division by zero \(.*, line 3\)"),

@@ -73,6 +73,23 @@ class OnlyCases(Right):
         super().__init__(latent_dim)
 
 
+class MisspeltTag(Right):
+    contract = Contract(tags=("reparametrized",))
+
+
+class MisspeltCase(Right):
+    contract = Contract(cases=({"latnt": 1},))
+
+
+class ContractAsTable(Right):
+    contract = {"tags": ("xla",)}
+
+
+class NoSuper(Right):
+    def __init__(self, latent_dim: Positive) -> None:
+        self.loc = tf.Variable(tf.zeros(latent_dim))
+
+
 class Fussy(Right):
     """Two parameters exclude each other, and it says which."""
 

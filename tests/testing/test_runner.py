@@ -48,6 +48,7 @@ def test_a_failure_comes_with_the_smallest_case_and_a_line_that_repeats_it():
     assert (result.case.latent_dim, result.case.moved, result.case.seed) == (1, 0.0, 0)
     assert result.message.startswith("expected batch [] and event [1]; got batch [1] and event [].")
     expected = (
+        "from tests.testing.priors_for_runner import WrongAboveTwo; "
         "from probvae.testing import replay; replay('shapes', 'prior', WrongAboveTwo, "
         "configuration={'parts': 3, 'other': 0}, latent_dim=1, samples=())"
     )
@@ -114,6 +115,17 @@ def test_parameters_that_exclude_each_other_are_no_fault():
     assert report.results[0].cases > 15
 
 
+def test_a_class_that_never_builds_is_no_refusal():
+    (result,) = only(priors.NoSuper, "builds").results
+    assert result.status == "failed"
+    assert "set before super().__init__() was called" in result.message
+
+
+def test_one_check_may_be_named_by_a_string():
+    (result,) = testing.check("prior", priors.Right, only="shapes").results
+    assert result.check == "shapes"
+
+
 def test_a_class_made_inside_a_function_is_told_why_another_process_cannot_build_it():
     class Local(priors.Right):
         pass
@@ -138,6 +150,14 @@ def test_a_report_is_plain_json():
         (lambda: testing.check("prior", "mixture", profile="fats"), UnknownNameError, "Did you mean 'fast'"),
         (lambda: testing.check("bijector", "mixture"), UserError, "a class with a method bijector"),
         (lambda: testing.check("dataset", "mnist"), UnknownNameError, "No kind with checks is named 'dataset'"),
+        (lambda: testing.check("prior", priors.Right(2)), UserError, "Give Right itself, not an instance"),
+        (lambda: testing.check("encoder", priors.Right), UserError, "a probvae.Prior: check it as 'prior'"),
+        (lambda: testing.check("prior", int), UserError, "expected a class that derives from probvae.Prior"),
+        (lambda: testing.check("prior", priors.MisspeltTag), PluginError, "Did you mean 'reparameterized'"),
+        (lambda: testing.check("prior", priors.MisspeltCase), PluginError, r"contract.cases\[0\] sets 'latnt'"),
+        (lambda: testing.check("prior", priors.ContractAsTable), PluginError, "got a dict"),
+        (lambda: only(priors.Right, "prior_samples_carry_gradientz"), UnknownNameError, "Did you mean"),
+        (lambda: only(priors.WrongAboveTwo, "xla_equals_eager"), UserError, "owes none of the named checks"),
         (lambda: testing.replay("shapez", "prior", "mixture"), UnknownNameError, "Did you mean 'shapes'"),
     ],
 )
@@ -171,11 +191,10 @@ def test_every_check_says_what_must_hold():
         assert len(check.holds) < 140, check.name
 
 
-class NotAPrior:
-    def __init__(self, latent_dim: int) -> None:
-        pass
+def no_prior(latent_dim: int) -> object:
+    return latent_dim
 
 
-def test_a_class_of_another_kind_is_found_by_its_building():
-    report = only(NotAPrior, "builds")
-    assert "expected a probvae.Prior; got NotAPrior" in report.results[0].message
+def test_what_a_function_makes_is_found_to_be_of_another_kind_by_building_it():
+    report = only(no_prior, "builds")
+    assert "expected a probvae.Prior; got int" in report.results[0].message

@@ -11,9 +11,11 @@ from probvae.testing.checks import (  # noqa: F401  # isort: skip  # listed in t
     randomness,
     graphs,
     rows,
+    gradients,
     bijectors,
     objectives,
     densities,
+    divergences,
     saving,
 )
 

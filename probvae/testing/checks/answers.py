@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import REAL, Distribution, Tensor
+from probvae.core import REAL, Distribution, Tensor, named_variables
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
@@ -89,9 +89,16 @@ def finite(subject: Subject, case: Case) -> None:
     found = view(subject, case)
     for name, inputs in _inputs(found):
         p = found.ask(inputs)
-        x = p.sample(4, seed=stateless(case))
+        x = tf.stop_gradient(p.sample(4, seed=stateless(case)))
         _finite(f"a sample at {name} inputs", x)
-        _finite(f"log_prob of a sample at {name} inputs", p.log_prob(tf.identity(x)))
+        log_prob, slopes = _density_and_slopes(found, inputs, x)
+        _finite(f"log_prob of a sample at {name} inputs", log_prob)
+        for source, slope in slopes.items():
+            _finite(f"the gradient of log_prob to its {source}, at {name} inputs,", slope)
+        log_prob, slopes = _density_and_slopes(found, inputs, found.points(p, 12))
+        if np.all(np.isfinite(log_prob)):  # where it is, its slope is a number
+            for source, slope in slopes.items():
+                _number(f"the gradient of log_prob to its {source}, at {name} inputs and unlikely points,", slope)
         if found.kind in POSTERIORS:
             _positive(p, name)
     p = found.answer()
@@ -109,6 +116,18 @@ def finite(subject: Subject, case: Case) -> None:
                 _finite(f"the gradient of log_prob to its argument, {size:g} away from the origin,", slope)
 
 
+def _density_and_slopes(found: View, inputs: Tensor, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """log_prob of x, and its gradients to the inputs and to the variables by name, as far as there are any."""
+    sources = {n: v.value for n, v in named_variables(found.component).items() if v.trainable}
+    if inputs is not None:
+        sources["inputs"] = inputs
+    with tf.GradientTape() as tape:
+        tape.watch(list(sources.values()))
+        log_prob = found.ask(inputs).log_prob(x)
+    gradients = tape.gradient(log_prob, sources)
+    return log_prob, {name: tf.convert_to_tensor(g) for name, g in gradients.items() if g is not None}
+
+
 def _inputs(found: View) -> list[tuple[str, Tensor]]:
     if found.kind == "prior":
         return [("no", None)]
@@ -121,6 +140,11 @@ def _finite(what: str, tensor: Tensor) -> None:
     if not np.all(np.isfinite(tensor)):
         bad = f64(tensor)[~np.isfinite(f64(tensor))][0]
         raise Violation(f"{what} is {bad}.")
+
+
+def _number(what: str, tensor: Tensor) -> None:
+    if np.any(np.isnan(tensor)):
+        raise Violation(f"{what} is nan.")
 
 
 def _positive(p: Distribution, name: str) -> None:

@@ -16,7 +16,7 @@ from probvae.testing.checking import ALPHA, CannotTell, Draws, Violation, check
 from probvae.testing.quadrature import integral
 from probvae.testing.spaces import Floats, Lattice, Space, space_of
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, LIKELIHOODS, View, f64, stateless, view
+from probvae.testing.views import ANSWERS, LIKELIHOODS, POSTERIORS, View, f64, stateless, view
 
 DRAWS = 60_000
 """How many samples, and proposed points, a comparison takes."""
@@ -78,11 +78,13 @@ class _Row(NamedTuple):
         return values
 
 
-def _row(found: View) -> _Row:
+def _row(found: View, stretch: float = 1.0) -> _Row:
+    """The answer to ordinary inputs, or to them times a number."""
     size = math.prod(found.event)
     if isinstance(found.support, Surface) and size < 2:
         raise CannotTell(f"{found.support} has no points in one dimension")
-    p = found.answer()
+    inputs = found.inputs()
+    p = found.ask(inputs if stretch == 1.0 else stretch * inputs)
     return _Row(p, space_of(found.support, size), found.event, found.case)
 
 
@@ -135,7 +137,14 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
     numbers are comparisons of nothing. Quadrature is refined until it settles; where it does not, as for a
     density with poles, this check says nothing and the next one decides.
     """
-    row = _row(view(subject, case))
+    found = view(subject, case)
+    _integrates_to_one(_row(found))
+    if found.kind == "likelihood" and isinstance(_row(found).space, Lattice):
+        for stretch in (4.0, -4.0):  # the last of many levels has any probability at large outputs only
+            _integrates_to_one(_row(found, stretch))
+
+
+def _integrates_to_one(row: _Row) -> None:
     space = row.space
     if space.axes > 2 and not isinstance(space, Lattice):
         raise CannotTell("no quadrature in so many dimensions")
@@ -160,14 +169,22 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
         raise Violation(f"its density integrates to {total:.4f} ± {error:.4f}; expected 1.")
 
 
-@check(*LIKELIHOODS, fast=5, deep=60, strata=ONE_ROW, statistical=True)
+@check(*POSTERIORS, *LIKELIHOODS, fast=5, deep=60, strata=ONE_ROW, statistical=True)
 def mean_is_that_of_the_samples(subject: Subject, case: Case) -> None:
     """mean() is the average of the samples.
 
-    Reconstructions and figures are drawn from it; a mode, a median or a logit in its place looks much the same.
+    Reconstructions, codes and figures are made of it; a mode, a median or a logit in its place looks much the
+    same. A likelihood must have a mean, a posterior may.
     """
-    row = _row(view(subject, case))
-    samples, mean = row.sample(20_000, 5), f64(row.p.mean()).reshape(-1)
+    found = view(subject, case)
+    row = _row(found)
+    try:
+        mean = f64(row.p.mean()).reshape(-1)
+    except NotImplementedError as error:
+        if found.kind in POSTERIORS:
+            return
+        raise Violation("a likelihood must have a mean(); this one does not implement it.") from error
+    samples = row.sample(20_000, 5)
     if not np.all(np.isfinite(mean)):
         raise CannotTell("it has no finite mean")  # as a Cauchy distribution
     # 0.15 of the samples' own spread is 21 standard errors, also of tails that have no variance.

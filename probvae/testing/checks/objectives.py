@@ -21,28 +21,32 @@ also where the draws are as skewed as log weights are."""
 
 @check("objective", fast=12, deep=100)
 def losses_are_per_example(subject: Subject, case: Case) -> None:
-    """The loss is [B] in float32 and finite, with exactly the terms that the class declares, each [B].
+    """The loss is [B] in float32 and finite, from the first step, with the terms that the class declares.
 
     Only the trainer averages. A mean taken earlier makes the loss depend on the batch size, and a sum over a
-    batch that was meant for an event makes it wrong by a factor.
+    batch that was meant for an event makes it wrong by a factor. A schedule may divide by the step, which begins
+    at 0.
     """
     objective, model = built(subject, case), small_model(case)
     x = model.examples(case.batch[0])
-    losses = objective(model.vae, x, stateless(case), LAST)
+    for step in (0, 1, FINAL_STEP):
+        losses = objective(model.vae, x, stateless(case), tf.constant(step, tf.int32))
+        _are_losses(losses, objective, len(x), step)
+    said = objective.describe(model.vae)
+    if not all(isinstance(word, str) for pair in said.items() for word in pair):
+        raise Violation(f"describe() must answer with strings; got {said!r}.")
+
+
+def _are_losses(losses: object, objective: Objective, count: int, step: int) -> None:
     if not isinstance(losses, Losses):
         raise Violation(f"expected probvae.core.Losses(per_example, terms); got {type(losses).__name__}.")
     if set(losses.terms) != set(objective.terms):
         raise Violation(f"it declares the terms {sorted(objective.terms)} and returns {sorted(losses.terms)}.")
     for name, value in {"per_example": losses.per_example, **losses.terms}.items():
-        if tuple(value.shape) != (len(x),) or value.dtype != tf.float32:
-            raise Violation(
-                f"{name}: expected float32 [{len(x)}]; got {value.dtype.name} {value.shape.as_list()}."
-            )
+        if tuple(value.shape) != (count,) or value.dtype != tf.float32:
+            raise Violation(f"{name}: expected float32 [{count}]; got {value.dtype.name} {value.shape.as_list()}.")
         if not np.all(np.isfinite(value)):
-            raise Violation(f"{name} is not finite: {f64(value)}.")
-    said = objective.describe(model.vae)
-    if not all(isinstance(word, str) for pair in said.items() for word in pair):
-        raise Violation(f"describe() must answer with strings; got {said!r}.")
+            raise Violation(f"{name} is not finite at step {step}: {f64(value)}.")
 
 
 @check("objective", fast=10, deep=80)
@@ -109,7 +113,7 @@ def bounds_the_evidence(subject: Subject, case: Case) -> None:
 
 def _losses(objective: Objective, model: LinearGaussian, x: Tensor, case: Case, draws: int) -> Floats:
     """The loss of x [B, E] with many seeds: [draws, B], of which the noise of no two is the same."""
-    repeated = tf.repeat(x, draws, axis=0)  # [B * draws, E]
+    repeated = tf.repeat(x, draws, axis=0)  # [B * draws, *E]
     losses = objective(model.vae, repeated, stateless(case, 7), LAST)
     return f64(losses.per_example).reshape(len(x), draws).T
 
@@ -120,6 +124,8 @@ def _holds_on_average(gap: Floats, word: str, case: Case) -> None:
     limit = SIGMAS * error + 2e-3 * (1 + np.abs(gap).max(0) * 0.01)
     worst = int(np.argmin(mean + limit))
     if not mean[worst] >= -limit[worst]:
+        if not np.ptp(gap[:, worst]):
+            raise Violation("400 copies of one example got the same loss: the rows of a batch share their noise.")
         sign = mean[worst] if word == "at least" else -mean[worst]
         raise Violation(
             f"its mean minus -log p(x) is {sign:.4f} ± {error[worst]:.4f} nats; expected {word} 0"

@@ -10,12 +10,14 @@ import tensorflow as tf
 
 from probvae.core import Tensor
 from probvae.testing.case import Case
-from probvae.testing.checking import Violation, check
+from probvae.testing.checking import CannotTell, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import CONDITIONAL, View, f64, view
+from probvae.testing.views import CONDITIONAL, View, f64, stateless, view
 
 ROWS = 5
+TWINS = 400
+"""How many draws two rows with the same input have in common, if they share their noise."""
 
 
 @check(*CONDITIONAL, fast=6, deep=80)
@@ -45,6 +47,23 @@ def _same(where: str, found: Floats, expected: Floats) -> None:
     if np.any(wrong):
         at = int(np.argmax(wrong))
         raise Violation(f"a row {where} has log_prob {found[at]:.6g} at a point where it had {expected[at]:.6g}.")
+
+
+@check(*CONDITIONAL, fast=5, deep=60)
+def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
+    """Two rows with the same input get different draws: every row of a batch has noise of its own.
+
+    Noise without a batch axis broadcasts without an error: all examples of a batch then share it, the gradient is
+    far noisier than its batch size says, and the images of one call are all variations of the same draw.
+    """
+    found = view(subject, case)
+    p = found.ask(tf.repeat(found.inputs(batch=(1,)), 2, axis=0))
+    draws = f64(p.sample(TWINS, seed=stateless(case))).reshape(TWINS, 2, -1)
+    changes = np.any(draws[1:, 0] != draws[:-1, 0], axis=-1).sum()
+    if changes < TWINS // 10:  # else equal draws of both rows would be no rarer than once in 10^16
+        raise CannotTell("nearly all of its draws are the same")
+    if np.allclose(draws[:, 0], draws[:, 1], rtol=1e-5, atol=1e-5 * float(draws.std())):
+        raise Violation(f"two rows with the same input got the same {TWINS} draws: they share their noise.")
 
 
 @check("decoder", "likelihood", fast=6, deep=80)

@@ -23,14 +23,16 @@ TRIES = 24
 
 @check(*ANSWERS, "bijector", fast=5, deep=60)
 def owns_its_variables(subject: Subject, case: Case) -> None:
-    """Every variable that is used belongs to the component, under a name, and none is made when it is used.
+    """Every variable that is used belongs to the component, under a name; use makes none and changes none.
 
     A variable behind a closure, or one made anew in each call, is trained by nobody and saved by nobody; the model
-    runs and its loss falls.
+    runs and its loss falls. One that is set by the first batch, or follows the batches, makes a density that is
+    another one after each question.
     """
     found = view(subject, case)
     try:
         before = named_variables(found.component) if isinstance(found.component, Component) else {}
+        values = {name: f64(variable) for name, variable in before.items()}
         with tf.GradientTape() as tape:
             _use(found)
         after = named_variables(found.component) if isinstance(found.component, Component) else {}
@@ -46,6 +48,14 @@ def owns_its_variables(subject: Subject, case: Case) -> None:
     if set(after) != set(before):
         made = ", ".join(sorted(set(after) - set(before)))
         raise Violation(f"using it made the variables {made}. Make them in __init__.")
+    changed = [
+        name for name, value in values.items() if not np.array_equal(f64(after[name]), value, equal_nan=True)
+    ]
+    if changed:
+        raise Violation(
+            f"using it changed {', '.join(changed)}. Only the optimizer may; what depends on data is made in "
+            "__init__, from `examples`."
+        )
 
 
 def _use(found: View) -> Tensor:
@@ -53,7 +63,7 @@ def _use(found: View) -> Tensor:
     if found.kind == "bijector":
         bijector = found.component.bijector()
         y = bijector.forward(tf.random.stateless_normal((4, found.case.latent_dim), stateless(found.case)))
-        return y, bijector.inverse_log_det_jacobian(tf.identity(y), event_ndims=1)
+        return bijector.inverse(tf.identity(y)), bijector.inverse_log_det_jacobian(tf.identity(y), event_ndims=1)
     p = found.answer()
     x = p.sample(4, seed=stateless(found.case))
     return x, p.log_prob(tf.stop_gradient(tf.identity(x)))

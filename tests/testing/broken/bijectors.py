@@ -241,3 +241,73 @@ class HalvesOverlap(Component):
             forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(self.parameters(x)[1], axis=-1),
             forward_min_event_ndims=1,
         )
+
+
+class InverseClipped(_Affine):
+    """The inverse ends at 5, where forward does not."""
+
+    def bijector(self):
+        _, scale = self.parameters()
+        return tfb.Inline(
+            forward_fn=lambda x: scale * x,
+            inverse_fn=lambda y: tf.clip_by_value(y / scale, -5.0, 5.0),
+            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log(scale)) + tf.zeros_like(x[..., 0]),
+            forward_min_event_ndims=1,
+        )
+
+
+class FewNewtonSteps(_Affine):
+    """The inverse is a search of six Newton steps, which is enough near 0 and not far out."""
+
+    def bijector(self):
+        _, scale = self.parameters()
+        a = 0.1 * scale
+
+        def inverse(y):
+            x = y
+            for _ in range(6):
+                x = x - (x + a * x**3 - y) / (1 + 3 * a * x**2)
+            return x
+
+        return tfb.Inline(
+            forward_fn=lambda x: x + a * x**3,
+            inverse_fn=inverse,
+            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log1p(3 * a * x**2), axis=-1),
+            forward_min_event_ndims=1,
+        )
+
+
+class SumOverAxisOne(_Affine):
+    """The log-determinant is summed over axis 1: of [N, D] that is the last one, of [S, B, D] it is not."""
+
+    def bijector(self):
+        shift, scale = self.parameters()
+        return tfb.Inline(
+            forward_fn=lambda x: scale * x + shift,
+            inverse_fn=lambda y: (y - shift) / scale,
+            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log(scale) + tf.zeros_like(x), axis=1),
+            forward_min_event_ndims=1,
+        )
+
+
+class StartedByTheFirstBatch(_Affine):
+    """An ActNorm whose flag that it has started is no variable: the first batch after loading starts it again."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.started = False
+
+    def start(self, x):
+        if not self.started:
+            self.started = True
+            self.shift.assign(tf.reduce_mean(tf.reshape(x, (-1, self.latent_dim)), axis=0))
+        return x
+
+    def bijector(self):
+        shift, scale = self.shift, softplus_scale(self.raw_scale.value)
+        return tfb.Inline(
+            forward_fn=lambda x: scale * self.start(x) + shift.value,
+            inverse_fn=lambda y: (self.start(y) - shift.value) / scale,
+            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log(scale)) + tf.zeros_like(x[..., 0]),
+            forward_min_event_ndims=1,
+        )

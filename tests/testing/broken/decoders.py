@@ -120,3 +120,14 @@ class PixelsAreABatch(_Decoder):
     def likelihood(self, z):
         elements = tfd.Bernoulli(logits=self.network.outputs(z)[..., None], dtype=tf.float32)
         return tfd.Independent(elements, reinterpreted_batch_ndims=1)
+
+
+class OneOfTwoPathsStopped(_Decoder):
+    """Latents reach the logits in two ways, one of them stopped: the value is right, and the gradient is not."""
+
+    def __init__(self, latent_dim: Positive, event_shape: Shape, hidden: Positive = 8) -> None:
+        super().__init__(latent_dim, event_shape, hidden)
+        self.skip = Dense((latent_dim,), event_shape, (), "elu")
+
+    def likelihood(self, z):
+        return self.bernoulli(self.network.outputs(tf.stop_gradient(z)) + self.skip.outputs(z))

@@ -163,3 +163,16 @@ class SamplesTooNarrow(_Encoder):
         loc, raw = self.features(x)
         sampled = tfd.MultivariateNormalDiag(loc, softplus_scale(raw) ** 2)
         return Patched(self.honest(x), sample=lambda n, seed: sampled.sample(n, seed=seed))
+
+
+class NoiseSharedByRows(_Encoder):
+    """Its noise has no batch axis: all examples of a batch get the same."""
+
+    def posterior(self, x):
+        honest = self.honest(x)
+        loc, scale = honest.mean(), honest.stddev()
+
+        def sample(n, seed):
+            return loc + scale * tf.random.stateless_normal(tf.stack([n, 1, self.latent_dim]), seed)
+
+        return Patched(honest, sample=sample)

@@ -251,3 +251,65 @@ class RowsShareAScale(_One):
     def elements(self, outputs):
         leading = list(range(max(0, outputs.shape.rank - self.event_rank)))
         return tfd.Normal(outputs, tf.reduce_mean(tf.abs(outputs), axis=leading) + 0.1)
+
+
+class NoiseSharedByRows(_One):
+    """The noise of its samples has no batch axis: all images of a draw get the same."""
+
+    def elements(self, outputs):
+        def sample(n, seed):
+            leading = tf.ones(tf.rank(outputs) - self.event_rank, tf.int32)
+            shape = tf.concat([[n], leading, tf.shape(outputs)[-self.event_rank :]], axis=0)
+            return outputs + 0.5 * tf.random.stateless_normal(shape, seed)
+
+        return Patched(tfd.Normal(outputs, 0.5), sample=sample)
+
+
+class _Levels(_Two):
+    """A logistic distribution that is rounded to levels, from its cumulative distribution."""
+
+    low, high = 0.0, 7.0
+
+    def logistic(self, outputs):
+        loc, scale = self.parameters(outputs)
+        return tfd.Logistic(3.5 + loc, 0.05 + scale)
+
+    def elements(self, outputs):
+        logistic = self.logistic(outputs)
+
+        def sample(n, seed):
+            return tf.clip_by_value(tf.round(logistic.sample(n, seed=seed)), self.low, self.high)
+
+        def mean():
+            steps = tf.range(self.low, self.high)
+            return tf.reduce_sum(logistic[..., None].survival_function(steps + 0.5), axis=-1)
+
+        return Patched(logistic, sample, lambda x: self.log_mass(logistic, x), mean)
+
+
+class UnlikelyLevels(_Levels):
+    """Unlikely levels are mended by tf.where around a logarithm of 0, whose gradient is NaN."""
+
+    support: ClassVar[Values] = Values(0, 7, integer=True)
+
+    def log_mass(self, logistic, x):
+        above = tf.where(x > 6.5, 1.0, logistic.cdf(x + 0.5))
+        below = tf.where(x < 0.5, 0.0, logistic.cdf(x - 0.5))
+        far = -tf.abs(x - logistic.loc) / logistic.scale - tf.math.log(logistic.scale)
+        return tf.where(above - below > 1e-6, tf.math.log(above - below), far)
+
+
+class LastLevelWithoutTail(_Levels):
+    """The last of 256 levels has the mass of its bin only, and not that of all above it."""
+
+    support: ClassVar[Values] = Values(0, 255, integer=True)
+    high = 255.0
+
+    def logistic(self, outputs):
+        loc, scale = self.parameters(outputs)
+        return tfd.Logistic(127.5 + 32.0 * loc, 2.0 + 8.0 * scale)
+
+    def log_mass(self, logistic, x):
+        above = logistic.log_cdf(x + 0.5)
+        below = tf.where(x < 0.5, -1e30, logistic.log_cdf(x - 0.5))
+        return above + tf.math.log1p(-tf.exp(tf.minimum(below - above, -1e-6)))

@@ -205,3 +205,61 @@ class NaiveLogMeanExp(_IWAE):
         log_w = vae.log_weights(x, self.samples, seed)
         bound = tf.math.log(tf.reduce_mean(tf.exp(log_w), axis=0))
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+
+class StandardPrior(_ELBO):
+    """The KL is that to a standard normal, whatever prior the model has."""
+
+    def __call__(self, vae, x, seed, step):
+        z, log_q = vae.posterior(x).experimental_sample_and_log_prob(seed=as_seed(seed))
+        standard = tfd.MultivariateNormalDiag(tf.zeros(vae.latent_dim), tf.ones(vae.latent_dim))
+        log_likelihood, kl = vae.decoder.likelihood(z).log_prob(x), log_q - standard.log_prob(z)
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class PriorStopped(_ELBO):
+    """The prior's density is a constant of its variables: a learned prior never learns."""
+
+    def __call__(self, vae, x, seed, step):
+        z, log_q = vae.posterior(x).experimental_sample_and_log_prob(seed=as_seed(seed))
+        here = tf.stop_gradient(z)
+        with tf.GradientTape() as tape:
+            tape.watch(here)
+            log_p = vae.prior.distribution().log_prob(here)
+        slope = tf.stop_gradient(tape.gradient(log_p, here))
+        kl = log_q - tf.stop_gradient(log_p) - tf.reduce_sum(slope * (z - here), axis=-1)
+        log_likelihood = vae.decoder.likelihood(z).log_prob(x)
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class DividedByTheStep(_ELBO):
+    """Its warm-up divides by the step, which begins at 0."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        weight = tf.exp(-1.0 / tf.cast(step, tf.float32)) * (tf.cast(step, tf.float32) / tf.cast(step, tf.float32))
+        return self.losses(weight * kl - log_likelihood, log_likelihood, kl)
+
+
+class VectorsOnly(_ELBO):
+    """It sums log-likelihoods over axis 1: of a vector those are all, of an image one axis of three."""
+
+    def __call__(self, vae, x, seed, step):
+        z, log_q = vae.posterior(x).experimental_sample_and_log_prob(seed=as_seed(seed))
+        kl = log_q - vae.prior.distribution().log_prob(z)
+        log_likelihood = tf.reduce_sum(vae.decoder.likelihood(z).distribution.log_prob(x), axis=1)
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class NoiseSharedByRows(_ELBO):
+    """Its noise has no batch axis: all examples of a batch get the same."""
+
+    def __call__(self, vae, x, seed, step):
+        q = vae.posterior(x)
+        noise = tf.random.stateless_normal((1, vae.latent_dim), as_seed(seed))
+        z = q.mean() + tf.linalg.matvec(tf.linalg.cholesky(q.covariance()), noise)
+        log_likelihood, kl = (
+            vae.decoder.likelihood(z).log_prob(x),
+            q.log_prob(z) - vae.prior.distribution().log_prob(z),
+        )
+        return self.losses(kl - log_likelihood, log_likelihood, kl)

@@ -125,3 +125,54 @@ class VariableNeverUsed(_Normal):
 
     def posterior(self, outputs):
         return self.honest(outputs)
+
+
+class NoiseSharedByRows(_Normal):
+    """Its noise has no batch axis: all examples of a batch get the same."""
+
+    def posterior(self, outputs):
+        honest = self.honest(outputs)
+        loc, scale = honest.mean(), honest.stddev()
+
+        def sample(n, seed):
+            return loc + scale * tf.random.stateless_normal(tf.stack([n, 1, self.latent_dim]), seed)
+
+        return Patched(honest, sample=sample)
+
+
+class _WithItsOwnDivergence(tfd.MultivariateNormalDiag):
+    """A normal for which a KL is registered below."""
+
+
+@tfd.RegisterKL(_WithItsOwnDivergence, tfd.MultivariateNormalDiag)
+def _divergence(q, p, name=None):
+    """The KL of two normals, but for a square that is missing."""
+    scale, other = q.stddev(), p.stddev()
+    square = (scale + (q.mean() - p.mean()) ** 2) / (2 * other**2)
+    return tf.reduce_sum(tf.math.log(other / scale) + square - 0.5, axis=-1)
+
+
+class OwnDivergence(_Normal):
+    """The KL that it registers has the standard deviation where the variance should be."""
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        return _WithItsOwnDivergence(loc, softplus_scale(raw))
+
+
+class OwnSoftplus(_Normal):
+    """A softplus by tf.where: the branch that is not taken overflows, and makes the gradient NaN."""
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        return tfd.MultivariateNormalDiag(loc, tf.where(raw > 20.0, raw, tf.math.log(1 + tf.exp(raw))) + 1e-4)
+
+
+class MeanOfTheOutputs(_Normal):
+    """Its mean is the raw outputs, where samples are spread around their tanh."""
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        return Patched(
+            tfd.MultivariateNormalDiag(tf.tanh(loc), softplus_scale(raw)), mean=lambda: tf.identity(loc)
+        )
