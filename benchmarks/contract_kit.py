@@ -3,13 +3,14 @@
 `matrix` runs the kit on every component of `tests/testing/broken`, each wrong by one mistake, and tells which
 check catches which. `false_alarms` runs it on every one of `tests/testing/correct`, distributions of TensorFlow
 Probability that are right, with several seeds. `built_in` runs it in depth on the components of probvae itself.
-All write contract_kit.json and the tables contract_kit.md beside this file after each component. What is there
-already is not repeated, so the script can be stopped and started again; delete contract_kit.json to measure
-another version of the kit.
+All write contract_kit.json and the tables contract_kit.md beside this file after each component. Checks whose
+result is there already are not repeated, so the script can be stopped and started again. After a check has changed,
+take its results out first, `forget CHECK`; after all have, delete contract_kit.json.
 
     python benchmarks/contract_kit.py matrix --jobs 2
     python benchmarks/contract_kit.py false_alarms --seeds 20
     python benchmarks/contract_kit.py built_in
+    python benchmarks/contract_kit.py forget finite learns
 """
 
 from __future__ import annotations
@@ -35,45 +36,54 @@ MADE_BY = "Made by `benchmarks/contract_kit.py`; the numbers are in `contract_ki
 sys.path.insert(0, str(HERE.parent / "tests" / "testing"))  # the packages `broken` and `correct` are there
 
 
-def report(kind: str, factory: str | Callable[..., Any], profile: str, seed: int) -> dict[str, Any]:
-    """What the kit says about one component, as plain values."""
+def report(
+    known: dict[str, Any], kind: str, factory: str | Callable[..., Any], profile: str, seed: int
+) -> dict[str, Any]:
+    """What the kit says about one component, as plain values; what is known already is taken over."""
     from probvae import testing
+    from probvae.testing.runner import chosen
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that each component is traced anew
     start = time.monotonic()
+    statuses, messages = known.get("statuses", {}), known.get("messages", {})
     try:
-        found = testing.check(kind, factory, profile=profile, seed=seed)
+        owed = [check.name for check in chosen(testing.Subject(kind, factory))]
+        missing = [name for name in owed if name not in statuses]
+        if not missing:
+            return known
+        found = testing.check(kind, factory, profile=profile, seed=seed, only=missing)
     except Exception as error:  # the kit cannot even begin
         return {"kind": kind, "statuses": {}, "messages": {"the kit itself": f"{type(error).__name__}: {error}"}}
     told = {result.check: result.message for result in found.results if result.status != "passed"}
+    statuses |= {result.check: result.status for result in found.results}
     return {
         "kind": kind,
-        "ok": found.ok,
-        "statuses": {result.check: result.status for result in found.results},
-        "messages": told,
-        "cases": sum(result.cases for result in found.results),
-        "seconds": round(time.monotonic() - start, 1),
+        "ok": found.ok and known.get("ok", True),
+        "statuses": {name: statuses[name] for name in owed},
+        "messages": messages | told,
+        "cases": known.get("cases", 0) + sum(result.cases for result in found.results),
+        "seconds": round(known.get("seconds", 0) + time.monotonic() - start, 1),
     }
 
 
-def try_mutant(name: str, profile: str, seed: int) -> dict[str, Any]:
+def try_mutant(known: dict[str, Any], name: str, profile: str, seed: int) -> dict[str, Any]:
     """The row of a broken component."""
     from broken import BROKEN
 
     mutant = BROKEN[name]
-    return {**report(mutant.kind, mutant.factory, profile, seed), "mistake": mutant.mistake}
+    return {**report(known, mutant.kind, mutant.factory, profile, seed), "mistake": mutant.mistake}
 
 
-def try_correct(name: str, profile: str, seed: int) -> dict[str, Any]:
+def try_correct(known: dict[str, Any], name: str, profile: str, seed: int) -> dict[str, Any]:
     """The row of a component that is right, with one seed."""
     from correct import CORRECT
 
-    return report(CORRECT[name].kind, CORRECT[name].factory, profile, seed)
+    return report(known, CORRECT[name].kind, CORRECT[name].factory, profile, seed)
 
 
-def try_built_in(kind: str, name: str, profile: str) -> dict[str, Any]:
+def try_built_in(known: dict[str, Any], kind: str, name: str, profile: str) -> dict[str, Any]:
     """The row of a component of probvae itself."""
-    return report(kind, name, profile, 0)
+    return report(known, kind, name, profile, 0)
 
 
 def read() -> dict[str, Any]:
@@ -94,6 +104,17 @@ def keep(part: str, key: str, row: dict[str, Any]) -> None:
 Task: TypeAlias = tuple[str, Callable[..., dict[str, Any]], tuple[Any, ...]]
 
 
+def forget(checks: list[str]) -> None:
+    """Take the results of some checks out."""
+    results = read()
+    for row in (row for part in PARTS for row in results[part].values()):
+        for name in checks:
+            row["messages"].pop(name, None)
+            row["statuses"].pop(name, None)
+        row["ok"] = not caught_by(row)  # that a mandatory check did not run is found again
+    JSON.write_text(json.dumps(results, indent=1) + "\n")
+
+
 def do(task: Task) -> tuple[str, dict[str, Any]]:
     """The key of a task, and its row."""
     key, function, arguments = task
@@ -102,12 +123,14 @@ def do(task: Task) -> tuple[str, dict[str, Any]]:
 
 def run(part: str, tasks: list[Task], jobs: int) -> None:
     """Run what is missing in several processes, each row kept as soon as it is there."""
-    tasks = [task for task in tasks if task[0] not in read()[part]]
+    known = read()[part]
+    tasks = [(key, function, (known.get(key, {}), *arguments)) for key, function, arguments in tasks]
     start = time.monotonic()
     # A process is replaced after some tasks: TensorFlow keeps what it has traced.
     with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=10) as pool:
         for done, (key, row) in enumerate(pool.imap_unordered(do, tasks), 1):
-            keep(part, key, row)
+            if row != known.get(key):
+                keep(part, key, row)
             left = (time.monotonic() - start) / done * (len(tasks) - done)
             said = ", ".join(caught_by(row)) or ("green" if row.get("ok") else "nothing failed, yet not green")
             print(f"{done}/{len(tasks)}, {left / 60:.0f} min left: {key}: {said}", flush=True)
@@ -213,7 +236,8 @@ def built_in(rows: dict[str, Any]) -> list[str]:
 def main() -> None:
     """Run what is missing, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("part", choices=(*PARTS, "forget"))
+    parser.add_argument("checks", nargs="*", help="the checks to forget")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--profile", choices=("fast", "deep"), help="deep for built_in, otherwise fast")
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds for each component that is right")
@@ -222,6 +246,9 @@ def main() -> None:
     # Before anything imports TensorFlow: the processes share the cores among themselves.
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     profile = options.profile or ("deep" if options.part == "built_in" else "fast")
+    if options.part == "forget":
+        forget(options.checks)
+        return
     tasks: list[Task] = []
     if options.part == "matrix":
         from broken import BROKEN
