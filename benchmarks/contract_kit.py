@@ -4,8 +4,8 @@
 check catches which. `false_alarms` runs it on every one of `tests/testing/correct`, distributions of TensorFlow
 Probability that are right, with several seeds. `built_in` runs it in depth on the components of probvae itself.
 All write contract_kit.json and the tables contract_kit.md beside this file after each component. Checks whose
-result is there already are not repeated, so the script can be stopped and started again. After a check has changed,
-take its results out first, `forget CHECK`; after all have, delete contract_kit.json.
+result is there already are not repeated, so the script can be stopped and started again. After a check has
+changed, take its results out first, `forget CHECK`; after all have, delete contract_kit.json.
 
     python benchmarks/contract_kit.py matrix --jobs 2
     python benchmarks/contract_kit.py false_alarms --seeds 20
