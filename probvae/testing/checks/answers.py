@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import REAL, Distribution, Tensor, named_variables
+from probvae.core import REAL, Distribution, Tensor, trainable_names
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
@@ -118,7 +118,7 @@ def finite(subject: Subject, case: Case) -> None:
 
 def _density_and_slopes(found: View, inputs: Tensor, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """log_prob of x, and its gradients to the inputs and to the variables by name, as far as there are any."""
-    sources = {n: v.value for n, v in named_variables(found.component).items() if v.trainable}
+    sources = {name: variable.value for name, variable in trainable_names(found.component).items()}
     if inputs is not None:
         sources["inputs"] = inputs
     with tf.GradientTape() as tape:

@@ -138,8 +138,9 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
     density with poles, this check says nothing and the next one decides.
     """
     found = view(subject, case)
-    _integrates_to_one(_row(found))
-    if found.kind == "likelihood" and isinstance(_row(found).space, Lattice):
+    row = _row(found)
+    _integrates_to_one(row)
+    if found.kind == "likelihood" and isinstance(row.space, Lattice):
         for stretch in (4.0, -4.0):  # the last of many levels has any probability at large outputs only
             _integrates_to_one(_row(found, stretch))
 

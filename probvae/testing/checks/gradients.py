@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Tensor, named_variables
+from probvae.core import Tensor, trainable_names
 from probvae.testing.case import Case
 from probvae.testing.checking import CannotTell, Violation, check
 from probvae.testing.spaces import Floats
@@ -29,7 +29,7 @@ def gradients_are_slopes_of_the_density(subject: Subject, case: Case) -> None:
     found = view(subject, case)
     inputs = found.inputs(batch=(ROWS,))
     points = tf.stop_gradient(found.ask(inputs).sample(8, seed=stateless(case)))
-    variables = {n: v.value for n, v in named_variables(found.component).items() if v.trainable}
+    variables = {name: variable.value for name, variable in trainable_names(found.component).items()}
     given = {} if inputs is None else {"inputs": tf.Variable(inputs)}
 
     def log_prob() -> Tensor:

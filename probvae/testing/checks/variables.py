@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Component, Tensor, named_variables
+from probvae.core import Component, Tensor, named_variables, trainable_names
 from probvae.errors import TrainingError
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
@@ -92,7 +91,7 @@ def learns(subject: Subject, case: Case) -> None:
 
 
 def _without_gradient(found: View) -> set[str]:
-    variables = {name: v for name, v in named_variables(found.component).items() if v.trainable}
+    variables = trainable_names(found.component)
     with tf.GradientTape() as tape:
         loss = _density(found)
     gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
@@ -144,7 +143,7 @@ def prior_samples_carry_gradients(subject: Subject, case: Case) -> None:
 
 def _carries(found: View) -> None:
     inputs = found.inputs(batch=(ROWS,))
-    variables: dict[str, Any] = {n: v for n, v in named_variables(found.component).items() if v.trainable}
+    variables = trainable_names(found.component)
     with tf.GradientTape() as tape:
         if inputs is not None:
             tape.watch(inputs)

@@ -247,13 +247,8 @@ class InverseClipped(_Affine):
     """The inverse ends at 5, where forward does not."""
 
     def bijector(self):
-        _, scale = self.parameters()
-        return tfb.Inline(
-            forward_fn=lambda x: scale * x,
-            inverse_fn=lambda y: tf.clip_by_value(y / scale, -5.0, 5.0),
-            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log(scale)) + tf.zeros_like(x[..., 0]),
-            forward_min_event_ndims=1,
-        )
+        shift, scale = self.parameters()
+        return self.inline(inverse=lambda y: tf.clip_by_value((y - shift) / scale, -5.0, 5.0))
 
 
 class FewNewtonSteps(_Affine):
@@ -269,11 +264,10 @@ class FewNewtonSteps(_Affine):
                 x = x - (x + a * x**3 - y) / (1 + 3 * a * x**2)
             return x
 
-        return tfb.Inline(
-            forward_fn=lambda x: x + a * x**3,
-            inverse_fn=inverse,
-            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log1p(3 * a * x**2), axis=-1),
-            forward_min_event_ndims=1,
+        return self.inline(
+            forward=lambda x: x + a * x**3,
+            inverse=inverse,
+            log_det=lambda x: tf.reduce_sum(tf.math.log1p(3 * a * x**2), axis=-1),
         )
 
 
@@ -281,13 +275,8 @@ class SumOverAxisOne(_Affine):
     """The log-determinant is summed over axis 1: of [N, D] that is the last one, of [S, B, D] it is not."""
 
     def bijector(self):
-        shift, scale = self.parameters()
-        return tfb.Inline(
-            forward_fn=lambda x: scale * x + shift,
-            inverse_fn=lambda y: (y - shift) / scale,
-            forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log(scale) + tf.zeros_like(x), axis=1),
-            forward_min_event_ndims=1,
-        )
+        _, scale = self.parameters()
+        return self.inline(log_det=lambda x: tf.reduce_sum(tf.math.log(scale) + tf.zeros_like(x), axis=1))
 
 
 class StartedByTheFirstBatch(_Affine):

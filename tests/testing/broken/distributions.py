@@ -69,3 +69,14 @@ class Patched(tfp.distributions.Distribution):
 def normal_noise(n: Any, size: int, seed: Any) -> tf.Tensor:
     """Standard normal draws [n, size]."""
     return tf.random.stateless_normal(tf.stack([n, size]), seed)
+
+
+def noise_shared_by_rows(honest: Any) -> Patched:
+    """A normal [B], [D] whose noise has no batch axis."""
+    loc, scale = honest.mean(), honest.stddev()
+
+    def sample(n, seed):
+        noise = normal_noise(n, loc.shape[-1], seed)  # [n, D]
+        return loc + scale * noise[:, None]
+
+    return Patched(honest, sample=sample)

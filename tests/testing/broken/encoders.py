@@ -11,7 +11,7 @@ from probvae.components.networks.dense import Dense
 from probvae.components.scales import softplus_scale
 from probvae.core import Encoder, Positive, Shape
 
-from .distributions import Patched
+from .distributions import Patched, noise_shared_by_rows
 
 tfd = tfp.distributions
 
@@ -169,10 +169,4 @@ class NoiseSharedByRows(_Encoder):
     """Its noise has no batch axis: all examples of a batch get the same."""
 
     def posterior(self, x):
-        honest = self.honest(x)
-        loc, scale = honest.mean(), honest.stddev()
-
-        def sample(n, seed):
-            return loc + scale * tf.random.stateless_normal(tf.stack([n, 1, self.latent_dim]), seed)
-
-        return Patched(honest, sample=sample)
+        return noise_shared_by_rows(self.honest(x))

@@ -7,7 +7,7 @@ from probvae.components.scales import softplus_scale
 from probvae.core import SPHERE, Positive, PosteriorHead, Support
 from probvae.errors import ConfigError
 
-from .distributions import Patched
+from .distributions import Patched, noise_shared_by_rows
 
 tfd = tfp.distributions
 
@@ -131,13 +131,7 @@ class NoiseSharedByRows(_Normal):
     """Its noise has no batch axis: all examples of a batch get the same."""
 
     def posterior(self, outputs):
-        honest = self.honest(outputs)
-        loc, scale = honest.mean(), honest.stddev()
-
-        def sample(n, seed):
-            return loc + scale * tf.random.stateless_normal(tf.stack([n, 1, self.latent_dim]), seed)
-
-        return Patched(honest, sample=sample)
+        return noise_shared_by_rows(self.honest(outputs))
 
 
 class _WithItsOwnDivergence(tfd.MultivariateNormalDiag):
