@@ -28,6 +28,10 @@ class CannotTell(Exception):  # noqa: N818  # no error: the case says nothing ei
     """A case that a check can say nothing about, and why."""
 
 
+class NotConcerned(CannotTell):
+    """A check that says nothing about a component, whatever the case, as far as one case can tell."""
+
+
 @dataclass(frozen=True)
 class Check:
     """One thing that must hold for every component of some kinds.

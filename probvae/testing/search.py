@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Check, Draws, Violation
+from probvae.testing.checking import CannotTell, Check, Draws, NotConcerned, Violation
 from probvae.testing.strategies import cases_of, shapes_of
 from probvae.testing.subject import Refused, Subject, why
 
 IDLE = 40
-"""How many cases in a row may be refused before a stratum is left."""
+"""How many cases may be refused before a stratum is left in which none could be tried."""
+ENOUGH = 4
+"""How many of them may be none of the check's concern."""
 
 
 @dataclass
@@ -45,11 +47,17 @@ class Search:
     patience: float
     tried: int = 0
     idle_cases: int = 0
+    unconcerned: int = 0
     failure: tuple[Case, str] | None = None
     drawn: Case | None = None
     deadline: float = field(default=float("inf"))
     reasons: dict[str, str] = field(default_factory=dict)
     refused: bool = False
+
+    @property
+    def vain(self) -> bool:
+        """Whether enough cases have said that the check does not concern the component."""
+        return not self.tried and self.unconcerned >= ENOUGH
 
     def explore(self, count: int, seed: int) -> None:
         """Try random cases; what fails is made smaller while there is time."""
@@ -67,7 +75,7 @@ class Search:
         )
         @given(cases_of(self.subject, self.stratum))
         def attempt(case: Case) -> None:
-            if not self.tried and self.idle_cases > IDLE:
+            if self.vain or (not self.tried and self.idle_cases > IDLE):
                 return  # nothing here can be tried: let hypothesis run to its end
             late = time.monotonic() > self.deadline
             if late and case != self.drawn:
@@ -91,7 +99,7 @@ class Search:
         for table in tables:
             for case in _ordinary(shapes_of(self.subject, self.stratum), seed):
                 try:
-                    if self.attempt(Case(**{**case, "configuration": dict(table)})):
+                    if self.attempt(Case(**{**case, "configuration": dict(table)})) or self.vain:
                         break
                 except Violation:
                     return
@@ -115,6 +123,7 @@ class Search:
                     return self._passed_over(str(error))
                 case = smaller
             except CannotTell as error:
+                self.unconcerned += isinstance(error, NotConcerned)
                 return self._passed_over(str(error))
             except Violation as error:
                 self._fail(drawn, case, str(error))

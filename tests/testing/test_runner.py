@@ -7,7 +7,9 @@ import pytest
 from probvae import testing
 from probvae.errors import PluginError, UnknownNameError, UserError
 from probvae.testing import Violation
+from probvae.testing.checking import Check, NotConcerned
 from probvae.testing.checks import iter_checks
+from probvae.testing.runner import run
 
 from . import priors_for_runner as priors
 
@@ -102,6 +104,21 @@ def test_a_check_that_could_be_tried_in_some_dimensions_only_says_so():
     (result,) = only(priors.NeedsTwo, "samples_are_from_the_density").results
     assert (result.status, result.ok) == ("passed", True)
     assert result.message == "Not in 1 dimension: NeedsTwo: expected latent_dim = 2 or more; got 1."
+
+
+def test_a_check_that_does_not_concern_a_component_asks_a_few_cases_only():
+    asked = []
+
+    def none_of_its_concern(subject, case):
+        """Nothing."""
+        asked.append(case)
+        raise NotConcerned("nothing of the kind is there")
+
+    found = Check(none_of_its_concern, ("prior",), {"fast": 50, "deep": 50}, mandatory=False)
+    result = run(found, testing.Subject("prior", priors.Right))
+    assert (result.status, result.ok, result.message) == ("not_run", True, "nothing of the kind is there.")
+    assert 2 <= len(asked) < 10
+    assert asked[-1].configuration == {}
 
 
 def test_the_cases_that_a_component_adds_are_tried():

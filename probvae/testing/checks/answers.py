@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import tensorflow as tf
 
@@ -88,44 +90,59 @@ def finite(subject: Subject, case: Case) -> None:
     """
     found = view(subject, case)
     for name, inputs in _inputs(found):
-        p = found.ask(inputs)
-        x = tf.stop_gradient(p.sample(4, seed=stateless(case)))
-        _finite(f"a sample at {name} inputs", x)
-        log_prob, slopes = _density_and_slopes(found, inputs, x)
-        _finite(f"log_prob of a sample at {name} inputs", log_prob)
-        for source, slope in slopes.items():
-            _finite(f"the gradient of log_prob to its {source}, at {name} inputs,", slope)
-        log_prob, slopes = _density_and_slopes(found, inputs, found.points(p, 12))
-        if np.all(np.isfinite(log_prob)):  # where it is, its slope is a number
-            for source, slope in slopes.items():
-                _number(f"the gradient of log_prob to its {source}, at {name} inputs and unlikely points,", slope)
-        if found.kind in POSTERIORS:
-            _positive(p, name)
+        _finite_at(found, name, inputs)
     p = found.answer()
     _finite("log_prob over the support", p.log_prob(found.points(p, 40)))
     if found.kind in LATENT and found.support == REAL:
-        far = np.concatenate([np.eye(case.latent_dim), -np.eye(case.latent_dim)])
-        for size in (10.0, 100.0):
-            points = found.spread(size * far)
-            with tf.GradientTape() as tape:
-                tape.watch(points)
-                log_prob = found.answer().log_prob(points)
-            _finite(f"log_prob {size:g} away from the origin", log_prob)
-            slope = tape.gradient(log_prob, points)
-            if slope is not None:
-                _finite(f"the gradient of log_prob to its argument, {size:g} away from the origin,", slope)
+        _finite_far_away(found)
 
 
-def _density_and_slopes(found: View, inputs: Tensor, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """log_prob of x, and its gradients to the inputs and to the variables by name, as far as there are any."""
+def _finite_at(found: View, name: str, inputs: Tensor) -> None:
     sources = {name: variable.value for name, variable in trainable_names(found.component).items()}
     if inputs is not None:
         sources["inputs"] = inputs
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=True) as tape:
         tape.watch(list(sources.values()))
-        log_prob = found.ask(inputs).log_prob(x)
-    gradients = tape.gradient(log_prob, sources)
-    return log_prob, {name: tf.convert_to_tensor(g) for name, g in gradients.items() if g is not None}
+        p = found.ask(inputs)
+        with tape.stop_recording():
+            x, unlikely = p.sample(4, seed=stateless(found.case)), found.points(p, 12)
+        log_prob, far = p.log_prob(tf.identity(x)), p.log_prob(unlikely)
+    _finite(f"a sample at {name} inputs", x)
+    _finite(f"log_prob of a sample at {name} inputs", log_prob)
+    for source, slope in _slopes(tape, log_prob, sources):
+        _finite(f"the gradient of log_prob to its {source}, at {name} inputs,", slope)
+    if np.all(np.isfinite(far)):  # where it is, its slope is a number
+        for source, slope in _slopes(tape, far, sources):
+            if np.any(np.isnan(slope)):
+                raise Violation(
+                    f"the gradient of log_prob to its {source}, at {name} inputs and unlikely points, is nan."
+                )
+    if found.kind in POSTERIORS:
+        _positive(p, name)
+
+
+def _finite_far_away(found: View) -> None:
+    axes = np.concatenate([np.eye(found.case.latent_dim), -np.eye(found.case.latent_dim)])
+    sizes = (10.0, 100.0)
+    points = found.spread(np.concatenate([size * axes for size in sizes]))
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        log_prob = found.answer().log_prob(points)
+    for part, size in zip(tf.split(log_prob, len(sizes)), sizes, strict=True):
+        _finite(f"log_prob {size:g} away from the origin", part)
+    slope = tape.gradient(log_prob, points)
+    if slope is not None:
+        for part, size in zip(tf.split(slope, len(sizes)), sizes, strict=True):
+            _finite(f"the gradient of log_prob to its argument, {size:g} away from the origin,", part)
+
+
+def _slopes(
+    tape: tf.GradientTape, log_prob: Tensor, sources: Mapping[str, Tensor]
+) -> Iterator[tuple[str, Tensor]]:
+    """The gradients of log_prob to its sources by name, as far as there are any."""
+    for name, gradient in tape.gradient(log_prob, dict(sources)).items():
+        if gradient is not None:
+            yield name, tf.convert_to_tensor(gradient)
 
 
 def _inputs(found: View) -> list[tuple[str, Tensor]]:
@@ -140,11 +157,6 @@ def _finite(what: str, tensor: Tensor) -> None:
     if not np.all(np.isfinite(tensor)):
         bad = f64(tensor)[~np.isfinite(f64(tensor))][0]
         raise Violation(f"{what} is {bad}.")
-
-
-def _number(what: str, tensor: Tensor) -> None:
-    if np.any(np.isnan(tensor)):
-        raise Violation(f"{what} is nan.")
 
 
 def _positive(p: Distribution, name: str) -> None:

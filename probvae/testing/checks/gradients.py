@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -15,8 +16,8 @@ from probvae.testing.subject import Subject
 from probvae.testing.views import ANSWERS, f64, stateless, view
 
 ROWS = 6
-STEP = 4e-3
-"""How far each number is moved, in multiples of a normal random number."""
+STEPS = (0.02, 0.005)
+"""How far all numbers of a group are moved together, the second if the first is too far for a straight line."""
 
 
 @check(*ANSWERS, fast=5, deep=60)
@@ -51,18 +52,23 @@ def _is_slope(
         Violation: it is another.
     """
     direction = {key: tf.constant(rng.normal(size=v.shape), tf.float32) for key, v in group.items()}
-    weights = rng.normal(size=log_prob().shape)  # each density by itself, not their sum only
     with tf.GradientTape() as tape:
         tape.watch(list(group.values()))
-        total = tf.reduce_sum(tf.constant(weights, tf.float32) * log_prob())
+        densities = log_prob()
+        weights = rng.normal(size=densities.shape)  # each density by itself, not their sum only
+        total = tf.reduce_sum(tf.constant(weights, tf.float32) * densities)
     gradients = tape.gradient(total, dict(group))
     parts = [f64(tf.convert_to_tensor(g)) * f64(direction[key]) for key, g in gradients.items() if g is not None]
     if not parts:
         return False
     slope, size = sum(float(part.sum()) for part in parts), np.sqrt(sum(float((part**2).sum()) for part in parts))
-    coarse, fine = (_difference(log_prob, weights, group, direction, step) for step in (STEP, STEP / 2))
-    limit = 0.05 * (size + abs(fine)) + 0.02 * float(np.abs(weights).sum())
-    if not abs(coarse - fine) < 0.1 * limit:
+    length = np.sqrt(sum(math.prod(v.shape) for v in group.values()))
+    for step in STEPS:
+        coarse, fine = (_difference(log_prob, weights, group, direction, s / length) for s in (step, step / 2))
+        limit = 0.05 * (size + abs(fine)) + 0.02 * float(np.abs(weights).sum())
+        if abs(coarse - fine) < 0.1 * limit:
+            break
+    else:
         return False  # a kink, a cliff, the end of the support
     if not abs(slope - fine) <= limit:
         raise Violation(
