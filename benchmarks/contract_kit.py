@@ -91,14 +91,19 @@ def read() -> dict[str, Any]:
     return {part: {} for part in PARTS} | (json.loads(JSON.read_text()) if JSON.exists() else {})
 
 
-def keep(part: str, key: str, row: dict[str, Any]) -> None:
-    """Add one row to the results, and render them."""
-    results = read()
-    results[part] = results[part] | {key: row}
+def write(results: dict[str, Any]) -> None:
+    """Replace the results, whole or not at all, and render them."""
     new = JSON.with_suffix(".new")
     new.write_text(json.dumps(results, indent=1) + "\n")
     new.replace(JSON)
     TABLES.write_text(tables(results))
+
+
+def keep(part: str, key: str, row: dict[str, Any]) -> None:
+    """Add one row to the results."""
+    results = read()
+    results[part] = results[part] | {key: row}
+    write(results)
 
 
 Task: TypeAlias = tuple[str, Callable[..., dict[str, Any]], tuple[Any, ...]]
@@ -112,7 +117,7 @@ def forget(checks: list[str]) -> None:
             row["messages"].pop(name, None)
             row["statuses"].pop(name, None)
         row["ok"] = not caught_by(row)  # that a mandatory check did not run is found again
-    JSON.write_text(json.dumps(results, indent=1) + "\n")
+    write(results)
 
 
 def do(task: Task) -> tuple[str, dict[str, Any]]:
@@ -134,7 +139,7 @@ def run(part: str, tasks: list[Task], jobs: int) -> None:
             left = (time.monotonic() - start) / done * (len(tasks) - done)
             said = ", ".join(caught_by(row)) or ("green" if row.get("ok") else "nothing failed, yet not green")
             print(f"{done}/{len(tasks)}, {left / 60:.0f} min left: {key}: {said}", flush=True)
-    TABLES.write_text(tables(read()))
+    write(read())
 
 
 def caught_by(row: dict[str, Any]) -> list[str]:
