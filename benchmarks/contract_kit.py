@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import multiprocessing
 import os
 import sys
@@ -43,7 +42,6 @@ def report(
     from probvae import testing
     from probvae.testing.runner import chosen
 
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that each component is traced anew
     start = time.monotonic()
     statuses, messages = known.get("statuses", {}), known.get("messages", {})
     try:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tensorflow as tf
 
 from probvae import testing
 from probvae.errors import PluginError, UnknownNameError, UserError
@@ -72,6 +73,16 @@ def test_the_same_seed_finds_the_same_case():
     one, two = only(priors.WrongAboveTwo, seed=5), only(priors.WrongAboveTwo, seed=5)
     assert one.results[0].case == two.results[0].case
     assert one.results[0].message == two.results[0].message
+
+
+def test_a_graph_for_each_case_is_no_reason_for_tensorflow_to_warn(caplog):
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        for seed in range(3):
+            assert only(priors.Right, "graph_equals_eager", "xla_equals_eager", seed=seed).ok
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text
 
 
 def test_an_expected_failure_is_green_and_gives_its_reason():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def graph_equals_eager(subject: Subject, case: Case) -> None:
     function, arguments, unknown = _asked(subject, case)
     one, two = function(*arguments), function(*arguments)
     _equal("a second call", two, "the first", one)
-    graph = tf.function(function, input_signature=unknown, autograph=False)
+    graph = _compiled(function, input_signature=unknown)
     _equal("a graph", graph(*arguments), "eager code", one)
     other = [tf.roll(a, 1, 0) if a.shape.rank and a.dtype.is_floating else a for a in arguments]
     _equal("the graph's second batch", graph(*other), "eager code", function(*other))
@@ -41,13 +42,20 @@ def xla_equals_eager(subject: Subject, case: Case) -> None:
     Samples are others, as XLA has random numbers of its own; they must be finite.
     """
     function, arguments, _ = _asked(subject, case)
-    found = tf.function(function, jit_compile=True, autograph=False)(*arguments)
+    found = _compiled(function, jit_compile=True)(*arguments)
     expected = function(*arguments)
     if subject.kind != "bijector":
         if not np.all(np.isfinite(found[0])):
             raise Violation("a sample drawn by XLA is not finite.")
         found, expected = found[1:], expected[1:]
     _equal("XLA", found, "eager code", expected)
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """The function as a graph."""
+    # Each partial is a function of its own; of functions with the same code TensorFlow counts the traces together,
+    # and warns that they are many.
+    return tf.function(partial(function), autograph=False, **options)
 
 
 def _asked(subject: Subject, case: Case) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
