@@ -138,7 +138,7 @@ def test_the_numbers_are_those_of_the_code():
     assert f"It has {SHRINKING['fast']:g} seconds for this, or {SHRINKING['deep']:g} in" in one_line(first)
     assert f"{densities.DRAWS:,} samples and {densities.DRAWS:,} points" in one_line(rest)
     statistical = [check.name for check in ALL if check.statistical]
-    count = {3: "Three", 4: "Four", 5: "Five"}[len(statistical)]
+    count = {4: "Four", 5: "Five", 6: "Six"}[len(statistical)]
     assert f"{count} draw conclusions from random numbers" in one_line(first)
     assert all(f"`{name}`" in first for name in statistical)
     optional = [check.name for check in ALL if not check.mandatory]

@@ -1,4 +1,4 @@
-"""Whether the gradient that training descends is the slope of the density."""
+"""Whether the gradients that training descends are those of the density."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from probvae.testing.case import Case
 from probvae.testing.checking import CannotTell, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, f64, stateless, view
+from probvae.testing.views import ANSWERS, POSTERIORS, f64, stateless, view
 
 ROWS = 6
 STEPS = (0.02, 0.005)
 """How far all numbers of a group are moved together, the second if the first is too far for a straight line."""
+
+DRAWS = 4000
+WAVES = 6
+"""How many functions of a sample are tried."""
+SIGMAS = 7.5
 
 
 @check(*ANSWERS, fast=5, deep=60)
@@ -94,3 +99,56 @@ def _difference(
     for key, variable in group.items():
         variable.assign(before[key])
     return float((weights * (ends[0] - ends[1])).sum() / (2 * step))
+
+
+@check(*POSTERIORS, fast=4, deep=40, statistical=True)
+def samples_move_with_the_density(subject: Subject, case: Case) -> None:
+    """The gradient through the samples of a posterior is that of the expectation under its density.
+
+    E[∂f(z)/∂x] = E[f(z) ∂log q(z | x)/∂x] for every bounded f. A location that is cut from the path, noise that is
+    scaled twice, a sampler by rejection whose acceptance is forgotten: a gradient arrives, of something else.
+    """
+    found = view(subject, case)
+    inputs = tf.repeat(found.inputs(batch=(1,)), DRAWS, axis=0)  # [N, ...], each with a sample of its own
+    rng = np.random.default_rng([case.seed, 13])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(inputs)
+        q = found.ask(inputs)
+        z = q.sample(seed=stateless(case, 13))  # [N, D]
+        log_prob = q.log_prob(tf.stop_gradient(z))
+        with tape.stop_recording():
+            directions, phases = _waves(f64(z), rng)
+        waves = [tf.cos(tf.linalg.matvec(z, w) + b) for w, b in zip(directions, phases, strict=True)]  # [N] each
+    if not np.ptp(z, axis=0).all():
+        raise CannotTell("an element of its samples is always the same")
+    score = tape.gradient(log_prob, inputs)
+    if score is None:
+        raise CannotTell("no gradient reaches its inputs from the density")
+    for wave in waves:
+        path = tape.gradient(wave, inputs)
+        if path is None:
+            raise CannotTell("no gradient reaches its inputs from a sample")
+        weights = f64(wave) - f64(wave).mean()  # less noise than the values themselves give, and the same mean
+        _agree(f64(path).reshape(DRAWS, -1), weights[:, None] * f64(score).reshape(DRAWS, -1))
+
+
+def _waves(z: Floats, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """The frequencies [K, D] and phases [K] of cosines, about one wave over the spread of the samples [N, D]."""
+    spread = np.maximum(np.subtract(*np.quantile(z, [0.8, 0.2], axis=0)), 1e-6)
+    directions = rng.normal(size=(WAVES, z.shape[1])) / spread
+    phases = rng.uniform(0, 2 * np.pi, WAVES) - directions @ np.median(z, axis=0)
+    return tf.constant(directions, tf.float32), tf.constant(phases, tf.float32)
+
+
+def _agree(path: Floats, score: Floats) -> None:
+    """Hold two estimates [N, inputs] of one gradient against each other."""
+    difference = path - score
+    error = difference.std(0, ddof=1) / np.sqrt(len(difference))
+    scale = np.abs(path).mean() + np.abs(score).mean()
+    away = np.abs(difference.mean(0)) - SIGMAS * error - 2e-3 * scale
+    worst = int(np.argmax(away))
+    if not away[worst] <= 0:
+        raise Violation(
+            f"through its samples the gradient of E[f(z)] to element {worst} of its inputs is "
+            f"{path.mean(0)[worst]:.4g}, and by its density {score.mean(0)[worst]:.4g}, ± {error[worst]:.2g}."
+        )

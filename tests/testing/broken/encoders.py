@@ -170,3 +170,24 @@ class NoiseSharedByRows(_Encoder):
 
     def posterior(self, x):
         return noise_shared_by_rows(self.honest(x))
+
+
+class LocationCutFromThePath(_Encoder):
+    """Its samples carry a gradient to the scale only: the location comes as numbers."""
+
+    def posterior(self, x):
+        honest = self.honest(x)
+        loc = tf.stop_gradient(honest.mean())
+        return Patched(honest, sample=lambda n, seed: loc + honest.sample(n, seed=seed) - honest.mean())
+
+
+class MixtureWithoutPathsToItsWeights(_Encoder):
+    """A mixture of two normals: which of them a sample is from carries no gradient to their weights."""
+
+    def posterior(self, x):
+        loc, raw = self.features(x)
+        parts = tfd.MultivariateNormalDiag(
+            tf.stack([loc, loc + 2.0], axis=-2), 0.5 * tf.ones([2, self.latent_dim])
+        )
+        logits = tf.concat([raw[..., :1], tf.zeros_like(raw[..., :1])], axis=-1)
+        return tfd.MixtureSameFamily(tfd.Categorical(logits), parts)

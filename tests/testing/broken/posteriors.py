@@ -170,3 +170,23 @@ class MeanOfTheOutputs(_Normal):
         return Patched(
             tfd.MultivariateNormalDiag(tf.tanh(loc), softplus_scale(raw)), mean=lambda: tf.identity(loc)
         )
+
+
+class RejectionDifferentiated(PosteriorHead):
+    """A von Mises-Fisher distribution drawn by rejection and differentiated straight through it.
+
+    What is accepted depends on the concentration, which the gradient leaves out; TFP's says that it is not
+    reparameterized, but for D = 3.
+    """
+
+    support: Support = SPHERE
+
+    def __init__(self, latent_dim: Positive) -> None:
+        if latent_dim not in (2, 4, 5):
+            raise ConfigError(f"expected latent_dim 2, 4 or 5; got {latent_dim}.", parameter="latent_dim")
+        super().__init__()
+        self.output_shape = (latent_dim + 1,)
+
+    def posterior(self, outputs):
+        mean_direction = tf.math.l2_normalize(outputs[..., :-1], axis=-1, epsilon=1e-12)
+        return tfd.VonMisesFisher(mean_direction, tf.exp(tf.clip_by_value(outputs[..., -1], -3.0, 4.0)))

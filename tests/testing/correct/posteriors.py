@@ -1,0 +1,103 @@
+"""Posterior heads beyond the normal, each reparameterized in its own way: by location and scale, by the quantile
+function, by a flow, and implicitly.
+"""
+
+from typing import ClassVar
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae.components.scales import softplus_scale
+from probvae.core import SIMPLEX, UNIT, Positive, PosteriorHead, Support
+from probvae.errors import ConfigError
+
+tfd = tfp.distributions
+
+
+class _Head(PosteriorHead):
+    """Some numbers for each latent."""
+
+    numbers: ClassVar[int] = 2
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.output_shape = (self.numbers * latent_dim,)
+
+    def parameters(self, outputs):
+        """The numbers, each [B, D]."""
+        return tf.split(outputs, self.numbers, axis=-1)
+
+    def elements(self, *parameters):
+        raise NotImplementedError
+
+    def posterior(self, outputs):
+        return tfd.Independent(self.elements(*self.parameters(outputs)), reinterpreted_batch_ndims=1)
+
+
+def concentration(x):
+    """Between 1.2 and 21.2: neither poles in the density nor samples at the ends."""
+    return 1.2 + 20 * tf.sigmoid(x - 2)
+
+
+class Laplace(_Head):
+    def elements(self, loc, raw):
+        return tfd.Laplace(loc, softplus_scale(raw))
+
+
+class Logistic(_Head):
+    def elements(self, loc, raw):
+        return tfd.Logistic(loc, softplus_scale(raw))
+
+
+class StudentT(_Head):
+    numbers = 3
+
+    def elements(self, loc, raw, df):
+        return tfd.StudentT(1.5 + concentration(df), loc, softplus_scale(raw))
+
+
+class SinhArcsinh(_Head):
+    numbers = 4
+
+    def elements(self, loc, raw, skewness, tailweight):
+        return tfd.SinhArcsinh(loc, softplus_scale(raw), tf.tanh(skewness), tf.exp(0.5 * tf.tanh(tailweight)))
+
+
+class LogitNormal(_Head):
+    support: Support = UNIT
+
+    def elements(self, loc, raw):
+        return tfd.LogitNormal(3 * tf.tanh(loc / 3), 0.1 + tf.sigmoid(raw))
+
+
+class Beta(_Head):
+    support: Support = UNIT
+
+    def elements(self, one, other):
+        return tfd.Beta(concentration(one), concentration(other))
+
+
+class Dirichlet(_Head):
+    numbers = 1
+    support: Support = SIMPLEX
+
+    def __init__(self, latent_dim: Positive) -> None:
+        if latent_dim < 2:
+            raise ConfigError(f"expected latent_dim >= 2; got {latent_dim}.", parameter="latent_dim")
+        super().__init__(latent_dim)
+
+    def posterior(self, outputs):
+        return tfd.Dirichlet(concentration(outputs))
+
+
+class MixtureOfNormals(_Head):
+    """Of two, which TFP differentiates implicitly, weights included."""
+
+    numbers = 4
+
+    def posterior(self, outputs):
+        loc, raw, other, shift = self.parameters(outputs)
+        parts = tfd.Normal(tf.stack([loc, other], -2), softplus_scale(tf.stack([raw, shift], -2), 0.1))
+        weights = tfd.Categorical(tf.stack([shift[..., 0], tf.zeros_like(shift[..., 0])], -1))
+        return tfd.MixtureSameFamily(weights, tfd.Independent(parts, 1), reparameterize=True)
