@@ -21,7 +21,7 @@ from probvae.registry import PluginInfo, default
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from probvae.testing import Report, Subject
+    from probvae.testing import Report, Result, Subject
     from probvae.testing.checking import Profile
 
 
@@ -160,7 +160,7 @@ def _check_component(subject: Subject, profile: Profile, seed: int, console: Con
     checks = chosen(subject)
     console.print(f"\n[bold]{subject.kind} {subject.name}[/bold]  {len(checks)} checks, {profile}, seed {seed}")
     width = max(len(found.name) for found in checks)
-    results = []
+    results: list[Result] = []
     for found in checks:
         with console.status(f"{found.name}: {found.holds}"):
             result = run(found, subject, profile, seed)
@@ -168,7 +168,7 @@ def _check_component(subject: Subject, profile: Profile, seed: int, console: Con
         mark = "[yellow]-[/yellow]" if result.ok and result.status != "passed" else mark
         console.print(f"  {mark} {result.check:<{width}}  {result.cases:>4} cases  {result.seconds:6.1f} s")
         if result.status != "passed":
-            told = "\n".join(f"    {line}" for line in str(result).splitlines()[1:])
+            told = "\n".join(f"    {line}" for line in result.after(results).splitlines()[1:])
             console.print(told, markup=False, soft_wrap=True)
         elif result.message:
             console.print(f"    {result.message}", style="dim", markup=False, soft_wrap=True)

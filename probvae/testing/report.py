@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -62,6 +62,14 @@ class Result:
             lines += [f"  smallest   {self.case}", f"  repeat     {self.replay}", f"  see        {self.page}"]
         return "\n".join(lines)
 
+    def after(self, earlier: Sequence[Result]) -> str:
+        """The result in words; a reason that an earlier one has told already is not told again."""
+        if self.status == "not_run":
+            for other in earlier:
+                if (other.status, other.message) == (self.status, self.message):
+                    return f"{self.check}: {WORDS[self.status]}\n  because    the same as for {other.check}."
+        return str(self)
+
 
 WORDS: dict[Status, str] = {
     "passed": "passed",
@@ -98,7 +106,7 @@ class Report:
         return all(result.ok for result in self.results)
 
     def __str__(self) -> str:
-        told = [str(result) for result in self.results if result.status != "passed"]
+        told = [r.after(self.results[:n]) for n, r in enumerate(self.results) if r.status != "passed"]
         return "\n\n".join([*told, self.summary])
 
     @property

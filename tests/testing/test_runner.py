@@ -149,6 +149,12 @@ def test_a_class_that_never_builds_is_no_refusal():
     assert "set before super().__init__() was called" in result.message
 
 
+def test_a_reason_that_many_checks_share_is_told_once():
+    told = str(only(priors.NoSuper, "builds", "shapes", "learns", "finite"))
+    assert told.count("because    it does not build:") == 1
+    assert told.count("because    the same as for shapes") == 2
+
+
 def test_one_check_may_be_named_by_a_string():
     (result,) = testing.check("prior", priors.Right, only="shapes").results
     assert result.check == "shapes"
