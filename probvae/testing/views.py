@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Distribution, Shape, Support, Tensor
+from probvae.core import Distribution, Shape, Support, Tensor, trainable_names
 from probvae.testing.case import Case
 from probvae.testing.checking import CannotTell, Violation
 from probvae.testing.spaces import Floats, space_of
@@ -71,6 +71,11 @@ class View:
     def support(self) -> Support:
         """Where the answer says it lives."""
         return self.component.support
+
+    @property
+    def variables(self) -> dict[str, tf.Variable]:
+        """The trainable variables by name."""
+        return {name: variable.value for name, variable in trainable_names(self.component).items()}
 
     def inputs(self, batch: Shape | None = None) -> Tensor:
         """Ordinary inputs, a function of the case's seed, or None for a prior, which takes none.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import REAL, Distribution, Tensor, trainable_names
+from probvae.core import REAL, Distribution, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
@@ -98,9 +98,7 @@ def finite(subject: Subject, case: Case) -> None:
 
 
 def _finite_at(found: View, name: str, inputs: Tensor) -> None:
-    sources = {name: variable.value for name, variable in trainable_names(found.component).items()}
-    if inputs is not None:
-        sources["inputs"] = inputs
+    sources = ({"inputs": inputs} if inputs is not None else {}) | found.variables
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(list(sources.values()))
         p = found.ask(inputs)

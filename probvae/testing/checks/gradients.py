@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Tensor, trainable_names
+from probvae.core import Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import CannotTell, Violation, check
 from probvae.testing.spaces import Floats
@@ -35,13 +35,12 @@ def gradients_are_slopes_of_the_density(subject: Subject, case: Case) -> None:
     found = view(subject, case)
     inputs = found.inputs(batch=(ROWS,))
     points = tf.stop_gradient(found.ask(inputs).sample(8, seed=stateless(case)))
-    variables = {name: variable.value for name, variable in trainable_names(found.component).items()}
     given = {} if inputs is None else {"inputs": tf.Variable(inputs)}
 
     def log_prob() -> Tensor:
         return found.ask(tf.convert_to_tensor(given["inputs"]) if given else None).log_prob(points)
 
-    groups = [(name, group) for name, group in (("inputs", given), ("variables", variables)) if group]
+    groups = [(name, group) for name, group in (("inputs", given), ("variables", found.variables)) if group]
     rng = np.random.default_rng([case.seed, 11])
     tried = [_is_slope(log_prob, name, group, rng) for name, group in groups]
     if groups and not any(tried):
@@ -121,8 +120,7 @@ def samples_move_with_the_density(subject: Subject, case: Case) -> None:
         q = found.ask(inputs)
         z = q.sample(seed=stateless(case, 13))  # [N, D]
         log_prob = q.log_prob(tf.stop_gradient(z))
-        with tape.stop_recording():
-            directions, phases = _waves(f64(z), rng)
+        directions, phases = _waves(f64(z), rng)
         waves = [tf.cos(tf.linalg.matvec(z, w) + b) for w, b in zip(directions, phases, strict=True)]  # [N] each
     if not np.ptp(z, axis=0).all():
         raise CannotTell("an element of its samples is always the same")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Component, Tensor, named_variables, trainable_names
+from probvae.core import Component, Tensor, named_variables
 from probvae.errors import TrainingError
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
@@ -91,12 +91,10 @@ def learns(subject: Subject, case: Case) -> None:
 
 
 def _without_gradient(found: View) -> set[str]:
-    variables = trainable_names(found.component)
     with tf.GradientTape() as tape:
         loss = _density(found)
-    gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
     zero = set()
-    for name, gradient in zip(variables, gradients, strict=True):
+    for name, gradient in tape.gradient(loss, found.variables).items():
         if gradient is None:
             raise Violation(
                 f"the density does not depend on {name}. Build the distribution from it inside the method that "
@@ -143,14 +141,12 @@ def prior_samples_carry_gradients(subject: Subject, case: Case) -> None:
 
 def _carries(found: View) -> None:
     inputs = found.inputs(batch=(ROWS,))
-    variables = trainable_names(found.component)
     with tf.GradientTape() as tape:
         if inputs is not None:
             tape.watch(inputs)
         z = found.ask(inputs).sample(16, seed=stateless(found.case))
         loss = tf.reduce_sum(tf.sin(z * 1.3 + tf.range(1.0, 1.0 + found.event[0])))
-    sources = {"inputs": inputs} if inputs is not None else {}
-    sources |= {name: variable.value for name, variable in variables.items()}
+    sources = ({"inputs": inputs} if inputs is not None else {}) | found.variables
     for name, gradient in zip(sources, tape.gradient(loss, list(sources.values())), strict=True):
         if gradient is None:
             raise Violation(

@@ -11,6 +11,8 @@ from probvae.components.scales import softplus_scale
 from probvae.core import SIMPLEX, UNIT, Positive, PosteriorHead, Support
 from probvae.errors import ConfigError
 
+from .priors import independent
+
 tfd = tfp.distributions
 
 
@@ -32,7 +34,7 @@ class _Head(PosteriorHead):
         raise NotImplementedError
 
     def posterior(self, outputs):
-        return tfd.Independent(self.elements(*self.parameters(outputs)), reinterpreted_batch_ndims=1)
+        return independent(self.elements(*self.parameters(outputs)))
 
 
 def concentration(x):
@@ -100,4 +102,4 @@ class MixtureOfNormals(_Head):
         loc, raw, other, shift = self.parameters(outputs)
         parts = tfd.Normal(tf.stack([loc, other], -2), softplus_scale(tf.stack([raw, shift], -2), 0.1))
         weights = tfd.Categorical(tf.stack([shift[..., 0], tf.zeros_like(shift[..., 0])], -1))
-        return tfd.MixtureSameFamily(weights, tfd.Independent(parts, 1), reparameterize=True)
+        return tfd.MixtureSameFamily(weights, independent(parts), reparameterize=True)
