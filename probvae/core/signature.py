@@ -29,6 +29,8 @@ CONTEXT = {
 
 REQUIRED = inspect.Parameter.empty
 
+_FIELD = "parameter "  # with a space, so that it is no name of a parameter itself
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -136,7 +138,7 @@ class Signature:
             default = ... if parameter.default is REQUIRED else parameter.default
             # An alias, because pydantic reserves names such as `copy` and `schema`.
             field = Field(default, alias=name, description=parameter.description, validate_default=True)
-            fields[f"parameter_{name}"] = (parameter.annotation, field)
+            fields[f"{_FIELD}{name}"] = (parameter.annotation, field)
             try:
                 TypeAdapter(parameter.annotation)
             except PydanticUserError as error:
@@ -146,6 +148,14 @@ class Signature:
                 ) from error
         config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
         return create_model(self.owner, __config__=config, **fields)
+
+    def parameter_of(self, location: tuple[int | str, ...]) -> str:
+        """The parameter that a validation error of `model` is about; of a default, pydantic names the field."""
+        return str(location[0]).removeprefix(_FIELD)
+
+    def values_of(self, checked: BaseModel) -> dict[str, Any]:
+        """The values of an instance of `model`, by parameter."""
+        return {name: getattr(checked, f"{_FIELD}{name}") for name in self.plain}
 
     @property
     def summary(self) -> str:

@@ -1,10 +1,11 @@
-"""A spec as it was written: its values, and the line that each of them stands on."""
+"""A spec as it was written: its values, and the line of each of them."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,15 @@ from typing import Any, TypeAlias
 from probvae.errors import Problem, SpecError
 
 KeyPath: TypeAlias = tuple[str, ...]
+
+LARGEST = 2**20
+"""How many characters a spec may have. A larger file is something else, such as data."""
+
+DEEPEST = 32
+"""How many tables and lists may contain each other: more than a model needs, fewer than any parser takes."""
+
+_DEPTH = f"at most {DEEPEST} tables and lists within each other"
+_INTEGER = "an integer of at most 64 bits"
 
 
 @dataclass
@@ -47,7 +57,18 @@ class Document:
 
     def problem(self, path: KeyPath, expected: str, found: str, hint: str = "") -> Problem:
         """A problem at a key path, with its place."""
-        return Problem(".".join(path) or "spec", expected, found, hint, self.where(path))
+        keys = (key if re.fullmatch(r"[\w-]+", key) else json.dumps(key) for key in path)
+        return Problem(".".join(keys) or "spec", expected, found, hint, self.where(path))
+
+    def checked(self) -> Document:
+        """The document itself, if no component is needed to know that its values are wrong.
+
+        Raises:
+            SpecError: values that nothing downstream could work with, wherever they are.
+        """
+        if problems := [self.problem(*wrong) for wrong in _unusable(self.tables)]:
+            raise SpecError(problems)
+        return self
 
     def override(self, settings: Iterable[str]) -> Document:
         """Apply `--set` options, each `key.path=value` with a TOML value or a bare word.
@@ -78,30 +99,33 @@ class Document:
                 table = table[part]
                 if not isinstance(table, dict):
                     raise SpecError([Problem(".".join(path[:depth]), "a table", show(table), where=place)])
-            table[path[-1]] = _value(value.strip())
+            table[path[-1]] = _value(value.strip(), place)
             self.places = {known: line for known, line in self.places.items() if known[: len(path)] != path}
             self.places[path] = place
             self.overridden.add(path)
-        return self
+        return self.checked()
 
 
 def read(source: str | Path | Mapping[str, Any]) -> Document:
     """A document from a TOML or JSON file, or from a dict.
 
     Raises:
-        SpecError: the file is not there, not readable, or not what its name says.
+        SpecError: the file is not there, not readable, not what its name says, or its values are impossible.
     """
     if isinstance(source, Mapping):
         # Through JSON, so that tuples become lists and what a spec cannot hold is refused here.
         try:
-            return Document(json.loads(json.dumps(source)))
-        except TypeError as error:
+            return Document(json.loads(json.dumps(source))).checked()
+        except (TypeError, ValueError, RecursionError) as error:
+            if isinstance(error, SpecError):
+                raise
             raise SpecError([Problem("spec", "plain values, lists and dicts", str(error))]) from error
     path = Path(source)
     if (path / "spec.toml").is_file():  # the folder of a run
         path /= "spec.toml"
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
+        with path.open(encoding="utf-8-sig") as file:  # some editors write a byte order mark
+            text = file.read(LARGEST + 1)
     except FileNotFoundError:
         near = ", ".join(sorted(p.name for p in path.parent.glob("*.toml"))) if path.parent.is_dir() else ""
         hint = f"Specs in that folder: {near}." if near else "Check the path."
@@ -112,19 +136,10 @@ def read(source: str | Path | Mapping[str, Any]) -> Document:
     except OSError as error:
         found = "a directory" if path.is_dir() else str(error)
         raise SpecError([Problem("file", "a readable text file", found, where=str(path))]) from None
-    if path.suffix == ".json":
-        return _read_json(text, path)
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"line (\d+)", str(error))
-        where = f"{path}:{at[1]}" if at else f"{path}:{text.count(chr(10)) + 1}"
-        raise SpecError([Problem("TOML", "valid TOML", str(error), where=where)]) from None
-    places: dict[KeyPath, str] = {(): str(path)}
-    for key, line, header in _lines(text):
-        if header or key not in places:  # a table that only its parts mention begins where the first of them does
-            places[key] = f"{path}:{line}"
-    return Document(tables, places)
+    if len(text) > LARGEST:
+        expected = f"a spec, at most {LARGEST:,} characters"
+        raise SpecError([Problem("file", expected, "a larger file", "Check the path.", str(path))])
+    return (_read_json if path.suffix == ".json" else _read_toml)(text, path).checked()
 
 
 def show(value: Any) -> str:
@@ -133,59 +148,126 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _read_toml(text: str, path: Path) -> Document:
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"line (\d+)", str(error))
+        where = f"{path}:{at[1]}" if at else f"{path}:{text.count(chr(10)) + 1}"
+        raise SpecError([Problem("TOML", "valid TOML", str(error), where=where)]) from None
+    except (RecursionError, ValueError) as error:
+        wrong = (line for line, statement in _statements(text) if not _is_within_limits(statement))
+        raise SpecError([_beyond(error, "TOML", f"{path}:{next(wrong, 1)}")]) from None
+    places: dict[KeyPath, str] = {(): str(path)}
+    for key, line, header in _lines(text):
+        if header or key not in places:  # a table that only its parts mention begins where the first of them does
+            places[key] = f"{path}:{line}"
+    return Document(tables, places)
+
+
+def _is_within_limits(statement: str) -> bool:
+    """Whether Python can parse a statement, whatever TOML says of it."""
+    try:
+        tomllib.loads(statement)
+    except tomllib.TOMLDecodeError:
+        return True
+    except (RecursionError, ValueError):
+        return False
+    return True
+
+
+def _beyond(error: Exception, name: str, where: str) -> Problem:
+    """A problem from what a parser raises of values that it cannot hold."""
+    if isinstance(error, RecursionError):
+        return Problem(name, _DEPTH, "more", "Close the brackets.", where)
+    return Problem(name, _INTEGER, "one of thousands of digits", where=where)
+
+
+def _unusable(value: Any, path: KeyPath = (), depth: int = 0) -> Iterator[tuple[KeyPath, str, str]]:
+    """The key path of each value that nothing downstream could work with, what was expected, and what it is."""
+    if isinstance(value, (dict, list)):
+        if depth > DEEPEST:
+            yield path, _DEPTH, "more"
+            return
+        for key, part in value.items() if isinstance(value, dict) else ((None, part) for part in value):
+            yield from _unusable(part, path if key is None else (*path, key), depth + 1)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield path, _INTEGER, show(value) if value.bit_length() < 1000 else f"one of {value.bit_length()} bits"
+    elif isinstance(value, str) and not value.isascii() and value.encode(errors="replace").decode() != value:
+        yield path, "text", f"{show(value)}, half of a character"
+
+
 def _read_json(text: str, path: Path) -> Document:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        if twice := [key for key in keys if keys.count(key) > 1]:
-            raise SpecError([Problem(twice[0], "each key once", "this key twice", where=str(path))])
+        keys = Counter(key for key, _ in pairs)
+        if len(keys) < len(pairs):
+            ((twice, _),) = keys.most_common(1)
+            raise SpecError([Problem(json.dumps(twice), "each key once", "this key twice", where=str(path))])
         return dict(pairs)
 
     try:
         tables = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise SpecError([Problem("JSON", "valid JSON", error.msg, where=f"{path}:{error.lineno}")]) from None
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, SpecError):
+            raise
+        raise SpecError([_beyond(error, "JSON", str(path))]) from None
     if not isinstance(tables, dict):
         raise SpecError([Problem("JSON", "an object", show(tables), where=f"{path}:1")])
     return Document(tables, {(): str(path)})
 
 
-def _value(text: str) -> Any:
+def _value(text: str, place: str) -> Any:
     try:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text  # a bare word, as in data.use=fashion_mini
+    except (RecursionError, ValueError) as error:
+        raise SpecError([_beyond(error, "--set", f"{place[:60]}...")]) from None
     if len(parsed) > 1:
         raise SpecError([Problem("--set", "one value", repr(text), where="command line")])
     return parsed["value"]
 
 
 def _lines(text: str) -> Iterator[tuple[KeyPath, int, bool]]:
-    """Each key path of a valid TOML text, the line that its statement begins on, and whether it is a header's.
-
-    A statement is the fewest lines that parse by themselves, so TOML's own parser says where it ends.
-    """
+    """Each key path of a valid TOML text, the line that its statement begins on, and whether it is a header's."""
     table: KeyPath = ()
-    pending, start = "", 0
-    for number, line in enumerate(text.split("\n"), 1):  # TOML knows no other line ends
-        if not pending:
-            start = number
-        pending += line + "\n"
-        try:
-            statement = tomllib.loads(pending)
-        except tomllib.TOMLDecodeError:
-            continue  # a value goes on over the next line
-        header = pending.lstrip().startswith("[")
+    for line, text_of_it in _statements(text):
+        statement = tomllib.loads(text_of_it)
+        header = text_of_it.lstrip().startswith("[")
         paths = list(_paths(statement))
         if header and paths:
             table = paths[-1]
         for path in paths:
-            yield (path if header else table + path), start, header and path == table
-        pending = ""
+            yield (path if header else table + path), line, header and path == table
+
+
+_MARK = re.compile(
+    r""""{3}(?:\\.|[^\\])*?"{3,5} | \'{3}.*?\'{3,5} | "(?:\\.|[^"\\\n])*" | \'[^\'\n]*\' | \#[^\n]* | [][{}\n]""",
+    re.DOTALL | re.VERBOSE,
+)
+"""What tells where a statement ends: strings and comments, whose characters mean nothing, brackets, line ends."""
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """The statements, blank lines and comments of a TOML text, each with the line that it begins on."""
+    line, start, depth = 1, 0, 0
+    for mark in _MARK.finditer(text):
+        if mark[0] in ("[", "{"):
+            depth += 1
+        elif mark[0] in ("]", "}"):
+            depth -= 1
+        elif mark[0] == "\n" and depth == 0:
+            statement = text[start : mark.end()]
+            yield line, statement
+            line, start = line + statement.count("\n"), mark.end()
+    yield line, text[start:]
 
 
 def _paths(table: Mapping[str, Any], prefix: KeyPath = ()) -> Iterator[KeyPath]:
     for key, value in table.items():
         path = (*prefix, key)
         yield path
-        if isinstance(value, dict):
+        if isinstance(value, dict) and len(path) <= DEEPEST:
             yield from _paths(value, path)

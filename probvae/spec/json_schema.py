@@ -37,10 +37,15 @@ def json_schema(registry: Registry) -> dict[str, Any]:
 
 
 def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Any registered component of the slot's kind."""
+    """A table whose `use` names a registered component of the slot's kind, and holds that one's parameters.
+
+    `if` and `then` choose the one definition that a table is held against, so that a validator names the parameter
+    that is wrong; of an `anyOf` it could only say that nothing fits.
+    """
     if slot.kind not in definitions:
-        choices: dict[str, Any] = {"anyOf": []}
-        definitions[slot.kind] = choices
+        names: list[str] = []
+        choices: list[dict[str, Any]] = []
+        definitions[slot.kind] = {"type": "object", "properties": {"use": {"enum": names}}, "allOf": choices}
         for name in registry.names(slot.kind):
             try:
                 signature = Signature(registry[slot.kind, name].load(), f"{name} {slot.kind}")
@@ -48,16 +53,23 @@ def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> d
             except PluginError:
                 continue
             table["properties"] = {"use": {"const": name}, **table["properties"]}
-            table["required"] = ["use", *table.get("required", [])]
-            choices["anyOf"].append(table)
-    reference = {"$ref": f"#/$defs/{slot.kind}"}
+            definitions[_definition(slot.kind, name)] = table
+            names.append(name)
+            named = {"required": ["use"], "properties": {"use": {"const": name}}}
+            choices.append({"if": named, "then": _reference(_definition(slot.kind, name))})
     if slot.use is None:
-        return reference
-    defaults = [
-        table for table in definitions[slot.kind]["anyOf"] if table["properties"]["use"]["const"] == slot.use
-    ]
-    unnamed = [{**table, "required": [key for key in table["required"] if key != "use"]} for table in defaults]
-    return {"anyOf": [reference, *unnamed]}
+        return {**_reference(slot.kind), "required": ["use"]}
+    default = _definition(slot.kind, slot.use)
+    definitions.setdefault(default, False)  # nothing is right, unless that component is still to come
+    return {**_reference(slot.kind), "if": {"not": {"required": ["use"]}}, "then": _reference(default)}
+
+
+def _definition(kind: str, name: str) -> str:
+    return f"{kind}.{name}"
+
+
+def _reference(definition: str) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{definition}"}
 
 
 def _signature(signature: Signature, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -148,6 +148,9 @@ class _Planner:
             if part and self.sound(part):
                 settings[name] = part
         versions = self.table(("versions",), tables) or {}
+        for name, found in versions.items():
+            if not isinstance(found, str):
+                self.wrong(("versions", name), "a version, as a string", show(found), "Leave [versions] out.")
         if self.problems:
             raise SpecError(sorted(self.problems, key=_line))
         return Plan(self.document, latent_dim, components, settings, versions, self.notes)
@@ -252,9 +255,7 @@ class _Planner:
             part = self.component(Slot((*path, name), str(parameter.kind), parameter.use), dict(table))
             if part:
                 parts[name] = part
-        plain = {
-            key: value for key, value in table.items() if key in signature.plain and self.small(path, key, value)
-        }
+        plain = {key: value for key, value in table.items() if key in signature.plain}
         values = self.values(path, signature, plain)
         return None if len(self.problems) > before else Part(path, slot.kind, use, signature, values, parts)
 
@@ -266,13 +267,13 @@ class _Planner:
                 json.dumps(table, default=lambda value: {"": str(value)})
             )
         except ValidationError as error:
-            for name in dict.fromkeys(str(part["loc"][0]) for part in error.errors()):
+            for name in dict.fromkeys(signature.parameter_of(part["loc"]) for part in error.errors()):
                 self.refused((*path, name), signature, table)
             return {}
         except PluginError as error:
             self.wrong(path, "a component with a usable signature", str(error))
             return {}
-        return {name: getattr(checked, f"parameter_{name}") for name in signature.plain}
+        return signature.values_of(checked)
 
     def refused(self, path: KeyPath, signature: Signature, table: dict[str, Any]) -> None:
         name = path[-1]
@@ -284,14 +285,10 @@ class _Planner:
             self.wrong(path, parameter.expected, "no such key", f"{signature.owner} needs it: {about}")
         else:
             found = f"the default {parameter.default!r}"
-            self.wrong(path, parameter.expected, found, f"{signature.owner} is at fault: mend its signature.")
-
-    def small(self, path: KeyPath, key: str, value: Any) -> bool:
-        """Whether an integer has at most 64 bits, as TOML allows and everything downstream needs."""
-        if type(value) is int and abs(value) >= 2**63:
-            self.wrong((*path, key), "an integer of at most 64 bits", show(value))
-            return False
-        return True
+            hint = (
+                f"The signature of {signature.owner} is wrong, not the spec: change its annotation or its default."
+            )
+            self.wrong(path, parameter.expected, found, hint)
 
     def unknown(self, path: KeyPath, table: Mapping[str, Any], known: Any) -> None:
         for key in table:

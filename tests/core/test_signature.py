@@ -156,7 +156,7 @@ def test_a_signature_has_the_docstrings_lines(thing):
 def checked(signature, **values):
     """The values that a spec's table gives, typed and with defaults."""
     model = signature.model.model_validate_json(json.dumps(values))
-    return {name: getattr(model, f"parameter_{name}") for name in signature.plain}
+    return signature.values_of(model)
 
 
 def test_defaults_are_filled_in_and_typed(thing):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from probvae.errors import SpecError
 from probvae.spec import Document, read
+from probvae.spec.document import DEEPEST
 
 
 @pytest.fixture
@@ -56,6 +58,10 @@ def line(document: Document, path: str) -> int:
         ("[[a]]\nb = 1\n[[a]]\nb = 2\n[c]\nd = 3", {"c": 5, "c/d": 6}),
         ("[[a]]\n[a.b]\nc = 1", {"a/b": 2, "a/b/c": 3}),
         ("a = 1\r\nb = [\r\n1]\r\nc = 2\r\n", {"a": 1, "b": 2, "c": 4}),
+        (
+            'a = """"x""" # "\nb = """""x"""""\nc = """\\"""\n"""\nd = \'\'\'\'[\'\'\'\'\'\ne = ""\nf = 1',
+            {"b": 2, "c": 3, "d": 5, "f": 7},
+        ),
         ("a = 2020-01-01T00:00:00Z\nb = 0x1F\nc = +inf", {"a": 1, "b": 2, "c": 3}),
     ],
 )
@@ -215,3 +221,82 @@ def test_json_says_the_same_as_toml(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(tables))
     (tmp_path / "a.toml").write_text(tomli_w.dumps(tables))
     assert read(tmp_path / "a.json").tables == read(tmp_path / "a.toml").tables == read(tables).tables
+
+
+# What no component could take
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+BEYOND = {
+    "a.toml": {
+        f"b = 1\na = {nested(200)}": r"a\.toml:2: a: expected at most 32 tables and lists .*; found more\.",
+        f"b = 1\na = {nested(20_000)}": r"a\.toml:2: TOML: expected at most 32 tables and lists",
+        f"[{'.'.join('a' * 5000)}]\nb = 1": r"a\.toml:1: (a\.)+a: expected at most 32",
+        f"b = [\n1]\na = {'1' * 5000}": r"a\.toml:3: TOML: expected an integer of at most 64 bits; found",
+        f"a = 0x{'f' * 5000}": r"a\.toml:1: a: expected an integer of at most 64 bits; found one of 20000 bits",
+        "a = [1, [9223372036854775808]]": r"a\.toml:1: a: expected an integer of at most 64 bits; found 92233720",
+    },
+    "a.json": {
+        f'{{"a": {nested(200)}}}': r"a\.json: a: expected at most 32 tables and lists",
+        f'{{"a": {nested(200_000)}}}': r"a\.json: JSON: expected at most 32 tables and lists",
+        f'{{"a": {"1" * 5000}}}': r"a\.json: JSON: expected an integer of at most 64 bits",
+        '{"a": {"b": "\\ud800"}}': r'a\.json: a\.b: expected text; found "\\ud800", half of a character\.',
+        '{"a\\u001b": 1, "a\\u001b": 2}': r'"a\\u001b": expected each key once',
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [(name, text, message) for name, texts in BEYOND.items() for text, message in texts.items()],
+    ids=range(11),
+)
+def test_a_value_beyond_all_limits_is_refused_with_its_place(name, text, message, tmp_path):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(SpecError, match=message):
+        read(path)
+
+
+def looped():
+    loop: list = []
+    loop.append(loop)
+    return loop
+
+
+@pytest.mark.parametrize("value", [looped(), 10**5000, 2**63, json.loads(nested(500)), "\ud800"], ids=range(5))
+def test_a_value_beyond_all_limits_is_refused_from_python(value):
+    with pytest.raises(SpecError, match="expected"):
+        read({"a": value})
+
+
+@pytest.mark.parametrize(
+    "option",
+    [f"x={nested(200)}", f"x={nested(20_000)}", f"x={'1' * 5000}", f"x={2**63}", ".".join("a" * 99) + "=1"],
+)
+def test_a_value_beyond_all_limits_is_refused_in_an_option(option):
+    with pytest.raises(SpecError, match=r"--set .*: expected (at most 32|an integer of at most 64)"):
+        read({}).override([option])
+
+
+def test_the_deepest_value_that_is_allowed_is_read(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text(f"a = {nested(DEEPEST)}\n")
+    assert read(path).tables == {"a": json.loads(nested(DEEPEST))}
+
+
+def test_a_file_too_large_for_a_spec_is_not_read():
+    with pytest.raises(SpecError, match=r"/dev/zero: file: expected a spec, at most 1,048,576 characters"):
+        read("/dev/zero")
+
+
+def test_reading_takes_time_in_proportion_to_the_number_of_lines(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text("b = [\n" + "32,\n" * 50_000 + "]\nc = 1\n")
+    began = time.process_time()
+    document = read(path)
+    assert time.process_time() - began < 5  # seconds; in proportion to its square they were hours
+    assert line(document, "c") == 50_003

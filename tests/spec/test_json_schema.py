@@ -3,8 +3,10 @@
 import copy
 import json
 import math
+import operator
 import re
 import tomllib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,49 +51,70 @@ TYPES = {
 NOTES = {"description", "default", "title", "$schema", "$defs"}
 
 
-def valid(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
-    """Whether a value is valid, as far as probvae's schemas go; a keyword that is unknown here is an error."""
-    for keyword, rule in sorted(schema.items(), key=lambda item: item[0] != "type"):  # bounds need a number
-        if keyword in NOTES:
+def errors(value: Any, schema: dict[str, Any] | bool, root: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The places of what a validator finds wrong, as far as probvae's schemas go.
+
+    Like a validator's, the errors within `$ref`, `allOf` and `then` are told as they are, those within `anyOf` as
+    one. A keyword that is unknown here is a KeyError.
+    """
+    if isinstance(schema, bool):
+        yield from [] if schema else [path]
+        return
+    if "type" in schema and not (
+        isinstance(value, TYPES[schema["type"]]) and isinstance(value, bool) is (schema["type"] == "boolean")
+    ):
+        yield path
+        return  # bounds need a number
+    for keyword, rule in schema.items():
+        if keyword in NOTES or keyword in ("type", "then"):
             continue
+        wrong: Iterable[str] = ()
         match keyword:
             case "$ref":
-                right = valid(value, root["$defs"][rule.removeprefix("#/$defs/")], root)
+                wrong = errors(value, root["$defs"][rule.removeprefix("#/$defs/")], root, path)
+            case "allOf":
+                wrong = (error for part in rule for error in errors(value, part, root, path))
+            case "if":
+                wrong = errors(value, schema["then"], root, path) if valid(value, rule, root) else ()
             case "anyOf":
-                right = any(valid(value, part, root) for part in rule)
-            case "type":
-                right = isinstance(value, TYPES[rule]) and (isinstance(value, bool) is (rule == "boolean"))
-            case "const":
-                right = value == rule
-            case "enum":
-                right = value in rule
-            case "minimum":
-                right = value >= rule
-            case "exclusiveMinimum":
-                right = value > rule
-            case "maximum":
-                right = value <= rule
-            case "exclusiveMaximum":
-                right = value < rule
-            case "minItems":
-                right = len(value) >= rule
-            case "maxItems":
-                right = len(value) <= rule
+                wrong = [] if any(valid(value, part, root) for part in rule) else [path]
+            case "not":
+                wrong = [path] if valid(value, rule, root) else []
             case "items":
-                right = all(valid(part, rule, root) for part in value)
+                wrong = (error for part in value for error in errors(part, rule, root, path))
             case "prefixItems":
-                right = all(valid(part, one, root) for part, one in zip(value, rule, strict=False))
+                pairs = zip(value, rule, strict=False)
+                wrong = (error for part, one in pairs for error in errors(part, one, root, path))
             case "properties":
-                right = all(valid(value[key], part, root) for key, part in rule.items() if key in value)
+                wrong = (
+                    error
+                    for key, part in rule.items()
+                    if isinstance(value, dict) and key in value
+                    for error in errors(value[key], part, root, f"{path}.{key}")
+                )
             case "required":
-                right = set(rule) <= set(value)
+                wrong = [f"{path}.{key}" for key in rule if isinstance(value, dict) and key not in value]
             case "additionalProperties":
-                right = set(value) <= set(schema["properties"])
+                wrong = [f"{path}.{key}" for key in value if key not in schema["properties"]]
             case _:
-                raise AssertionError(f"unknown keyword {keyword!r}")
-        if not right:
-            return False
-    return True
+                wrong = [] if BOUNDS[keyword](value, rule) else [path]
+        yield from wrong
+
+
+BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
+    "const": operator.eq,
+    "enum": lambda value, rule: value in rule,
+    "minimum": operator.ge,
+    "exclusiveMinimum": operator.gt,
+    "maximum": operator.le,
+    "exclusiveMaximum": operator.lt,
+    "minItems": lambda value, rule: len(value) >= rule,
+    "maxItems": lambda value, rule: len(value) <= rule,
+}
+
+
+def valid(value: Any, schema: dict[str, Any] | bool, root: dict[str, Any]) -> bool:
+    return not list(errors(value, schema, root))
 
 
 def test_it_is_plain_json(schema):
@@ -107,23 +130,24 @@ def test_every_reference_leads_somewhere(schema):
 
 def test_every_component_is_there_with_its_parameters_and_their_descriptions(schema, registry):
     for kind in SLOTS:
-        tables = {table["properties"]["use"]["const"]: table for table in schema["$defs"][kind]["anyOf"]}
-        assert sorted(tables) == sorted(registry.names(kind))
+        names = schema["$defs"][kind]["properties"]["use"]["enum"]
+        assert sorted(names) == sorted(registry.names(kind))
+        tables = {name: schema["$defs"][f"{kind}.{name}"] for name in names}
         for name, table in tables.items():
             signature = Signature(registry[kind, name].load(), name)
             assert table["description"] == signature.summary
             assert set(table["properties"]) == {"use", *signature.settable}
             assert table["additionalProperties"] is False
+            assert table["properties"]["use"] == {"const": name}
             assert set(table["required"]) == {
-                "use",
-                *(key for key, parameter in signature.settable.items() if parameter.required),
+                key for key, parameter in signature.settable.items() if parameter.required
             }
             for key, parameter in signature.settable.items():
                 field = table["properties"][key]
                 assert field["description"] == parameter.description
                 if parameter.kind:
-                    reference = field["anyOf"][0] if parameter.use else field
-                    assert reference["$ref"] == f"#/$defs/{parameter.kind}"
+                    assert field["$ref"] == f"#/$defs/{parameter.kind}"
+                    assert field.get("required") == (None if parameter.use else ["use"])
                 elif not parameter.required:
                     assert field["default"] == json.loads(json.dumps(parameter.default))
 
@@ -135,13 +159,13 @@ def test_the_settings_are_there_with_their_descriptions(schema):
 
 
 def test_bounds_and_choices_of_the_signatures_are_there(schema):
-    tables = {
-        table["properties"]["use"]["const"]: table["properties"] for table in schema["$defs"]["prior"]["anyOf"]
-    }
-    assert tables["spline"]["bins"]["minimum"] == 2
-    assert tables["spline"]["bound"]["exclusiveMinimum"] == 0
-    assert tables["vamp"]["initial"]["enum"] == ["data", "noise"]
-    assert tables["maf"]["hidden"]["items"] == {"minimum": 1, "type": "integer"}
+    def parameter(prior, name):
+        return schema["$defs"][f"prior.{prior}"]["properties"][name]
+
+    assert parameter("spline", "bins")["minimum"] == 2
+    assert parameter("spline", "bound")["exclusiveMinimum"] == 0
+    assert parameter("vamp", "initial")["enum"] == ["data", "noise"]
+    assert parameter("maf", "hidden")["items"] == {"minimum": 1, "type": "integer"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -178,7 +202,7 @@ def test_schema_and_plan_refuse_the_same(path, schema, registry):
     for name in tables:
         table = table.setdefault(name, {})
     table[key] = WRONG[path]
-    assert not valid(wrong, schema, schema)
+    assert list(errors(wrong, schema, schema)) == [f".{path}"]  # and not only "nothing fits" of a whole table
     with pytest.raises(SpecError, match=re.escape(path)):
         plan(read(wrong), registry)
 
@@ -200,5 +224,8 @@ def test_the_small_validator_can_fail():
     assert valid([1, 2], right, {})
     assert not any(valid(value, right, {}) for value in ([], [0], [True], [1.5], "1", None))
     assert not valid(math.inf, {"type": "integer"}, {})
-    with pytest.raises(AssertionError, match="unknown keyword"):
+    assert list(errors({"a": [0]}, {"properties": {"a": right}}, {})) == [".a"]
+    assert list(errors({"b": 1}, {"required": ["a"]}, {})) == [".a"]
+    assert not valid({"b": 1}, {"if": {"required": ["b"]}, "then": False}, {})
+    with pytest.raises(KeyError, match="format"):
         valid(1, {"format": "x"}, {})

@@ -8,7 +8,7 @@ import pytest
 import tomli_w
 
 import probvae
-from probvae.core import Signature
+from probvae.core import PositiveFloat, Signature
 from probvae.errors import SpecError
 from probvae.registry import Registry
 from probvae.spec import assemble, data_source, plan, plan_dataset, read
@@ -190,6 +190,30 @@ def test_a_note_is_given_for_an_inner_component_too(planned):
     assert checked.notes == [
         "model.decoder.likelihood.scale = \"fixed\" is left out: 'bernoulli' has no such parameter."
     ]
+
+
+@pytest.mark.parametrize("default", [None, "three", -1.0])
+def test_a_default_that_contradicts_its_annotation_is_blamed_on_the_signature(default):
+    registry = Registry()
+
+    @registry.register("prior", "odd")
+    class Odd(probvae.Prior):
+        def __init__(self, latent_dim: int, df: PositiveFloat = default) -> None:
+            super().__init__()
+
+    spec = SPEC | {"model": {**SPEC["model"], "prior": {"use": "test_plan.odd"}}}
+    with pytest.raises(SpecError) as refused:
+        plan(read(spec), registry)
+    assert str(refused.value) == (
+        f"model.prior.df: expected a number > 0; found the default {default!r}. "
+        "The signature of test_plan.odd prior is wrong, not the spec: change its annotation or its default."
+    )
+
+
+@pytest.mark.parametrize("version", [None, 1, ["1"], {"a": "1"}])
+def test_a_version_is_a_string(version, planned):
+    with pytest.raises(SpecError, match=r"^versions\.tensorflow: expected a version, as a string; found "):
+        planned(SPEC | {"versions": {"keras": "3", "tensorflow": version}})
 
 
 # From Python
