@@ -19,7 +19,11 @@ Seed: TypeAlias = Any  # an int, or an int32 tensor of shape [2]
 
 
 class Stream(enum.IntEnum):
-    """What a random number is for; streams of one seed are independent of each other."""
+    """What a random number is for; streams of one seed are independent of each other.
+
+    The first three are folded into the seed of a training, with the step. Whatever else reads examples or draws
+    latents first folds in its own stream, and then one of these three: it shares no noise with training.
+    """
 
     ORDER = 1
     BINARIZE = 2
@@ -27,6 +31,7 @@ class Stream(enum.IntEnum):
     VALIDATION = 4
     EVALUATION = 5
     FIGURES = 6
+    USE = 7
 
 
 def as_seed(seed: Seed) -> Tensor:

@@ -93,13 +93,14 @@ def batches_of(split: Split, batch_size: int, seed: Seed, multiple_of: int = 1) 
     return kind(split, batch_size, seed, multiple_of)
 
 
-def in_order(split: Split, size: int, seed: Seed = 0) -> Iterator[tuple[Batch, int]]:
+def in_order(split: Split, size: int, seed: Seed) -> Iterator[tuple[Batch, int]]:
     """All examples of a split in the order in which they are stored, and how many of each batch are not filling.
 
     Args:
         split: the examples.
         size: B, how many at a time; the last batch is filled up with the first examples.
-        seed: what the binarisation of a dynamic split is a function of; other splits need none.
+        seed: what the binarisation of a dynamic split is a function of; fold a stream in first, as training takes
+            its bits from the bare seed.
     """
     for number, start in enumerate(range(0, len(split), size)):
         which = tf.range(start, start + size) % len(split)
@@ -107,13 +108,14 @@ def in_order(split: Split, size: int, seed: Seed = 0) -> Iterator[tuple[Batch, i
         yield Batch(x, weights(size, len(split) - start)), min(size, len(split) - start)
 
 
-def chunks(split: Split, size: int, seed: Seed = 0) -> Iterator[Tensor]:
+def chunks(split: Split, size: int, seed: Seed) -> Iterator[Tensor]:
     """All examples of a split in the order in which they are stored, float32 [B, *E] each, B <= size.
 
     Args:
         split: the examples.
         size: how many at a time.
-        seed: what the binarisation of a dynamic split is a function of; other splits need none.
+        seed: what the binarisation of a dynamic split is a function of; fold a stream in first, as training takes
+            its bits from the bare seed.
     """
     for number, start in enumerate(range(0, len(split), size)):
         yield split.prepare(split.stored[start : start + size], fold_in(seed, Stream.BINARIZE, number))

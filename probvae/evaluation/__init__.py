@@ -1,6 +1,7 @@
-"""Numbers about a trained model, each with its standard error."""
+"""Numbers about a trained model, each with its standard error, and passes over the examples of a split."""
 
 from probvae.evaluation.likelihood import Bounds, Estimate, bounds
+from probvae.evaluation.passes import over
 from probvae.evaluation.settings import EvaluateSettings
 
-__all__ = ["Bounds", "Estimate", "EvaluateSettings", "bounds"]
+__all__ = ["Bounds", "Estimate", "EvaluateSettings", "bounds", "over"]

@@ -63,7 +63,7 @@ def bounds(
         vae: the model.
         split: the examples.
         samples: S; they are drawn in parts, so that any number fits into memory.
-        seed: what the samples are a function of.
+        seed: what the samples are a function of, and the binarisation of a dynamic split.
         batch_size: how many latents are decoded at a time.
         progress: is told how many examples are done, and of how many.
     """
@@ -74,11 +74,12 @@ def bounds(
 
     @tf.function(reduce_retracing=True)
     def reduce(x: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        total = tf.zeros(tf.shape(x)[:1])  # [B]: sum of log-weights
+        # In double precision: beside a log-weight of -10,000 single precision loses what one more sample adds.
+        total = tf.zeros(tf.shape(x)[:1], tf.float64)  # [B]: sum of log-weights
         log_total = total - math.inf  # [B]: log of the sum of weights
 
         def add(count: int, number: Tensor, total: Tensor, log_total: Tensor) -> tuple[Tensor, Tensor]:
-            log_w = vae.log_weights(x, count, fold_in(key, number))  # [S, B]
+            log_w = tf.cast(vae.log_weights(x, count, fold_in(key, number)), tf.float64)  # [S, B]
             log_total = tf.reduce_logsumexp(tf.concat([log_total[None], log_w], axis=0), axis=0)
             return total + tf.reduce_sum(log_w, axis=0), log_total
 
@@ -88,10 +89,11 @@ def bounds(
             total, log_total = add(samples % part, samples // part, total, log_total)
         return total / samples, log_total - math.log(samples)
 
+    noise = fold_in(seed, Stream.EVALUATION)
     reduced = []
     done = 0
-    for number, x in enumerate(chunks(split, rows)):
-        reduced.append([values.numpy() for values in reduce(x, fold_in(seed, Stream.EVALUATION, number))])
+    for number, x in enumerate(chunks(split, rows, noise)):
+        reduced.append([values.numpy() for values in reduce(x, fold_in(noise, Stream.LATENT, number))])
         done += len(x)
         if progress is not None:
             progress(done, len(split))
@@ -101,4 +103,4 @@ def bounds(
 
 def _estimate(values: Array, samples: int) -> Estimate:
     error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
-    return Estimate(float(np.mean(values, dtype=np.float64)), error, len(values), samples)
+    return Estimate(float(np.mean(values)), error, len(values), samples)

@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, fold_in
+from probvae.evaluation import over
 from probvae.report.style import COLOURS, FAINT, NoPictureError, beside, plane
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
 
@@ -36,8 +37,8 @@ def samples(vae: VAE, seed: Seed = 0, data: Split | None = None, count: int | No
     title = "Samples from the prior"
     points = form_of(vae.event_shape) == "points"
     count = count or (_POINTS if points else _SIDE**2)
-    z = vae.prior.distribution().sample(count, seed=fold_in(seed, Stream.FIGURES, 0))  # [S, D]
-    noise = fold_in(seed, Stream.FIGURES, 1)
+    z = vae.prior.distribution().sample(count, seed=fold_in(seed, 0))  # [S, D], and all that follows as VAE.sample
+    noise = fold_in(seed, 1)
     if not points:
         x, what = decoded(vae, z, noise)
         columns = math.ceil(math.sqrt(count))
@@ -69,9 +70,10 @@ def reconstructions(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") 
     """
     points = form_of(vae.event_shape) == "points"
     count = min(_PAIRED_POINTS if points else _SIDE * _PAIRED_ROWS, len(split))
-    x = some(split, count, fold_in(seed, Stream.FIGURES, 3))
-    z = vae.posterior(tf.constant(x)).sample(seed=fold_in(seed, Stream.FIGURES, 4))  # [B, D]
-    again, what = decoded(vae, z, fold_in(seed, Stream.FIGURES, 5))
+    rows = chosen(len(split), count, fold_in(seed, Stream.FIGURES, 3))
+    shown = over(split, lambda x, noise: {"x": x, "z": vae.posterior(x).sample(seed=noise)}, seed, rows)
+    x = shown["x"]  # [B, *E]
+    again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5))
     shared_range(x, again)
     made = f"{what[0].lower()}{what[1:]} at one z\u00a0~\u00a0q(z|x)"
     if points:
@@ -122,18 +124,18 @@ def decoded(vae: VAE, z: Tensor, seed: Seed) -> tuple[Array, str]:
 
 
 def some(split: Split, count: int, seed: Seed) -> Array:
-    """Random examples of a split as a model sees them, in the order in which they are stored: [B, *E].
-
-    Raises:
-        NoPictureError: the split is empty.
-    """
-    if not len(split):
-        raise NoPictureError("There are no examples to draw.")
+    """Random examples of a split as a model sees them, in the order in which they are stored: [B, *E]."""
     kept = chosen(len(split), count, fold_in(seed, 0))
     return np.asarray(replace(split, stored=split.stored[kept]).prepare(split.stored[kept], fold_in(seed, 1)))
 
 
 def chosen(size: int, count: int, seed: Seed) -> Array:
-    """Which examples to draw, `count` of `size` at most, sorted."""
+    """Which examples to draw, `count` of `size` at most, sorted.
+
+    Raises:
+        NoPictureError: there are none.
+    """
+    if not size:
+        raise NoPictureError("There are no examples to draw.")
     order = tf.random.experimental.stateless_shuffle(tf.range(size), fold_in(seed))
     return np.sort(order.numpy()[:count])

@@ -78,8 +78,6 @@ class _Places:
 
 
 def _places(vae: VAE, split: Split, seed: Seed) -> _Places:
-    if not len(split):
-        raise NoPictureError("There are no examples to draw.")
     kept = chosen(len(split), _MOST, fold_in(seed, 0))
     labels = None if split.labels is None else np.asarray(split.labels)[kept]
     part = Split(split.stored[kept], labels, split.divide_by, split.dynamic)

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from probvae.core import VAE, Array, Data, Split, Stream, fold_in
-from probvae.data.batches import chunks
+from probvae.core import VAE, Array, Data, Split
 from probvae.errors import UserError
+from probvae.evaluation import over
 from probvae.report import reconstructions, samples, save
 from probvae.runs.models import restored
 from probvae.spec import data_source
-
-CHUNK = 1000
 
 
 def sample(
@@ -27,7 +24,7 @@ def sample(
     path = out or run.folder / f"samples-seed-{seed}.png"
 
     def arrays() -> dict[str, Array]:
-        # The same seed gives the same latents to the means and to the draws.
+        # The same seed gives the same latents to the means, to the draws and to the picture.
         return {"mean": vae.sample(count, seed, mean=True).numpy(), "x": vae.sample(count, seed).numpy()}
 
     return _write(path, lambda: samples(vae, seed, count=count), arrays)
@@ -36,16 +33,16 @@ def sample(
 def reconstruct(
     folder: str | Path, split: str, seed: int = 0, out: Path | None = None, plugins: Sequence[str | Path] = ()
 ) -> str:
-    """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all."""
+    """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all.
+
+    The same seed gives the same binarisation and latents to both.
+    """
     vae, run, plan, _ = restored(folder, plugins=plugins)
     path = out or run.folder / f"reconstructions-{split}-seed-{seed}.png"
     examples = _split(data_source(plan).data, split)
 
     def arrays() -> dict[str, Array]:
-        def one(x: Any, number: int) -> dict[str, Any]:
-            return {"x": x, "mean": vae.reconstruct(x, fold_in(seed, Stream.EVALUATION, number))}
-
-        return _over(examples, one)
+        return over(examples, lambda x, noise: {"x": x, "mean": vae.reconstruct(x, noise)}, seed)
 
     return _write(path, lambda: reconstructions(vae, examples, seed, name=split), arrays)
 
@@ -57,7 +54,7 @@ def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Seq
     examples = _split(data_source(plan).data, split)
 
     def arrays() -> dict[str, Array]:
-        found = _over(examples, lambda x, number: _moments(vae, x))
+        found = over(examples, lambda x, _: _moments(vae, x), seed=0)
         return found if examples.labels is None else {**found, "labels": examples.labels}
 
     return _write(path, None, arrays)
@@ -66,13 +63,6 @@ def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Seq
 def _moments(vae: VAE, x: Any) -> dict[str, Any]:
     q = vae.posterior(x)
     return {"mean": q.mean(), "stddev": q.stddev()}
-
-
-def _over(split: Split, function: Callable[[Any, int], dict[str, Any]]) -> dict[str, Array]:
-    """Arrays over all examples of a split, made in parts."""
-    compiled = tf.function(function, reduce_retracing=True)
-    parts = [compiled(x, tf.constant(number)) for number, x in enumerate(chunks(split, CHUNK))]
-    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
 
 
 def _split(data: Data, name: str) -> Split:

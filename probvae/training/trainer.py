@@ -171,9 +171,9 @@ class Trainer:
     def validate(self) -> dict[str, float]:
         """The means over the validation data of the loss and its terms, with schedules at their end."""
         totals = Totals(self._steps.names)
-        for number, (batch, count) in enumerate(in_order(self.data.validation, self.batches.size)):
-            seed = fold_in(self.settings.seed, Stream.VALIDATION, number)
-            totals.add(self._steps.evaluate(batch, seed), count)
+        noise = fold_in(self.settings.seed, Stream.VALIDATION)
+        for number, (batch, count) in enumerate(in_order(self.data.validation, self.batches.size, noise)):
+            totals.add(self._steps.evaluate(batch, fold_in(noise, Stream.LATENT, number)), count)
         return totals.means()
 
     def _advance(self) -> bool:

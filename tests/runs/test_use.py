@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 
 import probvae
+from probvae.core import Stream, fold_in
 from probvae.errors import UserError
+from probvae.evaluation import passes
+from probvae.registry import Registry
 from probvae.runs import use
+from probvae.spec import data_source, plan
+from probvae.spec import read as read_spec
 
 from .setups import spec, stored, tiny_images, train
 
@@ -75,6 +80,54 @@ def test_equal_seeds_give_equal_pictures(run, tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that are saved meanwhile."""
+    caught = []
+    monkeypatch.setattr(use, "save", lambda figure, path: caught.append(figure))
+    return caught
+
+
+def tiles(axes, rows, columns):
+    """The images [rows, columns, 4, 4, 1] in a panel; there are two white pixels between them."""
+    pixels = np.asarray(axes.images[0].get_array())[..., :1]
+    return pixels.reshape(rows, 6, columns, 6, 1).transpose(0, 2, 1, 3, 4)[:, :, 1:5, 1:5]
+
+
+def test_the_picture_shows_the_samples_of_the_arrays(run, figures, tmp_path):
+    use.sample(run.folder, 9, 3, tmp_path / "x.png")
+    use.sample(run.folder, 9, 3, tmp_path / "x.npz")
+    shown = tiles(figures[0].axes[0], 3, 3).reshape(9, 4, 4, 1)
+    np.testing.assert_allclose(shown, read(tmp_path / "x.npz")["mean"], atol=1e-6)
+    np.testing.assert_allclose(shown, probvae.load(run.folder).sample(9, 3, mean=True), atol=1e-6)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_picture_shows_reconstructions_of_the_arrays(split, run, figures, tmp_path, monkeypatch):
+    monkeypatch.setattr(passes, "CHUNK", 7)
+    use.reconstruct(run.folder, split, 3, tmp_path / "x.png")
+    use.reconstruct(run.folder, split, 3, tmp_path / "x.npz")
+    pairs = np.concatenate([tiles(axes, 2, 10) for axes in figures[0].axes], axis=1)
+    found = read(tmp_path / "x.npz")
+    np.testing.assert_allclose(pairs, np.stack([found["x"], found["mean"]]), atol=1e-6)
+
+
+def test_one_seed_gives_a_dynamic_split_one_binarisation_and_training_has_another(run, tmp_path):
+    def bits(seed):
+        use.reconstruct(run.folder, "train", seed, tmp_path / "x.npz")
+        return read(tmp_path / "x.npz")["x"]
+
+    first = bits(0)
+    np.testing.assert_array_equal(first, bits(0))
+    assert not np.array_equal(first, bits(1))
+    use.encode(run.folder, "train", tmp_path / "z.npz")
+    encoded = read(tmp_path / "z.npz")["mean"]
+    np.testing.assert_allclose(encoded, probvae.load(run.folder).posterior(first).mean(), rtol=1e-5, atol=1e-6)
+    train = data_source(plan(read_spec(run.folder / "spec.toml"), Registry())).data.train
+    for step in range(3):
+        assert not np.array_equal(first, train.prepare(train.stored, fold_in(0, Stream.BINARIZE, step)))
+
+
 @pytest.mark.parametrize(("split", "count"), [("train", 40), ("validation", 12), ("test", 10)])
 def test_all_examples_of_a_split_are_reconstructed(split, count, run, tmp_path):
     use.reconstruct(run.folder, split, out=tmp_path / "x.npz")
@@ -101,9 +154,9 @@ def test_encodings_are_the_moments_of_q_in_the_order_of_the_data(run, tmp_path):
 
 def test_parts_do_not_show_in_the_arrays(run, tmp_path, monkeypatch):
     use.encode(run.folder, "train", tmp_path / "whole.npz")
-    monkeypatch.setattr(use, "CHUNK", 7)
+    monkeypatch.setattr(passes, "CHUNK", 7)
     use.encode(run.folder, "validation", tmp_path / "parts.npz")
-    monkeypatch.setattr(use, "CHUNK", 1000)
+    monkeypatch.setattr(passes, "CHUNK", 1000)
     use.encode(run.folder, "validation", tmp_path / "one.npz")
     parts, one = read(tmp_path / "parts.npz"), read(tmp_path / "one.npz")
     np.testing.assert_allclose(parts["mean"], one["mean"], rtol=1e-5, atol=1e-6)

@@ -4,6 +4,7 @@ import errno
 import functools
 import math
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ import tensorflow_probability as tfp
 from safetensors.numpy import load_file
 
 from probvae import components
-from probvae.core import FINAL_STEP, VAE, Losses, Prior, Stream, fold_in, trainable_names
+from probvae.core import FINAL_STEP, VAE, Losses, Prior, Split, Stream, fold_in, trainable_names
 from probvae.errors import CheckpointError, ConfigError, ProbvaeError, TrainingError
 from probvae.objectives import ELBO, IWAE
 from probvae.training import (
@@ -31,6 +32,7 @@ from .setups import (
     STEPS,
     TRAIN,
     D,
+    E,
     KillAt,
     Killed,
     Record,
@@ -176,6 +178,25 @@ def test_validation_is_the_same_each_time_and_does_not_move_the_model(reference)
     assert_same(weights(reference.vae), before)
 
 
+def test_a_dynamic_validation_split_has_the_bits_of_the_seed_and_shares_none_with_training():
+    """Seen through a loss that differs for each batch of bits."""
+    grey = Split(np.full((BATCH, *E), 0.5, np.float32), dynamic=True)
+    examples = replace(data(), train=grey, validation=grey)
+    place = tf.constant(np.random.default_rng(0).normal(size=(BATCH, *E)), tf.float32)
+
+    def weigh(losses, x, step):
+        return Losses(tf.reduce_sum(x * place, axis=1), losses.terms)
+
+    def validated(seed):
+        made = trainer(objective=Wrapped(weigh), examples=examples, seed=seed)
+        return made, made.validate()["loss"]
+
+    made, first = validated(0)
+    assert first == validated(0)[1] != validated(1)[1]
+    trained_on = [float(tf.reduce_mean(tf.reduce_sum(made.batches.batch(n).x * place, axis=1))) for n in range(20)]
+    assert min(abs(first - loss) for loss in trained_on) > 1e-6
+
+
 def test_validation_is_measured_where_schedules_have_ended():
     objective = ELBO(beta=0.5, warmup_steps=1000)
     done = trained(objective=objective, epochs=1)
@@ -186,7 +207,7 @@ def test_validation_is_measured_where_schedules_have_ended():
     assert row["validation/loss"] == pytest.approx(nll + 0.5 * kl, rel=1e-6)
     x = done.trainer.data.validation.intensities()
     x = np.concatenate([x, x[: BATCH - len(x)]])  # filled up, with noise for all of them
-    seed = fold_in(0, Stream.VALIDATION, 0)
+    seed = fold_in(0, Stream.VALIDATION, Stream.LATENT, 0)
     by_hand = float(tf.reduce_mean(objective(done.vae, x, seed, tf.constant(FINAL_STEP)).per_example[:7]))
     assert row["validation/loss"] == pytest.approx(by_hand, rel=1e-5)
 
