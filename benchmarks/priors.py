@@ -41,8 +41,7 @@ def run(folder: Path, prior: str, network: str, epochs: int, latents: int) -> di
         folder.parent.mkdir(parents=True, exist_ok=True)
         file = folder.with_suffix(".json")
         file.write_text(json.dumps(spec))
-        resume = ["--resume"] if folder.exists() else []
-        command = [sys.executable, "-m", "probvae", "train", str(file), "--out", str(folder), *resume]
+        command = [sys.executable, "-m", "probvae", "train", str(file), "--out", str(folder), "--resume"]
         subprocess.run(command, check=True)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     evaluation = json.loads((folder / "evaluation.json").read_text())

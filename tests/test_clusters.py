@@ -22,16 +22,14 @@ FILLED = {"train": {"schedule": "constant"}}
 """As much of a filled spec as is looked at when a run is opened."""
 
 PROBVAE = """#!/bin/sh
-# Tells what it was started with. The chief makes the run.
+# Tells what it was started with.
 printf '%s' "$TF_CONFIG" > "$TOLD/$$.config"
 printf '%s\\n' "$@" > "$TOLD/$$.arguments"
 index=${SLURM_NODEID:-$JOB_COMPLETION_INDEX}
-if [ "$index" = 0 ] && [ -n "$MADE" ]; then mkdir -p "$MADE" && touch "$MADE/spec.toml"; fi
 exit "$(cut -d ' ' -f $((index + 1)) "$TOLD/statuses")"
 """
 
 SRUN = """#!/bin/sh
-# One task after the other, so that the chief has made the run before the next worker looks.
 printf '%s\\n' "$@" > "$TOLD/srun"
 while [ "${1#-}" != "$1" ]; do shift; done
 highest=0
@@ -95,12 +93,12 @@ def workers(told):
     return found
 
 
-def assert_one_cluster(found, addresses, spec, out, resume):
+def assert_one_cluster(found, addresses, spec, out):
     """The workers form the cluster of these addresses, and do the same."""
     for index, worker in enumerate(found):
         assert worker.config == {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         given = {name: value for name, value in worker.options.items() if value}
-        assert given == {"spec": Path(spec), "out": Path(out)} | ({"resume": True} if resume else {})
+        assert given == {"spec": Path(spec), "out": Path(out), "resume": True}
     assert len(found) == len(addresses) == len(set(addresses))
 
 
@@ -121,10 +119,10 @@ def state(request, out):
         (out / name).write_text(tomli_w.dumps(FILLED) if name == "spec.toml" else "")
 
 
-def assert_not_refused(found, out):
-    """All workers resume or none does, and probvae does not refuse the folder."""
-    (resume,) = {worker.options["resume"] for worker in found}
-    open_run(FILLED, "", out, resume)
+@pytest.mark.usefixtures("state")
+def test_a_restart_is_the_same_command_whatever_is_in_the_folder(out):
+    """The workers are always started with --resume."""
+    assert open_run(FILLED, "", out, resume=True).folder == out
 
 
 # Slurm
@@ -132,12 +130,11 @@ def assert_not_refused(found, out):
 
 @pytest.fixture
 def batch(told, out, tmp_path, monkeypatch):
-    """Runs the script as a job of a number, and returns its exit status; the chief makes the run."""
+    """Runs the script as a job of a number, and returns its exit status."""
     script = tmp_path / "slurm.sh"
     text, count = re.subn(r"^out=.*", f"out='{out}'", SLURM.read_text(), flags=re.M)
     assert count == 1
     script.write_text(text)
-    monkeypatch.setenv("MADE", str(out))
     monkeypatch.setenv("SLURM_JOB_NODELIST", "node[1-3]")
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "8")
     monkeypatch.chdir(ROOT)
@@ -155,23 +152,9 @@ def batch(told, out, tmp_path, monkeypatch):
 def test_each_node_of_a_slurm_job_is_a_worker_of_one_cluster(batch, out, told):
     assert batch() == 0
     addresses = ["node1:24321", "node2:24321", "node3:24321"]
-    assert_one_cluster(workers(told), addresses, "examples/first.toml", out, resume=False)
+    assert_one_cluster(workers(told), addresses, "examples/first.toml", out)
     assert not (told / "hidden").exists()
     assert not (told / "asked").exists()
-
-
-def test_a_slurm_job_that_starts_again_goes_on_with_the_run(batch, out, told):
-    for resume in (False, True, True):
-        batch()
-        found = workers(told)
-        assert_one_cluster(found, found[0].config["cluster"]["worker"], "examples/first.toml", out, resume)
-
-
-@pytest.mark.usefixtures("state")
-def test_a_slurm_job_resumes_what_probvae_would(batch, out, told, monkeypatch):
-    monkeypatch.setenv("MADE", "")
-    batch()
-    assert_not_refused(workers(told), out)
 
 
 def test_two_slurm_jobs_have_two_ports_that_no_system_gives_away(batch, told):
@@ -252,7 +235,7 @@ def environment(container):
 
 @pytest.fixture
 def pods(container, told, out):
-    """Starts the container of every worker and returns the workers; none of them makes a run."""
+    """Starts the container of every worker and returns the workers."""
     given = environment(container) | {"OUT": str(out)}
 
     def run():
@@ -272,13 +255,7 @@ def test_the_pods_of_a_job_are_the_workers_of_one_cluster(pods, out, manifests, 
     (port,) = manifests["Service"]["spec"]["ports"]
     name = manifests["Job"]["metadata"]["name"]
     addresses = [f"{name}-{index}.{pod['subdomain']}:{port['port']}" for index in range(job["completions"])]
-    assert_one_cluster(pods(), addresses, "/spec/spec.toml", out, resume=False)
-
-
-@pytest.mark.usefixtures("state")
-def test_pods_resume_what_probvae_would(pods, out):
-    """They look for themselves, before any of them makes a run, as all have to be there for that."""
-    assert_not_refused(pods(), out)
+    assert_one_cluster(pods(), addresses, "/spec/spec.toml", out)
 
 
 def test_there_are_as_many_pods_as_workers(job, container):

@@ -32,12 +32,6 @@ port=$((20000 + SLURM_JOB_ID % 10000))
 addresses=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed "s/.*/\"&:$port\"/" | paste -sd,)
 export addresses
 
-# Whether there is a run to go on with is asked here, once: the workers have to agree on it.
-set -- probvae train "$spec" --out "$out"
-if [[ -e $out/spec.toml ]]; then
-    set -- "$@" --resume
-fi
-
 # A worker that ends does not have Slurm kill the others: the chief may still be saving or measuring, and where one has
 # died the others notice by themselves. `exec`, for the signal has to reach probvae itself.
 status=0
@@ -46,7 +40,7 @@ srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=0 --wait=0 bash -
     task="{\"type\": \"worker\", \"index\": $SLURM_NODEID}"
     export TF_CONFIG="{\"cluster\": {\"worker\": [$addresses]}, \"task\": $task}"
     exec "$@"
-' worker "$@" || status=$?
+' worker probvae train "$spec" --out "$out" --resume || status=$?
 
 # 143: asked to stop, and saved; the job waits for its next turn. After a failure somebody should look first.
 if [[ $status -eq 143 ]]; then

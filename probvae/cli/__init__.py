@@ -1,5 +1,17 @@
 """The command line: parse, call, print."""
 
-from probvae.cli.app import main
+from typing import NoReturn
+
+from probvae.cli.output import robust_output
+from probvae.runs.signals import end_at_once, listen
 
 __all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """The program `probvae`. Signals and output are set up before anything else, imports included."""
+    listen(end_at_once)
+    robust_output()
+    from probvae.cli.app import main as run
+
+    run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import warnings
 from typing import Any, NoReturn
@@ -47,12 +46,9 @@ class Program(click.Group):
         return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader that has seen enough, as `head`, is no failure."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         except Interrupted as error:  # click would take it for Ctrl-C, whatever the signal was
             click.echo("Interrupted.", err=True)
             return 128 + error.signal_number
@@ -86,10 +82,9 @@ for module in (models, checks, specs, catalogue, data, plugins):
 def main() -> NoReturn:
     """Run the program and exit with its status.
 
-    0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later, 130 or 143 interrupted.
+    0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later, 130 or 143 ended by a signal.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are no news to our users
-    signal.signal(signal.SIGTERM, _terminated)
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         status = app(standalone_mode=False)
@@ -110,11 +105,6 @@ def main() -> NoReturn:
     except OSError as error:  # a full disk, say, where nothing more can be said of it
         _fail(str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
-
-
-def _terminated(number: int, *_: object) -> None:
-    """SIGTERM ends the program as an interrupt does."""
-    raise Interrupted(number)
 
 
 def _table(error: SpecError) -> str:

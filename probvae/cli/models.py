@@ -31,7 +31,7 @@ out_option = click.option(
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder. Default: runs/NAME after the spec."
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in that folder, after its last checkpoint.")
+@click.option("--resume", is_flag=True, help="Go on after the folder's last checkpoint; without one, start.")
 @set_option
 @plugin_option
 @click.option(

@@ -43,4 +43,4 @@ def without_notes() -> Iterator[None]:
             buffer.seek(0)
             for line in buffer:
                 if not _NOTE.match(line):
-                    os.write(2, line)
+                    sys.stderr.write(line.decode(errors="replace"))

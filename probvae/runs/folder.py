@@ -23,6 +23,9 @@ from probvae.errors import UserError
 FREE = ("patience", "non_finite", "checkpoint_steps", "checkpoint_minutes", "keep")
 """The settings of [train] that may change when a run is resumed."""
 
+UNSAVED = {"environment.json", "spec.toml", "metrics.jsonl", "checkpoints", "tensorboard"}
+"""What a run's folder may hold before the first checkpoint."""
+
 RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
 
@@ -64,7 +67,7 @@ class Run:
             UserError: the folder cannot be made, or it is a run on other data.
         """
         data = _described(info)
-        before = self.environment if self.environment_file.exists() else {"data": data}
+        before = self.environment if self.begun else {"data": data}
         if before["data"] != data:
             changed = [f"{key} was {old!r} and is {data[key]!r}" for key, old in before["data"].items()
                        if old != data.get(key)]  # fmt: skip
@@ -157,11 +160,13 @@ def find_run(folder: str | Path) -> Path:
 def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bool) -> Run:
     """The run of a filled spec: in a new folder, or in one that may be resumed.
 
+    A folder of a run that has no checkpoint yet holds nothing of value, and is as good as a new one.
+
     Args:
         spec: the filled spec.
         name: what to call the run where no folder is given.
         out: the folder.
-        resume: whether to go on with what is there.
+        resume: whether to go on with a run that is there.
 
     Raises:
         UserError: the folder is there and should not be resumed, or cannot be.
@@ -170,13 +175,10 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
     folder = Path(out) if out else Path("runs") / name if resume else free_folder(name)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file. Choose another folder with --out.")
+    run = Run(folder, spec)
     there = {path.name for path in folder.glob("[!.]*")} if folder.exists() else set()
-    if there <= {"environment.json"}:  # all that a run has which was killed while it was being made
-        if resume:
-            raise UserError(
-                f"{folder}: expected a run to resume; found none. Leave --resume out, or name it with --out."
-            )
-        return Run(folder, spec)
+    if not there or (not run.begun and "environment.json" in there <= UNSAVED):
+        return run
     if not resume:
         raise UserError(f"{folder} is there already. Add --resume to go on with it, or choose another with --out.")
     before = tomllib.loads((find_run(folder) / "spec.toml").read_text(encoding="utf-8"))
@@ -190,7 +192,7 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
             "and, with a constant learning rate, train.epochs may change when a run is resumed. Choose another "
             "folder with --out."
         )
-    return Run(folder, spec)
+    return run
 
 
 def _differences(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,16 +49,34 @@ def evaluate(
 
 
 def measure(
-    run: Run, vae: VAE, data: Data, plan: Plan, checkpoint: Checkpoint, console: Console
+    run: Run,
+    vae: VAE,
+    data: Data,
+    plan: Plan,
+    checkpoint: Checkpoint,
+    console: Console,
+    between: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Both bounds on the test data with a checkpoint's weights, printed and written to evaluation.json."""
+    """Both bounds on the test data with a checkpoint's weights, printed and written to evaluation.json.
+
+    Args:
+        run: where the numbers are written.
+        vae: the model, with the weights of the checkpoint.
+        data: the data, of which the test examples are taken.
+        plan: the checked spec, whose [evaluate] table says how.
+        checkpoint: where the weights are from.
+        console: where to print.
+        between: is called after each part of the examples; what it raises ends the work.
+    """
     settings = plan.setting("evaluate")
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("measuring on the test data", total=len(data.test))
-        found = bounds(
-            vae, data.test, settings.samples, settings.seed, settings.batch_size,
-            lambda done, total: bar.update(task, completed=done),
-        )  # fmt: skip
+
+        def progress(done: int, _: int) -> None:
+            bar.update(task, completed=done)
+            between()
+
+        found = bounds(vae, data.test, settings.samples, settings.seed, settings.batch_size, progress)
     record = {
         "split": "test",
         "unit": "nats per example",

@@ -1,4 +1,10 @@
-"""Being asked to stop: once is a request, twice is an order."""
+"""Signals that ask a process to end.
+
+A Python signal handler runs in the main thread, between two of its instructions. It waits as long as native code
+runs, and an exception that it raises appears in whatever code is running, which may discard it: TensorFlow's
+dispatcher does. So the handlers here do nothing. Python writes the number of each signal to a pipe at once
+(`signal.set_wakeup_fd`), and a thread that reads the pipe acts on it.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +12,123 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
-from rich.console import Console
+from probvae.errors import Interrupted
 
-ASKING = (signal.SIGINT, signal.SIGTERM)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""The signals that ask a process to end; Windows has no SIGHUP."""
 
 
-class Asked:
-    """Whether a signal has come.
+def listen(listener: Callable[[int], None]) -> Callable[[], None]:
+    """From now on call `listener` with the number of each signal that asks to end, in a thread of its own.
 
-    Attributes:
-        signal_number: the one that has, or None.
+    A signal that is ignored, as SIGINT is in the background of some shells, stays ignored. Signals arrive in the
+    main thread only; in any other thread this does nothing.
+
+    Returns:
+        What restores the state before.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    before = {number: signal.getsignal(number) for number in ASKING}
+    taken = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    thread = threading.Thread(target=_read, args=(reader, listener), daemon=True)
+    thread.start()
+    outer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in taken:
+        signal.signal(number, _heard)
 
-    signal_number: int | None = None
+    def restore() -> None:
+        for number in taken:
+            signal.signal(number, before[number])
+        signal.set_wakeup_fd(outer)
+        os.close(writer)
+        thread.join()
+
+    return restore
 
 
 @contextmanager
-def asked_to_stop(stop: Callable[[], None], console: Console) -> Iterator[Asked]:
-    """While this lasts, SIGINT or SIGTERM calls `stop`, and a second one ends the process at once.
-
-    A signal that is ignored, as SIGINT is in the background of some shells, stays ignored. Signals come to the
-    main thread only, so in any other this does nothing.
-    """
-    asked = Asked()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if asked.signal_number is not None:
-            console.show_cursor(True)
-            os._exit(128 + number)
-        asked.signal_number = number
-        console.print("Stopping after this step, and saving. Once more to quit at once.")
-        stop()
-
-    before = {number: signal.getsignal(number) for number in ASKING}
-    taken = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
-    for number in taken:
-        signal.signal(number, handle)
+def listening(listener: Callable[[int], None]) -> Iterator[None]:
+    """As `listen`, for as long as this lasts."""
+    restore = listen(listener)
     try:
-        yield asked
+        yield
     finally:
-        for number in taken:
-            signal.signal(number, before[number])
+        restore()
+
+
+def end_at_once(number: int) -> NoReturn:
+    """End the process with the status of a signal: 128 and its number."""
+    with suppress(OSError):
+        if os.isatty(1):
+            os.write(1, b"\x1b[?25h")  # show the cursor, which progress bars hide
+        os.write(2, b"Interrupted.\n")
+    os._exit(128 + number)
+
+
+class Asked:
+    """A listener for work that can stop and save. The first signal asks for that, the second ends the process.
+
+    Args:
+        console: where to say that the signal was received.
+
+    Attributes:
+        signal_number: the signal that was received, or None.
+        stop: what else to call when it is.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.signal_number: int | None = None
+        self.stop: Callable[[], None] = lambda: None
+        self._console = console
+
+    def __call__(self, number: int) -> None:
+        """Receive a signal."""
+        if self.signal_number is not None:
+            end_at_once(number)
+        self.signal_number = number
+        self.stop()
+        with suppress(OSError):  # after SIGHUP the terminal is gone
+            self._console.print("Stopping; what is done is saved first. Once more to quit at once.")
+
+    def check(self) -> None:
+        """Stop here if a signal was received.
+
+        Raises:
+            Interrupted: it was.
+        """
+        if self.signal_number is not None:
+            raise Interrupted(self.signal_number)
+
+
+def _heard(_: int, __: FrameType | None) -> None:
+    """The handler: Python has written the signal's number to the pipe already."""
+
+
+def _read(reader: int, listener: Callable[[int], None]) -> None:
+    with open(reader, "rb", buffering=0) as pipe:
+        while numbers := pipe.read(64):
+            for number in numbers:
+                if number in ASKING:
+                    listener(number)
+
+
+def _separate() -> None:
+    """A forked child shares the pipe, and its signals are not ours."""
+    for number in ASKING:
+        if signal.getsignal(number) is _heard:
+            signal.set_wakeup_fd(-1)
+            signal.signal(number, signal.SIG_DFL)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_separate)

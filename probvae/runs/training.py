@@ -16,7 +16,7 @@ from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.lock import locked
 from probvae.runs.measuring import measure, paint
 from probvae.runs.models import Prepared, Spec, prepare, restore_best
-from probvae.runs.signals import asked_to_stop
+from probvae.runs.signals import Asked, listening
 from probvae.runs.starting import Start, freeze, start_from
 from probvae.runs.terminal import Terminal, announce
 from probvae.spec import Plan
@@ -42,7 +42,8 @@ def train(
     Args:
         spec: a TOML or JSON file, a dict, or the folder of a run.
         out: the folder of the run; runs/NAME after the spec's file if not given.
-        resume: go on from the folder's newest checkpoint instead of refusing a folder that is there.
+        resume: go on from the folder's newest checkpoint, where there is one, instead of refusing a folder that
+            has some.
         overrides: `key.path=value` settings that go before the spec's own.
         plugins: files to load as plugins first.
         console: where to print; the standard output if not given.
@@ -67,17 +68,38 @@ def train(
         raise UserError(
             "Several workers: expected a folder that all of them know; found none. Name it with --out."
         )
-    with here.strategy.scope(), told_plainly():  # where variables are made for all devices
-        prepared = prepare(spec, overrides, plugins, registry)
-    checked = prepared.plan
-    for note in [*_other_versions(checked), *checked.notes]:
-        console.print(f"note: {note}", markup=False)
-    if not here.chief:
-        run = Run(Path(str(out)), checked.filled())
-        _taken_over(run, prepared)
-        _fit(run, prepared, here, resume, console)
-        return run
-    run = open_run(checked.filled(), _stem(spec), out, resume)
+    asked = Asked(console)
+    with listening(asked):
+        with here.strategy.scope(), told_plainly():  # where variables are made for all devices
+            prepared = prepare(spec, overrides, plugins, registry)
+        asked.check()
+        checked = prepared.plan
+        for note in [*_other_versions(checked), *checked.notes]:
+            console.print(f"note: {note}", markup=False)
+        if here.chief:
+            run = open_run(checked.filled(), _stem(spec), out, resume)
+            if resume and not run.begun:
+                note = f"note: {run.folder} has no checkpoint to resume from; training starts anew."
+                console.print(note, markup=False, soft_wrap=True)
+            _lead(run, prepared, here, resume, plugins, console, registry, asked)
+        else:
+            run = Run(Path(str(out)), checked.filled())
+            _taken_over(run, prepared)
+            _fit(run, prepared, here, resume, asked)
+    return run
+
+
+def _lead(
+    run: Run,
+    prepared: Prepared,
+    here: Team,
+    resume: bool,
+    plugins: Sequence[str | Path],
+    console: Console,
+    registry: Registry,
+    asked: Asked,
+) -> None:
+    """Do the work of the chief: train, measure, draw, and write all of it to the run's folder."""
     with locked(run.folder):
         start = _taken_over(run, prepared)
         run.create(prepared.source.data.info, plugins, prepared.assembly.choices, start.origin if start else None)
@@ -88,12 +110,13 @@ def train(
         hooks.notify("probvae_run_started")
         status = "failed"
         try:
-            with Terminal(console, checked.setting("train").epochs) as terminal:
+            with Terminal(console, prepared.plan.setting("train").epochs) as terminal:
                 listeners = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
-                _fit(run, prepared, here, resume, console, listeners)
+                _fit(run, prepared, here, resume, asked, listeners)
             vae, data = prepared.assembly.vae, prepared.source.data
-            measure(run, vae, data, checked, restore_best(run, vae), console)
+            measure(run, vae, data, prepared.plan, restore_best(run, vae), console, asked.check)
             paint(run, vae, data, console)
+            asked.check()
             status = "finished"
         except KeyboardInterrupt:
             status = "interrupted"
@@ -101,11 +124,10 @@ def train(
             raise
         finally:
             hooks.notify("probvae_run_ended", status=status)
-    return run
 
 
 def _fit(
-    run: Run, prepared: Prepared, here: Team, resume: bool, console: Console, listeners: Sequence[Listener] = ()
+    run: Run, prepared: Prepared, here: Team, resume: bool, asked: Asked, listeners: Sequence[Listener] = ()
 ) -> None:
     """Train, until the training is finished.
 
@@ -119,8 +141,9 @@ def _fit(
         trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners, identity)
         if resume:
             trainer.resume()
-        with asked_to_stop(trainer.stop, console) as asked:
-            finished = trainer.train()
+        asked.stop = trainer.stop  # before the check: a signal between the two would be lost
+        asked.check()
+        finished = trainer.train()
     if not finished:
         raise Interrupted(asked.signal_number or signal.SIGINT)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from types import FrameType
+
+from probvae.runs.signals import listening
 
 PATIENCE = 60.0
 """How many seconds the others have to end by themselves once one has failed."""
@@ -20,28 +20,26 @@ PATIENCE = 60.0
 def run_workers(arguments: Sequence[str], count: int) -> int:
     """Run `probvae` with these arguments in so many processes that form a cluster, the first of them its chief.
 
-    SIGINT and SIGTERM are passed on. When one fails, the others notice by themselves; if they do not, they are
-    killed.
+    Signals that ask to end are passed on. When one process fails, the others notice by themselves; if they do not,
+    they are killed.
 
     Returns:
         The exit status of the first that failed, or 0.
     """
     addresses = free_addresses(count)
     command = [sys.executable, "-m", "probvae", *arguments]
-    workers = []
-    for index in range(count):
-        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
-        # A session of its own: otherwise a terminal's Ctrl-C would reach it too, and count twice.
-        workers.append(subprocess.Popen(command, env=environment, start_new_session=True))
+    workers: list[subprocess.Popen[bytes]] = []
 
-    def pass_on(number: int, _: FrameType | None) -> None:
+    def pass_on(number: int) -> None:
         for worker in workers:
             worker.send_signal(number)
 
-    with ExitStack() as stack:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            stack.callback(signal.signal, number, signal.signal(number, pass_on))
+    with listening(pass_on):
+        for index in range(count):
+            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+            # A session of its own: otherwise a terminal's Ctrl-C would reach it too, and count twice.
+            workers.append(subprocess.Popen(command, env=environment, start_new_session=True))
         return _waited_for(workers)
 
 

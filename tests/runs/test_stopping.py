@@ -5,24 +5,26 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from rich.console import Console
 
 from probvae.errors import Interrupted, TemporaryError, UserError
 from probvae.runs.lock import locked
-from probvae.runs.signals import asked_to_stop
+from probvae.runs.signals import ASKING, Asked, listening
 
 from .setups import rows, spec, steps, tiny_images, train
 
 ASKS = """
-import os, signal
+import os, signal, time
 from probvae.registry import hookimpl
 
 @hookimpl
 def probvae_epoch_ended(epoch):
     if epoch == 2:
         os.kill(os.getpid(), signal.{name})
+        time.sleep(0.2)  # it is received in another thread
 """
 
 
@@ -52,38 +54,105 @@ def test_a_signal_saves_and_says_how_to_go_on(name, tmp_path, undrawn):
     assert steps(resumed) == steps(whole)
 
 
+SENDS = """
+import os, signal, time
+import probvae
+from probvae.components import StandardNormal
+
+def send():
+    if os.environ.get("SEND") == "now":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)  # it is received in another thread
+
+@probvae.register("prior", "sending")
+class Sending(StandardNormal):
+    def __init__(self, latent_dim: int):
+        super().__init__(latent_dim)
+        send()
+"""
+
+
+def test_a_signal_is_received_in_every_stage_and_each_folder_can_be_resumed(tmp_path, handled, monkeypatch):
+    """While the model is built, before the first step, in measuring, in drawing."""
+    data, folder, plugin = tiny_images(tmp_path), tmp_path / "run", tmp_path / "sends.py"
+    plugin.write_text(SENDS)
+    asked = spec(data, epochs=1)
+    asked["model"]["prior"] = {"use": "sends.sending"}
+
+    def send(*_):
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0.2)
+
+    def life():
+        with pytest.raises(Interrupted) as error:
+            train(asked, folder, resume=True, plugins=[plugin])
+        assert error.value.signal_number == signal.SIGTERM
+
+    def life_until(name, function):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, function)
+            life()
+
+    with monkeypatch.context() as patch:
+        patch.setenv("SEND", "now")
+        life()  # while the model is built
+    assert not folder.exists()
+    life_until("probvae.runs.training.announce", send)
+    assert (folder / "spec.toml").exists()
+    assert not (folder / "checkpoints").exists()
+    life_until("probvae.runs.measuring.bounds", lambda *given: (send(), given[-1](1, 10)))
+    assert not (folder / "evaluation.json").exists()
+    life_until("probvae.runs.training.paint", send)
+    assert (folder / "evaluation.json").exists()
+
+
 @pytest.fixture
 def handled():
-    """Both signals have the handler that a program begins with, whatever runs the tests."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (2, 15)}
+    """The signals have the handler that a program begins with, whatever runs the tests."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ASKING}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_quits_at_once(number, handled, monkeypatch):
+def received(asked):
+    """Wait until a signal has reached the thread that listens."""
+    deadline = time.monotonic() + 10
+    while asked.signal_number is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("number", ASKING)
+def test_the_first_signal_asks_and_the_second_ends_the_process(number, handled, monkeypatch):
+    ended, asked = threading.Event(), Asked(Console(quiet=True))
+    monkeypatch.setattr("probvae.runs.signals.end_at_once", lambda number: ended.set())
     stops = []
-    monkeypatch.setattr("os._exit", sys.exit)  # as much as a test can bear
-    with asked_to_stop(lambda: stops.append(True), Console(quiet=True)) as asked:
+    asked.stop = lambda: stops.append(True)
+    with listening(asked):
+        asked.check()
         signal.raise_signal(number)
-        assert (stops, asked.signal_number) == ([True], number)
-        with pytest.raises(SystemExit) as exited:
-            signal.raise_signal(number)
-    assert exited.value.code == 128 + number
-    assert stops == [True]
+        received(asked)
+        assert (stops, ended.is_set()) == ([True], False)
+        with pytest.raises(Interrupted) as interrupted:
+            asked.check()
+        signal.raise_signal(number)
+        assert ended.wait(10)
+    assert interrupted.value.signal_number == asked.signal_number == number
 
 
 def test_a_signal_that_is_ignored_stays_ignored(handled):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with asked_to_stop(pytest.fail, Console(quiet=True)) as asked:
+    asked = Asked(Console(quiet=True))
+    with listening(asked):
         signal.raise_signal(signal.SIGINT)
+        time.sleep(0.05)
     assert asked.signal_number is None
 
 
 def test_in_another_thread_signals_are_left_alone(handled):
     def work():
-        with asked_to_stop(pytest.fail, Console(quiet=True)):
+        with listening(pytest.fail):
             found.append(signal.getsignal(signal.SIGTERM))
 
     found = []
@@ -91,6 +160,75 @@ def test_in_another_thread_signals_are_left_alone(handled):
     thread.start()
     thread.join()
     assert found == [signal.default_int_handler]
+
+
+def test_the_state_before_comes_back(handled):
+    inner, outer = Asked(Console(quiet=True)), Asked(Console(quiet=True))
+    with listening(outer):
+        with listening(inner):
+            signal.raise_signal(signal.SIGTERM)
+            received(inner)
+        assert outer.signal_number is None
+        signal.raise_signal(signal.SIGTERM)
+        received(outer)
+    assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+BUSY = {
+    "waiting": "time.sleep(600)",
+    "discarding exceptions": "try_for_long()",
+    "in native code": "hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)",
+}
+
+
+@pytest.mark.parametrize("busy", BUSY.values(), ids=BUSY)
+@pytest.mark.parametrize("number", ASKING)
+def test_a_process_ends_at_once_whatever_it_is_doing(number, busy):
+    ended = signalled(f"{LISTENING}\nprint('ready', flush=True)\n{busy}", number)
+    assert ended == (128 + number, "Interrupted.\n")
+
+
+def test_a_forked_child_has_signals_of_its_own():
+    """It would otherwise not end when it is asked to, and its parent would."""
+    code = """
+child = os.fork()
+if not child:
+    time.sleep(600)
+os.kill(child, signal.SIGTERM)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+time.sleep(0.2)
+print('ready', flush=True)
+time.sleep(600)
+"""
+    assert signalled(LISTENING + code, signal.SIGINT) == (130, "Interrupted.\n")
+
+
+LISTENING = """
+import hashlib, os, signal, time
+from probvae.runs.signals import end_at_once, listen
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)  # what runs the tests may ignore it
+listen(end_at_once)
+
+def try_for_long():
+    while True:
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            pass
+"""
+
+
+def signalled(code, number):
+    """Send a signal to a process that runs this code, once it is ready: its status and what it wrote."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n", process.stderr.read()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    return process.returncode, err
 
 
 # Locks

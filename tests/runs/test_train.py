@@ -400,11 +400,29 @@ def test_an_empty_folder_may_be_used(data, tmp_path, undrawn):
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
-def test_nothing_to_resume_is_a_users_mistake(name, data, tmp_path):
+def test_where_there_is_nothing_to_resume_a_run_starts_and_says_so(name, data, run, tmp_path, undrawn):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="expected a run to resume; found none"):
-        train(spec(data), tmp_path / name, resume=True)
-    assert not (tmp_path / "nowhere").exists()
+    started, text = train(spec(data), tmp_path / name, resume=True)
+    assert f"note: {started.folder} has no checkpoint to resume from; training starts anew." in text
+    assert_same_run(started, run)
+
+
+def test_a_run_without_a_checkpoint_is_started_again_with_any_spec(data, run, tmp_path, undrawn, monkeypatch):
+    def failed(self):
+        raise TrainingError("No.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train", failed)
+        with pytest.raises(TrainingError):
+            train(spec(data, "mixture"), tmp_path / "run")
+    assert_same_run(train(spec(data), tmp_path / "run")[0], run)
+
+
+def test_a_folder_with_a_spec_of_the_users_is_not_written_to(data, tmp_path):
+    (tmp_path / "spec.toml").write_text("mine")
+    with pytest.raises(UserError, match="is there already"):
+        train(spec(data), tmp_path)
+    assert (tmp_path / "spec.toml").read_text() == "mine"
 
 
 def test_a_folder_of_other_things_is_not_resumed(data, tmp_path):
