@@ -5,7 +5,7 @@ Importing this package imports no TensorFlow; each name below is loaded when it 
 
 from typing import TYPE_CHECKING
 
-from probvae._lazy import attributes
+from probvae._lazy import lazy
 
 __version__ = "0.1.0"
 
@@ -31,7 +31,7 @@ _WHERE = {
 }
 
 __all__ = list(_WHERE)
-__getattr__ = attributes(__name__, _WHERE)
+__getattr__, __dir__ = lazy(__name__, _WHERE)
 
 if TYPE_CHECKING:  # the same once more, for editors and type checkers
     from probvae.core import VAE as VAE

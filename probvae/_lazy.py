@@ -1,4 +1,4 @@
-"""Front doors that open on first use: a package lists its names, and importing it imports nothing else."""
+"""Lazy packages: importing one imports nothing else, and each of its names loads on first use."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def attributes(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
-    """A module's `__getattr__` that finds each name in the module `where` says, when it is first asked for."""
+def lazy(package: str, where: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """A module's `__getattr__` and `__dir__` (PEP 562).
+
+    Args:
+        package: the module's name.
+        where: a name of the module -> the module that defines it.
+    """
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(where[name]), name)
 
-    return __getattr__
+    return __getattr__, lambda: sorted(where)

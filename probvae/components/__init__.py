@@ -1,6 +1,6 @@
 """The built-in components. Importing this package imports no TensorFlow; each name loads on first use."""
 
-from probvae._lazy import attributes
+from probvae._lazy import lazy
 
 _WHERE = {
     "NetworkEncoder": "probvae.components.encoders",
@@ -25,4 +25,4 @@ _WHERE = {
 }
 
 __all__ = list(_WHERE)
-__getattr__ = attributes(__name__, _WHERE)
+__getattr__, __dir__ = lazy(__name__, _WHERE)

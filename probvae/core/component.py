@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from probvae.core.arguments import check_arguments
+from probvae.core.copying import NotSerialized, copied_layer
 from probvae.core.parameters import Contract
 from probvae.errors import PluginError
 
@@ -26,7 +27,7 @@ def _is_kept_by_keras(name: str) -> bool:
     return name in _KERAS_ATTRIBUTES or name.startswith("_self_")
 
 
-class Component(keras.layers.Layer):
+class Component(NotSerialized):
     """A Keras layer that sees every variable in its attributes.
 
     Keras sees its own weights and layers, in lists and dicts too, and is silent about everything else: a raw
@@ -83,6 +84,9 @@ class Component(keras.layers.Layer):
             if isinstance(found, tf.Variable):
                 self._track_variable(_wrapped(found, path))
         return thing
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Component:
+        return copied_layer(self, memo)
 
     def adopt_again(self) -> None:
         """Adopt what has been put into the attributes since they were assigned, as into a list."""

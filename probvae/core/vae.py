@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, Self
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from probvae.core.component import Component
 from probvae.core.contracts import Decoder, Distribution, Encoder, Objective, Prior, Shape
+from probvae.core.copying import NotSerialized
 from probvae.core.draws import sample_and_log_prob
+from probvae.core.examples import asserted, check_examples, check_shape, plain_assertions
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step
+from probvae.core.variables import named_variables
 from probvae.errors import ShapeError, UserError
 
 
-class VAE(keras.Model):
+class VAE(NotSerialized, keras.Model):
     """A variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2014).
 
     p(x, z) = p(z) p(x|z), with q(z|x) as the approximate posterior. It knows no loss: an objective is given to
@@ -60,14 +68,66 @@ class VAE(keras.Model):
         self._objective: Any = None  # an Objective, once compiled
         self.built = True
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A model of copies of the three parts, not compiled.
+
+        Raises:
+            UserError: a part holds variables in a function, which is not copied.
+        """
+        parts = [copy.deepcopy(part, memo) for part in (self.encoder, self.decoder, self.prior)]
+        with tf.GradientTape() as tape:
+            copied = type(self)(*parts)  # runs all parts once
+        used = {id(variable) for variable in tape.watched_variables()}
+        if shared := [name for name, variable in named_variables(self).items() if id(variable.value) in used]:
+            raise UserError(
+                f"{type(self).__name__} cannot be copied: a copy would share {', '.join(shared)}, which a "
+                "function (a closure or a bound method) holds. Keep it in an attribute of the component instead, or build "
+                "the model again and copy the weights with set_weights."
+            )
+        return copied
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the three parts, what each returns, and their numbers of parameters.
+
+        Args:
+            print_fn: prints a line.
+        """
+        event = ", ".join(map(str, self.event_shape))
+        returns = {"encoder": f"q(z|x): [B], [{self.latent_dim}]", "decoder": f"p(x|z): [...], [{event}]",
+                   "prior": f"p(z): [], [{self.latent_dim}]"}  # fmt: skip
+        rows = [["part", "class", "returns batch, event", "parameters", "trainable"]]
+        for name, what in returns.items():
+            part = getattr(self, name)
+            rows.append([name, type(part).__name__, what, *_counts(part)])
+        rows.append(["total", "", "", *_counts(self)])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            cells = [f"{cell:<{width}}" for cell, width in zip(row[:3], widths[:3], strict=True)]
+            cells += [f"{cell:>{width}}" for cell, width in zip(row[3:], widths[3:], strict=True)]
+            print_fn("  ".join(cells).rstrip())
+
     def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) of x [B, *E], of any real dtype: [B], [D]."""
-        return self.encoder.posterior(tf.cast(x, tf.float32))
+        """q(z|x) of x [B, *E], of any real dtype: [B], [D].
+
+        Raises:
+            ShapeError: x has another shape.
+            UserError: an element of x is not finite.
+        """
+        x = tf.cast(x, tf.float32)
+        check_examples(x, self.event_shape)
+        return self.encoder.posterior(x)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
-        """Log p(x, z) of x [B, *E] and z [..., B, D]: [..., B], in nats."""
+        """Log p(x, z) of x [B, *E] and z [..., B, D]: [..., B], in nats.
+
+        Raises:
+            ShapeError: x has another shape.
+            UserError: an element of x is not finite, or outside of the support of the likelihood.
+        """
+        x = tf.cast(x, tf.float32)
+        check_examples(x, self.event_shape, self.decoder.support)
         likelihood = self.decoder.likelihood(z)  # [..., B], [*E]
-        return likelihood.log_prob(tf.cast(x, tf.float32)) + self.prior.distribution().log_prob(z)
+        return likelihood.log_prob(x) + self.prior.distribution().log_prob(z)
 
     def log_weights(self, x: Tensor, samples: int, seed: Seed) -> Tensor:
         """The log importance weights log p(x, z) - log q(z|x) at z ~ q(z|x), in nats.
@@ -82,18 +142,22 @@ class VAE(keras.Model):
 
         Returns:
             [S, B].
+
+        Raises:
+            ShapeError: x has another shape.
+            UserError: an element of x is not finite, or outside of the support of the likelihood.
         """
         z, log_q = sample_and_log_prob(self.posterior(x), samples, seed)  # [S, B, D], [S, B]
         return self.log_joint(x, z) - log_q
 
-    def sample(self, samples: int, seed: Seed, mean: bool = False) -> Tensor:
-        """Draws x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]."""
+    def sample(self, samples: int, seed: Seed = 0, mean: bool = False) -> Tensor:
+        """Draws x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]. The same seed, the same draws."""
         z = self.prior.distribution().sample(samples, seed=fold_in(seed, 0))  # [S, D]
         likelihood = self.decoder.likelihood(z)  # [S], [*E]
         return likelihood.mean() if mean else likelihood.sample(seed=fold_in(seed, 1))
 
-    def reconstruct(self, x: Tensor, seed: Seed) -> Tensor:
-        """The mean of p(x|z) at one z ~ q(z|x): [B, *E]."""
+    def reconstruct(self, x: Tensor, seed: Seed = 0) -> Tensor:
+        """The mean of p(x|z) at one z ~ q(z|x): [B, *E]. The same seed, the same latents."""
         z = self.posterior(x).sample(seed=as_seed(seed))  # [B, D]
         return self.decoder.likelihood(z).mean()
 
@@ -134,9 +198,50 @@ class VAE(keras.Model):
         """The running means of the loss and its terms, reset by Keras at each epoch."""
         return list(self._means.values()) if self._objective else []
 
+    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train on x [B, *E] or batches of it, as in Keras.
+
+        An array is checked before the first step. Batches of a dataset are checked as they come, which XLA
+        (`jit_compile=True`) leaves out.
+
+        Raises:
+            ShapeError: x has another shape.
+            UserError: an element of x is not finite, or outside of the support of the likelihood.
+        """
+        self._check_array(x)
+        self._check_array(options.get("validation_data"))
+        with plain_assertions():
+            return super().fit(x, *arguments, **options)
+
+    def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """The mean loss and its terms on x [B, *E] or batches of it, as in Keras; checks x as `fit` does."""
+        self._check_array(x)
+        with plain_assertions():
+            return super().evaluate(x, *arguments, **options)
+
+    def predict(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; checks the shape of an array."""
+        if isinstance(x, np.ndarray) or tf.is_tensor(x):
+            check_shape(x.shape, self.event_shape)
+        return super().predict(x, *arguments, **options)
+
+    def save(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse, as `get_config` does, before a file is made."""
+        self.get_config()
+
+    def export(self, filepath: str | Path, *arguments: Any, **options: Any) -> None:
+        """Write a SavedModel of the reconstruction, as in Keras."""
+        options.setdefault("input_signature", [keras.InputSpec("float32", (None, *self.event_shape))])
+        super().export(filepath, *arguments, **options)
+
+    def _check_array(self, given: Any) -> None:
+        x = given[0] if isinstance(given, tuple) else given
+        if isinstance(x, np.ndarray) or tf.is_tensor(x):
+            check_examples(x, self.event_shape, self.decoder.support)
+
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """One step on a batch: x, or a tuple that begins with it."""
-        x = _inputs(data)
+        x = self._inputs(data)
         step = tf.convert_to_tensor(self.optimizer.iterations.value)
         seed = fold_in(self._seed, Stream.LATENT, step)
         means = gradient_step(self, self._objective, self.optimizer, x, seed, step)
@@ -144,12 +249,20 @@ class VAE(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """The objective of a batch, its schedules at their end."""
-        x = _inputs(data)
+        x = self._inputs(data)
         step = tf.constant(FINAL_STEP, tf.int32)
         seen = self._means["loss"].count  # how many examples came before: another seed for each batch
         seed = fold_in(self._seed, Stream.VALIDATION, seen.value)
         means = batch_means(self._objective(self, x, seed, step))
         return self._track(means, tf.shape(x)[0])
+
+    def _inputs(self, data: Any) -> Tensor:
+        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        if weight is not None:
+            raise UserError("fit: expected no sample_weight, as every example weighs the same here. Leave it out.")
+        x = tf.cast(x, tf.float32)
+        check_shape(x.shape, self.event_shape)
+        return asserted(x, self.decoder.support)
 
     def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
         for name, value in means.items():
@@ -161,11 +274,12 @@ class VAE(keras.Model):
         return self.reconstruct(x, seed=0)
 
 
-def _inputs(data: Any) -> Tensor:
-    x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-    if weight is not None:
-        raise UserError("fit: expected no sample_weight, as every example weighs the same here. Leave it out.")
-    return tf.cast(x, tf.float32)
+def _counts(layer: keras.layers.Layer) -> list[str]:
+    """How many numbers a layer's variables hold, and how many of them are trained."""
+    return [
+        f"{sum(math.prod(variable.shape) for variable in variables):,}"
+        for variables in (layer.variables, layer.trainable_variables)
+    ]
 
 
 def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int, Shape]:

@@ -3,7 +3,7 @@
 Importing this package imports no TensorFlow; each name below is loaded when it is first used.
 """
 
-from probvae._lazy import attributes
+from probvae._lazy import lazy
 
 __all__ = [
     "FashionMini",
@@ -17,7 +17,7 @@ __all__ = [
     "chunks",
 ]
 
-__getattr__ = attributes(
+__getattr__, __dir__ = lazy(
     __name__,
     {
         "FashionMini": "probvae.data.mini",

@@ -3,7 +3,7 @@
 Importing this package imports no TensorFlow; each name loads on first use.
 """
 
-from probvae._lazy import attributes
+from probvae._lazy import lazy
 
 _WHERE = {
     "Run": "probvae.runs.folder",
@@ -15,4 +15,4 @@ _WHERE = {
 }
 
 __all__ = list(_WHERE)
-__getattr__ = attributes(__name__, _WHERE)
+__getattr__, __dir__ = lazy(__name__, _WHERE)

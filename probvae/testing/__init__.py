@@ -13,7 +13,7 @@ or in pytest, over all checks of a component:
 Importing this package imports no TensorFlow; each name below is loaded when it is first used.
 """
 
-from probvae._lazy import attributes
+from probvae._lazy import lazy
 
 _WHERE = {
     "check": "probvae.testing.runner",
@@ -31,4 +31,4 @@ _WHERE = {
 }
 
 __all__ = list(_WHERE)
-__getattr__ = attributes(__name__, _WHERE)
+__getattr__, __dir__ = lazy(__name__, _WHERE)

@@ -291,7 +291,9 @@ class Trainer:
         bad = [name for name, value in zip(self._steps.names, means, strict=True) if not math.isfinite(value)]
         count = self.batches.examples(self.step)
         x, seed = self.batches.batch(self.step).x[:count], fold_in(self.settings.seed, Stream.LATENT, self.step)
-        losses = self.objective(self.vae, x, seed, tf.constant(self.step))
+        losses = tf.function(self.objective)(
+            self.vae, x, seed, tf.constant(self.step)
+        )  # eager, x would be checked
         values = np.stack([losses.per_example, *losses.terms.values()])  # [terms, B]
         rows = self.batches.indices(self.step).numpy()[:count][~np.isfinite(values).all(axis=0)]
         by = f" in the training examples {listed([*map(self.batches.place, rows)])}" if len(rows) < count else ""

@@ -168,6 +168,12 @@ def test_a_draw_is_a_function_of_its_seed_alone(draw):
     assert np.any(draw(vae, 8).numpy() != first)
 
 
+def test_a_draw_without_a_seed_is_that_of_seed_zero():
+    vae, x = tiny_vae(), binary_data(5)
+    np.testing.assert_array_equal(vae.sample(3), vae.sample(3, seed=0))
+    np.testing.assert_array_equal(vae.reconstruct(x), vae.reconstruct(x, seed=0))
+
+
 # Keras' own methods
 
 # Keras' variables do not take numpy 2's `copy` argument, and some of its callbacks meet that.
@@ -283,3 +289,14 @@ def test_fit_needs_an_objective():
         tiny_vae().compile("adam")
     with pytest.raises(UserError, match=r"expected .*objective.*got <class"):
         tiny_vae().compile("adam", ELBO)
+
+
+def test_the_summary_counts_the_parameters_of_each_part():
+    lines = []
+    tiny_vae(c.Mixture(D, 3)).summary(lines.append)
+    rows = {line.split()[0]: line.split()[-2:] for line in lines}
+    assert rows["encoder"] == ["49", "49"]  # 4 x 5 + 5 + 5 x 4 + 4
+    assert rows["decoder"] == ["39", "39"]  # 2 x 5 + 5 + 5 x 4 + 4
+    assert rows["prior"] == ["15", "15"]  # 3 + 2 x 6
+    assert rows["total"] == ["103", "103"]
+    assert "q(z|x): [B], [2]" in lines[1]

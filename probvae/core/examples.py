@@ -1,0 +1,134 @@
+"""Examples that a user gives to a model: of its shape, finite, and within the support of its likelihood."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core.data import Array
+from probvae.core.seeds import Tensor
+from probvae.core.values import BINARY, REAL, UNIT, Values
+from probvae.errors import ShapeError, UserError
+
+_BLOCK = 2**22  # values at a time, so that temporary arrays stay small
+
+
+def check_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL) -> None:
+    """Check x [B, *E]: its shape always, its values where they are known (not in a graph).
+
+    Args:
+        x: an array or a tensor.
+        event_shape: E.
+        support: the values that the examples may take.
+
+    Raises:
+        ShapeError: x is not [B, *E].
+        UserError: an element is not finite, or outside of the support.
+    """
+    check_shape(x.shape, event_shape)
+    if isinstance(x, np.ndarray) or hasattr(x, "numpy"):  # an eager tensor
+        _check_values(x, support)
+
+
+def check_shape(shape: Sequence[int | None], event_shape: Sequence[int]) -> None:
+    """Check that a shape, with None for unknown sizes, may be [B, *E].
+
+    Raises:
+        ShapeError: it is not; names the way to reshape where there is one.
+    """
+    found, event = tf.TensorShape(shape), list(event_shape)
+    if found.is_compatible_with([None, *event]):
+        return
+    sizes = found.as_list()
+    if found.is_compatible_with(event):
+        fix = "Add the batch axis: x[None]."
+    elif found.is_compatible_with([None, *event[:-1]]) and event[-1] == 1:
+        fix = "Add the channel axis: x[..., None]."
+    elif len(sizes) == 4 and len(event) == 3 and found[1:].is_compatible_with([event[2], event[0], event[1]]):
+        fix = "Put the channels last: np.moveaxis(x, 1, -1)."
+    elif None not in sizes[1:] and math.prod(sizes[1:]) == math.prod(event):
+        fix = f"Reshape them: x.reshape(-1, {', '.join(map(str, event))})."
+    else:
+        fix = "Build the model for this shape."
+    raise ShapeError(f"x: expected examples [B, {', '.join(map(str, event))}]; got shape {sizes}. {fix}")
+
+
+def _check_values(x: Any, support: Values) -> None:
+    """Check values that are known.
+
+    Raises:
+        UserError: an element is not finite, or outside of the support.
+    """
+    wrong = [start + row for start, block in _blocks(x) for row in _rows_not_finite(block)]
+    if wrong:
+        raise UserError(
+            f"x: expected finite numbers; got NaN or infinity in {len(wrong):,} of {len(x):,} examples, the first "
+            f"of them example {wrong[0]}. Remove those examples, or fill in their missing values."
+        )
+    if support == REAL or not len(x):
+        return
+    each = [Values.of(block) for _, block in _blocks(x)]
+    found = Values(min(v.low for v in each), max(v.high for v in each), all(v.integer for v in each))
+    if found not in support:
+        raise UserError(f"{_expected(support)}; got {found}. {_fix(support, found)}")
+
+
+def _blocks(x: Any) -> Iterator[tuple[int, Array]]:
+    """The examples in order, some at a time, each time with the number of the first."""
+    rows = max(1, _BLOCK // max(1, math.prod(x.shape[1:])))
+    for start in range(0, len(x), rows):
+        yield start, np.asarray(x[start : start + rows])
+
+
+def _rows_not_finite(block: Array) -> list[int]:
+    finite = np.isfinite(block.reshape(len(block), -1)).all(axis=1)
+    return np.flatnonzero(~finite).tolist()
+
+
+def _expected(support: Values) -> str:
+    return f"x: expected values that the likelihood supports, {support}"
+
+
+def _fix(support: Values, found: Values) -> str:
+    if support not in UNIT or found.low < 0:
+        return "Transform x, or use a likelihood that supports these values."
+    scaled = "x" if found in UNIT else f"x / {found.high:g}"
+    if support == BINARY:
+        return f"Binarize them, as in ({scaled} > 0.5), or use a likelihood for values from 0 to 1."
+    return f"Scale them: {scaled}."
+
+
+def asserted(x: Tensor, support: Values) -> Tensor:
+    """x, with a check of its values when the graph runs; XLA leaves it out. See `plain_assertions`."""
+    finite = tf.reduce_all(tf.math.is_finite(x))
+    inside = tf.reduce_all((x >= support.low) & (x <= support.high))
+    if support.integer:
+        inside &= tf.reduce_all(x == tf.round(x))
+    checks = [
+        tf.debugging.Assert(finite, ["x: expected finite numbers; got NaN or infinity."]),
+        tf.debugging.Assert(inside, [f"{_expected(support)}; got others."]),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.identity(x)
+
+
+@contextmanager
+def plain_assertions() -> Iterator[None]:
+    """Raise a failed check of `asserted` as a UserError.
+
+    Raises:
+        UserError: a check failed.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        failed = re.search(r"x: expected [^\n\]]*\.", str(error))
+        if failed is None:
+            raise
+        raise UserError(f"{failed[0]} They are in a batch of the dataset or generator.") from None
