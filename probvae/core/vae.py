@@ -81,8 +81,8 @@ class VAE(NotSerialized, keras.Model):
         if shared := [name for name, variable in named_variables(self).items() if id(variable.value) in used]:
             raise UserError(
                 f"{type(self).__name__} cannot be copied: a copy would share {', '.join(shared)}, which a "
-                "function (a closure or a bound method) holds. Keep it in an attribute of the component instead, or build "
-                "the model again and copy the weights with set_weights."
+                "function (a closure or a bound method) holds. Keep it in an attribute of the component instead, "
+                "or build the model again and copy the weights with set_weights."
             )
         return copied
 

@@ -4,7 +4,7 @@ Importing this package imports neither TensorFlow nor matplotlib; each name belo
 used.
 """
 
-from probvae._lazy import attributes
+from probvae._lazy import lazy
 
 __all__ = [
     "draw",
@@ -18,7 +18,7 @@ __all__ = [
     "save",
 ]
 
-__getattr__ = attributes(
+__getattr__, __dir__ = lazy(
     __name__,
     {
         "draw": "probvae.report.folder",

@@ -291,9 +291,8 @@ class Trainer:
         bad = [name for name, value in zip(self._steps.names, means, strict=True) if not math.isfinite(value)]
         count = self.batches.examples(self.step)
         x, seed = self.batches.batch(self.step).x[:count], fold_in(self.settings.seed, Stream.LATENT, self.step)
-        losses = tf.function(self.objective)(
-            self.vae, x, seed, tf.constant(self.step)
-        )  # eager, x would be checked
+        # In a graph, as the model refuses examples that are not finite where it sees their values.
+        losses = tf.function(self.objective)(self.vae, x, seed, tf.constant(self.step))
         values = np.stack([losses.per_example, *losses.terms.values()])  # [terms, B]
         rows = self.batches.indices(self.step).numpy()[:count][~np.isfinite(values).all(axis=0)]
         by = f" in the training examples {listed([*map(self.batches.place, rows)])}" if len(rows) < count else ""
