@@ -11,12 +11,11 @@ from matplotlib.patheffects import withStroke
 
 from probvae.core import SPHERE, VAE, Array, Seed, Split, Stream, Surface, fold_in
 from probvae.data.batches import chunks
+from probvae.report.density import Regions, regions
 from probvae.report.examples import chosen
-from probvae.report.quantiles import Table, draws, smoothed, tabulate
 from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, plane
 
 _MOST = 10_000
-_PRIOR_SAMPLES = 20_000
 _SHARES = (0.5, 0.9, 0.99)
 _GREYS = ("#eeeeee", "#dfdfdf", "#cccccc")  # from the outermost region in
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 400)), np.sin(np.linspace(0, 2 * np.pi, 400))], axis=-1)
@@ -46,8 +45,9 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Fi
     shown = places.latents[:, places.axes]  # [N, 2]
     support = vae.prior.support
     on_surface = isinstance(support, Surface)
-    prior = None if on_surface else _prior(vae, places.axes, fold_in(seed, Stream.FIGURES, 9))
-    outline = _CIRCLE if prior is None else prior.corners(max(_SHARES))
+    noise = fold_in(seed, Stream.FIGURES, 9)
+    prior = None if on_surface else regions(vae.prior.distribution(), places.axes, _SHARES, noise)
+    outline = _CIRCLE if prior is None else prior.corners
     count = f"{len(shown):,} of {len(split):,}" if len(shown) < len(split) else f"{len(shown):,}"
     subtitle = f"{count} {name} examples, each {places.found_at}."
     if vae.latent_dim > 2:
@@ -97,21 +97,10 @@ def _places(vae: VAE, split: Split, seed: Seed) -> _Places:
     return _Places(latents, found_at, labels, (first, second))
 
 
-def _prior(vae: VAE, axes: tuple[int, int], seed: Seed) -> Table:
-    """The prior's density over two of its latents: exactly where there are no others, else from samples."""
-    prior = vae.prior.distribution()
-    if vae.latent_dim == 2:
-        try:
-            return tabulate(prior, seed)
-        except NoPictureError:
-            pass  # a prior without a usable density can still be sampled
-    return smoothed(draws(prior, _PRIOR_SAMPLES, seed)[:, axes])
-
-
-def _regions(axes: Axes, prior: Table) -> None:
-    levels = prior.levels(*_SHARES)
-    bands = [*levels, 1.01 * float(prior.density.max())]
-    place = (*prior.centres, prior.density.T)
+def _regions(axes: Axes, prior: Regions) -> None:
+    table, levels = prior.table, prior.levels
+    bands = [*levels, 1.01 * float(table.density.max())]
+    place = (*table.centres, table.density.T)
     axes.contourf(*place, levels=bands, colors=_GREYS[-len(levels) :], zorder=0)
     axes.contour(*place, levels=levels, colors=INK, linewidths=0.6, alpha=0.55, zorder=3)
 

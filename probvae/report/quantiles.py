@@ -1,160 +1,107 @@
-"""Where a prior of two latents has its mass, from its density alone: contours, and points at its quantiles.
-
-The density is taken at the centres of the cells of a grid that covers samples of the prior and is finer where
-there are more of them, so that narrow components are resolved and heavy tails are covered.
-"""
+"""The latents at given quantiles of a prior of two."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from probvae.core import Array, Distribution, Seed, as_seed
+from probvae.core import Array, Distribution, Seed, fold_in
+from probvae.report.density import cells, draws, expect_total, log_density
 from probvae.report.style import NoPictureError
 
 _SAMPLES = 20_000
-_EDGES = 160  # evenly spaced ones, and as many again at quantiles of the samples
-_CHUNK = 1 << 14  # densities at a time: a mixture of hundreds of posteriors takes memory for each of them
-_TOLERANCE = 0.05  # how far from 1 the cells' total may be
-
-
-@dataclass(frozen=True)
-class Table:
-    """A density in the plane, constant on each cell of a grid.
-
-    Args:
-        edges: the edges of the cells, [M + 1] and [N + 1].
-        density: [M, N].
-    """
-
-    edges: tuple[Array, Array]
-    density: Array
-
-    @property
-    def centres(self) -> tuple[Array, Array]:
-        """The centres of the cells: [M] and [N]."""
-        first, second = ((edges[:-1] + edges[1:]) / 2 for edges in self.edges)
-        return first, second
-
-    @property
-    def mass(self) -> Array:
-        """The probability of each cell: [M, N], in total about 1."""
-        return self.density * np.outer(*(np.diff(edges) for edges in self.edges))
-
-    def levels(self, *shares: float) -> Array:
-        """The densities above which these shares of the mass lie, from the lowest up, equal ones once."""
-        order = np.argsort(self.density, axis=None)[::-1]
-        below = np.cumsum(self.mass.ravel()[order])
-        found = np.searchsorted(below, np.asarray(shares) * below[-1])
-        # A little lower, so that the cells of a plateau, equal up to rounding, are all above.
-        return np.unique(self.density.ravel()[order][found] * (1 - 1e-5))
-
-    def corners(self, share: float) -> Array:
-        """The lowest and the highest corner of a box around that share of the mass: [2, 2]."""
-        inside = self.density >= self.levels(share)[0]
-        first, second = self.centres
-        first, second = first[inside.any(axis=1)], second[inside.any(axis=0)]
-        return np.array([[first.min(), second.min()], [first.max(), second.max()]])
-
-
-def tabulate(prior: Distribution, seed: Seed = 0) -> Table:
-    """The density of a prior of two latents.
-
-    Args:
-        prior: p(z), [], [2].
-        seed: what the samples that say where to look are a function of.
-
-    Raises:
-        NoPictureError: there is no density, or the cells' total is not 1, so that the table would mislead.
-    """
-    samples = draws(prior, _SAMPLES, seed)  # [S, 2]
-    edges = (_edges(samples[:, 0]), _edges(samples[:, 1]))
-    table = Table(edges, np.zeros(()))
-    points = np.stack(np.meshgrid(*table.centres, indexing="ij"), axis=-1)  # [M, N, 2]
-    table = Table(edges, np.exp(_log_prob(prior, points)))
-    total = float(table.mass.sum())
-    if not abs(total - 1) < _TOLERANCE:
-        raise NoPictureError(
-            f"The prior's density sums to {total:.2f} over {table.density.size:,} cells that cover its samples, "
-            "and not to 1. Either the density and the samples do not belong together (`probvae check` tells), "
-            "or the density is too narrow or too heavy-tailed for a table."
-        )
-    return table
+_CHECKED = 500  # fresh samples whose quantiles are checked
+_APART = 0.12  # how far from uniform they may be: by chance farther once in a million times
+_SHARE = 0.02  # of the mass, at most, in a cell
+_REFINEMENTS = 6
 
 
 def quantile_grid(prior: Distribution, first: Array, second: Array, seed: Seed = 0) -> Array:
     """The latents at given quantiles of a prior of two, by the inverse of Rosenblatt's transform.
 
     z1 is the quantile of its marginal, z2 of its conditional given that z1 (Rosenblatt, Remarks on a
-    multivariate transformation, 1952): uniform levels become the prior, whatever it is.
+    multivariate transformation, 1952): uniform levels become the prior, whatever it is. Fresh samples are
+    transformed to check it: their levels must be uniform.
 
     Args:
         prior: p(z), [], [2].
         first: levels between 0 and 1 for z1, [M].
         second: levels between 0 and 1 for z2, [N].
-        seed: as for `tabulate`.
+        seed: what the samples that say where to look, and those that check it, are a function of.
 
     Returns:
         [M, N, 2].
+
+    Raises:
+        NoPictureError: there is no density, it does not sum to 1, or the samples are from another one.
     """
-    table = tabulate(prior, seed)
-    z1 = _quantiles(table.mass.sum(axis=1), table.edges[0], first)  # [M]
-    points = np.stack(np.meshgrid(z1, table.centres[1], indexing="ij"), axis=-1)
-    log_prob = _log_prob(prior, points)  # [M, cells]
-    conditional = np.exp(log_prob - log_prob.max(axis=1, keepdims=True)) * np.diff(table.edges[1])
-    z2 = np.stack([_quantiles(mass, table.edges[1], second) for mass in conditional])  # [M, N]
+    samples = draws(prior, _SAMPLES, fold_in(seed, 0))  # [S, 2]
+    edges = cells(samples[:, 0])
+    density = _slices(prior, (edges[:-1] + edges[1:]) / 2, samples).density  # [cells]
+    mass = density * np.diff(edges)
+    expect_total(float(mass.sum()), len(mass))
+    cumulated = np.concatenate([[0.0], np.cumsum(mass / mass.sum())])
+    _check(prior, samples, edges, cumulated, fold_in(seed, 1))
+    z1 = np.interp(first, cumulated, edges)  # [M]
+    slices = _slices(prior, z1, samples)
+    rows = zip(slices.cumulated, slices.edges, strict=True)
+    z2 = np.stack([np.interp(second, levels, places) for levels, places in rows])  # [M, N]
     return np.stack([np.broadcast_to(z1[:, None], z2.shape), z2], axis=-1)
 
 
-def smoothed(points: Array) -> Table:
-    """The density that points [S, 2] come from, by a histogram with a blur."""
-    low, high = np.quantile(points, [0.0005, 0.9995], axis=0)
-    room = 0.15 * (high - low) + 1e-6
-    bins = 128
-    box = np.stack([low - room, high + room], axis=1).tolist()  # [2, (low, high)]
-    counts, *edges = np.histogram2d(points[:, 0], points[:, 1], bins=bins, range=box)
-    # Less than Scott's bandwidth, which is meant for one normal and would smear several into one.
-    cells = 0.7 * points.std(axis=0) * len(points) ** (-1 / 6) / ((high - low + 2 * room) / bins)
-    apart = np.subtract.outer(np.arange(bins), np.arange(bins))
-    kernels = [np.exp(-0.5 * (apart / max(width, 0.5)) ** 2) for width in cells]
-    first, second = (kernel / kernel.sum(axis=1, keepdims=True) for kernel in kernels)
-    density = first @ counts @ second.T
-    area = np.outer(*(np.diff(edge) for edge in edges))
-    return Table((edges[0], edges[1]), density / (density * area).sum())
+def _check(prior: Distribution, samples: Array, edges: Array, cumulated: Array, seed: Seed) -> None:
+    """Refuse quantiles that are not those of fresh samples, by the test of Kolmogorov and Smirnov."""
+    fresh = draws(prior, _CHECKED, seed)  # [N, 2]
+    slices = _slices(prior, fresh[:, 0], samples)
+    rows = zip(fresh[:, 1], slices.edges, slices.cumulated, strict=True)
+    u1 = np.interp(fresh[:, 0], edges, cumulated)
+    u2 = np.array([np.interp(*row) for row in rows])
+    uniform = (np.arange(_CHECKED) + 0.5) / _CHECKED
+    # The last two are uniform too, unless u2 depends on u1.
+    apart = max(float(np.abs(np.sort(u) - uniform).max()) for u in (u1, u2, (u1 + u2) % 1, (u1 - u2) % 1))
+    if apart > _APART:
+        raise NoPictureError(
+            f"The quantiles of the prior's density are not those of its samples: levels differ by {apart:.2f}. "
+            "Either the density is not that of the samples (`probvae check` finds out), or it is too narrow for a "
+            "table."
+        )
 
 
-def draws(prior: Distribution, count: int, seed: Seed) -> Array:
-    """Samples of a prior: float64 [count, D]."""
-    samples = prior.sample(count, seed=as_seed(seed)).numpy().astype(np.float64)
-    if not np.isfinite(samples).all():
-        raise NoPictureError("The prior's samples are not all finite numbers.")
-    return samples
+class _Slices(NamedTuple):
+    """A density along z2 at M places of z1.
+
+    Args:
+        edges: of cells along z2, for each z1: [M, N + 1].
+        cumulated: the conditional probability of z2 below each edge: [M, N + 1].
+        density: of z1: [M].
+    """
+
+    edges: Array
+    cumulated: Array
+    density: Array
 
 
-def _edges(samples: Array) -> Array:
-    low, high = samples.min(), samples.max()
-    if low == high:
-        raise NoPictureError(f"All samples of the prior have a latent at {low:g}: it has no density.")
-    room = 0.1 * (high - low)
-    even = np.linspace(low - room, high + room, _EDGES)
-    return np.unique(np.concatenate([even, np.quantile(samples, np.linspace(0, 1, _EDGES))]))
+def _slices(prior: Distribution, z1: Array, samples: Array) -> _Slices:
+    """The density at each z1, in cells that are made finer where its mass is until none holds much of it."""
+    coarse = cells(samples[:, 1])
+    edges = np.broadcast_to(coarse, (len(z1), len(coarse)))
+    for refinement in range(_REFINEMENTS + 1):
+        widths = np.maximum(np.diff(edges, axis=1), 1e-300)  # two edges may be equal
+        z2 = edges[:, :-1] + widths / 2
+        log_mass = log_density(prior, np.stack(np.broadcast_arrays(z1[:, None], z2), axis=-1)) + np.log(widths)
+        log_total = np.logaddexp.reduce(log_mass, axis=1, keepdims=True)
+        share = np.exp(log_mass - np.where(np.isfinite(log_total), log_total, 0.0))  # [M, N]
+        if share.max() <= _SHARE or refinement == _REFINEMENTS:
+            break
+        edges = np.stack([_refined(one, part, coarse) for one, part in zip(edges, share, strict=True)])
+    cumulated = np.concatenate([np.zeros((len(z1), 1)), np.cumsum(share, axis=1)], axis=1)
+    return _Slices(edges, cumulated, np.exp(log_total[:, 0]))
 
 
-def _log_prob(prior: Distribution, points: Array) -> Array:
-    """The density's logarithm at points [..., 2]: float64 [...], minus infinity where the prior is not defined."""
-    flat = points.reshape(-1, 2).astype(np.float32)
-    starts = range(0, len(flat), _CHUNK)
-    try:
-        parts = [prior.log_prob(tf.constant(flat[start : start + _CHUNK])).numpy() for start in starts]
-    except NotImplementedError:
-        raise NoPictureError("The prior's density is not known: its distribution has no log_prob.") from None
-    log_prob = np.concatenate(parts).astype(np.float64)
-    return np.where(np.isnan(log_prob), -np.inf, log_prob).reshape(points.shape[:-1])
-
-
-def _quantiles(mass: Array, edges: Array, levels: Array) -> Array:
-    """Where the cumulated mass of cells [M] between edges [M + 1] reaches each level."""
-    cumulated = np.concatenate([[0.0], np.cumsum(mass)])
-    return np.interp(levels, cumulated / cumulated[-1], edges)
+def _refined(edges: Array, share: Array, coarse: Array) -> Array:
+    """As many edges again as the coarse ones, at the quantiles of the cells' shares, some given to neighbours."""
+    spread = np.convolve(share, (0.25, 0.5, 0.25), mode="same") + 1e-12
+    cumulated = np.concatenate([[0.0], np.cumsum(spread)])
+    levels = cumulated[-1] * (1 - np.cos(np.linspace(0, np.pi, len(coarse)))) / 2  # closer in the tails
+    return np.sort(np.concatenate([coarse, np.interp(levels, cumulated, edges)]))
