@@ -63,6 +63,10 @@ class CheckpointWarning(ProbvaeWarning):
     """A checkpoint is damaged, and another one is taken."""
 
 
+class DataWarning(ProbvaeWarning):
+    """The data is probably not as the model takes it."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong in a spec.

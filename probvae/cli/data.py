@@ -47,7 +47,7 @@ def list_data() -> None:
 @set_data
 @plugin_option
 def info(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
-    """Say what the dataset NAME is: shape, values, sizes, protocol, source and licence."""
+    """Say what the dataset NAME is: shape, values, sizes, protocol, source, what was read as what."""
     _print(_source(name, settings, plugins).info)
 
 
@@ -78,6 +78,8 @@ def _print(info: DataInfo) -> None:
     click.echo(f"examples  {train:,} training, {validation:,} validation, {test:,} test")
     click.echo(f"protocol  {info.protocol}")
     click.echo(f"source    {info.source}")
+    for number, note in enumerate(info.notes):
+        click.echo(f"{'' if number else 'read':<10}{note}")
 
 
 COMMANDS = [data]

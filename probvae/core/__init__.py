@@ -17,6 +17,8 @@ from probvae.core.contracts import (
 )
 from probvae.core.data import Array, Binarize, Data, DataInfo, Intensities, Split, Stored
 from probvae.core.draws import normal_noise, sample_and_log_prob
+from probvae.core.images import channels_first, full_scale
+from probvae.core.memory import available_memory, readable
 from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
@@ -79,4 +81,8 @@ __all__ = [
     "gradients_and_means",
     "named_variables",
     "trainable_names",
+    "available_memory",
+    "readable",
+    "channels_first",
+    "full_scale",
 ]

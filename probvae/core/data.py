@@ -113,6 +113,7 @@ class DataInfo:
         sizes: how many training, validation and test examples.
         protocol: how the values came about, binarisation included; it stands beside every number.
         source: where the data comes from, and under which licence.
+        notes: what was taken for what and what was ignored, a line each; people read it before they train.
     """
 
     event_shape: tuple[int, ...]
@@ -120,6 +121,7 @@ class DataInfo:
     sizes: tuple[int, int, int]
     protocol: str
     source: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import math
-import os
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, BinaryIO, Literal, NamedTuple, NoReturn, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from annotated_types import Gt, Lt
-from numpy.lib.format import MAGIC_PREFIX
 
-from probvae.core import BINARY, UNIT, Array, Binarize, Data, DataInfo, Dataset, Split, Values
+from probvae.core import (
+    BINARY,
+    UNIT,
+    Array,
+    Binarize,
+    Data,
+    DataInfo,
+    Dataset,
+    Split,
+    Values,
+    available_memory,
+    channels_first,
+    readable,
+)
+from probvae.data.array_files import OBJECTS, TOO_LARGE, ArrayFile, FileArray
 from probvae.data.fixed import SEED, binarised, block, fixed_order, protocol
+from probvae.data.labels import as_integers, described, read_labels
 from probvae.data.on_disk import OnDisk, plain
-from probvae.data.refusal import refuse
-from probvae.errors import ConfigError
+from probvae.data.refusal import refuse, to_probabilities
 
 Part: TypeAlias = Literal["train", "validation", "test"]
 
@@ -30,8 +38,10 @@ _SYNONYMS: dict[Part, tuple[str, ...]] = {
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
 }
+_MOST_NAMES = 10
 _EXAMPLES = ("x", "data", "images")
-_LABELS = ("y", "labels", "label", "targets")
+_LABELS = ("y", "labels", "label", "targets", "target", "classes", "class")
+_NO_LABELS = 'Labels only colour figures: set data.labels = "none" to go on without them.'
 
 
 class Arrays(Dataset):
@@ -42,16 +52,18 @@ class Arrays(Dataset):
     (train_labels, y_test, ...); `file.npz:name` names one. Values stay as they are unless `divide_by` says
     otherwise: images of bytes are integers from 0 to 255, and become intensities with `divide_by = 255`.
     Before anything else all examples are read once, some at a time, to see their values. Data that does not fit
-    in memory can stay in its files (`in_memory = false`): training on it is the same in every bit.
+    in memory can stay in its files (`in_memory = false`): training on it is the same in every bit. `probvae data
+    info` and the first lines of a training say which array was taken for what, and which were ignored.
 
     Args:
         train: the file with the training examples, and with the other two parts if it has arrays for them.
         validation: the file with the validation examples; if empty and not in `train`, a share is split off.
         test: the file with the test examples; if empty and not in `train`, a share is split off.
-        train_labels: a file with integers [N] that colour the figures; if empty, they are looked for beside
-            the examples.
+        train_labels: a file with labels [N], integers or text, that colour the figures; if empty, they are
+            looked for in the file of the examples.
         validation_labels: the same for the validation examples.
         test_labels: the same for the test examples.
+        labels: auto (those that are named or found), or none.
         share: how much of the training examples is split off for a part that is not given, the same examples
             in every run.
         divide_by: what all values are divided by.
@@ -70,6 +82,7 @@ class Arrays(Dataset):
         train_labels: str = "",
         validation_labels: str = "",
         test_labels: str = "",
+        labels: Literal["auto", "none"] = "auto",
         share: Annotated[float, Gt(0), Lt(0.5)] = 0.1,
         divide_by: Annotated[float, Gt(0)] = 1.0,
         channel_axis: bool = True,
@@ -82,6 +95,7 @@ class Arrays(Dataset):
             "validation": validation_labels,
             "test": test_labels,
         }
+        self.labels = labels
         self.share = share
         self.divide_by = divide_by
         self.channel_axis = channel_axis
@@ -108,7 +122,7 @@ class Arrays(Dataset):
         return Data(info, *binarised(splits["train"], splits["validation"], splits["test"], self.binarize))
 
     def _info(self, parts: _Parts) -> DataInfo:
-        splits, split_off, values = parts
+        splits, split_off, values, notes = parts
         steps = [f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as in the files"]
         if self.binarize != "none":
             steps.append(protocol(self.binarize))
@@ -122,6 +136,7 @@ class Arrays(Dataset):
             sizes=(len(splits["train"]), len(splits["validation"]), len(splits["test"])),
             protocol="; ".join(steps),
             source=f"the user's files {', '.join(given)}",
+            notes=notes,
         )
 
     def _parts(self) -> _Parts:
@@ -138,7 +153,13 @@ class Arrays(Dataset):
         if not 0 < self.share < 0.5:
             refuse("share", "a number between 0 and 0.5", f"{self.share}")
         protocol(self.binarize)  # refuses an unknown one before anything is read
-        given = {part: split for part in self.files if (split := self._given(part)) is not None}
+        chosen = {part: files for part in self.files if (files := self._chosen(part)) is not None}
+        self._check_memory(chosen)
+        labels, notes = self._labels(chosen)
+        given = {
+            part: Split(self._examples(part, found.examples), labels.get(part), self.divide_by)
+            for part, found in chosen.items()
+        }
         train = given["train"]
         for part, split in given.items():
             if split.stored.shape[1:] != train.stored.shape[1:]:
@@ -158,13 +179,13 @@ class Arrays(Dataset):
             for number, part in enumerate(split_off):
                 given[part] = _rows(train, order[number * size : (number + 1) * size])
             given["train"] = _rows(train, order[len(split_off) * size :])
-        return _Parts(given, split_off, values)
+        return _Parts(given, split_off, values, notes)
 
-    def _given(self, part: Part) -> Split | None:
-        """A part that the user's files hold, or None."""
+    def _chosen(self, part: Part) -> _Chosen | None:
+        """What the user's files hold of a part, or None."""
         named = _names(part, _EXAMPLES)
         if text := self.files[part]:
-            file = _File.at(text, part)
+            file = ArrayFile.at(text, part)
             name = (
                 file.member
                 or file.find((*_SYNONYMS[part], *named, *_EXAMPLES))
@@ -172,10 +193,10 @@ class Arrays(Dataset):
             )
             name = name or file.refuse_to_guess("the examples")
         else:  # only a file for training may hold several parts
-            file = _File.at(self.files["train"], "train")
+            file = ArrayFile.at(self.files["train"], "train")
             found = None if file.member else file.find((*_SYNONYMS[part], *named))
             if not found:
-                if self.label_files[part]:
+                if self.label_files[part] and self.labels != "none":
                     refuse(
                         f"{part}_labels",
                         f"examples that they belong to (data.{part})",
@@ -184,57 +205,98 @@ class Arrays(Dataset):
                     )
                 return None
             name = found
-        stored = self._examples(file.read(name) if self.in_memory else file.on_disk(), part, file)
-        labels = self._labels(part, file, whole_file=name.lower() not in (*_SYNONYMS[part], *named))
-        if labels is not None and (labels.shape != stored.shape[:1] or labels.dtype.kind not in "iu"):
-            expected = f"integers of shape [{len(stored)}], one for each example of {part}"
-            refuse(f"{part}_labels", expected, f"{labels.dtype} {list(labels.shape)}")
-        return Split(stored, labels, self.divide_by)
+        examples = file.array(name)
+        self._check_form(part, examples)
+        whole_file = name.lower() not in (*_SYNONYMS[part], *named)
+        return _Chosen(examples, self._chosen_labels(part, file, whole_file))
 
-    def _examples(self, array: Array | OnDisk, part: Part, file: _File) -> Array | OnDisk:
-        if array.dtype.kind not in "biuf":
-            refuse(part, "an array of real numbers", f"{array.dtype} in {file.path}")
-        shape = array.shape
+    def _chosen_labels(self, part: Part, file: ArrayFile, whole_file: bool) -> FileArray | None:
+        """The labels in a file of their own, or in the `file` of the examples if it has any."""
+        if self.labels == "none":
+            return None
+        named = _names(part, _LABELS)
+        if text := self.label_files[part]:
+            file = ArrayFile.at(text, f"{part}_labels")
+            name = (
+                file.member or file.find((*named, *_LABELS)) or file.only() or file.refuse_to_guess("the labels")
+            )
+            return file.array(name)
+        found = None if file.member else file.find((*named, *(_LABELS if whole_file else ())))
+        return file.array(found) if found else None
+
+    def _check_form(self, part: Part, array: FileArray) -> None:
+        """Refuse what is no array of examples."""
+        dtype, shape, path = array.header.dtype, array.header.shape, array.file.path
+        if dtype.kind not in "biuf":
+            hint = OBJECTS if dtype.hasobject else ""
+            refuse(part, "an array of real numbers", f"{dtype} in {path}", hint)
         if len(shape) < 2 or 0 in shape:
             one_number = len(shape) == 1 and shape[0]
             refuse(
                 part,
                 "an array [N, *E] of N examples of shape E, none of these 0",
-                f"{list(shape)} in {file.path}",
+                f"{list(shape)} in {path}",
                 "Examples of one number are an array [N, 1]: save array[:, None]." if one_number else "",
             )
-        event_shape = (*shape[1:], 1) if self.channel_axis and len(shape) == 3 else shape[1:]
-        if isinstance(array, OnDisk):
-            return array.as_events(event_shape)
-        return _plain(array).reshape(-1, *event_shape)
 
-    def _labels(self, part: Part, file: _File, whole_file: bool) -> Array | None:
-        """The labels in a file of their own, or in the `file` of the examples if it has any."""
-        named = _names(part, _LABELS)
-        if text := self.label_files[part]:
-            file = _File.at(text, f"{part}_labels")
-            name = (
-                file.member or file.find((*named, *_LABELS)) or file.only() or file.refuse_to_guess("the labels")
-            )
+    def _check_memory(self, chosen: dict[Part, _Chosen]) -> None:
+        """Refuse, before anything is read, what there is no memory for."""
+        examples = [found.examples.header for found in chosen.values()]
+        train = chosen["train"].examples
+        order = 0 if len(chosen) == len(self.files) else 16 * train.header.shape[0]
+        if self.in_memory:  # the trainer copies the training examples once
+            needed = sum(header.size for header in examples) + train.header.size + order
         else:
-            found = None if file.member else file.find((*named, *(_LABELS if whole_file else ())))
-            if not found:
-                return None
-            name = found
-        labels = _plain(file.read(name))
-        return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+            needed = order + 4 * max(header.size // header.shape[0] for header in examples)
+        needed += sum(found.labels.header.size for found in chosen.values() if found.labels)
+        available = available_memory()
+        if available is not None and needed > available:
+            largest = max((found.examples for found in chosen.values()), key=lambda array: array.header.size)
+            refuse(
+                largest.file.parameter,
+                f"data that fits in the {readable(available)} of memory that are available",
+                f"{largest}, with which the data needs {readable(needed)}",
+                TOO_LARGE if self.in_memory else "Take examples of fewer numbers, or fewer examples.",
+            )
+
+    def _examples(self, part: Part, found: FileArray) -> Array | OnDisk:
+        shape = found.header.shape
+        event_shape = (*shape[1:], 1) if self.channel_axis and len(shape) == 3 else shape[1:]
+        if not self.in_memory:
+            return found.on_disk().as_events(event_shape)
+        array = found.read()
+        return array.astype(plain(array.dtype), copy=False).reshape(-1, *event_shape)
+
+    def _labels(self, chosen: dict[Part, _Chosen]) -> tuple[dict[Part, Array], tuple[str, ...]]:
+        """The labels of each part that has some, and what was taken for what, in words."""
+        raw: dict[Part, Array] = {}
+        ignored = []
+        for part, (examples, found) in chosen.items():
+            if found is None:
+                continue
+            count = examples.header.shape[0]
+            expected = f"integers or text of shape [{count}], one for each example"
+            read = read_labels(found, count)
+            if not isinstance(read, str):
+                raw[part] = read
+            elif self.label_files[part]:
+                refuse(f"{part}_labels", expected, f"{read} in {found.file.path}", _NO_LABELS)
+            else:
+                ignored.append(f"ignored: {found}: expected labels of {part} to be {expected}")
+        labels, names = as_integers(raw)
+        notes = []
+        for part, (examples, found) in chosen.items():
+            of_class = f"; labels: {found}, {described(labels[part], names)}" if found and part in labels else ""
+            notes.append(f"{part}: {examples}{of_class}")
+        return labels, (*notes, *ignored, *_unused(chosen), *_doubts(chosen["train"].examples))
 
     def _values(self, splits: dict[Part, Split]) -> Values:
         """The values that the data takes, all splits together, after the division."""
-        seen = [values for part, split in splits.items() for values in _block_values(part, split)]
-        low, high = min(v.low for v in seen), max(v.high for v in seen)
-        values = Values(low, high, all(v.integer for v in seen))
+        values = _values_of(splits)
         if self.binarize != "none" and values not in UNIT:
-            hint = 'Set data.binarize = "none"'
-            if low >= 0:
-                highest = 255 if splits["train"].stored.dtype == np.uint8 else math.ceil(high * self.divide_by)
-                hint = f'Set data.divide_by = {highest}, or data.binarize = "none"'
-            refuse("binarize", "numbers from 0 to 1, to be taken as probabilities", str(values), f"{hint}.")
+            stored = _values_of({part: replace(split, divide_by=1.0) for part, split in splits.items()})
+            hint = to_probabilities(stored, splits["train"].stored.shape[1:])
+            refuse("binarize", "numbers from 0 to 1, to be taken as probabilities", str(values), hint)
         return values
 
 
@@ -245,92 +307,20 @@ class _Parts(NamedTuple):
         splits: the three parts, as they are stored.
         split_off: which of them were split off from the training examples.
         values: what all of them take, after the division.
+        notes: what was taken for what.
     """
 
     splits: dict[Part, Split]
     split_off: list[Part]
     values: Values
+    notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _File:
-    """A .npy or .npz file and the names of its arrays."""
+class _Chosen(NamedTuple):
+    """What was found of a part: its examples, and what may be their labels."""
 
-    parameter: str
-    path: Path
-    member: str  # the array that the user named, or ""
-    names: tuple[str, ...]
-    archive: bool  # a .npz file
-
-    @classmethod
-    def at(cls, text: str, parameter: str) -> _File:
-        """The file that a parameter names, as `path` or as `path.npz:member`."""
-        start, npz, member = text.partition(".npz:")
-        path = Path(os.path.expanduser(start + ".npz" if npz else text))  # Path.expanduser may raise
-        with _reading(path, parameter) as file:
-            single = file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX  # a .npy file; its array may be large
-            file.seek(0)
-            names = ("array",) if single else tuple(np.load(file, allow_pickle=False))
-        if member and member not in names:
-            refuse(parameter, f"an array {member} in {path}", _listed(names))
-        return cls(parameter, path, member, names, not single)
-
-    def find(self, wanted: tuple[str, ...]) -> str | None:
-        """The first array that has one of the names, in whatever case."""
-        known = {name.lower(): name for name in reversed(self.names)}
-        return next((known[name] for name in wanted if name in known), None)
-
-    def only(self, but: tuple[str, ...] = ()) -> str | None:
-        """The name of the array if there is one alone, not counting those named in `but`."""
-        names = [name for name in self.names if name.lower() not in but]
-        return names[0] if len(names) == 1 else None
-
-    def refuse_to_guess(self, what: str) -> NoReturn:
-        """Say that the names of the arrays do not tell which of them is meant."""
-        hint = f'Name it: data.{self.parameter} = "{self.path}:{self.names[0]}".' if self.names else ""
-        refuse(self.parameter, f"one array or known names for {what} in {self.path}", _listed(self.names), hint)
-
-    def read(self, name: str) -> Array:
-        """One of the arrays."""
-        with _reading(self.path, self.parameter) as file:
-            loaded: Array | Mapping[str, Array] = np.load(file, allow_pickle=False)
-            return loaded if isinstance(loaded, np.ndarray) else loaded[name]
-
-    def on_disk(self) -> OnDisk:
-        """The array of a .npy file, left where it is."""
-        if self.archive:
-            hint = "Save each array in a file of its own with numpy.save, or set data.in_memory = true."
-            refuse(self.parameter, "a .npy file, to be read as needed", f"the archive {self.path}", hint)
-        with _reading(self.path, self.parameter) as file:
-            return OnDisk.open(self.path, file, self.parameter)
-
-
-@contextmanager
-def _reading(path: Path, parameter: str) -> Iterator[BinaryIO]:
-    """The file, open; what numpy finds wrong with it is said clearly."""
-    expected = "a .npy or .npz file"
-    try:
-        with open(path, "rb") as file:  # np.load leaves a damaged file open if it opens it
-            yield file
-    except ConfigError:  # which is a ValueError, and has said it
-        raise
-    except FileNotFoundError:
-        refuse(parameter, expected, f"no file {path.absolute()}")
-    except OSError as error:
-        refuse(parameter, expected, f"{path}, which cannot be read ({error.strerror or error})")
-    except (EOFError, zlib.error, zipfile.BadZipFile) as error:
-        refuse(parameter, expected, f"{path}, which is damaged ({error})")
-    except ValueError as error:  # numpy's word for a pickle, for a truncated file, and for any other kind of file
-        refuse(
-            parameter,
-            f"{expected} of numbers",
-            f"{path}, which numpy does not read ({error})",
-            'Python objects are never unpickled, as that may run any code: save array.astype("float32").',
-        )
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names) or "no arrays"
+    examples: FileArray
+    labels: FileArray | None
 
 
 def _names(part: Part, kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -343,14 +333,35 @@ def _names(part: Part, kinds: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _plain(array: Array) -> Array:
-    return array.astype(plain(array.dtype), copy=False)
+def _unused(chosen: dict[Part, _Chosen]) -> Iterator[str]:
+    """The arrays that were taken for nothing, one line for each file."""
+    taken = [array for found in chosen.values() for array in found if array]
+    for path, file in {array.file.path: array.file for array in taken}.items():
+        used = {array.name for array in taken if array.file.path == path}
+        if unused := [name for name in file.names if name not in used]:
+            more = f" and {len(unused) - _MOST_NAMES} more" if len(unused) > _MOST_NAMES else ""
+            yield f"ignored: {', '.join(unused[:_MOST_NAMES])}{more} of {path}"
+
+
+def _doubts(examples: FileArray) -> Iterator[str]:
+    """What is probably not meant, and what to do then."""
+    if channels_first(shape := examples.header.shape[1:]):
+        yield (
+            f"examples of shape {list(shape)} look like images with their channels first; networks take [height, "
+            "width, channels]: save numpy.moveaxis(array, 1, -1)"
+        )
 
 
 def _rows(split: Split, which: Array) -> Split:
     labels = None if split.labels is None else split.labels[which]
     stored = split.stored.part(which) if isinstance(split.stored, OnDisk) else split.stored[which]
     return replace(split, stored=stored, labels=labels)
+
+
+def _values_of(splits: dict[Part, Split]) -> Values:
+    """The values that all splits together take, as a model sees them."""
+    seen = [values for part, split in splits.items() for values in _block_values(part, split)]
+    return Values(min(v.low for v in seen), max(v.high for v in seen), all(v.integer for v in seen))
 
 
 def _block_values(part: Part, split: Split) -> Iterator[Values]:

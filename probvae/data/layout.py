@@ -60,6 +60,16 @@ class Layout:
     def _bytes(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def least_bytes(self) -> int:
+        """What a record with an example takes at the very least: an integer in a list may take one byte."""
+        return math.prod(self.shape) if self.kind == "int64_list" else self._bytes
+
+    def others(self, record: bytes) -> list[str]:
+        """The names of a record's other features."""
+        features = tf.train.Example.FromString(record).features.feature
+        return sorted(name for name in features if name != self.feature)[:_MOST_NAMES]
+
     def mistake(self, record: bytes) -> Mistake | None:
         """What is wrong with a record, in words."""
         try:

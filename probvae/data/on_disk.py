@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.lib import format as npy
 
 from probvae.core import Array
-from probvae.data.refusal import refuse
+from probvae.data.npy import Header
 from probvae.errors import DataError
-
-_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 class File:
@@ -110,35 +107,16 @@ class OnDisk:
     rows: Array | None = None
 
     @classmethod
-    def open(cls, path: Path, file: BinaryIO, parameter: str) -> OnDisk:
+    def open(cls, path: Path, file: BinaryIO, header: Header) -> OnDisk:
         """All rows of a .npy file.
 
         Args:
             path: its name, for messages.
-            file: the file, open and at its start.
-            parameter: the parameter of the dataset that names it.
-
-        Raises:
-            ConfigError: its array is not one of numbers, row after row, or the file is too short for it.
-            ValueError: it is no .npy file.
+            file: the file, open.
+            header: what it says of its array, which lies in it row after row.
         """
-        version = npy.read_magic(file)
-        if version not in _HEADERS:
-            found = f"version {'.'.join(map(str, version))} in {path}"
-            refuse(parameter, "a .npy file of version 1.0 or 2.0, as numpy.save writes for numbers", found)
-        shape, by_columns, dtype = _HEADERS[version](file)
-        if dtype.kind not in "biuf":
-            refuse(parameter, "an array of real numbers", f"{dtype} in {path}")
-        if by_columns:
-            hint = "Save numpy.ascontiguousarray(array), or set data.in_memory = true."
-            refuse(parameter, "an array that lies in its file row after row", f"Fortran's order in {path}", hint)
-        if not shape:
-            refuse(parameter, "an array [N, *E] of N examples of shape E", f"[] in {path}")
-        opened, offset = File(path, file), file.tell()
-        if opened.size < (needed := offset + math.prod(shape) * dtype.itemsize):
-            hint = "The file is truncated: replace it."
-            refuse(parameter, f"{needed:,} bytes in {path}", f"{opened.size:,}", hint)
-        return cls(opened, offset, shape[0], dtype, shape[1:], plain(dtype))
+        shape, _, dtype, start = header
+        return cls(File(path, file), start, shape[0], dtype, shape[1:], plain(dtype))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -89,6 +89,17 @@ class Records:
             raise self.fault(error) or error from None
         return array
 
+    def check_lengths(self) -> None:
+        """Compare the length of each record with the least that an example takes, before memory is.
+
+        Raises:
+            DataError: one is shorter.
+        """
+        for shard in self.shards:
+            short = np.flatnonzero(shard.lengths < self.layout.least_bytes)
+            if len(short):
+                raise self._wrong(shard, int(short[0]), shard.records([short[0]])[0])
+
     def dataset(self, order: Tensor, at_once: int = 1) -> tf.data.Dataset:
         """The examples' numbers and records, [] and [], checksums seen.
 

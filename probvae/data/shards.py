@@ -20,7 +20,6 @@ from probvae.errors import DataError
 # A record is the length of its content (8 bytes), a checksum of the length (4), the content, and its checksum (4).
 _HEADER = struct.Struct("<QI")
 _FOOTER = 4
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,11 @@ class Shard:
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
+
+    @property
+    def lengths(self) -> Array:
+        """The bytes of each record's content: int64 [N]."""
+        return np.diff(self.bounds) - (_HEADER.size + _FOOTER)
 
     def records(self, which: Sequence[int]) -> list[bytes]:
         """The contents of some records, their checksums unseen.
@@ -112,27 +116,13 @@ def find(patterns: str | Sequence[str], parameter: str) -> list[Path]:
     return list(found)
 
 
-def check_kind(path: Path, parameter: str) -> None:
-    """Refuse a file that is something else, or compressed.
-
-    Raises:
-        ConfigError: it does not begin as a TFRecord file does.
-        DataError: it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            header = file.read(_HEADER.size)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    if header.startswith(_GZIP):
-        refuse(
-            parameter, "TFRecord files without compression", f"{path}, compressed by gzip", "Expand it: gunzip."
-        )
-    if header and _problem(header, len(header)) == _BROKEN:
-        refuse(parameter, "TFRecord files", f"{path}, which does not begin as one")
+def begins_as_records(head: bytes) -> bool:
+    """Whether a file that begins with these bytes begins as a TFRecord file does."""
+    return _problem(head[: _HEADER.size], len(head)) in ("", _CUT)
 
 
 _BROKEN = "a header that is damaged"
+_CUT = "truncated inside a record"
 
 
 def _problem(header: bytes, left: int) -> str:
@@ -142,7 +132,7 @@ def _problem(header: bytes, left: int) -> str:
     length, checksum = _HEADER.unpack(header)
     if checksum != _checksum(header[:8]):
         return _BROKEN
-    return "truncated inside a record" if _HEADER.size + length + _FOOTER > left else ""
+    return _CUT if _HEADER.size + length + _FOOTER > left else ""
 
 
 @lru_cache(4096)  # most records of a dataset have one length

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeAlias, get_args
 
 from annotated_types import Gt, MinLen
@@ -23,13 +24,16 @@ from probvae.core import (
     Positive,
     Split,
     Values,
+    available_memory,
+    readable,
 )
 from probvae.data.fixed import binarised, block, protocol
+from probvae.data.kinds import EMPTY, RECORDS, kind_of
 from probvae.data.layout import Kind, Layout
 from probvae.data.records import Records
-from probvae.data.refusal import refuse
-from probvae.data.shards import Shard, check_kind, find
-from probvae.errors import did_you_mean
+from probvae.data.refusal import refuse, to_probabilities
+from probvae.data.shards import Shard, find
+from probvae.errors import DataError, did_you_mean
 
 Files: TypeAlias = str | tuple[str, ...]
 
@@ -81,7 +85,7 @@ class TFRecords(Dataset):
             ConfigError: files are missing, or do not fit the parameters.
             DataError: a file is damaged.
         """
-        train, validation, test, values = self._parts
+        train, validation, test, values, notes = self._parts
         steps = [f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as in the files"]
         if self.binarize != "none":
             steps.append(protocol(self.binarize))
@@ -94,6 +98,7 @@ class TFRecords(Dataset):
             sizes=(len(train), len(validation), len(test)),
             protocol="; ".join(steps),
             source=f"the user's files {', '.join(dict.fromkeys(given))}",
+            notes=notes,
         )
 
     def load(self) -> Data:
@@ -103,13 +108,15 @@ class TFRecords(Dataset):
             ConfigError: files are missing, or do not fit the parameters.
             DataError: a file is damaged.
         """
-        train, validation, test, _ = self._parts
+        train, validation, test, *_ = self._parts
         return Data(self.info(), *binarised(train, validation, test, self.binarize))
 
     @cached_property
     def _parts(self) -> _Parts:
         self._check()
-        train, *others = (self._records(part) for part in self.files)
+        parts = {part: self._records(part) for part in self.files}
+        self._check_memory(parts)
+        train, *others = parts.values()
         validation, test = (Split(records.load(), divide_by=self.divide_by) for records in others)
         seen = [Values.of(x) for split in (validation, test) for x in _blocks(split)]
         stored = Values(min(v.low for v in seen), max(v.high for v in seen), all(v.integer for v in seen))
@@ -117,15 +124,14 @@ class TFRecords(Dataset):
         kind = next(kind for kind in kinds if stored in kind)
         values = kind if self.divide_by == 1 or kind == REAL else UNIT
         if self.binarize != "none" and values not in UNIT:
-            highest = 255 if self.layout.kind == "uint8" else math.ceil(stored.high)
-            hint = f"Set data.divide_by = {highest}, or" if stored.low >= 0 else "Set"
+            hint = to_probabilities(stored, self.layout.shape)
             found = f"{stored} in the validation and test examples"
-            hint = f'{hint} data.binarize = "none".'
             refuse(
                 "binarize", "numbers from 0 to 1 (after the division), to be taken as probabilities", found, hint
             )
         records = replace(train, values=kind, shuffle_buffer=self.shuffle_buffer)
-        return _Parts(Split(records, divide_by=self.divide_by), validation, test, values)
+        notes = tuple(self._note(part, records) for part, records in parts.items())
+        return _Parts(Split(records, divide_by=self.divide_by), validation, test, values, notes)
 
     def _check(self) -> None:
         """Refuse parameters that can be seen to be wrong without any file."""
@@ -154,7 +160,7 @@ class TFRecords(Dataset):
         """
         paths = find(self.files[part], part)
         for path in paths:
-            check_kind(path, part)
+            _check_kind(path, part)
         shards = tuple(map(Shard.counted, paths))
         if not sum(map(len, shards)):
             refuse(part, "at least one example", f"{len(shards)} files without any")
@@ -164,14 +170,60 @@ class TFRecords(Dataset):
                 refuse(parameter, expected, f"{found} in record 0 of {shard.path}")
         return Records(shards, self.layout)
 
+    def _check_memory(self, parts: dict[str, Records]) -> None:
+        """Refuse, before examples are loaded, what there is no memory for.
+
+        Raises:
+            ConfigError: the validation and test examples, or the shuffle buffer, do not fit.
+            DataError: a record is too short to hold an example.
+        """
+        train, *loaded = parts.values()
+        for records in loaded:
+            records.check_lengths()
+        examples = (
+            sum(len(records) for records in loaded) * math.prod(self.layout.shape) * self.layout.dtype.itemsize
+        )
+        longest = max(int(shard.lengths.max(initial=0)) for shard in train.shards)
+        buffer = min(self.shuffle_buffer, len(train)) * longest
+        available = available_memory()
+        if available is None or examples + buffer <= available:
+            return
+        room = f"that fits in the {readable(available)} of memory that are available"
+        if examples > buffer:
+            hint = "Name fewer files: only training examples are streamed."
+            refuse("validation", f"validation and test data {room}", readable(examples), hint)
+        found = f"{readable(buffer)}, for {self.shuffle_buffer:,} records of up to {readable(longest)}"
+        refuse("shuffle_buffer", f"a buffer {room}", found, "Set a smaller one.")
+
+    def _note(self, part: str, records: Records) -> str:
+        """What was taken for the examples of a part, and what else is in its records."""
+        first = next(shard for shard in records.shards if len(shard))
+        others = self.layout.others(first.records([0])[0])
+        ignored = f"; ignored: {', '.join(others)}" if others else ""
+        count = f"{len(records.shards):,} file{'s' * (len(records.shards) > 1)}"
+        form = f"{self.layout.kind} {list(self.layout.shape)}"
+        return f"{part}: feature {self.layout.feature} of {count}, {form}{ignored}"
+
+
+def _check_kind(path: Path, parameter: str) -> None:
+    """Refuse a file that is something else, or compressed; one without any record is none of this."""
+    try:
+        with open(path, "rb") as file:
+            kind = kind_of(path, file)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    if kind not in (RECORDS, EMPTY):
+        refuse(parameter, "TFRecord files without compression", f"{path}, which is {kind.what}", kind.advice)
+
 
 class _Parts(NamedTuple):
-    """The three parts, and the values that a model sees before any binarisation."""
+    """The three parts, the values that a model sees before any binarisation, and what was taken for what."""
 
     train: Split
     validation: Split
     test: Split
     values: Values
+    notes: tuple[str, ...]
 
 
 def _blocks(split: Split) -> Iterator[Array]:

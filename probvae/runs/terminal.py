@@ -112,6 +112,7 @@ def announce(console: Console, folder: Path, prepared: Prepared, here: Team) -> 
         f"Objective:  {parts['objective']}" + (f" ({decided})" if decided else ""),
         f"Data:       {parts['data']}: {train:,} training, {validation:,} validation, {test:,} test examples",
         f"            {info.protocol}",
+        *(f"            {note}" for note in info.notes),
         f"Step:       {step}",
         *([] if here.strategy.num_replicas_in_sync == 1 else [f"Devices:    {here}"]),
         f"Run:        {folder}",

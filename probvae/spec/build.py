@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sysconfig
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -15,6 +17,7 @@ import numpy as np
 from probvae.core import (
     BINARY,
     CONTRACTS,
+    REAL,
     UNIT,
     VAE,
     Data,
@@ -27,8 +30,9 @@ from probvae.core import (
     Shape,
     Stored,
     a,
+    full_scale,
 )
-from probvae.errors import ConfigError, ProbvaeError, SpecError, explained
+from probvae.errors import ConfigError, DataWarning, ProbvaeError, SpecError, explained
 from probvae.spec.document import Document, show
 from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
 
@@ -146,27 +150,62 @@ def assemble(
 
 
 def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
-    """Hold the values of the data against those that the likelihood gives probability to.
+    """Compare the values of the data with those that the likelihood gives probability to.
+
+    A `DataWarning` is for values that a likelihood of all numbers gives hardly any, as raw 8-bit images.
 
     Raises:
         SpecError: some data would have none; said before training rather than by a NaN in it.
     """
     support = vae.decoder.support
     if info.values in support:
+        if support == REAL and (reason := _out_of_scale(info, plan.components[DATA.path])):
+            warnings.warn(reason, DataWarning, stacklevel=2)
         return
-    use = plan.components[DATA.path].use
+    part = plan.components[DATA.path]
     hints = []
     if support in UNIT and info.values.low >= 0 and info.values.high > 1:
-        hints.append(f"Scale the data (data.divide_by = {info.values.high:g} for 'arrays')")
-        hints.append("and set data.binarize = 'dynamic'." if support == BINARY else "to lie between 0 and 1.")
+        scale = full_scale(info.values, info.event_shape)
+        if scale is None or len(info.event_shape) == 1:
+            hints.append(_COUNTS)
+        if scale is not None:
+            start = "If they are intensities: " if hints else ""
+            binary = " and data.binarize = 'dynamic'" if support == BINARY else ", so that they lie from 0 to 1"
+            hints.append(f"{start}{_scaling(part, scale)}{binary}.")
     elif support == BINARY and info.values in UNIT:
         hints.append("Set data.binarize = 'dynamic', or model.decoder.likelihood.use = 'continuous_bernoulli'.")
     elif support in UNIT:
         hints.append("Set model.decoder.likelihood.use = 'normal', which takes all numbers.")
-    found = f"{info.values}, from {use!r}"
+    found = f"{info.values}, from {part.use!r}"
     path = ("model", "decoder", "likelihood")
     expected = f"data that the likelihood supports, {support}"
     raise SpecError([plan.document.problem(path, expected, found, " ".join(hints))])
+
+
+_COUNTS = (
+    "If they are counts, take a likelihood that supports them (`probvae list likelihood`), or "
+    "model.decoder.likelihood.use = 'normal' for numpy.log1p of them: binarising keeps little of a count."
+)
+_FAR = 100.0  # from 0: where a normal whose scale is near 1 gives a loss of thousands of nats for each element
+
+
+def _out_of_scale(info: DataInfo, part: Part) -> str:
+    """Why a likelihood whose scale starts near 1 gives the values hardly any probability; "" if it gives some."""
+    values, shape = info.values, info.event_shape
+    scale = full_scale(values, shape) if values.low >= 0 else max(-values.low, values.high)
+    if scale is None:
+        scale = values.high
+    if not _FAR < scale < math.inf:
+        return ""
+    found = f"The values of the data are {values}, far from the scale near 1 at which the likelihood starts"
+    return f"{found}: the loss may begin with millions of nats. {_scaling(part, scale)}, or standardise the data."
+
+
+def _scaling(part: Part, scale: float) -> str:
+    """How to divide the values of a dataset."""
+    if "divide_by" in part.signature.all:
+        return f"Set data.divide_by = {scale:g}"
+    return f"Divide the values by {scale:g}"
 
 
 @contextmanager

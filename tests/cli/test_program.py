@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from probvae.core import Signature
@@ -281,6 +282,19 @@ def test_data_list_has_every_dataset(program):
     ended = program("data", "list")
     assert (ended.status, ended.err) == (0, "")
     assert [line.split()[0] for line in ended.out.splitlines()] == Registry().names("dataset")
+
+
+def test_data_info_says_which_arrays_were_taken_for_what(program, folder):
+    images = np.zeros((30, 8, 8), np.uint8)
+    np.savez(folder / "a.npz", x_train=images, y_train=np.array(["cat", "dog"] * 15), x_test=images, more=images)
+    ended = program("data", "info", "arrays", "--set", "train=a.npz")
+    assert ended.status == 0
+    assert ended.out.splitlines()[-3:] == [
+        "read      train: x_train of a.npz, uint8 [30, 8, 8]; labels: y_train of a.npz, text [30], "
+        "2 classes (cat, dog)",
+        "          test: x_test of a.npz, uint8 [30, 8, 8]",
+        "          ignored: more of a.npz",
+    ]
 
 
 def test_data_info_says_what_a_dataset_is_without_fetching_it(program):

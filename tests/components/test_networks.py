@@ -90,6 +90,12 @@ def test_a_residual_block_adds_to_its_input():
     ("build", "parameter", "message"),
     [
         (lambda: c.ConvEncoder((30, 28, 1), c.DiagonalNormal(2)), "strides", "conv: .*divide.* by 4, and 30 x 28"),
+        (lambda: c.ConvEncoder((3, 32, 32), c.DiagonalNormal(2)), None, r"conv: .*\[channels, .*moveaxis"),
+        (
+            lambda: c.ConvTransposeDecoder(2, c.Bernoulli((1, 28, 28))),
+            None,
+            r"\[1, 28, 28\].*\[channels, .*moveaxis",
+        ),
         (lambda: c.ConvEncoder((9, 8, 1), c.DiagonalNormal(2), strides=(2, 3)), "strides", "by 6, and 9 x 8"),
         (lambda: c.ConvTransposeDecoder(2, c.Bernoulli((9, 9, 1)), (2, 2, 2), strides=3), "strides", "by 27"),
         (lambda: c.ResNetEncoder((28, 28, 1), c.DiagonalNormal(2), (4, 4, 4)), "filters", "by 8, and 28 x 28"),

@@ -1,3 +1,6 @@
+import re
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -310,7 +313,8 @@ def test_labels_that_do_not_fit_are_refused(labels):
     np.save("x.npy", BYTES)
     np.save("y.npy", labels)
     message = refusal(Arrays("x.npy", train_labels="y.npy"), "train_labels")
-    assert "integers of shape [40]" in message
+    assert "integers or text of shape [40]" in message
+    assert 'data.labels = "none"' in message
     assert f"{list(labels.shape)}" in message
 
 
@@ -337,3 +341,159 @@ def test_parts_of_different_shape_or_kind_are_refused():
 def test_numbers_out_of_bounds_are_refused(parameter, value):
     np.save("a.npy", NORMAL)
     refusal(Arrays("a.npy", **{parameter: value}), parameter)
+
+
+# What was taken for what
+
+
+def test_it_is_said_what_was_taken_for_what_and_what_was_ignored():
+    parts = {"x_train": BYTES, "x_test": BYTES[:9], "y_train": LABELS}
+    np.savez("a.npz", **parts, target=NORMAL[:, 0], meta=NORMAL)
+    np.save("b.npy", BYTES[:7])
+    assert Arrays("a.npz", validation="b.npy").info().notes == (
+        "train: x_train of a.npz, uint8 [40, 28, 28]; labels: y_train of a.npz, int64 [40], 7 classes",
+        "validation: b.npy, uint8 [7, 28, 28]",
+        "test: x_test of a.npz, uint8 [9, 28, 28]",
+        "ignored: target, meta of a.npz",
+    )
+
+
+def test_text_labels_become_integers_that_mean_the_same_in_all_parts():
+    train, test = np.array(["dog", "cat"] * 15), np.array([b"eel", b"cat", b"cat"])
+    np.savez("a.npz", train=NORMAL, train_labels=train, test=NORMAL[:3], test_labels=test)
+    data = Arrays("a.npz").load()
+    assert data.test.labels.tolist() == [2, 0, 0]
+    assert {*data.train.labels.tolist()} == {0, 1}
+    assert "3 classes (cat, dog, eel)" in data.info.notes[0]
+
+
+@pytest.mark.parametrize("name", ["y", "labels", "target", "targets", "classes"])
+@pytest.mark.parametrize("dtype", ["bool", "float32", "int64", ">i2", "uint64", "U", "S"])
+def test_labels_are_found_under_any_usual_name_and_type(name, dtype):
+    np.savez("a.npz", x=NORMAL, **{name: (np.arange(30) % 2).astype(dtype)})
+    data = Arrays("a.npz").load()
+    assert sorted(np.concatenate([getattr(data, part).labels for part in ("train", "validation", "test")])) == (
+        [0] * 15 + [1] * 15
+    )
+
+
+@pytest.mark.parametrize(
+    "labels", [NORMAL[:, 0], np.zeros((30, 7), int), np.arange(29), np.full(30, np.nan), np.zeros(30, complex)]
+)
+def test_what_is_found_beside_the_examples_and_is_no_label_stops_nothing(labels):
+    np.savez("a.npz", x=NORMAL, y=labels)
+    data = Arrays("a.npz").load()
+    assert data.train.labels is None
+    assert data.info.notes[1].startswith("ignored: y of a.npz, ")
+    assert data.info.notes[1].endswith(
+        "expected labels of train to be integers or text of shape [30], one for each example"
+    )
+
+
+def test_labels_can_be_switched_off():
+    np.savez("a.npz", x=NORMAL, y=np.arange(30))
+    np.save("bad.npy", NORMAL)
+    assert Arrays("a.npz").load().train.labels is not None
+    data = Arrays("a.npz", train_labels="bad.npy", labels="none").load()
+    assert data.train.labels is None
+    assert "ignored: y of a.npz" in data.info.notes
+
+
+def test_images_with_their_channels_first_are_pointed_out():
+    np.save("a.npy", np.zeros((40, 3, 32, 32), np.uint8))
+    assert "numpy.moveaxis(array, 1, -1)" in Arrays("a.npy").info().notes[-1]
+    np.save("a.npy", np.moveaxis(np.load("a.npy"), 1, -1))
+    assert len(Arrays("a.npy").info().notes) == 1
+
+
+# What the values are taken for
+
+
+def test_bytes_of_which_none_is_255_are_divided_by_255_all_the_same():
+    np.save("a.npy", np.minimum(BYTES, 254))
+    np.save("b.npy", np.minimum(BYTES, 254).astype(np.float32))
+    for file in ("a.npy", "b.npy"):
+        for divide_by in (1, 200):
+            assert "divide_by = 255" in refusal(Arrays(file, divide_by=divide_by, binarize="dynamic"), "binarize")
+
+
+def test_counts_are_not_to_be_binarised():
+    np.save("a.npy", RNG.poisson(5.0, (40, 20)))
+    message = refusal(Arrays("a.npy", binarize="dynamic"), "binarize")
+    assert "These seem to be counts" in message
+    assert 'binarize = "none"' in message
+
+
+# Sizes
+
+
+def claiming(path, shape, dtype="<f4", content=b""):
+    """A .npy file whose header says what it likes."""
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+        file.write(content)
+
+
+@pytest.mark.parametrize("shape", [(10**12, 28, 28), (2**40, 2**40), (3, 5), (10**400, 1), (-1, 5)])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_header_that_says_more_than_there_is_allocates_nothing(shape, in_memory):
+    claiming("a.npy", shape, content=bytes(50))
+    message = refusal(Arrays("a.npy", in_memory=in_memory), "train")
+    assert "a.npy, which is damaged: its header says" in message
+
+
+def test_an_archive_whose_array_says_more_than_there_is_allocates_nothing(here):
+    claiming("x.npy", (10**12, 28, 28))
+    with zipfile.ZipFile("a.npz", "w") as archive:
+        archive.write("x.npy")
+    assert "its header says float32 [1000000000000, 28, 28], which takes 3.1 PB" in refusal(
+        Arrays("a.npz"), "train"
+    )
+
+
+@pytest.mark.parametrize("place", [20, 24])  # of the sizes in the archive's directory: before, and expanded
+def test_an_archive_that_says_more_than_it_can_hold_is_damaged(here, place):
+    np.savez_compressed("a.npz", NORMAL)
+    content = bytearray((here / "a.npz").read_bytes())
+    start = content.index(b"PK\x01\x02")
+    content[start + place : start + place + 4] = (2**31).to_bytes(4, "little")
+    (here / "a.npz").write_bytes(content)
+    assert "damaged" in refusal(Arrays("a.npz"), "train")
+
+
+def test_a_small_archive_that_expands_to_much_is_refused_without_expanding_it(here):
+    claiming("x.npy", (600_000, 1000), "|u1")
+    with zipfile.ZipFile("a.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("x.npy", "w") as member:
+        member.write((here / "x.npy").read_bytes())
+        for _ in range(600):
+            member.write(bytes(1_000_000))
+    message = refusal(Arrays("a.npz"), "train")
+    assert re.search(
+        r"at most 100 times; found a\.npz, in which x\.npy expands 1,0\d\d times, from .* to 600\.0 MB", message
+    )
+    assert "numpy.save" in message
+
+
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(monkeypatch):
+    np.save("a.npy", NORMAL)
+    np.savez("b.npz", x=BYTES, y=LABELS)
+    monkeypatch.setattr("probvae.data.arrays.available_memory", lambda: 1500)
+    message = refusal(Arrays("a.npy"), "train")
+    assert (
+        "expected data that fits in the 1.5 kB of memory that are available; found a.npy, float32 [30, 5]"
+        in message
+    )
+    assert "needs 1.7 kB" in message
+    assert "data.in_memory = false" in message
+    assert "x of b.npz, uint8 [40, 28, 28]" in refusal(Arrays("b.npz"), "train")
+    assert Arrays("a.npy", in_memory=False).info().sizes == (24, 3, 3)
+
+
+def test_an_array_that_runs_out_of_memory_while_it_is_read_is_a_message(monkeypatch):
+    np.save("a.npy", NORMAL)
+
+    def read_array(file):
+        raise MemoryError
+
+    monkeypatch.setattr("probvae.data.array_files.read_array", read_array)
+    assert "data that fits in memory; found a.npy" in refusal(Arrays("a.npy"), "train")

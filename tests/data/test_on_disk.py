@@ -14,6 +14,7 @@ from probvae.core import Intensities, Split
 from probvae.data import Arrays, Batches, batches_of, chunks, on_disk
 from probvae.data.batches import in_order
 from probvae.data.fixed import binarised
+from probvae.data.npy import read_header
 from probvae.data.on_disk import OnDisk
 from probvae.errors import ConfigError, DataError
 
@@ -30,7 +31,7 @@ def here(tmp_path, monkeypatch):
 
 def opened(path="a.npy"):
     with open(path, "rb") as file:
-        return OnDisk.open(Path(path), file, "train")
+        return OnDisk.open(Path(path), file, read_header(file, os.path.getsize(path)))
 
 
 def both(path="a.npy", **how):
@@ -274,10 +275,20 @@ def test_the_example_that_is_not_finite_is_named_as_in_the_file():
     assert "in example 17" in refusal("a.npy")
 
 
-def test_a_format_that_numpy_writes_for_names_only_is_refused(here):
+def test_a_version_of_the_format_that_is_unknown_is_refused(here):
+    np.save("a.npy", BYTES)
+    content = bytearray((here / "a.npy").read_bytes())
+    content[6] = 9
+    (here / "a.npy").write_bytes(content)
+    assert "version 9.0 of the format" in refusal("a.npy")
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_the_format_is_read(version):
     with open("a.npy", "wb") as file:
-        np.lib.format.write_array(file, BYTES, version=(3, 0))
-    assert "version 3.0 in a.npy" in refusal("a.npy")
+        np.lib.format.write_array(file, BYTES, version=version)
+    for data in both(channel_axis=False):
+        assert {row.tobytes() for row in data.test.stored[:]} < {row.tobytes() for row in BYTES}
 
 
 @pytest.mark.parametrize("cut", [1, 40, 1190, 1250, 1327])

@@ -1,14 +1,12 @@
 """Counting records by their headers, against what TensorFlow writes and reads."""
 
-import gzip
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probvae.data.shards import Shard, check_kind, find
+from probvae.data.shards import Shard, find
 from probvae.errors import ConfigError, DataError
 
 from ..records import write
@@ -65,17 +63,6 @@ def test_a_file_that_has_gone_or_shrunk_is_noticed(content, here):
         shard.records([0])
     with pytest.raises(DataError, match=r"a\.tfrecord: cannot be read \(No such file"):
         Shard.counted("a.tfrecord")
-
-
-def test_another_kind_of_file_is_refused(content, here):
-    check_kind("a.tfrecord", "train")
-    np.save("a.npy", np.zeros(10))
-    with pytest.raises(ConfigError, match=r"data\.train: expected TFRecord files; found a\.npy") as caught:
-        check_kind("a.npy", "train")
-    assert caught.value.parameter == "train"
-    (here / "a.gz").write_bytes(gzip.compress(content))
-    with pytest.raises(ConfigError, match=r"data\.test: expected .* without compression; found a\.gz"):
-        check_kind("a.gz", "test")
 
 
 def test_patterns_name_files_in_order_each_once(here):

@@ -17,7 +17,7 @@ from probvae.data.records import Records
 from probvae.data.shards import Shard
 from probvae.errors import ConfigError, DataError
 
-from ..records import record, write, write_shards
+from ..records import feature, record, write, write_shards
 
 E = (2, 3, 1)
 BYTES = np.random.default_rng(0).integers(0, 256, (50, *E)).astype(np.uint8)
@@ -367,3 +367,42 @@ def test_an_error_that_is_not_about_the_files_is_left_alone():
     for error in (ValueError("x"), tf.errors.InvalidArgumentError(None, None, "XLA cannot compile this")):
         assert made.fault(error) is None
     assert made.fault(tf.errors.FailedPreconditionError(None, None, "another")) is None
+
+
+# What was taken for what, and how much of it there is
+
+
+def test_it_is_said_which_feature_of_which_files_was_taken(here):
+    label = tf.train.Feature(int64_list=tf.train.Int64List(value=[3]))
+    features = tf.train.Features(feature={"image": feature(BYTES[0]), "label": label})
+    write("labelled.tfrecord", [tf.train.Example(features=features).SerializeToString()])
+    assert dataset(test="labelled.tfrecord").info().notes == (
+        "train: feature image of 4 files, uint8 [2, 3, 1]",
+        "validation: feature image of 1 file, uint8 [2, 3, 1]",
+        "test: feature image of 1 file, uint8 [2, 3, 1]; ignored: label",
+    )
+
+
+def test_records_too_short_for_an_example_allocate_nothing(monkeypatch):
+    write("short.tfrecord", [record(BYTES[0]), *[b""] * 1000])
+    monkeypatch.setattr(Records, "load", None)
+    with pytest.raises(
+        DataError, match=r"short\.tfrecord, record 1: expected a feature 'image'; found features \(none\)"
+    ):
+        dataset(validation="short.tfrecord").info()
+
+
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_loaded(monkeypatch):
+    monkeypatch.setattr(Records, "load", None)
+    monkeypatch.setattr("probvae.data.tfrecords.available_memory", lambda: 50)
+    with pytest.raises(
+        ConfigError, match=r"in the 50 bytes of memory that are available; found \d+ bytes\. Name"
+    ) as caught:
+        dataset(shuffle_buffer=1).info()
+    assert caught.value.parameter == "validation"
+    monkeypatch.setattr("probvae.data.tfrecords.available_memory", lambda: 500)
+    with pytest.raises(
+        ConfigError, match=r"found 1\.\d kB, for 10,000 records of up to \d\d bytes\. Set a smaller one"
+    ) as caught:
+        dataset(shuffle_buffer=10_000).info()
+    assert caught.value.parameter == "shuffle_buffer"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from probvae.core import Shape
+from probvae.core import Shape, channels_first
 from probvae.errors import ConfigError
 
 
@@ -48,6 +48,11 @@ def reduced(network: str, shape: Shape, strides: Sequence[int], parameter: str =
     factor = prod(strides)
     height, width, _ = shape
     if height % factor or width % factor:
+        if channels_first(shape):
+            raise ConfigError(
+                f"{network}: expected images [height, width, channels]; got shape {list(shape)}, which looks like "
+                "[channels, height, width]. Move the data's channels to the end: numpy.moveaxis(array, 1, -1)."
+            )
         raise ConfigError(
             f"{network}: the strides {list(strides)} divide an image by {factor}, and {height} x {width} does not "
             f"divide by {factor}. Use fewer layers or smaller strides, or crop or pad the images.",

@@ -1,0 +1,210 @@
+"""Arrays in .npy and .npz files: found by name, their sizes checked by their headers before they are read."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, NamedTuple, NoReturn
+
+from probvae.core import Array, readable
+from probvae.data.kinds import NPY, NPZ, kind_of, regular
+from probvae.data.npy import Header, read_array, read_header
+from probvae.data.on_disk import OnDisk
+from probvae.data.refusal import refuse
+from probvae.errors import ConfigError
+
+_EXPECTED = "a .npy or .npz file"
+_DEFLATE_AT_MOST = 1040  # times: DEFLATE cannot expand more than 1032 times
+_EXPAND_AT_MOST = 100  # times, of what becomes large
+_LARGE = 2**29
+_ENCRYPTED = 0x1  # a flag of a member
+_DAMAGE = (
+    EOFError,
+    ValueError,
+    OverflowError,
+    KeyError,
+    NotImplementedError,  # a compression that zipfile does not know
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+)
+"""What numpy, zipfile and the decompressors raise on a damaged file."""
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """A .npy or .npz file and the names of its arrays.
+
+    Args:
+        parameter: the parameter of the dataset that names it.
+        path: where it is.
+        member: the array that the user named, or "".
+        names: of all its arrays; a .npy file has one, "array".
+        archive: whether it is a .npz file.
+    """
+
+    parameter: str
+    path: Path
+    member: str
+    names: tuple[str, ...]
+    archive: bool
+
+    @classmethod
+    def at(cls, text: str, parameter: str) -> ArrayFile:
+        """The file that a parameter names, as `path` or as `path.npz:member`.
+
+        Raises:
+            ConfigError: there is none, or it is of another kind, or has no such array.
+        """
+        start, npz, member = text.partition(".npz:")
+        path = Path(os.path.expanduser(start + ".npz" if npz else text))  # Path.expanduser may raise
+        names: tuple[str, ...] = ("array",)
+        with _reading(path, parameter) as file:
+            kind = kind_of(path, file)
+            if kind not in (NPY, NPZ):
+                refuse(parameter, _EXPECTED, f"{path}, which is {kind.what}", kind.advice)
+            if kind == NPZ:
+                with zipfile.ZipFile(file) as archive:
+                    listed = dict.fromkeys(archive.namelist())  # each once, in order
+                names = tuple(name.removesuffix(".npy") for name in listed if name.endswith(".npy"))
+        if member and member not in names:
+            refuse(parameter, f"an array {member} in {path}", _listed(names))
+        return cls(parameter, path, member, names, kind == NPZ)
+
+    def find(self, wanted: tuple[str, ...]) -> str | None:
+        """The first array that has one of the names, in whatever case."""
+        known = {name.lower(): name for name in reversed(self.names)}
+        return next((known[name] for name in wanted if name in known), None)
+
+    def only(self, but: tuple[str, ...] = ()) -> str | None:
+        """The name of the array if there is one alone, not counting those named in `but`."""
+        names = [name for name in self.names if name.lower() not in but]
+        return names[0] if len(names) == 1 else None
+
+    def refuse_to_guess(self, what: str) -> NoReturn:
+        """Say that the names of the arrays do not tell which of them is meant."""
+        hint = f'Name it: data.{self.parameter} = "{self.path}:{self.names[0]}".' if self.names else ""
+        refuse(self.parameter, f"one array or known names for {what} in {self.path}", _listed(self.names), hint)
+
+    def array(self, name: str) -> FileArray:
+        """One of the arrays, as its header describes it.
+
+        Raises:
+            ConfigError: the header is damaged, or the file is not as large as it says, or would expand too much.
+        """
+        with _reading(self.path, self.parameter) as file, self._stream(file, name) as (stream, length):
+            return FileArray(self, name, read_header(stream, length))
+
+    @contextmanager
+    def _stream(self, file: BinaryIO, name: str) -> Iterator[tuple[IO[bytes], int]]:
+        """The .npy content of an array, and how long it is, expanded."""
+        size = os.fstat(file.fileno()).st_size
+        if not self.archive:
+            yield file, size
+            return
+        with zipfile.ZipFile(file) as archive:
+            member = archive.getinfo(f"{name}.npy")
+            self._check(member, size)
+            with archive.open(member) as stream:
+                yield stream, member.file_size
+
+    def _check(self, member: zipfile.ZipInfo, size: int) -> None:
+        """Refuse a member that cannot have the size that it declares, or that expands as no data does."""
+        packed, whole = member.compress_size, member.file_size
+        if member.flag_bits & _ENCRYPTED:
+            found = f"{self.path}, in which {member.filename} is encrypted"
+            refuse(self.parameter, _EXPECTED, found, "Save the arrays with numpy.savez.")
+        stored = member.compress_type == zipfile.ZIP_STORED
+        deflated = member.compress_type == zipfile.ZIP_DEFLATED
+        if (
+            packed > size
+            or (stored and packed != whole)
+            or (deflated and whole > _DEFLATE_AT_MOST * packed + 1000)
+        ):
+            raise ValueError(f"{member.filename} cannot expand from {readable(packed)} to {readable(whole)}")
+        if whole > _LARGE and whole > _EXPAND_AT_MOST * packed:
+            grows = f"{member.filename} expands {whole // max(packed, 1):,} times"
+            refuse(
+                self.parameter,
+                f"arrays that expand at most {_EXPAND_AT_MOST} times",
+                f"{self.path}, in which {grows}, from {readable(packed)} to {readable(whole)}",
+                "Nearly all of it is repeated. If it is data, save the array uncompressed, with numpy.save.",
+            )
+
+
+class FileArray(NamedTuple):
+    """An array in a file, not read yet.
+
+    Args:
+        file: the file.
+        name: the array's name in it.
+        header: its shape and type.
+    """
+
+    file: ArrayFile
+    name: str
+    header: Header
+
+    def __str__(self) -> str:
+        place = f"{self.name} of {self.file.path}" if self.file.archive else f"{self.file.path}"
+        return f"{place}, {self.header}"
+
+    def read(self) -> Array:
+        """The array, in memory."""
+        file = self.file
+        if self.header.dtype.hasobject:
+            refuse(file.parameter, "an array of real numbers", f"object in {file.path}", OBJECTS)
+        with _reading(file.path, file.parameter) as opened, file._stream(opened, self.name) as (stream, _):
+            return read_array(stream)
+
+    def on_disk(self) -> OnDisk:
+        """The array of a .npy file, left where it is."""
+        file = self.file
+        if file.archive:
+            hint = "Save each array in a file of its own with numpy.save, or set data.in_memory = true."
+            refuse(file.parameter, "a .npy file, to be read as needed", f"the archive {file.path}", hint)
+        if self.header.by_columns:
+            hint = "Save numpy.ascontiguousarray(array), or set data.in_memory = true."
+            found = f"Fortran's order in {file.path}"
+            refuse(file.parameter, "an array that lies in its file row after row", found, hint)
+        with _reading(file.path, file.parameter) as opened:
+            return OnDisk.open(file.path, opened, self.header)
+
+
+OBJECTS = 'Python objects are never unpickled, as that may run any code: save array.astype("float32").'
+
+
+@contextmanager
+def _reading(path: Path, parameter: str) -> Iterator[BinaryIO]:
+    """The file, open; what numpy and zipfile find wrong with it is said clearly."""
+    try:
+        if not regular(path):
+            hint = "Name a file. " + ("To use its images, save them as one array." if path.is_dir() else "")
+            refuse(parameter, _EXPECTED, f"{path}, a {'directory' if path.is_dir() else 'device'}", hint.strip())
+        with open(path, "rb") as file:
+            yield file
+    except ConfigError:  # which is a ValueError, and has said it
+        raise
+    except FileNotFoundError:
+        refuse(parameter, _EXPECTED, f"no file {path.absolute()}")
+    except OSError as error:
+        refuse(parameter, _EXPECTED, f"{path}, which cannot be read ({error.strerror or error})")
+    except MemoryError:
+        refuse(parameter, "data that fits in memory", f"{path}, which does not", TOO_LARGE)
+    except _DAMAGE as error:
+        refuse(parameter, _EXPECTED, f"{path}, which is damaged: {error}", "Replace it.")
+
+
+TOO_LARGE = "Save each array with numpy.save and set data.in_memory = false, which reads examples as needed."
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "no arrays"

@@ -1,0 +1,239 @@
+"""What a file is, by its content: so that a file of another kind is named, with what turns it into an array."""
+
+from __future__ import annotations
+
+import math
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from numpy.lib.format import MAGIC_PREFIX
+
+from probvae.data.shards import begins_as_records
+
+_HEAD = 4096  # bytes that are looked at
+
+
+class Kind(NamedTuple):
+    """What a file is.
+
+    Args:
+        what: its kind, with an article.
+        advice: what to do with a file of this kind, in a sentence.
+    """
+
+    what: str
+    advice: str
+
+
+NPY = Kind("a .npy file", 'Set data.use = "arrays" for such files.')
+NPZ = Kind("a .npz file", NPY.advice)
+RECORDS = Kind("a TFRecord file", 'Set data.use = "tfrecords" for such files.')
+EMPTY = Kind("an empty file", "Write it again: what wrote it did not finish.")
+
+_SAVE = "numpy.save('{stem}.npy', %s)."
+_IMAGES = (
+    "Put all images into one array [N, height, width, channels]: numpy.save('images.npy', "
+    "numpy.stack([numpy.asarray(PIL.Image.open(path)) for path in paths]))."
+)
+_SOUND = "Save its samples: " + _SAVE % "scipy.io.wavfile.read('{name}')[1]"
+_VIDEO = "Save its frames as one array [N, height, width, channels] with numpy.save."
+_TORCH = "Save its tensor: " + _SAVE % "torch.load('{name}', weights_only=True).numpy()"
+_PICKLE = (
+    "Python objects are never unpickled, as that may run any code. If you trust the file: "
+    + _SAVE % "numpy.asarray(pickle.loads(pathlib.Path('{name}').read_bytes()), 'float32')"
+)
+_MEMBER = "Save one of its arrays: " + _SAVE
+_DOWNLOAD = "Download the data itself: servers send such pages for a login or an error."
+_NO_DATA = "Save the examples as one array with numpy.save."
+_UTF_16 = "Save it as UTF-8, or as an array with numpy.save."
+
+
+def _table_by(reader: str) -> str:
+    return "Save its numbers: " + _SAVE % f"pandas.{reader}('{{name}}').to_numpy('float32')"
+
+
+def _expand(command: str) -> str:
+    return f"Expand it, and name what is in it: {command} {{name}}."
+
+
+_MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
+    (0, b"\x89PNG\r\n", "a PNG image", _IMAGES),
+    (0, b"\xff\xd8\xff", "a JPEG image", _IMAGES),
+    (0, b"GIF8", "a GIF image", _IMAGES),
+    (0, b"II*\0", "a TIFF image", _IMAGES),
+    (0, b"MM\0*", "a TIFF image", _IMAGES),
+    (8, b"WEBP", "a WebP image", _IMAGES),
+    (8, b"WAVE", "a WAV recording", _SOUND),
+    (4, b"ftyp", "a video (MP4)", _VIDEO),
+    (0, b"\x89HDF\r\n", "an HDF5 file", _MEMBER % "h5py.File('{name}')['NAME'][:]"),
+    (0, b"MATLAB 5.0", "a MATLAB file", _MEMBER % "scipy.io.loadmat('{name}')['NAME']"),
+    (0, b"CDF", "a NetCDF file", _MEMBER % "xarray.open_dataset('{name}')['NAME']"),
+    (0, b"SIMPLE  =", "a FITS file", "Save its array: " + _SAVE % "astropy.io.fits.getdata('{name}')"),
+    (0, b"PAR1", "a Parquet table", _table_by("read_parquet")),
+    (0, b"ARROW1", "a Feather (Arrow) table", _table_by("read_feather")),
+    (0, b"SQLite format 3", "an SQLite database", "Save the result of a query with numpy.save."),
+    (0, b"\x80\x02\x8a\nl\xfc\x9cF", "a PyTorch file", _TORCH),
+    *((0, bytes([0x80, protocol]), "a pickle", _PICKLE) for protocol in (2, 3, 4, 5)),
+    (0, b"%PDF", "a PDF document", _NO_DATA),
+    (0, b"BZh", "a file compressed by bzip2", _expand("bunzip2 -k")),
+    (0, b"\xfd7zXZ\0", "a file compressed by xz", _expand("unxz -k")),
+    (0, b"\x28\xb5\x2f\xfd", "a file compressed by Zstandard", _expand("unzstd")),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", _expand("7z x")),
+    (257, b"ustar", "a tar archive", _expand("tar -xf")),
+    (0, b"version https://git-lfs", "a Git LFS pointer to a file that was not fetched", "Fetch it: git lfs pull."),
+    (0, b"\xff\xfe", "text in UTF-16", _UTF_16),
+    (0, b"\xfe\xff", "text in UTF-16", _UTF_16),
+)
+
+_IDX_TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "spaces"}
+
+
+def kind_of(path: Path, file: BinaryIO) -> Kind:
+    """What an open file is; it is back at its start afterwards.
+
+    Args:
+        path: its name, for what is advised.
+        file: the file, at its start.
+    """
+    head = file.read(_HEAD)
+    try:
+        kind = _zip(file, path) if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06") else None
+    finally:
+        file.seek(0)
+    return kind or _of_bytes(head, path)
+
+
+def regular(path: Path) -> bool:
+    """Whether a path is a file that can be read from its start to its end, not a device or a pipe.
+
+    Raises:
+        OSError: there is nothing.
+    """
+    return stat.S_ISREG(path.stat().st_mode)
+
+
+def _of_bytes(head: bytes, path: Path) -> Kind:
+    """What a file is that begins with these bytes."""
+    if not head:
+        return EMPTY
+    if head.startswith(MAGIC_PREFIX):
+        return NPY
+    if head.startswith(b"\x1f\x8b"):
+        return _gzip(head, path)
+    for start, magic, what, advice in _MAGIC:
+        if head.startswith(magic, start):
+            return Kind(what, _filled(advice, path))
+    if begins_as_records(head):
+        return RECORDS
+    return _idx(head, path, "{}") or _text(head, path) or _unknown(head)
+
+
+def _filled(advice: str, path: Path) -> str:
+    return advice.replace("{name}", path.name).replace("{stem}", path.stem)
+
+
+def _unknown(head: bytes) -> Kind:
+    if not head.strip(b"\0"):
+        return Kind("a file that begins with zeros, as one whose writing was cut short", EMPTY.advice)
+    return Kind(f"a file of an unknown kind (it begins with the bytes {head[:8].hex(' ')})", _NO_DATA)
+
+
+def _gzip(head: bytes, path: Path) -> Kind:
+    """What a gzip file holds, as far as its first bytes say."""
+    try:
+        inner = zlib.decompressobj(wbits=31).decompress(head, _HEAD)
+    except zlib.error:
+        return Kind("a damaged gzip file", "Replace it.")
+    if idx := _idx(inner, path, "gzip.decompress({})"):
+        return Kind(f"{idx.what}, compressed by gzip", idx.advice)
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    what = "an empty file" if not inner else _of_bytes(inner, name).what if inner[:2] != head[:2] else "another"
+    return Kind(f"a file compressed by gzip ({what})", f"Expand it first: gunzip -k {path.name}.")
+
+
+def _idx(head: bytes, path: Path, form: str) -> Kind | None:
+    """An IDX file, the format of MNIST: two zeros, the type, the number of dimensions, the dimensions."""
+    if len(head) < 8 or head[:2] != b"\0\0" or head[2] not in _IDX_TYPES or not 1 <= head[3] <= 4:
+        return None
+    start = 4 + 4 * head[3]
+    shape = list(struct.unpack_from(f">{head[3]}I", head.ljust(start, b"\0"), 4))
+    name = re.sub(r"\.gz$", "", path.name)
+    content = form.format(f"pathlib.Path('{path.name}').read_bytes()")
+    array = f"numpy.frombuffer({content}, '{_IDX_TYPES[head[2]]}', offset={start}).reshape({shape})"
+    return Kind(
+        f"an IDX file (the format of MNIST) of shape {shape}",
+        f"Save it as an array: numpy.save('{name}.npy', {array}). "
+        'For MNIST and its relatives set data.use = "mnist", "kmnist" or "fashion_mnist", and data.folder.',
+    )
+
+
+def _zip(file: BinaryIO, path: Path) -> Kind | None:
+    """What a zip archive is, by the names in it; None if it is damaged."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except Exception:  # its directory is someone else's, and any part of it may be wrong
+        return Kind("a damaged zip archive", "Replace it: it is cut short, or was changed after it was written.")
+    if any(name.endswith(".npy") for name in names) or not names:
+        return NPZ
+    if any(name.endswith("data.pkl") for name in names):
+        return Kind("a PyTorch file", _filled(_TORCH, path))
+    if "xl/workbook.xml" in names:
+        return Kind("an Excel workbook", _filled(_table_by("read_excel"), path))
+    if "model.weights.h5" in names:
+        return Kind("a Keras model", "Name a file of data.")
+    first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return Kind(f"a zip archive without arrays ({first[:200]})", f"Expand it (unzip {path.name}). {_NO_DATA}")
+
+
+def _text(head: bytes, path: Path) -> Kind | None:
+    """Text: a web page, JSON, or a table whose delimiter is the one that is in its first lines equally often."""
+    try:
+        text = head.decode() if len(head) < _HEAD else head[:-3].decode(errors="ignore")
+    except UnicodeDecodeError:
+        return None
+    if not all(char.isprintable() or char.isspace() for char in text):
+        return None
+    start = text.lstrip("\ufeff \t\r\n").lower()
+    if start.startswith(("<!doctype html", "<html")):
+        return Kind("an HTML page", _DOWNLOAD)
+    if start.startswith("<?xml"):
+        return Kind("an XML document", _DOWNLOAD)
+    if start.startswith(("{", "[")):
+        array = f"numpy.asarray(json.loads(pathlib.Path('{path.name}').read_text()), 'float32')"
+        return Kind("JSON text", f"Save its numbers as an array: numpy.save('{path.stem}.npy', {array}).")
+    lines = [line for line in text.splitlines()[:20] if line.strip()]
+    lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut off
+    for sign, name in _DELIMITERS.items():
+        counts = {len(line.split(None if sign == " " else sign)) for line in lines}
+        if len(counts) == 1 and counts != {1}:
+            return Kind(f"text with columns separated by {name}", _table(lines, sign, path))
+    array = f"numpy.loadtxt('{path.name}', dtype='float32', ndmin=2)"
+    return Kind("text", f"If it is numbers, save them as an array: numpy.save('{path.stem}.npy', {array}).")
+
+
+def _table(lines: list[str], sign: str, path: Path) -> str:
+    """How to read a table: without its header, and only its columns of numbers."""
+    rows = [line.split(None if sign == " " else sign) for line in lines]
+    header = len(rows) > 1 and not any(map(_number, rows[0]))
+    numbers = [place for place, value in enumerate(rows[-1]) if _number(value)]
+    options = "" if sign == " " else f", delimiter={sign!r}"
+    options += ", skiprows=1" if header else ""
+    if 0 < len(numbers) < len(rows[-1]):
+        listed = f"{numbers}" if len(numbers) <= 10 else f"[{numbers[0]}, {numbers[1]}, ...]"
+        options += f", usecols={listed}"
+    array = f"numpy.loadtxt('{path.name}'{options}, dtype='float32', ndmin=2)"
+    return f"Save its numbers as an array: numpy.save('{path.stem}.npy', {array})."
+
+
+def _number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text)) or True
+    except ValueError:
+        return False

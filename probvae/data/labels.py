@@ -1,0 +1,62 @@
+"""Labels as they are in files, and as integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+
+from probvae.core import Array
+from probvae.data.array_files import FileArray
+from probvae.data.on_disk import plain
+
+T = TypeVar("T")
+_MOST_NAMES = 5
+
+
+def read_labels(found: FileArray, count: int) -> Array | str:
+    """The labels [N] of `count` examples; or what the array is that cannot be that, in words."""
+    shape, dtype = found.header.shape, found.header.dtype
+    if shape not in ((count,), (count, 1)) or dtype.kind not in "biufSU":
+        return str(found.header)
+    labels = found.read().reshape(count)
+    if dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.round(labels))).all():
+        return f"{found.header}, some of them fractions"
+    return labels
+
+
+def as_integers(labels: Mapping[T, Array]) -> tuple[dict[T, Array], tuple[str, ...]]:
+    """The labels of several parts as integers, and the names of the classes if they are text.
+
+    Args:
+        labels: those of each part, whole numbers or text. If one is text, all are taken as text.
+
+    >>> as_integers({"train": np.array(["dog", "cat"]), "test": np.array([b"cat"])})
+    ({'train': array([1, 0]), 'test': array([0])}, ('cat', 'dog'))
+    """
+    if not any(array.dtype.kind in "SU" for array in labels.values()):
+        return {
+            part: array if array.dtype.kind in "iu" else array.astype(np.int64) for part, array in labels.items()
+        }, ()
+    texts = {part: _text(array) for part, array in labels.items()}
+    names = np.unique(np.concatenate([*texts.values()]))
+    return {part: np.searchsorted(names, text) for part, text in texts.items()}, tuple(names.tolist())
+
+
+def _integers(labels: Array) -> Array:
+    return labels.astype(plain(labels.dtype) if labels.dtype.kind in "iu" else np.int64)
+
+
+def _text(labels: Array) -> Array:
+    if labels.dtype.kind == "S":
+        return np.array([label.decode("utf-8", "replace") for label in labels.tolist()], np.str_)
+    return labels.astype(np.str_)
+
+
+def described(labels: Array, names: tuple[str, ...]) -> str:
+    """Labels in a few words: how many classes, and some of their names."""
+    if not names:
+        return f"{len(np.unique(labels)):,} classes"
+    some = ", ".join(name[:20] for name in names[:_MOST_NAMES])
+    return f"{len(names):,} classes ({some}{', ...' if len(names) > _MOST_NAMES else ''})"

@@ -1,0 +1,157 @@
+"""A file of another kind is named, and what is advised turns it into an array."""
+
+import gzip
+import io
+import json
+import pathlib
+import pickle
+import re
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+
+from probvae.data import Arrays
+from probvae.data.kinds import kind_of
+from probvae.data.tfrecords import TFRecords
+from probvae.errors import ConfigError
+
+from ..records import record, write
+
+ARRAY = np.arange(60, dtype=np.float32).reshape(20, 3)
+BYTES = np.arange(60, dtype=np.uint8).reshape(5, 4, 3)
+IDX = bytes([0, 0, 8, 3]) + struct.pack(">3I", 5, 4, 3) + BYTES.tobytes()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def npy(array):
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+def archive(*names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        for name in names:
+            file.writestr(name, b"content")
+    return content.getvalue()
+
+
+def table(delimiter, header=""):
+    content = io.StringIO()
+    np.savetxt(content, ARRAY, delimiter=delimiter, header=header, comments="")
+    return content.getvalue().encode()
+
+
+def png():
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    pixels = chunk(b"IDAT", zlib.compress(bytes(20)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", 4, 4, 8, 0, 0, 0, 0)) + pixels
+
+
+CONVERTED = {
+    "columns separated by commas": (table(","), ARRAY),
+    "separated by commas": (table(",", "a,b,c"), ARRAY),
+    "separated by tabs": (table("\t"), ARRAY),
+    "separated by semicolons": (table(";", "a;b;c"), ARRAY),
+    "separated by spaces": (table(" "), ARRAY),
+    "found a.dat, which is text": (b"\n".join(b"%d" % n for n in range(20)), np.arange(20.0)[:, None]),
+    "text with columns": (
+        b"name,x,y\n" + b"\n".join(b"cell,%d,2" % n for n in range(20)),
+        [[n, 2] for n in range(20)],
+    ),
+    "JSON text": (json.dumps(ARRAY.tolist()).encode(), ARRAY),
+    "a pickle": (pickle.dumps(ARRAY.tolist()), ARRAY),
+    "an IDX file (the format of MNIST) of shape [5, 4, 3]": (IDX, BYTES),
+    "of shape [5, 4, 3], compressed by gzip": (gzip.compress(IDX), BYTES),
+}
+"""What is said of a file: its content, and the array that the advice makes of it."""
+
+
+@pytest.mark.parametrize("said", CONVERTED)
+def test_the_advice_makes_an_array_of_the_file(said, here):
+    content, array = CONVERTED[said]
+    (here / "a.dat").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        Arrays("a.dat").info()
+    message = str(caught.value)
+    assert said in message
+    advice = re.search(r"numpy\.save\(.*?\)\.( |$)", message)[0].rstrip(". ")
+    exec(advice, {"numpy": np, "json": json, "pickle": pickle, "gzip": gzip, "pathlib": pathlib})
+    (made,) = here.glob("*.npy")
+    np.testing.assert_array_equal(np.load(made), array)
+    assert sum(Arrays(made.name).info().sizes) == len(array)
+
+
+NAMED = {
+    "a PNG image": png(),
+    "a JPEG image": b"\xff\xd8\xff\xe0\0\x10JFIF",
+    "an HDF5 file": b"\x89HDF\r\n\x1a\n" + bytes(100),
+    "a Parquet table": b"PAR1" + bytes(100),
+    "a PyTorch file": archive("archive/data.pkl", "archive/version"),
+    "an Excel workbook": archive("[Content_Types].xml", "xl/workbook.xml"),
+    "a zip archive without arrays (a.csv, b.csv)": archive("a.csv", "b.csv"),
+    "a damaged zip archive": archive("a.npy")[:-10],
+    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n",
+    "an HTML page": b"\n<!DOCTYPE html>\n<html><body>Please log in",
+    "an XML document": b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+    "an empty file": b"",
+    "begins with zeros": bytes(5000),
+    "compressed by gzip (a .npy file)": gzip.compress(npy(ARRAY)),
+    "compressed by gzip (text with columns separated by commas)": gzip.compress(table(",")),
+    "a damaged gzip file": b"\x1f\x8b" + bytes(range(30)),
+    "a tar archive": b"x" * 257 + b"ustar\0",
+    "text in UTF-16": "1,2,3\n".encode("utf-16"),
+    "of an unknown kind (it begins with the bytes de ad be ef)": b"\xde\xad\xbe\xef",
+}
+
+
+@pytest.mark.parametrize("said", NAMED)
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.other"])
+def test_a_file_is_named_by_its_content_whatever_it_is_called(said, name, here):
+    (here / name).write_bytes(NAMED[said])
+    with pytest.raises(ConfigError) as caught:
+        Arrays(name).info()
+    message = str(caught.value)
+    assert f"data.train: expected a .npy or .npz file; found {name}, which is " in message
+    assert said in message
+    assert "pickled (object) data" not in message
+    assert "load it unsafely" not in message
+
+
+def test_a_file_of_the_other_dataset_is_named_with_that_dataset(here):
+    write("a.tfrecord", [record(BYTES[0])])
+    with pytest.raises(ConfigError, match=r'a TFRecord file\. Set data\.use = "tfrecords"'):
+        Arrays("a.tfrecord").info()
+    np.save("a.npy", ARRAY)
+    files = {"train": "a.tfrecord", "validation": "a.tfrecord"}
+    with pytest.raises(
+        ConfigError, match=r'data\.test: .*a\.npy, which is a \.npy file\. Set data\.use = "arrays"'
+    ):
+        TFRecords(**files, test="a.npy", shape=(4, 3)).info()
+    (here / "a.gz").write_bytes(gzip.compress((here / "a.tfrecord").read_bytes()))
+    with pytest.raises(ConfigError, match=r"compressed by gzip \(a TFRecord file\)\. Expand it first: gunzip"):
+        TFRecords(**files, test="a.gz", shape=(4, 3)).info()
+
+
+def test_a_small_file_that_expands_to_much_is_looked_at_in_little_memory(here):
+    (here / "a.gz").write_bytes(gzip.compress(bytes(50_000_000)))
+    with open("a.gz", "rb") as file:
+        assert "compressed by gzip (a file that begins with zeros" in kind_of(here / "a.gz", file).what
+        assert file.tell() == 0
+
+
+def test_what_is_no_file_is_not_opened(here):
+    for path, said in ((".", "a directory"), ("/dev/zero", "a device")):
+        with pytest.raises(ConfigError, match=rf"expected a \.npy or \.npz file; found .*, {said}"):
+            Arrays(path).info()
