@@ -23,12 +23,16 @@ from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step, gradients_and_means
+from probvae.core.typed import STRICT, Count, from_json
 from probvae.core.vae import VAE
 from probvae.core.values import BINARY, COUNTS, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
 from probvae.core.variables import named_variables, trainable_names
 
 __all__ = [
+    "STRICT",
     "VAE",
+    "Count",
+    "from_json",
     "Component",
     "Encoder",
     "Decoder",

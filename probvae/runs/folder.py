@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tomllib
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import tomli_w
+from pydantic import ConfigDict
 
-from probvae.core import DataInfo
+from probvae.core import STRICT, Count, DataInfo, Positive, from_json
 from probvae.errors import UserError
+from probvae.spec import read
 
 FREE = ("patience", "non_finite", "checkpoint_steps", "checkpoint_minutes", "keep")
 """The settings of [train] that may change when a run is resumed."""
@@ -27,6 +29,76 @@ UNSAVED = {"environment.json", "spec.toml", "metrics.jsonl", "checkpoints", "ten
 """What a run's folder may hold before the first checkpoint."""
 
 RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """What the data of a run was.
+
+    Args:
+        event_shape: E, the shape of one example.
+        values: the values that it takes, in words.
+        sizes: how many training, validation and test examples there were.
+        protocol: how it was binarised.
+        source: where it comes from.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    event_shape: tuple[Positive, ...]
+    values: str
+    sizes: tuple[Count, Count, Count]
+    protocol: str
+    source: str
+
+    @classmethod
+    def of(cls, info: DataInfo) -> DataRecord:
+        """The record of a dataset."""
+        return cls(tuple(info.event_shape), str(info.values), info.sizes, info.protocol, info.source)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where initial weights come from.
+
+    Args:
+        run: what tells the other run from others.
+        checkpoint: the name of its checkpoint.
+        variables: the names of those that were taken.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    run: str
+    checkpoint: str
+    variables: list[str]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a run depends on beside its spec, `environment.json`.
+
+    Args:
+        run: what tells this run from others; its checkpoints hold the same.
+        versions: of Python and of packages, by name.
+        platform: the operating system and the machine.
+        processors: how many it has, if that is known.
+        plugins: the files that were loaded as plugins.
+        choices: what the objective left open, as decided for this model.
+        init_from: where the initial weights come from, if from another run.
+        data: what the data was.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    run: str
+    versions: dict[str, str]
+    platform: str
+    processors: Count | None
+    plugins: list[str]
+    choices: dict[str, str]
+    init_from: Origin | None
+    data: DataRecord
 
 
 class Run:
@@ -53,7 +125,7 @@ class Run:
         info: DataInfo,
         plugins: Sequence[str | Path],
         choices: Mapping[str, str],
-        origin: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """Make the folder, and write the spec and what the run stands on.
 
@@ -66,26 +138,27 @@ class Run:
         Raises:
             UserError: the folder cannot be made, or it is a run on other data.
         """
-        data = _described(info)
-        before = self.environment if self.begun else {"data": data}
-        if before["data"] != data:
-            changed = [f"{key} was {old!r} and is {data[key]!r}" for key, old in before["data"].items()
-                       if old != data.get(key)]  # fmt: skip
+        data = DataRecord.of(info)
+        before = self.environment if self.begun else None
+        if before and before.data != data:
+            then, now = asdict(before.data), asdict(data)
+            changed = [f"{key} was {then[key]!r} and is {now[key]!r}" for key in now if then[key] != now[key]]
             raise UserError(
                 f"{self.folder} is a run on other data: {'; '.join(changed)}. Choose another folder with --out."
             )
-        files = [str(Path(file).resolve()) for file in plugins]
-        environment = {
-            "run": before.get("run") or uuid.uuid4().hex,
-            **machine(),
-            "plugins": files,
-            "choices": dict(choices),
-            "init_from": origin or before.get("init_from"),
-            "data": data,
-        }
+        environment = Environment(
+            run=before.run if before else uuid.uuid4().hex,
+            versions=versions(),
+            platform=platform.platform(),
+            processors=os.cpu_count(),
+            plugins=[str(Path(file).resolve()) for file in plugins],
+            choices=dict(choices),
+            init_from=origin or (before.init_from if before else None),
+            data=data,
+        )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write(self.environment_file, json.dumps(environment, indent=2))
+            write(self.environment_file, json.dumps(asdict(environment), indent=2))
             write(self.spec_file, tomli_w.dumps(self.spec))  # last: a folder without it is no run yet
         except OSError as error:
             raise UserError(
@@ -100,46 +173,51 @@ class Run:
     @property
     def identity(self) -> str:
         """What tells this run from others; its checkpoints bear it."""
-        return str(self.environment.get("run", ""))
+        return self.environment.run
 
     @property
-    def environment(self) -> dict[str, Any]:
-        """What the run stood on: versions, machine, data, plugins.
+    def environment(self) -> Environment:
+        """What the run depends on beside its spec.
 
         Raises:
-            UserError: the file is missing or broken.
+            UserError: the file is missing or damaged.
         """
         try:
-            environment: dict[str, Any] = json.loads(self.environment_file.read_text())
-            tuple(environment["data"]["event_shape"]), environment["data"]["sizes"][0], environment["plugins"]
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            return from_json(Environment, self.environment_file.read_bytes())
+        except (OSError, ValueError) as error:
             raise UserError(
-                f"{self.environment_file}: expected a run's environment, as `probvae train` writes it; found "
-                f"{type(error).__name__}: {error}."
+                f"{self.environment_file}: expected a run's environment, as `probvae train` writes it; got "
+                f"another file ({error}). Restore it from a copy."
             ) from error
-        return environment
 
     def metrics(self) -> list[dict[str, float]]:
-        """The rows of metrics.jsonl, one for each epoch; a last line cut short by a crash is left out."""
+        """The rows of metrics.jsonl, one for each epoch; a last line cut short by a crash is left out.
+
+        Raises:
+            UserError: another line is damaged.
+        """
         if not self.metrics_file.exists():
             return []
+        lines = self.metrics_file.read_bytes().splitlines()
         rows = []
-        for line in self.metrics_file.read_text().splitlines():
+        for number, line in enumerate(lines, 1):
             try:
-                rows.append(json.loads(line))
-            except ValueError:
-                break
+                rows.append(_row(line))
+            except ValueError as error:
+                if number == len(lines):
+                    break
+                raise UserError(
+                    f"{self.metrics_file}:{number}: expected the numbers of an epoch; got another line ({error}). "
+                    "Remove the line."
+                ) from error
         return rows
 
 
-def _described(info: DataInfo) -> dict[str, Any]:
-    return {
-        "event_shape": list(info.event_shape),
-        "values": str(info.values),
-        "sizes": list(info.sizes),
-        "protocol": info.protocol,
-        "source": info.source,
-    }
+def _row(line: bytes) -> dict[str, float]:
+    row: dict[str, float] = from_json(dict[str, int | float], line)
+    if not isinstance(row.get("epoch"), int):
+        raise ValueError(f"epoch: expected an integer; got {row.get('epoch', 'none')}")
+    return row
 
 
 def find_run(folder: str | Path) -> Path:
@@ -181,7 +259,7 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
         return run
     if not resume:
         raise UserError(f"{folder} is there already. Add --resume to go on with it, or choose another with --out.")
-    before = tomllib.loads((find_run(folder) / "spec.toml").read_text(encoding="utf-8"))
+    before = read(find_run(folder)).tables
     free = ["versions", "evaluate", *(f"train.{name}" for name in FREE)]
     if spec["train"]["schedule"] == "constant":  # a longer cosine would have had another past
         free.append("train.epochs")
@@ -229,8 +307,3 @@ def write(path: Path, text: str) -> None:
 def versions() -> dict[str, str]:
     """The versions that a run's numbers depend on."""
     return {"python": platform.python_version()} | {name: version(name) for name in RECORDED}
-
-
-def machine() -> dict[str, Any]:
-    """Versions, platform and processors."""
-    return {"versions": versions(), "platform": platform.platform(), "processors": os.cpu_count()}

@@ -83,7 +83,7 @@ def measure(
         "protocol": data.info.protocol,
         "settings": asdict(settings),
         "checkpoint": checkpoint.folder.name,
-        "epoch": checkpoint.state["epoch"],
+        "epoch": checkpoint.state.epoch,
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
     }
     write(run.evaluation_file, json.dumps(record, indent=2) + "\n")

@@ -154,15 +154,15 @@ def restored(
     try:
         checked = _planned(path, overrides, plugins, registry)
     except SpecError as error:
-        if environment.get("plugins"):
-            files = " ".join(f"--plugin {file}" for file in environment["plugins"])
+        if environment.plugins:
+            files = " ".join(f"--plugin {file}" for file in environment.plugins)
             hint = Problem(
                 "plugins", "the plugins of the run", "another set", f"It was made with {files}.", str(path)
             )
             raise SpecError([*error.problems, hint]) from error
         raise
-    shape = tuple(environment["data"]["event_shape"])
-    vae = assemble(checked, shape, _placeholder(shape), environment["data"]["sizes"][0]).vae
+    shape, (train_size, *_) = environment.data.event_shape, environment.data.sizes
+    vae = assemble(checked, shape, _placeholder(shape), train_size).vae
     return Restored(vae, run, checked, restore_best(run, vae))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from probvae.core import VAE
 from probvae.errors import UserError
-from probvae.runs.folder import Run, find_run
+from probvae.runs.folder import Origin, Run, find_run
 from probvae.spec import read
 from probvae.training import best_checkpoint, transfer
 
@@ -35,7 +35,7 @@ class Start(NamedTuple):
         told: the same in words, with what did not match.
     """
 
-    origin: dict[str, Any]
+    origin: Origin
     told: str
 
 
@@ -56,5 +56,4 @@ def start_from(folder: str, vae: VAE, frozen: Sequence[str]) -> Start:
     lines.append(f"Start:      {count} of {count + len(found.kept)} variables from {checkpoint.folder}")
     lines += [f"            anew: {name} ({reason})" for name, reason in found.kept.items()]
     lines += [f"            left there: {name}" for name in found.unused]
-    origin = {"run": run.identity, "checkpoint": checkpoint.folder.name, "variables": found.taken}
-    return Start(origin, "\n".join(lines))
+    return Start(Origin(run.identity, checkpoint.folder.name, found.taken), "\n".join(lines))

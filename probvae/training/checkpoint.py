@@ -15,17 +15,20 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
+from annotated_types import Len
+from pydantic import ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from probvae.core import Array, named_variables, trainable_names
+from probvae.core import STRICT, Array, Count, from_json, named_variables, trainable_names
 from probvae.errors import CheckpointError
+from probvae.training.totals import TotalsState
 
 FORMAT = 2
 WEIGHTS, OPTIMIZER, STATE, MANIFEST = "weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json"
@@ -36,21 +39,62 @@ Snapshot: TypeAlias = Mapping[str, Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
+class CheckpointState:
+    """The numbers of a checkpoint, `state.json`.
+
+    Args:
+        run: what tells its run from others.
+        step: how many training steps were taken.
+        epoch: how many epochs are over.
+        best_step: the step at the end of the best epoch; 0 before the first epoch is over.
+        best_loss: the validation loss of that epoch, in nats per example.
+        totals: the sums over the steps of an epoch that is not over.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    run: str
+    step: Count
+    epoch: Count
+    best_step: Count
+    best_loss: float | None
+    totals: TotalsState
+
+
+@dataclass(frozen=True)
+class _File:
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    size: Count
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What `manifest.json` says: the format, and every other file."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    format: Literal[2]
+    files: Annotated[dict[Literal["weights.safetensors", "optimizer.safetensors", "state.json"], _File], Len(3, 3)]
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that has been verified: all its files are there, whole and unchanged.
+    """A checkpoint that has been verified: all its files are there, whole and unchanged, and its weights finite.
 
     Args:
         folder: where it is.
-        state: its numbers: step, epoch, the best epoch so far, the sums of an epoch that is not over.
+        state: its numbers.
     """
 
     folder: Path
-    state: dict[str, Any]
+    state: CheckpointState
 
     @property
     def step(self) -> int:
         """The number of training steps taken."""
-        return int(self.state["step"])
+        return self.state.step
 
 
 def snapshot(vae: keras.Model, optimizer: keras.optimizers.Optimizer) -> Snapshot:
@@ -62,16 +106,16 @@ def snapshot(vae: keras.Model, optimizer: keras.optimizers.Optimizer) -> Snapsho
     }
 
 
-def write(root: Path, arrays: Snapshot, state: Mapping[str, Any]) -> Checkpoint:
+def write(root: Path, arrays: Snapshot, state: CheckpointState) -> Checkpoint:
     """Write a checkpoint of a snapshot and the state, which names the step.
 
     Raises:
         CheckpointError: the disk does not take it; what was there before is untouched.
     """
-    folder = root / f"step-{state['step']:06d}"
+    folder = root / f"step-{state.step:06d}"
     files = {
         **{file: save(dict(named)) for file, named in arrays.items()},
-        STATE: json.dumps(dict(state), indent=2, allow_nan=False).encode(),
+        STATE: json.dumps(asdict(state), indent=2, allow_nan=False).encode(),
     }
     digests = {
         name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
@@ -97,42 +141,60 @@ def write(root: Path, arrays: Snapshot, state: Mapping[str, Any]) -> Checkpoint:
         raise CheckpointError(
             f"The checkpoint {folder} could not be written: {error}. Earlier ones are intact."
         ) from error
-    return Checkpoint(folder, dict(state))
+    return Checkpoint(folder, state)
 
 
 def verify(folder: Path, run: str = "") -> Checkpoint:
-    """Read a checkpoint's manifest and state, and hold every file against its size and sha256.
+    """Read a checkpoint's manifest and state, and compare every file with its size and sha256.
+
+    A hash shows damage, not mistakes of whoever wrote the file: what is in the files is checked too.
 
     Args:
         folder: the checkpoint's.
         run: the run that it must be of; any, if empty.
 
     Raises:
-        CheckpointError: something is missing or changed, or it is of another run.
+        CheckpointError: something is missing, changed or impossible, or it is of another run.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        files = manifest["files"]
-        if manifest["format"] != FORMAT:
-            raise CheckpointError(f"{folder}: expected format {FORMAT}; got {manifest['format']}.")
-        if set(files) != {WEIGHTS, OPTIMIZER, STATE}:
-            raise CheckpointError(f"{folder}: the manifest names {sorted(files)}.")
-        for name, expected in files.items():
+        for name, expected in from_json(_Manifest, _small(folder / MANIFEST)).files.items():
             size = (folder / name).stat().st_size
-            if size != expected["size"]:
-                raise CheckpointError(f"{folder / name}: expected {expected['size']} bytes; got {size}.")
+            if size != expected.size:
+                raise CheckpointError(f"{folder / name}: expected {expected.size} bytes; got {size}.")
             with (folder / name).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != expected["sha256"]:
+            if digest != expected.sha256:
                 raise CheckpointError(f"{folder / name}: its sha256 is not the manifest's; the file was changed.")
-        state = json.loads((folder / STATE).read_bytes())
-        if int(state["step"]) != _step(folder):
-            raise CheckpointError(f"{folder}: its state is of step {state['step']}; the folder was renamed.")
-        if run and state["run"] != run:
-            raise CheckpointError(f"{folder}: it is of another run, and was copied here.")
-        return Checkpoint(folder, state)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        state = from_json(CheckpointState, _small(folder / STATE))
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder}: not a whole checkpoint ({type(error).__name__}: {error}).") from error
+    if state.step != _step(folder):
+        raise CheckpointError(f"{folder}: its state is of step {state.step}; the folder was renamed.")
+    if state.best_step > state.step:
+        raise CheckpointError(
+            f"{folder / STATE}: best_step: expected at most the step, {state.step}; got {state.best_step}."
+        )
+    if run and state.run != run:
+        raise CheckpointError(f"{folder}: it is of another run, and was copied here.")
+    if bad := _not_finite(folder / WEIGHTS):
+        raise CheckpointError(f"{folder / WEIGHTS}: expected finite numbers; got others in {bad}.")
+    return Checkpoint(folder, state)
+
+
+def _small(path: Path) -> bytes:
+    """The content of a file that holds a few numbers; more than a megabyte is something else."""
+    with path.open("rb") as file:
+        content = file.read(2**20 + 1)
+    if len(content) > 2**20:
+        raise ValueError(f"{path.name}: expected at most a megabyte; got more")
+    return content
+
+
+def _not_finite(path: Path) -> str:
+    """The first array of a file that holds infinities or NaNs, empty if there is none; one is read at a time."""
+    with _opened(path) as file:
+        names = sorted(file.keys())
+        return next((name for name in names if not np.isfinite(file.get_tensor(name)).all()), "")
 
 
 def newest_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint | None, list[str]]:
@@ -155,7 +217,7 @@ def best_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint, list[str]]:
     newest, complaints = newest_checkpoint(root, run)
     if newest is None:
         raise CheckpointError(" ".join([f"{root} holds no usable checkpoint.", *complaints]))
-    best = newest.state["best_step"] or newest.step  # 0: not even the first epoch is over
+    best = newest.state.best_step or newest.step  # 0: not even the first epoch is over
     if best == newest.step:
         return newest, complaints
     try:

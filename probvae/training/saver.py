@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from probvae.training.checkpoint import Snapshot, prune, verify, write
+from probvae.training.checkpoint import CheckpointState, Snapshot, prune, verify, write
 
 
 class Saver:
@@ -40,7 +38,7 @@ class Saver:
         """How many seconds ago something was saved last, or the training began."""
         return time.monotonic() - self._last
 
-    def save(self, arrays: Snapshot, state: Mapping[str, Any]) -> None:
+    def save(self, arrays: Snapshot, state: CheckpointState) -> None:
         """Have a checkpoint written; waits if the one before is still being written.
 
         Raises:
@@ -50,7 +48,7 @@ class Saver:
         if self._root is None:
             return
         self._wait()
-        self._writing = self._thread.submit(self._write, self._root, arrays, dict(state))
+        self._writing = self._thread.submit(self._write, self._root, arrays, state)
 
     def check(self) -> None:
         """Raise what has gone wrong in the thread, as soon as it has."""
@@ -62,6 +60,6 @@ class Saver:
             writing, self._writing = self._writing, None
             writing.result()
 
-    def _write(self, root: Path, arrays: Snapshot, state: dict[str, Any]) -> None:
+    def _write(self, root: Path, arrays: Snapshot, state: CheckpointState) -> None:
         verify(write(root, arrays, state).folder)
-        prune(root, self._keep, best=state["best_step"])
+        prune(root, self._keep, best=state.best_step)

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Ge
+from pydantic import ConfigDict
 
-from probvae.core import Array
+from probvae.core import STRICT, Array, Count
+from probvae.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class TotalsState:
+    """Totals as plain numbers.
+
+    Args:
+        sums: the sums of the loss and its terms over the examples, by name.
+        examples: how many examples there were.
+        seconds: how long their steps took.
+        skipped: how many steps did not move the model.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    sums: dict[str, float]
+    examples: Count
+    seconds: Annotated[float, Ge(0)]
+    skipped: Count
 
 
 class Totals:
@@ -40,15 +63,24 @@ class Totals:
         values = self._sums / self.examples if self.examples else np.full(len(self._names), np.nan)
         return dict(zip(self._names, map(float, values), strict=True))
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> TotalsState:
         """Plain numbers, from which `read` makes the same totals."""
         sums = dict(zip(self._names, map(float, self._sums), strict=True))
-        return {"sums": sums, "examples": self.examples, "seconds": self.seconds, "skipped": self.skipped}
+        return TotalsState(sums, self.examples, self.seconds, self.skipped)
 
     @classmethod
-    def read(cls, names: Sequence[str], state: Mapping[str, Any]) -> Totals:
-        """The totals that a state tells."""
+    def read(cls, names: Sequence[str], state: TotalsState) -> Totals:
+        """The totals of a state.
+
+        Raises:
+            CheckpointError: its sums are not of these names.
+        """
+        if set(state.sums) != set(names):
+            raise CheckpointError(
+                f"The checkpoint's totals: expected sums of {', '.join(names)}; got {', '.join(state.sums)}. "
+                "It is of another objective."
+            )
         totals = cls(names)
-        totals._sums[:] = [state["sums"][name] for name in names]
-        totals.examples, totals.seconds, totals.skipped = state["examples"], state["seconds"], state["skipped"]
+        totals._sums[:] = [state.sums[name] for name in names]
+        totals.examples, totals.seconds, totals.skipped = state.examples, state.seconds, state.skipped
         return totals

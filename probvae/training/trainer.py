@@ -14,7 +14,7 @@ from probvae.core import VAE, Array, Data, Objective, Stream, fold_in, named_var
 from probvae.data.batches import batches_of, in_order
 from probvae.data.epochs import Batch
 from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError
-from probvae.training.checkpoint import WEIGHTS, newest_checkpoint, restore, snapshot
+from probvae.training.checkpoint import WEIGHTS, CheckpointState, newest_checkpoint, restore, snapshot
 from probvae.training.compilation import Compilation
 from probvae.training.events import Epoch, Listener, Progress
 from probvae.training.faults import INITIALISE, LOWER, SKIP, last_good, listed, not_finite
@@ -120,11 +120,11 @@ class Trainer:
             if complaints:
                 raise CheckpointError(" ".join(["No checkpoint is usable.", *complaints]))
             return False
-        restore(checkpoint, self.vae, self.optimizer)
         state = checkpoint.state
-        self.step, self.best_step = checkpoint.step, state["best_step"]
-        self.best_loss = math.inf if state["best_loss"] is None else state["best_loss"]
-        self._epoch = Totals.read(self._steps.names, state["totals"])
+        self._epoch = Totals.read(self._steps.names, state.totals)
+        restore(checkpoint, self.vae, self.optimizer)
+        self.step, self.best_step = state.step, state.best_step
+        self.best_loss = math.inf if state.best_loss is None else state.best_loss
         self._stream = None
         for listener in self.listeners:
             listener.resumed(self.epoch, self.step, complaints)
@@ -274,14 +274,14 @@ class Trainer:
         arrays = snapshot(self.vae, self.optimizer)
         if bad := not_finite(arrays[WEIGHTS]):
             raise self._overflowed(bad)
-        state = {
-            "run": self.run,
-            "step": self.step,
-            "epoch": self.epoch,
-            "best_step": self.best_step,
-            "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
-            "totals": self._epoch.state(),
-        }
+        state = CheckpointState(
+            run=self.run,
+            step=self.step,
+            epoch=self.epoch,
+            best_step=self.best_step,
+            best_loss=self.best_loss if math.isfinite(self.best_loss) else None,
+            totals=self._epoch.state(),
+        )
         saver.save(arrays, state)
 
     def _diverged(self, means: Array) -> TrainingError:

@@ -50,9 +50,9 @@ def test_another_prior_is_fitted_to_a_trained_model_that_stays_as_it_is(source, 
     assert f"Start:      {count} of {len(ours)} variables from {before.folder}" in text
     for name in part(ours, "prior"):
         assert f"anew: {name} (not there)" in text
-    origin = run.environment["init_from"]
-    assert origin["run"] == before.identity
-    assert sorted(origin["variables"]) == sorted(theirs)
+    origin = run.environment.init_from
+    assert origin.run == before.identity
+    assert sorted(origin.variables) == sorted(theirs)
 
 
 def test_what_is_frozen_stays_so_when_the_run_is_resumed(source, tmp_path, undrawn):
@@ -68,7 +68,7 @@ def test_what_is_frozen_stays_so_when_the_run_is_resumed(source, tmp_path, undra
         elsewhere.rename(before.folder)
     assert rows(run) == rows(whole)
     assert_same(kept(run, steps(run)[-1]), kept(whole, steps(whole)[-1]))
-    assert run.environment["init_from"] == whole.environment["init_from"]
+    assert run.environment.init_from == whole.environment.init_from
 
 
 def test_without_freezing_all_of_it_is_trained_from_there(source, tmp_path, undrawn):

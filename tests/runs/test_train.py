@@ -478,6 +478,7 @@ ENVIRONMENTS = {
     "a list": "[]",
     "empty": "{}",
     "without sizes": '{"data": {"event_shape": [4, 4, 1]}}',
+    "nested too deep": "[" * 100_000,
 }
 
 
@@ -486,6 +487,57 @@ def test_a_broken_environment_is_told(text, copy):
     copy.environment_file.write_text(text)
     with pytest.raises(UserError, match=r"environment\.json"):
         probvae.load(copy.folder)
+
+
+WRONG = {
+    "run": 3,
+    "plugins": "my_prior.py",
+    "versions": {"keras": None},
+    "choices": [],
+    "init_from": "runs/a",
+    "data": None,
+    "data/event_shape": [4, "4", 1],
+    "data/sizes": [40, 12],
+    "another": 1,
+}
+
+
+@pytest.mark.parametrize(("path", "value"), WRONG.items(), ids=WRONG)
+def test_an_environment_of_another_type_is_told_with_its_key(path, value, copy):
+    content = json.loads(copy.environment_file.read_text())
+    *tables, key = path.split("/")
+    (content[tables[0]] if tables else content)[key] = value
+    copy.environment_file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"environment\.json: .*{path.replace('/', '.')}.*; got "):
+        probvae.load(copy.folder)
+
+
+ROWS = ["null", "[]", "3", "{}", '{"epoch": null}', '{"epoch": 1, "train/loss": "low"}', '{"epoch": 1.5}', "\0\0"]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_damaged_row_of_the_metrics_is_told_with_its_line_unless_it_is_the_last(row, copy):
+    right = copy.metrics_file.read_text()
+    rows = copy.metrics()
+    copy.metrics_file.write_text(right + row)
+    assert copy.metrics() == rows
+    copy.metrics_file.write_text(f"{row}\n{right}")
+    with pytest.raises(UserError, match=r"metrics\.jsonl:1: expected the numbers of an epoch; got .* Remove"):
+        copy.metrics()
+
+
+def test_a_run_with_a_damaged_last_row_is_resumed_and_the_row_dropped(copy, data, undrawn):
+    right = copy.metrics_file.read_text()
+    copy.metrics_file.write_text(right + "null\n")
+    train(spec(data), copy.folder, resume=True)
+    assert copy.metrics_file.read_text() == right
+
+
+def test_a_damaged_spec_of_a_run_is_told_with_its_line(copy, data):
+    copy.spec_file.write_text("schema = 1\n[model\n")
+    for use in (probvae.load, lambda folder: train(spec(data), folder, resume=True)):
+        with pytest.raises(SpecError, match=r"spec\.toml:2: TOML: expected valid TOML"):
+            use(copy.folder)
 
 
 def test_without_its_best_checkpoint_a_run_is_not_loaded_in_silence(data, tmp_path, undrawn, monkeypatch):

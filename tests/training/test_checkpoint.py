@@ -1,6 +1,7 @@
 """Checkpoints: everything comes back, and nothing that is not whole is ever believed."""
 
 import errno
+import hashlib
 import json
 import shutil
 
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 
 import probvae
 from probvae import components
@@ -16,7 +17,19 @@ from probvae.core import VAE, named_variables, trainable_names
 from probvae.errors import CheckpointError, TrainingError
 from probvae.registry import default
 from probvae.training import best_checkpoint, checkpoint, newest_checkpoint, restore, transfer
-from probvae.training.checkpoint import FORMAT, MANIFEST, OPTIMIZER, STATE, WEIGHTS, prune, snapshot, verify, write
+from probvae.training.checkpoint import (
+    FORMAT,
+    MANIFEST,
+    OPTIMIZER,
+    STATE,
+    WEIGHTS,
+    CheckpointState,
+    prune,
+    snapshot,
+    verify,
+    write,
+)
+from probvae.training.totals import Totals, TotalsState
 
 from .setups import Holder, assert_same, differs, dropping_vae, vae, weights
 
@@ -29,8 +42,9 @@ def adam(model):
     return optimizer
 
 
-def state(step, best=None, **more):
-    return {"step": step, "epoch": step // 10, "best_step": best or step, "best_loss": 1.0, **more}
+def state(step, best=None):
+    totals = TotalsState(sums={"loss": 2.5}, examples=3, seconds=0.5, skipped=0)
+    return CheckpointState("", step, step // 10, best or step, best_loss=1.0, totals=totals)
 
 
 def perturb(variables, seed=0):
@@ -368,6 +382,84 @@ def test_a_changed_header_is_an_error_even_if_its_hash_fits(root, model):
         (folder / WEIGHTS).write_bytes(content)
         with pytest.raises(CheckpointError, match=WEIGHTS):
             restore(checkpoint.Checkpoint(folder, state(30)), model)
+
+
+# Whole files with a right hash, whose content is wrong
+
+
+def rewritten(folder, file, content):
+    """Give a file another content, and the manifest its size and hash."""
+    (folder / file).write_bytes(content)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"][file] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+STATES = {
+    "best_step": ["best", "20", 20.0, None, True, -1, 31, 10**400],
+    "step": [None, "30", 30.5, -1],
+    "epoch": [None, [], -3],
+    "best_loss": ["1.0", [], True],
+    "run": [None, 3],
+    "totals": [None, {}, [], "none"],
+    "totals/sums": [None, [1.0], {"loss": None}, {"loss": "2"}],
+    "totals/examples": [-1, 2.5, "3"],
+    "totals/seconds": [-0.5, "1"],
+    "another": [1],
+}
+
+
+@pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in STATES.items() for value in values])
+def test_a_state_of_another_type_is_refused_with_the_key_and_an_older_one_is_taken(path, value, root):
+    folder = root / "step-000030"
+    content = json.loads((folder / STATE).read_text())
+    *tables, key = path.split("/")
+    table = content
+    for name in tables:
+        table = table[name]
+    table[key] = value
+    rewritten(folder, STATE, json.dumps(content).encode())
+    with pytest.raises(CheckpointError, match=rf"step-000030.*{path.replace('/', '.')}.*: .*; got "):
+        verify(folder)
+    assert newest_checkpoint(root)[0].step == 20
+
+
+@pytest.mark.parametrize("missing", ["run", "step", "epoch", "best_step", "best_loss", "totals"])
+def test_a_state_without_one_of_its_numbers_is_refused(missing, root):
+    folder = root / "step-000030"
+    content = json.loads((folder / STATE).read_text())
+    del content[missing]
+    rewritten(folder, STATE, json.dumps(content).encode())
+    with pytest.raises(CheckpointError, match=rf"step-000030: .*{missing}: expected a value; got none"):
+        verify(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"null", b"[]", b"{", b"\xff", b"", b"[" * 100_000, b'{"best_loss": NaN}', b" " * 2**21],
+    ids=range(8),
+)
+def test_a_state_of_another_structure_is_refused(content, root):
+    rewritten(root / "step-000030", STATE, content)
+    with pytest.raises(CheckpointError, match="step-000030"):
+        verify(root / "step-000030")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused_by_name_and_older_ones_are_taken(value, root):
+    folder = root / "step-000030"
+    arrays = stored(folder)
+    name = sorted(arrays)[1]
+    arrays[name].flat[0] = value
+    rewritten(folder, WEIGHTS, save(arrays))
+    with pytest.raises(CheckpointError, match=rf"expected finite numbers; got others in {name}"):
+        verify(folder)
+    assert best_checkpoint(root)[0].step == 20
+
+
+def test_totals_of_another_objective_are_refused():
+    with pytest.raises(CheckpointError, match=r"expected sums of loss, kl; got loss\."):
+        Totals.read(["loss", "kl"], state(1).totals)
 
 
 # Another model

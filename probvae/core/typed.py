@@ -1,0 +1,45 @@
+"""JSON as typed values: a file is what its dataclass says, or an error says what it is instead."""
+
+from __future__ import annotations
+
+import functools
+import json
+import textwrap
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from annotated_types import Ge, Lt
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+Count: TypeAlias = Annotated[int, Ge(0), Lt(2**63)]
+
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+"""What a dataclass of a file's content sets as `__pydantic_config__`."""
+
+
+def from_json(kind: Callable[..., T], text: str | bytes) -> T:
+    """A value of this type from JSON, without any conversion.
+
+    Raises:
+        ValueError: the text is not JSON, or of another type; says where, what was expected and what it got.
+    """
+    try:
+        value: T = _adapter(kind).validate_json(text, strict=True)
+        return value
+    except ValidationError as error:
+        raise ValueError("; ".join(map(_told, error.errors()[:3]))) from None
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _told(error: Any) -> str:
+    place = ".".join(map(str, error["loc"])) or "the whole"
+    if error["type"] == "missing":
+        return f"{place}: expected a value; got none"
+    message = error["msg"].replace("Input should be", "expected", 1)
+    return f"{place}: {message}; got {textwrap.shorten(json.dumps(error['input'], default=str), 60)}"
