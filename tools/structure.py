@@ -21,6 +21,7 @@ import threading
 import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -159,10 +160,8 @@ def trace(folder: Path) -> None:
 
     threading.setprofile(record)
     sys.setprofile(record)
-    try:
+    with suppress(FirstStep, SystemExit):
         main()
-    except (FirstStep, SystemExit):
-        pass
     sys.setprofile(None)
     by_part: dict[str, list[str]] = {}
     for part, name in sorted(seen):
