@@ -30,11 +30,10 @@ def readable(size: int) -> str:
     """
     if size < 1000:
         return f"{size} bytes"
-    value, units = float(min(size, 10**300)), iter(("kB", "MB", "GB", "TB", "PB", "EB"))
-    unit = ""
-    while value >= 1000 and (larger := next(units, "")):
-        value, unit = value / 1000, larger
-    return f"{value:.1f} {unit}" if value < 1000 else f"{value:.2g} {unit}"
+    for power, unit in enumerate(("kB", "MB", "GB", "TB", "PB", "EB"), 1):
+        if size < 1000 ** (power + 1):
+            return f"{size / 1000**power:.1f} {unit}"
+    return "more than 1000 EB"
 
 
 def _machine(root: Path) -> int | None:

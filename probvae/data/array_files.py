@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ from probvae.errors import ConfigError
 _EXPECTED = "a .npy or .npz file"
 _DEFLATE_AT_MOST = 1040  # times: DEFLATE cannot expand more than 1032 times
 _EXPAND_AT_MOST = 100  # times, of what becomes large
-_LARGE = 2**29
+_LARGE = 2**27
+_MOST_NAMES, _LONGEST_NAME = 20, 60
 _ENCRYPTED = 0x1  # a flag of a member
 _DAMAGE = (
     EOFError,
@@ -73,10 +75,10 @@ class ArrayFile:
                 refuse(parameter, _EXPECTED, f"{path}, which is {kind.what}", kind.advice)
             if kind == NPZ:
                 with zipfile.ZipFile(file) as archive:
-                    listed = dict.fromkeys(archive.namelist())  # each once, in order
-                names = tuple(name.removesuffix(".npy") for name in listed if name.endswith(".npy"))
+                    members = dict.fromkeys(archive.namelist())  # each once, in order
+                names = tuple(name.removesuffix(".npy") for name in members if name.endswith(".npy"))
         if member and member not in names:
-            refuse(parameter, f"an array {member} in {path}", _listed(names))
+            refuse(parameter, f"an array {member} in {path}", listed(names))
         return cls(parameter, path, member, names, kind == NPZ)
 
     def find(self, wanted: tuple[str, ...]) -> str | None:
@@ -91,8 +93,8 @@ class ArrayFile:
 
     def refuse_to_guess(self, what: str) -> NoReturn:
         """Say that the names of the arrays do not tell which of them is meant."""
-        hint = f'Name it: data.{self.parameter} = "{self.path}:{self.names[0]}".' if self.names else ""
-        refuse(self.parameter, f"one array or known names for {what} in {self.path}", _listed(self.names), hint)
+        hint = f'Name it: data.{self.parameter} = "{self.path}:{shown(self.names[0])}".' if self.names else ""
+        refuse(self.parameter, f"one array or known names for {what} in {self.path}", listed(self.names), hint)
 
     def array(self, name: str) -> FileArray:
         """One of the arrays, as its header describes it.
@@ -120,7 +122,7 @@ class ArrayFile:
         """Refuse a member that cannot have the size that it declares, or that expands as no data does."""
         packed, whole = member.compress_size, member.file_size
         if member.flag_bits & _ENCRYPTED:
-            found = f"{self.path}, in which {member.filename} is encrypted"
+            found = f"{self.path}, in which {shown(member.filename)} is encrypted"
             refuse(self.parameter, _EXPECTED, found, "Save the arrays with numpy.savez.")
         stored = member.compress_type == zipfile.ZIP_STORED
         deflated = member.compress_type == zipfile.ZIP_DEFLATED
@@ -129,9 +131,11 @@ class ArrayFile:
             or (stored and packed != whole)
             or (deflated and whole > _DEFLATE_AT_MOST * packed + 1000)
         ):
-            raise ValueError(f"{member.filename} cannot expand from {readable(packed)} to {readable(whole)}")
+            raise ValueError(
+                f"{shown(member.filename)} cannot expand from {readable(packed)} to {readable(whole)}"
+            )
         if whole > _LARGE and whole > _EXPAND_AT_MOST * packed:
-            grows = f"{member.filename} expands {whole // max(packed, 1):,} times"
+            grows = f"{shown(member.filename)} expands {whole // max(packed, 1):,} times"
             refuse(
                 self.parameter,
                 f"arrays that expand at most {_EXPAND_AT_MOST} times",
@@ -154,7 +158,7 @@ class FileArray(NamedTuple):
     header: Header
 
     def __str__(self) -> str:
-        place = f"{self.name} of {self.file.path}" if self.file.archive else f"{self.file.path}"
+        place = f"{shown(self.name)} of {self.file.path}" if self.file.archive else f"{self.file.path}"
         return f"{place}, {self.header}"
 
     def read(self) -> Array:
@@ -196,7 +200,9 @@ def _reading(path: Path, parameter: str) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         refuse(parameter, _EXPECTED, f"no file {path.absolute()}")
     except OSError as error:
-        refuse(parameter, _EXPECTED, f"{path}, which cannot be read ({error.strerror or error})")
+        broken = error.errno == errno.EINVAL  # an archive that places something before its beginning
+        found = "is damaged" if broken else f"cannot be read ({error.strerror or error})"
+        refuse(parameter, _EXPECTED, f"{path}, which {found}")
     except MemoryError:
         refuse(parameter, "data that fits in memory", f"{path}, which does not", TOO_LARGE)
     except _DAMAGE as error:
@@ -206,5 +212,14 @@ def _reading(path: Path, parameter: str) -> Iterator[BinaryIO]:
 TOO_LARGE = "Save each array with numpy.save and set data.in_memory = false, which reads examples as needed."
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names) or "no arrays"
+def listed(names: Sequence[str]) -> str:
+    """The names of arrays, not all of very many."""
+    some = [shown(name) for name in names[:_MOST_NAMES]]
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(some) + more or "no arrays"
+
+
+def shown(name: str) -> str:
+    """A name from a file, which may be of any length and have any signs."""
+    text = name if name.isprintable() else ascii(name)
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}..."

@@ -25,7 +25,7 @@ from probvae.core import (
     channels_first,
     readable,
 )
-from probvae.data.array_files import OBJECTS, TOO_LARGE, ArrayFile, FileArray
+from probvae.data.array_files import OBJECTS, TOO_LARGE, ArrayFile, FileArray, listed
 from probvae.data.fixed import SEED, binarised, block, fixed_order, protocol
 from probvae.data.labels import as_integers, described, read_labels
 from probvae.data.on_disk import OnDisk, plain
@@ -38,7 +38,6 @@ _SYNONYMS: dict[Part, tuple[str, ...]] = {
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
 }
-_MOST_NAMES = 10
 _EXAMPLES = ("x", "data", "images")
 _LABELS = ("y", "labels", "label", "targets", "target", "classes", "class")
 _NO_LABELS = 'Labels only colour figures: set data.labels = "none" to go on without them.'
@@ -339,8 +338,7 @@ def _unused(chosen: dict[Part, _Chosen]) -> Iterator[str]:
     for path, file in {array.file.path: array.file for array in taken}.items():
         used = {array.name for array in taken if array.file.path == path}
         if unused := [name for name in file.names if name not in used]:
-            more = f" and {len(unused) - _MOST_NAMES} more" if len(unused) > _MOST_NAMES else ""
-            yield f"ignored: {', '.join(unused[:_MOST_NAMES])}{more} of {path}"
+            yield f"ignored: {listed(unused)} of {path}"
 
 
 def _doubts(examples: FileArray) -> Iterator[str]:

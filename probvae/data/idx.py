@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import math
 import struct
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from probvae.data.kinds import kind_of
 from probvae.errors import DataError
+
+
+def idx_length(shape: tuple[int, ...]) -> int:
+    """The bytes of an IDX file of unsigned bytes."""
+    return 4 + 4 * len(shape) + math.prod(shape)
 
 
 def read_idx(content: bytes, shape: tuple[int, ...], name: str) -> npt.NDArray[np.uint8]:
@@ -24,15 +32,17 @@ def read_idx(content: bytes, shape: tuple[int, ...], name: str) -> npt.NDArray[n
     """
     magic = bytes([0, 0, 8, len(shape)])  # 8: unsigned bytes
     if content[:4] != magic:
+        kind = kind_of(Path(name), io.BytesIO(content)).what
         raise DataError(
             f"{name}: expected an IDX file of unsigned bytes with {len(shape)} dimensions (magic number "
-            f"{magic.hex()}); found {content[:4].hex() or 'an empty file'}."
+            f"{magic.hex()}); found {content[:4].hex()}{', ' * bool(content)}{kind}."
         )
     header = struct.Struct(f">{len(shape)}I")
     start = len(magic) + header.size
-    expected = start + math.prod(shape)
+    expected = idx_length(shape)
     if len(content) >= start and (found := header.unpack_from(content, len(magic))) != shape:
         raise DataError(f"{name}: expected dimensions {list(shape)}; found {list(found)}.")
     if len(content) != expected:
-        raise DataError(f"{name}: expected {expected:,} bytes; found {len(content):,}.")
+        more = " or more" * (len(content) > expected)  # no more is read than shows that it is too much
+        raise DataError(f"{name}: expected {expected:,} bytes; found {len(content):,}{more}.")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,11 @@ from typing import ClassVar
 import numpy as np
 
 from probvae.core import Array, Binarize, Data, DataInfo, Dataset
+from probvae.data.array_files import ArrayFile, listed
 from probvae.data.fetch import CACHE_VARIABLE, File, cache_folder, fetch
 from probvae.data.fixed import binarised, fixed_order, image_values, images, protocol
-from probvae.data.idx import read_idx
+from probvae.data.idx import idx_length, read_idx
+from probvae.data.kinds import kind_of
 from probvae.errors import ConfigError, DataError
 
 
@@ -280,37 +282,59 @@ class Kmnist(MnistLike):
 
 
 def _read(path: Path, file: File, shape: tuple[int, ...]) -> Array:
-    """The array in a file, checked as far as it can be."""
+    """The array in a file, checked as far as it can be; no more is read than there should be."""
+    if path.suffix == ".npz":
+        return _read_npz(path, shape)
+    length = idx_length(shape)
     try:
-        if path.suffix == ".npz":
-            return _read_npz(path, shape)
-        content = path.read_bytes()
+        content = _start(path, max(file.size, length))
         if path.suffix == ".gz":
             if not file.content:  # nothing but the archive itself can be compared
                 _check(path, content, file.sha256)
-            content = gzip.decompress(content)
-    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: damaged, or not readable ({error}). Replace the file.") from error
+            with gzip.open(io.BytesIO(content)) as expanded:
+                content = expanded.read(length + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path}: damaged, or not readable ({error}); it is {_what(path)}. Replace the file."
+        ) from error
     if file.content:
         _check(path, content, file.content, "content with ")
     return read_idx(content, shape, str(path))
 
 
+def _start(path: Path, most: int) -> bytes:
+    """A file, if it has at most so many bytes; else one byte more of it, which no checksum agrees with."""
+    with open(path, "rb") as file:
+        return file.read(most + 1)
+
+
+def _what(path: Path) -> str:
+    """What a file is by its content."""
+    try:
+        with open(path, "rb") as file:
+            return kind_of(path, file).what
+    except OSError:
+        return "not there"
+
+
 def _read_npz(path: Path, shape: tuple[int, ...]) -> Array:
-    with open(path, "rb") as file:  # np.load leaves a damaged file open if it opens it
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray) or "arr_0" not in loaded:
-            raise DataError(f"{path}: expected a .npz file with an array arr_0; found none.")
-        array: Array = loaded["arr_0"]
-    if array.shape != shape or array.dtype != np.uint8:
-        raise DataError(f"{path}: expected uint8 {list(shape)}; found {array.dtype} {list(array.shape)}.")
-    return array
+    try:
+        file = ArrayFile.at(str(path), "folder")
+        if "arr_0" not in file.names or not file.archive:
+            raise DataError(f"{path}: expected a .npz file with an array arr_0; found {listed(file.names)}.")
+        found = file.array("arr_0")
+        if found.header.shape != shape or found.header.dtype != np.uint8:
+            raise DataError(f"{path}: expected uint8 {list(shape)}; found {found.header}.")
+        return found.read()
+    except ConfigError as error:
+        raise DataError(str(error)) from error
 
 
 def _check(path: Path, content: bytes, expected: str, what: str = "") -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
+        kind = f"{path.stat().st_size:,} bytes, {kind_of(path, io.BytesIO(content)).what}"
         raise DataError(
-            f"{path}: expected {what}sha256 {expected}; found {found} ({len(content):,} bytes). It is "
+            f"{path}: expected {what}sha256 {expected}; found {found} ({kind}). It is "
             "damaged or another dataset's: MNIST, KMNIST and Fashion-MNIST name files alike. Replace it."
         )

@@ -1,0 +1,98 @@
+"""Is any wrong input answered by a traceback, by gigabytes of memory, or by waiting?
+
+Each kind of input has a generator in `tests/fuzz/` whose cases are functions of their numbers: valid inputs, and
+what may happen to them. Each is read as a user's would be, and must be accepted or refused in the project's own
+words, within 5 seconds and 2 GB. Writes fuzz.json and the table fuzz.md next to this file. The exit status is 1 if
+a case failed, and its traceback is printed. The test suite runs the first few cases.
+
+    python benchmarks/fuzz.py data --files 1000
+    python benchmarks/fuzz.py data --files 1 --first 4711
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
+
+HERE = Path(__file__).parent
+JSON, TABLE = HERE / "fuzz.json", HERE / "fuzz.md"
+
+sys.path.insert(0, str(HERE.parent / "tests" / "fuzz"))
+
+from trials import BYTES, SECONDS, Trial, tried  # noqa: E402
+
+
+def data_files(first: int, count: int) -> Iterator[Trial]:
+    """Data files, read by the dataset that they are given to."""
+    from data_files import case
+
+    for number in range(first, first + count):
+        made = case(number)
+        with tempfile.TemporaryDirectory() as folder:
+            yield tried(made.name, lambda made=made, folder=folder: made.read(Path(folder)))  # type: ignore[misc]
+
+
+GENERATORS: dict[str, Callable[[int, int], Iterator[Trial]]] = {"data": data_files}
+"""A subcommand each: from the number of the first case and how many there are to what came of them."""
+
+
+def main() -> int:
+    """Run the cases of one kind; 1 if one failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=GENERATORS)
+    parser.add_argument("--files", type=int, default=1000, help="how many cases")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first one")
+    options = parser.parse_args()
+    statuses: Counter[str] = Counter()
+    slowest = largest = Trial("", "", "", 0.0, 0)
+    for trial in GENERATORS[options.kind](options.first, options.files):
+        statuses[trial.status] += 1
+        slowest = max(slowest, trial, key=lambda trial: trial.seconds)
+        largest = max(largest, trial, key=lambda trial: trial.peak)
+        if trial.status == "failed":
+            print(f"{trial.name}:\n{trial.message}\n", flush=True)
+    found = {
+        "cases": f"{options.first} to {options.first + options.files - 1}",
+        **{status: statuses[status] for status in ("accepted", "refused", "failed")},
+        "slowest": {"case": slowest.name, "seconds": round(slowest.seconds, 2)},
+        "largest": {"case": largest.name, "megabytes": round(largest.peak / 1e6)},
+        "python": platform.python_version(),
+    }
+    print(json.dumps(found, indent=2))
+    record = json.loads(JSON.read_text()) if JSON.exists() else {}
+    record[options.kind] = found
+    JSON.write_text(json.dumps(record, indent=2) + "\n")
+    TABLE.write_text(table(record))
+    return 1 if statuses["failed"] else 0
+
+
+def table(record: dict[str, dict[str, Any]]) -> str:
+    """The results of all kinds, as Markdown."""
+    lines = [
+        "# Wrong inputs",
+        "",
+        "Made by `benchmarks/fuzz.py`; the numbers are in `fuzz.json`. A case has failed if it ended in a "
+        f"traceback, took more than {SECONDS:g} seconds, or let the process grow by more than {BYTES / 1e9:g} GB.",
+        "",
+        "| inputs | cases | accepted | refused | failed | slowest | most memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for kind, found in record.items():
+        numbers = " | ".join(str(found[name]) for name in ("cases", "accepted", "refused", "failed"))
+        slowest, largest = found["slowest"]["seconds"], found["largest"]["megabytes"]
+        lines.append(f"| {kind} | {numbers} | {slowest} s | {largest} MB |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
