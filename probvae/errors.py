@@ -40,6 +40,21 @@ class ShapeError(UserError):
     """An array or a distribution has another shape than its contract says."""
 
 
+class TooLargeError(UserError):
+    """What was asked for does not fit into the memory there is.
+
+    Args:
+        message: what was expected, and what it got.
+        what: the latter in words.
+        shape: of the tensor that does not fit.
+    """
+
+    def __init__(self, message: str, what: str, shape: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.what = what
+        self.shape = shape
+
+
 class UnknownNameError(UserError, KeyError):
     """No component has that name."""
 

@@ -17,7 +17,17 @@ from probvae.errors import CheckpointWarning, Problem, SpecError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
-from probvae.spec import Assembly, Plan, Source, assemble, check_support, data_source, plan, read
+from probvae.spec import (
+    Assembly,
+    Plan,
+    Source,
+    assemble,
+    assemble_in_memory,
+    check_support,
+    data_source,
+    plan,
+    read,
+)
 from probvae.training import Checkpoint, best_checkpoint, restore
 
 Spec: TypeAlias = str | Path | Mapping[str, Any]
@@ -56,7 +66,7 @@ def prepare(
     source = data_source(checked)
     info = source.info
     seed_initial_weights(checked)
-    built = assemble(checked, info.event_shape, source.examples, info.sizes[0])
+    built = assemble_in_memory(checked, info.event_shape, source.examples, info.sizes[0])
     check_support(checked, built.vae, info)
     return Prepared(checked, built, source)
 
@@ -72,7 +82,9 @@ def check(
     """
     checked = _planned(spec, overrides, plugins, registry)
     info = data_source(checked).info
-    vae, objective, _ = assemble(checked, info.event_shape, _placeholder(info.event_shape), info.sizes[0])
+    vae, objective, _ = assemble_in_memory(
+        checked, info.event_shape, _placeholder(info.event_shape), info.sizes[0]
+    )
     check_support(checked, vae, info)
     gradient_step(vae, objective, keras.optimizers.SGD(0.0), tf.zeros((2, *info.event_shape)), 0, tf.constant(0))
     return checked, vae
@@ -93,7 +105,7 @@ def build(spec: Spec, event_shape: Shape | None = None, plugins: Sequence[str | 
         return prepare(spec, plugins=plugins).assembly.vae
     checked = _planned(spec, plugins=plugins)
     seed_initial_weights(checked)
-    return assemble(checked, event_shape).vae
+    return assemble_in_memory(checked, event_shape).vae
 
 
 def _planned(

@@ -4,6 +4,7 @@ from probvae.spec.build import MACHINERY, Assembly, Source, assemble, check_supp
 from probvae.spec.document import Document, read
 from probvae.spec.json_schema import json_schema
 from probvae.spec.plan import Part, Plan, plan, plan_dataset
+from probvae.spec.room import assemble_in_memory
 
 __all__ = [
     "MACHINERY",
@@ -13,6 +14,7 @@ __all__ = [
     "Plan",
     "Source",
     "assemble",
+    "assemble_in_memory",
     "check_support",
     "data_source",
     "json_schema",

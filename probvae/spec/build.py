@@ -32,7 +32,7 @@ from probvae.core import (
     a,
     full_scale,
 )
-from probvae.errors import ConfigError, DataWarning, ProbvaeError, SpecError, explained
+from probvae.errors import ConfigError, DataWarning, ProbvaeError, SpecError, TooLargeError, explained
 from probvae.spec.document import Document, show
 from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
 
@@ -138,6 +138,8 @@ def assemble(
         supply[name] = partial(parts.__getitem__, name)
     try:
         vae = VAE(**parts)
+    except TooLargeError:
+        raise
     except Exception as error:  # a component is anyone's code
         problem = plan.document.problem(
             ("model",), "parts that work together", "these", explained(error, MACHINERY)

@@ -1,0 +1,98 @@
+"""Room for a model: variables are counted before they are allocated, the tensors of a step before it is taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from probvae.core.memory import readable
+from probvae.errors import TooLargeError
+
+MOST_VARIABLES = 10_000
+"""More than that are a number of layers that was not meant, and would take hours to make."""
+
+
+class Size(NamedTuple):
+    """How large a tensor is.
+
+    Args:
+        dtype: of its elements.
+        shape: its shape.
+    """
+
+    dtype: tf.DType
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The memory that it takes."""
+        return math.prod(self.shape) * int(self.dtype.size)
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name} {list(self.shape)} ({readable(self.bytes)})"
+
+
+@contextmanager
+def variables_within(limit: int, symbolic: bool = False) -> Iterator[None]:
+    """Refuse the variable that would bring those made in here over a limit, before it is allocated.
+
+    Args:
+        limit: in bytes.
+        symbolic: whether the variables are those of a graph that is never run, and need no initial values.
+
+    Raises:
+        TooLargeError: with the shape of that variable.
+    """
+    total = count = 0
+
+    def create(make: Callable[..., Any], **given: Any) -> Any:
+        nonlocal total, count
+        size = _declared(given["initial_value"])
+        made: Any = make(**given) if size is None else None
+        size = size or Size(made.dtype, tuple(made.shape))
+        total, count = total + size.bytes, count + 1
+        if total > limit or count > MOST_VARIABLES:
+            what = f"at least {count:,} variables of {readable(total)} in all, the last of them {size}"
+            expected = f"at most {MOST_VARIABLES:,} variables of {readable(limit)}"
+            raise TooLargeError(f"Expected {expected}; got {what}.", what, size.shape)
+        if made is not None:
+            return made
+        if symbolic:
+            given["initial_value"] = lambda: tf.zeros(size.shape, size.dtype)
+        return make(**given)
+
+    with tf.variable_creator_scope(create):
+        yield
+
+
+def _declared(initial: Any) -> Size | None:
+    """The size of a variable by its initial value, without computing that."""
+    if isinstance(initial, keras.Variable):
+        return Size(tf.as_dtype(initial.dtype), tuple(initial.shape))
+    if callable(initial):  # Keras passes a function of no arguments that refers to its own variable
+        cells = (cell.cell_contents for cell in getattr(initial, "__closure__", None) or ())
+        return next((_declared(cell) for cell in cells if isinstance(cell, keras.Variable)), None)
+    if tf.is_tensor(initial):
+        return Size(initial.dtype, tuple(initial.shape)) if initial.shape.is_fully_defined() else None
+    return None
+
+
+def largest_tensor(function: Callable[..., Any], *arguments: tf.TensorSpec) -> Size:
+    """The largest tensor that a function computes on its way, by tracing it; nothing is computed.
+
+    Tensors inside of loops, and those whose size is not known before, are not seen.
+    """
+    graph = tf.function(function).get_concrete_function(*arguments).graph
+    sizes = [
+        Size(output.dtype, tuple(output.shape))
+        for operation in graph.get_operations()
+        if operation.type != "Placeholder"
+        for output in operation.outputs
+        if output.shape.is_fully_defined() and output.dtype.size
+    ]
+    return max(sizes, key=lambda size: size.bytes, default=Size(tf.float32, ()))

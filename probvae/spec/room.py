@@ -1,0 +1,113 @@
+"""Building a model that fits into the memory there is, or saying which number of its spec is too large."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import Shape, Stored, available_memory, readable
+from probvae.core.room import largest_tensor, variables_within
+from probvae.errors import SpecError, TooLargeError
+from probvae.spec.build import Assembly, assemble
+from probvae.spec.document import KeyPath
+from probvae.spec.plan import MODEL, OBJECTIVE, Part, Plan
+
+SMALL = 2**27
+"""Up to so many bytes of variables a model is built without further ado."""
+
+COPIES = 4
+"""How many times a trained variable is in memory: itself, its gradient, and Adam's two moments."""
+
+
+def assemble_in_memory(
+    plan: Plan, event_shape: Shape, examples: Callable[[], Stored] | None = None, train_examples: int | None = None
+) -> Assembly:
+    """`assemble`, for training; what cannot fit into the memory is refused before it is allocated.
+
+    A model with many variables is first built in a graph that is never run, in which nothing has a value.
+
+    Raises:
+        SpecError: with the number of the spec that is too large.
+    """
+    available = available_memory()
+    if available is None:
+        return assemble(plan, event_shape, examples, train_examples)
+
+    def built(limit: int, symbolic: bool = False) -> Assembly:
+        with variables_within(limit, symbolic):
+            assembly = assemble(plan, event_shape, examples, train_examples)
+        _check_step(plan, assembly, event_shape, train_examples, available)
+        return assembly
+
+    with _told(plan, available):
+        before = random.getstate(), np.random.get_state()
+        try:
+            return built(min(SMALL, available // COPIES))
+        except TooLargeError:
+            with tf.Graph().as_default():
+                built(available // COPIES, symbolic=True)
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        return built(available // COPIES)
+
+
+def _check_step(plan: Plan, assembly: Assembly, event_shape: Shape, examples: int | None, available: int) -> None:
+    """Trace the loss of a whole batch.
+
+    Raises:
+        TooLargeError: one tensor alone is larger than the memory.
+    """
+    batch_size = min(plan.setting("train").batch_size, examples or 2**63)
+
+    def loss(x: Any) -> Any:
+        return assembly.objective(assembly.vae, x, tf.constant([0, 0]), tf.constant(0)).per_example
+
+    try:
+        largest = largest_tensor(loss, tf.TensorSpec((batch_size, *event_shape), tf.float32))
+    except Exception:  # a component is anyone's code, and the first step says what is wrong with it
+        return
+    if largest.bytes > available:
+        what = f"a training step with a tensor {largest}"
+        raise TooLargeError(f"Expected at most {readable(available)}; got {what}.", what, largest.shape)
+
+
+@contextmanager
+def _told(plan: Plan, available: int) -> Iterator[None]:
+    """Turn what is too large into a problem with the key to change."""
+    try:
+        yield
+    except TooLargeError as error:
+        numbers = dict(_numbers(plan))
+        dims = sorted(error.shape, reverse=True)
+        guilty = (path for dim in dims for path, number in numbers.items() if number > 1 and dim % number == 0)
+        path = next(guilty, max(numbers, key=lambda path: numbers[path]))
+        expected = f"a model that can be trained in the available memory, {readable(available)}"
+        found = f"{numbers[path]}, which makes {error.what}"
+        raise SpecError([plan.document.problem(path, expected, found, "Lower it.")]) from error
+
+
+def _numbers(plan: Plan) -> Iterator[tuple[KeyPath, int]]:
+    """Every integer of a spec that the size of a model or of a step can depend on, the largest first."""
+    found: dict[KeyPath, int] = {
+        ("model", "latent_dim"): plan.latent_dim,
+        ("train", "batch_size"): plan.setting("train").batch_size,
+    }
+    for slot in (*MODEL, OBJECTIVE):
+        found |= _numbers_of(plan.components[slot.path])
+    yield from sorted(found.items(), key=lambda item: item[1], reverse=True)
+
+
+def _numbers_of(part: Part) -> dict[KeyPath, int]:
+    found = {}
+    for name, value in part.values.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if integers := [number for number in values if type(number) is int]:
+            found[(*part.path, name)] = max(integers)
+    for inner in part.parts.values():
+        found |= _numbers_of(inner)
+    return found
