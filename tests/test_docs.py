@@ -4,12 +4,14 @@ import ast
 import contextlib
 import inspect
 import io
+import itertools
 import re
 import shutil
 import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import Phase
 from rich.console import Console
@@ -17,7 +19,7 @@ from rich.console import Console
 import probvae
 from probvae import testing
 from probvae.cli.app import main
-from probvae.data import TFRecords, record_batches
+from probvae.data import Arrays, TFRecords, record_batches
 from probvae.errors import ConfigError
 from probvae.registry import Registry, default
 from probvae.testing import agreement, strategies
@@ -30,12 +32,14 @@ from probvae.training import TrainSettings
 ROOT = Path(__file__).parent.parent
 CHECKS = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
 PRIOR = (ROOT / "docs" / "write_a_prior.md").read_text(encoding="utf-8")
+DATA = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
 LARGE = (ROOT / "docs" / "large_data.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 CLUSTERS = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
 PAGES = {
     "checks.md": CHECKS,
     "write_a_prior.md": PRIOR,
+    "your_data.md": DATA,
     "large_data.md": LARGE,
     "training.md": TRAINING,
     "clusters.md": CLUSTERS,
@@ -395,3 +399,35 @@ def test_the_page_on_large_data_tells_the_numbers_of_the_code():
     (table,) = [tomllib.loads(shown)["data"] for shown in blocks(LARGE, "toml")[1:]]
     default_buffer = inspect.signature(TFRecords).parameters["shuffle_buffer"].default
     assert table["shuffle_buffer"] == default_buffer
+
+
+# The page on data
+
+
+def test_the_data_of_the_page_is_read_as_the_page_says(folder):
+    exec(blocks(DATA, "python")[0], {})
+    (shown,) = blocks(DATA, "console")
+    command, _, output = shown.partition("\n")
+    program, *arguments = command.removeprefix("$ ").split()
+    assert program == "probvae"
+    assert ran(*arguments) == output.rstrip("\n")
+    (table,) = [tomllib.loads(shown)["data"] for shown in blocks(DATA, "toml")]
+    settings = dict(argument.split("=") for argument in arguments if "=" in argument)
+    assert settings == {name: str(value) for name, value in table.items() if name != "use"}
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["train", "x_train", "train_images", "TRAIN"], ["y_train", "train_labels"]),
+        (["x", "data", "images"], ["y", "labels", "target", "classes"]),
+    ],
+)
+def test_the_names_of_the_page_are_found(folder, names, labels):
+    for name, label in itertools.product(names, labels):
+        assert name == "TRAIN" or f"`{name}`" in DATA
+        assert f"`{label}`" in DATA
+        np.savez("a.npz", **{name: np.zeros((20, 3)), "x_test": np.zeros((5, 3)), label: np.arange(20)})
+        data = Arrays("a.npz").load()
+        assert data.info.sizes == (18, 2, 5)
+        assert len(data.train.labels) == 18

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isinf
+from math import ceil, isinf
 
 from probvae.core.contracts import Shape
 from probvae.core.values import Values
@@ -22,8 +22,8 @@ def channels_first(shape: Shape) -> bool:
 def full_scale(values: Values, shape: Shape) -> float | None:
     """What values from 0 up are to be divided by so that they lie from 0 to 1; None if they look like counts.
 
-    Integers up to 255 are taken as 8-bit intensities although none may be 255 itself, those up to 65,535 in the
-    shape of an image as 16-bit ones.
+    Integers up to 255, and numbers in the shape of an image, are taken as 8-bit intensities although none may be
+    255 itself; integers up to 65,535 in the shape of an image as 16-bit ones.
 
     >>> full_scale(Values(0, 254, integer=True), (28, 28, 1)), full_scale(Values(0, 16), (8, 8, 1))
     (255.0, 16.0)
@@ -33,10 +33,10 @@ def full_scale(values: Values, shape: Shape) -> float | None:
     image = len(shape) > 1
     if isinf(values.high):  # known to have no sign, and nothing else
         return 255.0 if image else None
-    if not values.integer:
-        return float(values.high)
-    if 127 < values.high <= 255:
+    if 127 < values.high <= 255 and (image or values.integer):  # images that were resized have fractions
         return 255.0
+    if not values.integer:
+        return float(ceil(values.high))
     if not image:
         return None
     return 65_535.0 if 255 < values.high <= 65_535 else float(values.high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pooch
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from probvae.data.kinds import kind_of
 from probvae.errors import DataError
 
 CACHE_VARIABLE = "PROBVAE_DATA"
@@ -65,15 +66,16 @@ def fetch(base: str, file: File, folder: Path, ways_out: str) -> Path:
     url = base + file.name
 
     def download(url: str, target: str, _: Any) -> None:
-        with _bar(file.name) as bar:
-            # Servers may otherwise send a .gz file as compressed text, and requests would unpack it.
-            headers = {"Accept-Encoding": "identity"}
+        # Servers may otherwise send a .gz file as compressed text, and requests would unpack it.
+        headers = {"Accept-Encoding": "identity"}
+        with _Bar(file, Path(target)) as bar, suppress(_TooMuchError):
             pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16, headers=headers)(url, target, None)
         size = Path(target).stat().st_size
         if size != file.size:
-            raise DataError(
-                f"{url}: expected {file.size:,} bytes; received {size:,}. Nothing was kept. {ways_out}"
-            )
+            with open(target, "rb") as received:
+                kind = kind_of(Path(file.name), received).what
+            found = f"{size:,}{' or more' if size > file.size else ''} ({kind})"
+            raise DataError(f"{url}: expected {file.size:,} bytes; received {found}. Nothing was kept. {ways_out}")
 
     try:
         path = pooch.retrieve(url, f"sha256:{file.sha256}", file.name, folder, downloader=download)
@@ -87,18 +89,25 @@ def fetch(base: str, file: File, folder: Path, ways_out: str) -> Path:
     return Path(path)
 
 
-def _bar(label: str) -> AbstractContextManager[Any]:
-    """A progress bar as pooch drives one, on standard error where that is a terminal."""
-    return _Bar(label) if sys.stderr.isatty() else nullcontext(False)
+class _TooMuchError(Exception):
+    """More came than the file has."""
 
 
 class _Bar:
-    """pooch sets `total`, then calls `update` with what has come since, then the rest."""
+    """A progress bar, on standard error where that is a terminal; it also ends a download that is too large.
 
-    def __init__(self, label: str) -> None:
+    pooch sets `total`, calls `update` with what has come since, and at last `reset`, `update` with all, `close`.
+
+    Args:
+        file: what is downloaded.
+        target: where to, for now.
+    """
+
+    def __init__(self, file: File, target: Path) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task(label, total=None)
+        self._progress = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+        self._task = self._progress.add_task(file.name, total=None)
+        self._most, self._target = file.size, target
 
     def __enter__(self) -> _Bar:
         self._progress.start()
@@ -117,6 +126,8 @@ class _Bar:
 
     def update(self, size: int) -> None:
         self._progress.advance(self._task, size)
+        if self._target.stat().st_size > self._most:
+            raise _TooMuchError
 
     def reset(self) -> None:
         self._progress.update(self._task, completed=0)

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import inspect
 import io
+import re
 import socket
 import tracemalloc
 from dataclasses import replace
@@ -100,6 +101,23 @@ def test_a_download_of_another_size_is_refused_and_not_kept(tiny, server, cache)
     with pytest.raises(DataError, match=rf"{server.url}{IMAGES}: expected {size:,} bytes; received {size + 4:,}"):
         tiny().load()
     assert not left(cache)
+
+
+def test_a_download_that_does_not_end_is_ended(tiny, server, cache):
+    server.files[IMAGES] += bytes(100_000_000)
+    size = tiny.source.files[0].size
+    with pytest.raises(
+        DataError, match=rf"expected {size:,} bytes; received [\d,]+ or more \(an IDX file"
+    ) as caught:
+        tiny().load()
+    assert int(re.search(r"received ([\d,]+)", str(caught.value))[1].replace(",", "")) < size + 2**17
+    assert not left(cache)
+
+
+def test_a_page_that_a_server_sends_in_place_of_a_file_is_named(tiny, server, cache):
+    server.files[IMAGES] = b"<!DOCTYPE html><html><body>Please log in"
+    with pytest.raises(DataError, match=r"received 40 \(an HTML page\)\. Nothing was kept"):
+        tiny().load()
 
 
 def test_a_download_with_another_hash_is_refused_and_not_kept(tiny, server, cache):
