@@ -44,7 +44,7 @@ class Split:
 
     Args:
         stored: [N, *E], of any real dtype; images usually stay uint8. An array if it is in memory.
-        labels: [N] integers for colouring figures, or None.
+        labels: [N] integers that colour figures, or None.
         divide_by: what the stored values are divided by.
         dynamic: binarise afresh at every reading, P(1) = the value (Salakhutdinov and Murray, On the
             quantitative analysis of deep belief networks, 2008).
@@ -114,6 +114,8 @@ class DataInfo:
         protocol: how the values came about, binarisation included; it stands beside every number.
         source: where the data comes from, and under which licence.
         notes: what was taken for what and what was ignored, a line each; people read it before they train.
+        classes: the names of the labels 0, 1, 2, ... in figures; none if they have no names.
+        columns: the names of the elements of an example of shape [n]; none if they have no names.
     """
 
     event_shape: tuple[int, ...]
@@ -122,6 +124,8 @@ class DataInfo:
     protocol: str
     source: str
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,11 @@ class Arrays(Dataset):
         validation: the file with the validation examples; if empty and not in `train`, a share is split off.
         test: the file with the test examples; if empty and not in `train`, a share is split off.
         train_labels: a file with labels [N], integers or text, that colour the figures; if empty, they are
-            looked for in the file of the examples.
+            looked for in the file of the examples. Text names the classes there.
         validation_labels: the same for the validation examples.
         test_labels: the same for the test examples.
         labels: auto (those that are named or found), or none.
+        columns: the names of the n elements of examples of shape [n], for figures.
         share: how much of the training examples is split off for a part that is not given, the same examples
             in every run.
         divide_by: what all values are divided by.
@@ -82,6 +83,7 @@ class Arrays(Dataset):
         validation_labels: str = "",
         test_labels: str = "",
         labels: Literal["auto", "none"] = "auto",
+        columns: tuple[str, ...] = (),
         share: Annotated[float, Gt(0), Lt(0.5)] = 0.1,
         divide_by: Annotated[float, Gt(0)] = 1.0,
         channel_axis: bool = True,
@@ -95,6 +97,7 @@ class Arrays(Dataset):
             "test": test_labels,
         }
         self.labels = labels
+        self.columns = columns
         self.share = share
         self.divide_by = divide_by
         self.channel_axis = channel_axis
@@ -121,7 +124,7 @@ class Arrays(Dataset):
         return Data(info, *binarised(splits["train"], splits["validation"], splits["test"], self.binarize))
 
     def _info(self, parts: _Parts) -> DataInfo:
-        splits, split_off, values, notes = parts
+        splits, split_off, values, classes, notes = parts
         steps = [f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as in the files"]
         if self.binarize != "none":
             steps.append(protocol(self.binarize))
@@ -136,6 +139,8 @@ class Arrays(Dataset):
             protocol="; ".join(steps),
             source=f"the user's files {', '.join(given)}",
             notes=notes,
+            classes=classes,
+            columns=self.columns,
         )
 
     def _parts(self) -> _Parts:
@@ -154,7 +159,7 @@ class Arrays(Dataset):
         protocol(self.binarize)  # refuses an unknown one before anything is read
         chosen = {part: files for part in self.files if (files := self._chosen(part)) is not None}
         self._check_memory(chosen)
-        labels, notes = self._labels(chosen)
+        labels, classes, notes = self._labels(chosen)
         given = {
             part: Split(self._examples(part, found.examples), labels.get(part), self.divide_by)
             for part, found in chosen.items()
@@ -167,6 +172,9 @@ class Arrays(Dataset):
             if (split.stored.dtype.kind == "f") != (train.stored.dtype.kind == "f"):
                 found = f"{split.stored.dtype} in {part}"
                 refuse(part, f"the same kind of numbers as in train, {train.stored.dtype}", found)
+        if self.columns and train.stored.shape[1:] != (len(self.columns),):
+            shape = list(train.stored.shape[1:])
+            refuse("columns", f"a name for each element of an example, of shape {shape}", f"{len(self.columns)}")
         values = self._values(given)  # while the examples are in the order of their files
         split_off = [part for part in self.files if part not in given]
         size = max(1, round(self.share * len(train)))
@@ -178,7 +186,7 @@ class Arrays(Dataset):
             for number, part in enumerate(split_off):
                 given[part] = _rows(train, order[number * size : (number + 1) * size])
             given["train"] = _rows(train, order[len(split_off) * size :])
-        return _Parts(given, split_off, values, notes)
+        return _Parts(given, split_off, values, classes, notes)
 
     def _chosen(self, part: Part) -> _Chosen | None:
         """What the user's files hold of a part, or None."""
@@ -266,8 +274,8 @@ class Arrays(Dataset):
         array = found.read()
         return array.astype(plain(array.dtype), copy=False).reshape(-1, *event_shape)
 
-    def _labels(self, chosen: dict[Part, _Chosen]) -> tuple[dict[Part, Array], tuple[str, ...]]:
-        """The labels of each part that has some, and what was taken for what, in words."""
+    def _labels(self, chosen: dict[Part, _Chosen]) -> tuple[dict[Part, Array], tuple[str, ...], tuple[str, ...]]:
+        """The labels of each part that has some, the names of the classes, and what was taken for what."""
         raw: dict[Part, Array] = {}
         ignored = []
         for part, (examples, found) in chosen.items():
@@ -287,7 +295,7 @@ class Arrays(Dataset):
         for part, (examples, found) in chosen.items():
             of_class = f"; labels: {found}, {described(labels[part], names)}" if found and part in labels else ""
             notes.append(f"{part}: {examples}{of_class}")
-        return labels, (*notes, *ignored, *_unused(chosen), *_doubts(chosen["train"].examples))
+        return labels, names, (*notes, *ignored, *_unused(chosen), *_doubts(chosen["train"].examples))
 
     def _values(self, splits: dict[Part, Split]) -> Values:
         """The values that the data takes, all splits together, after the division."""
@@ -306,12 +314,14 @@ class _Parts(NamedTuple):
         splits: the three parts, as they are stored.
         split_off: which of them were split off from the training examples.
         values: what all of them take, after the division.
+        classes: the names of the labels, if they have any.
         notes: what was taken for what.
     """
 
     splits: dict[Part, Split]
     split_off: list[Part]
     values: Values
+    classes: tuple[str, ...]
     notes: tuple[str, ...]
 
 

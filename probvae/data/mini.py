@@ -8,6 +8,7 @@ import numpy as np
 
 from probvae.core import Binarize, Data, DataInfo, Dataset
 from probvae.data.fixed import binarised, image_values, images, protocol
+from probvae.data.mnist import FASHION
 
 FILE = Path(__file__).with_name("fashion_mini") / "fashion_mini.npz"
 """The images and labels; `tools/make_fashion_mini.py` makes it."""
@@ -35,6 +36,7 @@ class FashionMini(Dataset):
             sizes=(6_000, 1_000, 1_000),
             protocol=protocol(self.binarize),
             source="a subset of Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017; MIT licence) inside probvae",
+            classes=FASHION,
         )
 
     def load(self) -> Data:

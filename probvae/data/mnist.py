@@ -21,6 +21,11 @@ from probvae.data.idx import idx_length, read_idx
 from probvae.data.kinds import kind_of
 from probvae.errors import ConfigError, DataError
 
+FASHION = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+"""The classes of Fashion-MNIST."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -31,6 +36,7 @@ class Source:
         about: title, reference and licence.
         url: what a file's name is appended to.
         files: training images and labels, test images and labels.
+        classes: what the labels mean.
         system: a folder where the files may lie already.
         package: the Debian package that puts them there.
         counts: how many training and test images.
@@ -41,6 +47,7 @@ class Source:
     about: str
     url: str
     files: tuple[File, File, File, File]
+    classes: tuple[str, ...]
     system: str = ""
     package: str = ""
     counts: tuple[int, int] = (60_000, 10_000)
@@ -115,6 +122,7 @@ class MnistLike(Dataset):
             sizes=(train - self.source.held_out, self.source.held_out, test),
             protocol=protocol(self.binarize),
             source=f"{self.source.about}; {self._origin(found)}",
+            classes=self.source.classes,
         )
 
     def _origin(self, found: list[Path]) -> str:
@@ -188,6 +196,7 @@ class FashionMnist(MnistLike):
                 "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
             ),
         ),
+        classes=FASHION,
         system="/usr/share/datasets/fashion-mnist",
         package="dataset-fashion-mnist",
     )
@@ -232,6 +241,7 @@ class Mnist(MnistLike):
                 "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
             ),
         ),
+        classes=tuple("0123456789"),
     )
 
 
@@ -278,6 +288,7 @@ class Kmnist(MnistLike):
                 npz="kmnist-test-labels.npz",
             ),
         ),
+        classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),  # few fonts have Hiragana
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,35 +11,44 @@ import tensorflow as tf
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, fold_in
+from probvae.core import VAE, Array, DataInfo, Seed, Split, Stream, Tensor, fold_in
 from probvae.evaluation import over
-from probvae.report.style import COLOURS, FAINT, NoPictureError, beside, plane
+from probvae.report.columns import column_names, pairs, profiles
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, name_axes, plane
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
 
 _SIDE = 10  # tiles per row, and rows of samples
 _PAIRED_ROWS = 4
-_POINTS = 2_000
-_PAIRED_POINTS = 200
+_COUNTS = {"points": 2_000, "columns": 200}  # samples, of other forms a mosaic's
+_PAIRED = {"points": 200, "columns": 12}
 
 
-def samples(vae: VAE, seed: Seed = 0, data: Split | None = None, count: int | None = None) -> Figure:
-    """Random samples from the prior: the decoder's means, or samples where an example is a point in the plane.
+def samples(
+    vae: VAE,
+    seed: Seed = 0,
+    data: Split | None = None,
+    count: int | None = None,
+    info: DataInfo | None = None,
+) -> Figure:
+    """Random samples from the prior: the decoder's means, or draws where an example is a point or a table's row.
 
     Args:
         vae: the model.
         seed: what the samples are a function of.
-        data: examples to draw behind such points.
-        count: how many samples; by default 100 tiles or 2,000 points.
+        data: examples to draw behind such points or rows.
+        count: how many samples; by default 100 tiles, 2,000 points or 200 rows.
+        info: what the data is, for the names of its columns.
 
     Raises:
         NoPictureError: examples of this shape have no picture, or the outputs are not finite.
     """
     title = "Samples from the prior"
-    points = form_of(vae.event_shape) == "points"
-    count = count or (_POINTS if points else _SIDE**2)
+    form = form_of(vae.event_shape)
+    flat = form in _COUNTS
+    count = count or _COUNTS.get(form, _SIDE**2)
     z = vae.prior.distribution().sample(count, seed=fold_in(seed, 0))  # [S, D], and all that follows as VAE.sample
     noise = fold_in(seed, 1)
-    if not points:
+    if not flat:
         x, what = decoded(vae, z, noise)
         columns = math.ceil(math.sqrt(count))
         whole = count // columns * columns
@@ -50,13 +59,17 @@ def samples(vae: VAE, seed: Seed = 0, data: Split | None = None, count: int | No
     shared_range(x)
     clouds = {"samples": (x, COLOURS[0])}
     subtitle = "x\u00a0~\u00a0p(x|z) at z\u00a0~\u00a0p(z)"
-    if data is None:
-        return _plane(title, f"{subtitle}.", clouds)
-    shown = some(data, _POINTS, fold_in(seed, Stream.FIGURES, 2))
-    return _plane(title, f"{subtitle}, over the data.", {"data": (shown, "#b5b5b5")} | clouds)
+    if data is not None:
+        subtitle += ", over the data"
+        behind = some(data, _COUNTS[form], fold_in(seed, Stream.FIGURES, 2))
+        clouds = {"data": (behind, "#b5b5b5" if form == "points" else INK)} | clouds
+    draw = _plane if form == "points" else profiles
+    return draw(title, f"{subtitle}.", clouds, column_names(vae.event_shape, info))
 
 
-def reconstructions(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Figure:
+def reconstructions(
+    vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info: DataInfo | None = None
+) -> Figure:
     """Random examples of a split beside what the model makes of them.
 
     Args:
@@ -64,26 +77,31 @@ def reconstructions(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") 
         split: the examples.
         seed: what the choice of examples and the latent noise are a function of.
         name: what the picture calls the split.
+        info: what the data is, for the names of its columns.
 
     Raises:
         NoPictureError: examples of this shape have no picture, or the outputs are not finite.
     """
-    points = form_of(vae.event_shape) == "points"
-    count = min(_PAIRED_POINTS if points else _SIDE * _PAIRED_ROWS, len(split))
+    form = form_of(vae.event_shape)
+    count = min(_PAIRED.get(form, _SIDE * _PAIRED_ROWS), len(split))
     rows = chosen(len(split), count, fold_in(seed, Stream.FIGURES, 3))
     shown = over(split, lambda x, noise: {"x": x, "z": vae.posterior(x).sample(seed=noise)}, seed, rows)
     x = shown["x"]  # [B, *E]
     again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5))
     shared_range(x, again)
     made = f"{what[0].lower()}{what[1:]} at one z\u00a0~\u00a0q(z|x)"
-    if points:
+    if form == "points":
         subtitle = f"Random {name} examples, each joined to its reconstruction: {made}."
-        figure = _plane("Reconstructions", subtitle, {"data": (x, FAINT), "model": (again, COLOURS[0])})
+        clouds = {"data": (x, FAINT), "model": (again, COLOURS[0])}
+        figure = _plane("Reconstructions", subtitle, clouds, column_names(vae.event_shape, info))
         joined = list(np.stack([x, again], axis=1))
         figure.axes[0].add_collection(LineCollection(joined, colors="#b5b5b5", linewidths=0.7, zorder=0.5))
         return figure
-    pairs = np.stack([x, again])  # [2, B, *E]
-    panels = [pairs[:, start : start + _SIDE] for start in range(0, count, _SIDE)]  # [2, columns, *E] each
+    if form == "columns":
+        subtitle = f"Random {name} examples, and the reconstruction of each: {made}."
+        return pairs("Reconstructions", subtitle, x, again, column_names(vae.event_shape, info))
+    both = np.stack([x, again])  # [2, B, *E]
+    panels = [both[:, start : start + _SIDE] for start in range(0, count, _SIDE)]  # [2, columns, *E] each
     figure = mosaic(
         panels,
         "Reconstructions",
@@ -96,10 +114,10 @@ def reconstructions(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") 
     return figure
 
 
-def _plane(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]]) -> Figure:
-    """Points [N, 2] in the plane, under their names and in their colours."""
+def _plane(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]], names: Sequence[str]) -> Figure:
+    """Points [N, 2] in the plane, under the names of the clouds and in their colours."""
     figure, axes = plane(title, subtitle, *(points for points, _ in clouds.values()))
-    axes.set(xlabel="x₁", ylabel="x₂")
+    name_axes(axes, names)
     for name, (points, colour) in clouds.items():
         size = float(np.clip(6_000 / len(points), 4, 14))
         axes.scatter(points[:, 0], points[:, 1], s=size, color=colour, alpha=0.7, lw=0, label=name)

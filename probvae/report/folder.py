@@ -41,10 +41,10 @@ def draw(vae: VAE, data: Data, rows: Sequence[Mapping[str, float]], folder: Path
     """
     figures: dict[str, Callable[[], Figure]] = {
         "curves": lambda: curves(rows),
-        "samples": lambda: samples(vae, seed, data.test),
-        "reconstructions": lambda: reconstructions(vae, data.test, seed),
-        "latent_grid": lambda: latent_grid(vae, seed),
-        "latent_map": lambda: latent_map(vae, data.test, seed),
+        "samples": lambda: samples(vae, seed, data.test, info=data.info),
+        "reconstructions": lambda: reconstructions(vae, data.test, seed, info=data.info),
+        "latent_grid": lambda: latent_grid(vae, seed, data.info),
+        "latent_map": lambda: latent_map(vae, data.test, seed, info=data.info),
     }
     folder.mkdir(parents=True, exist_ok=True)
     written, left_out = [], {}

@@ -7,10 +7,11 @@ import tensorflow as tf
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from probvae.core import VAE, Array, Seed, Stream, Surface, fold_in
+from probvae.core import VAE, Array, DataInfo, Seed, Stream, Surface, fold_in
+from probvae.report.columns import column_names
 from probvae.report.examples import decoded
 from probvae.report.quantiles import quantile_grid
-from probvae.report.style import COLOURS, INK, NoPictureError, beside, plane
+from probvae.report.style import COLOURS, INK, NoPictureError, beside, name_axes, plane
 from probvae.report.tiles import form_of, mosaic
 
 _MOST_TILES = 20
@@ -18,12 +19,13 @@ _FEWEST_TILES = 8
 _PIXELS = 640  # of images side by side, about
 
 
-def latent_grid(vae: VAE, seed: Seed = 0) -> Figure:
+def latent_grid(vae: VAE, seed: Seed = 0, info: DataInfo | None = None) -> Figure:
     """The decoder's mean at the quantiles of a prior of two latents, so that equal areas have equal mass.
 
     Args:
         vae: the model.
         seed: what the samples that locate the prior are a function of.
+        info: what the data is, for the names of its columns.
 
     Raises:
         NoPictureError: the model has not two latents, they do not fill the plane, or examples of its shape have no
@@ -47,12 +49,15 @@ def latent_grid(vae: VAE, seed: Seed = 0) -> Figure:
     x, what = decoded(vae, flat, fold_in(seed, Stream.FIGURES, 7))
     x = x.reshape(side, side, *vae.event_shape)
     if form == "points":
-        return _mesh(x, what)
+        return _mesh(x, what, column_names(vae.event_shape, info))
     tiles = x.swapaxes(0, 1)[::-1]  # z1 to the right, z2 upwards
+    subtitle = f"{what} at the prior's quantiles: equal areas hold equal shares of p(z)."
+    if form == "columns":
+        subtitle += f" In each cell, from left to right: {', '.join(column_names(vae.event_shape, info))}."
     figure = mosaic(
         [tiles],
         "Latent space",
-        f"{what} at the prior's quantiles: equal areas hold equal shares of p(z).",
+        subtitle,
         width=1150,
         gap=0 if form == "image" else 2,
         left=0.85,
@@ -67,12 +72,12 @@ def latent_grid(vae: VAE, seed: Seed = 0) -> Figure:
     return figure
 
 
-def _mesh(x: Array, what: str) -> Figure:
+def _mesh(x: Array, what: str, names: tuple[str, ...]) -> Figure:
     """Means [M, N, 2] in the plane of the data, joined along both latents."""
     subtitle = f"{what} at the prior's quantiles, joined along each of the two latents."
     figure, axes = plane("Latent space", subtitle, x.reshape(-1, 2))
     for lines, colour, label in [(x.swapaxes(0, 1), COLOURS[0], "along z₁"), (x, COLOURS[2], "along z₂")]:
         axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=0.8, alpha=0.8, label=label))
-    axes.set(xlabel="x₁", ylabel="x₂")
+    name_axes(axes, names)
     beside(axes)
     return figure

@@ -41,7 +41,8 @@ def curves(rows: Sequence[Mapping[str, float]]) -> Figure:
         raise NoPictureError("No epoch with a finite loss has been recorded.")
     terms = [term for term in _terms(rows) if term != "loss" and _changes(rows, term)]
     subtitle = (
-        f"Lowest {_SIDES[best.side][0]} loss: {best.loss:,.2f} nats per example, after epoch {best.epoch:,.0f}."
+        f"Lowest {_SIDES[best.side][0]} loss: {best.loss:,.2f}\u00a0nats per example, after "
+        f"epoch\u00a0{best.epoch:,.0f}."
     )
     figure = chart(10 if terms else 6.5, max(3.6, 1.55 * len(terms)), "Training", subtitle)
     grid = figure.add_gridspec(max(1, len(terms)), 2 if terms else 1, width_ratios=(1.7, 1) if terms else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,20 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from probvae.core import SPHERE, VAE, Array, Seed, Split, Stream, Surface, fold_in
+from probvae.core import SPHERE, VAE, Array, DataInfo, Seed, Split, Stream, Surface, fold_in
 from probvae.data.batches import chunks
 from probvae.report.density import Regions, regions
 from probvae.report.examples import chosen
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, plane
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, plane, short, subscripted
 
 _MOST = 10_000
 _SHARES = (0.5, 0.9, 0.99)
 _GREYS = ("#eeeeee", "#dfdfdf", "#cccccc")  # from the outermost region in
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 400)), np.sin(np.linspace(0, 2 * np.pi, 400))], axis=-1)
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Figure:
+def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info: DataInfo | None = None) -> Figure:
     """The examples of a split in latent space, coloured by label, over regions that hold the prior's mass.
 
     With more than two latents it shows the two along which the posterior means vary most over the examples,
@@ -35,6 +35,7 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Fi
         split: the examples; 10,000 at most are drawn.
         seed: what is random about it is a function of.
         name: what the picture calls the split.
+        info: what the data is, for the names of its classes.
 
     Raises:
         NoPictureError: the model has a single latent, or there are no examples, or they have no finite place.
@@ -52,18 +53,17 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test") -> Fi
     subtitle = f"{count} {name} examples, each {places.found_at}."
     if vae.latent_dim > 2:
         subtitle += f" Of {vae.latent_dim} latents, the two that vary most over the examples."
-    subtitle += (
-        f" All live on {support}." if on_surface else " Grey: where the prior has 50, 90 and 99 % of its mass."
-    )
+    held = "Grey: where the prior has 50, 90 and 99\u00a0% of its mass."
+    subtitle += f" All live on {support}." if on_surface else f" {held}"
     figure, axes = plane("Data in latent space", subtitle, shown, outline)
     if prior is not None:
         _regions(axes, prior)
     elif support == SPHERE:  # the circle, or how a sphere looks from far away
         axes.plot(*_CIRCLE.T, color=INK, lw=0.6, alpha=0.55, zorder=0)
-    _points(axes, shown, places.labels)
+    _points(axes, shown, places.labels, info.classes if info else ())
     for axis, latent in zip((axes.xaxis, axes.yaxis), places.axes, strict=True):
         spread = f" (variance {np.var(places.latents[:, latent]):.2f})" if vae.latent_dim > 2 else ""
-        axis.set_label_text(f"z{str(latent + 1).translate(_SUBSCRIPTS)}{spread}")
+        axis.set_label_text(f"{subscripted('z', latent + 1)}{spread}")
     return figure
 
 
@@ -105,25 +105,27 @@ def _regions(axes: Axes, prior: Regions) -> None:
     axes.contour(*place, levels=levels, colors=INK, linewidths=0.6, alpha=0.55, zorder=3)
 
 
-def _points(axes: Axes, shown: Array, labels: Array | None) -> None:
+def _points(axes: Axes, shown: Array, labels: Array | None, classes: Sequence[str]) -> None:
     order = np.random.default_rng(0).permutation(len(shown))  # so that no label covers the others
     x, y = shown[order].T
     size = float(np.clip(30_000 / len(shown), 4, 20))
     if labels is None:
         axes.scatter(x, y, s=size, color=COLOURS[0], alpha=0.75, lw=0)
         return
-    names, numbers = np.unique(labels[order], return_inverse=True)
-    if len(names) > len(COLOURS):
+    found, numbers = np.unique(labels[order], return_inverse=True)
+    if len(found) > len(COLOURS):
         dots = axes.scatter(x, y, s=size, c=labels[order], cmap="viridis", lw=0)
         bar = axes.figure.colorbar(dots, ax=axes, shrink=0.6, aspect=25, label="label")
         bar.outline.set_visible(False)
         bar.ax.tick_params(colors=FAINT, labelsize=8, length=0)
         return
     axes.scatter(x, y, s=size, c=np.array(COLOURS)[numbers], alpha=0.75, lw=0)
-    for name, colour in zip(names, COLOURS, strict=False):
-        axes.scatter([], [], color=colour, lw=0, label=str(name))
+    for label, colour in zip(found.tolist(), COLOURS, strict=False):
+        name = short(classes[label]) if 0 <= label < len(classes) else str(label)
+        axes.scatter([], [], color=colour, lw=0, label=name)
         # A name among its points is for those who cannot go by the colours.
-        place = np.median(shown[labels == name], axis=0)
-        text = axes.text(place[0], place[1], str(name), size=10, weight="bold", ha="center", va="center")
-        text.set(color=INK, zorder=5, path_effects=[withStroke(linewidth=2.5, foreground="white")])
-    beside(axes, title="label")
+        place = np.median(shown[labels == label], axis=0)
+        text = axes.text(place[0], place[1], name, weight="bold", ha="center", va="center", parse_math=False)
+        text.set(size=10 if len(name) < 3 else 8, color=INK, zorder=5)
+        text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+    beside(axes, title="class" if classes else "label")

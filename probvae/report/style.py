@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ HAIRLINE = "#c8c8c8"
 DPI = 150
 LARGEST_FILE = 500_000  # bytes: what a page or a repository carries without a second thought
 
+_LONGEST_NAME = 24
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _MARGIN = 0.22  # inches
 _TITLE = 0.28
 _LINE = 0.19
@@ -86,6 +89,13 @@ def plane(title: str, subtitle: str, *points: Array) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def name_axes(axes: Axes, names: Sequence[str]) -> None:
+    """Names of the two axes, in which a dollar sign is no formula."""
+    for axis, name in zip((axes.xaxis, axes.yaxis), names, strict=True):
+        axis.label.set_parse_math(False)
+        axis.set_label_text(name)
+
+
 def plain(axes: Axes) -> Axes:
     """Axes with two thin spines and small grey ticks."""
     axes.spines[["top", "right"]].set_visible(False)
@@ -97,14 +107,32 @@ def plain(axes: Axes) -> Axes:
 
 
 def beside(axes: Axes, title: str = "") -> None:
-    """A legend to the right of the axes, its dots large enough to tell their colours."""
+    """A legend to the right of the axes, its dots and lines strong enough to tell their colours."""
     legend = axes.legend(
         title=title, title_fontsize=9, frameon=False, fontsize=9, labelcolor=INK, loc="upper left",
         bbox_to_anchor=(1, 1), handletextpad=0.4,
     )  # fmt: skip
     for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1)
         if isinstance(handle, PathCollection):
-            handle.set(sizes=[30], alpha=1)
+            handle.set_sizes([30])
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name is anybody's: a dollar sign in it is no formula
+
+
+def short(name: str) -> str:
+    """A name that is not ours, no longer than a figure has room for."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def subscripted(letter: str, number: int) -> str:
+    """A letter with a number below.
+
+    >>> subscripted("z", 12)
+    'z₁₂'
+    """
+    return letter + str(number).translate(_SUBSCRIPTS)
 
 
 def save(figure: Figure, path: Path) -> None:

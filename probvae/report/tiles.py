@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from probvae.core import Array
 from probvae.report.style import COLOURS, DPI, FAINT, HAIRLINE, INK, NoPictureError, sheet
 
-Form: TypeAlias = Literal["image", "heat map", "lines", "points"]
+Form: TypeAlias = Literal["image", "heat map", "lines", "columns", "points"]
 
 _MOST_LINES = 4
+_MOST_COLUMNS = 32  # of a table; a longer vector is a line without names
 _RIGHT = 0.22
 
 
@@ -34,7 +35,7 @@ def form_of(event_shape: Sequence[int]) -> Form:
         case (2,):
             return "points"
         case (size,) if size > 2:
-            return "lines"
+            return "columns" if size <= _MOST_COLUMNS else "lines"
     raise NoPictureError(
         f"Examples of shape {list(event_shape)} have no picture here. Those of [H, W, 1] and [H, W, 3] "
         "are drawn as images, [2] as points, longer vectors and [length, channels] as lines or heat maps."
@@ -57,9 +58,11 @@ def shared_range(*values: Array) -> tuple[float, float]:
 
 
 def range_note(event_shape: Sequence[int], scale: tuple[float, float]) -> str:
-    """What the shades mean, where they are not from 0 to 1."""
+    """What heights mean, or shades where they are not from 0 to 1."""
     form = form_of(event_shape)
-    if form == "lines" or (form == "image" and scale == (0.0, 1.0)):
+    if form in ("lines", "columns"):
+        return f" Heights go from {scale[0]:.3g} to {scale[1]:.3g}."
+    if form == "image" and scale == (0.0, 1.0):
         return ""
     darkest, brightest = ("black", "white") if form == "image" else ("blue", "yellow")
     return f" Shades go from {scale[0]:.3g} ({darkest}) to {scale[1]:.3g} ({brightest})."
@@ -105,7 +108,7 @@ def mosaic(
         axes.set(xlim=(0, panel.shape[1]), ylim=(len(panel), 0), xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         axes.tick_params(colors=FAINT, labelsize=8, length=0)
-        if form == "lines":
+        if form in ("lines", "columns"):
             _lines(axes, panel, scale, colours)
         else:
             _images(axes, panel, scale, form, gap)

@@ -56,17 +56,18 @@ class Terminal(Listener):
             completed=(progress.epoch - 1) * steps + progress.step,
             total=self.epochs * steps,
             epoch=f"{progress.epoch}/{self.epochs}",
-            text=f"{terms(progress.means, digits=1)}  {progress.images_per_second:,.0f} images/s",
+            text=f"{terms(progress.means, digits=1)}  {progress.examples_per_second:,.0f} examples/s",
         )
 
     def epoch_ended(self, epoch: Epoch) -> None:
         """Print the epoch's line."""
         width = len(str(self.epochs))
         star = " *" if epoch.best else ""
+        speed = f"{epoch.examples_per_second:,.0f} examples/s"
         skipped = f"  {epoch.skipped:,} steps skipped: not finite" if epoch.skipped else ""
         self.console.print(
             f"epoch {epoch.epoch:>{width}}/{self.epochs}  {terms(epoch.train)}  "
-            f"validation {epoch.validation['loss']:.2f}{star}  {epoch.images_per_second:,.0f} images/s{skipped}",
+            f"validation {epoch.validation['loss']:.2f}{star}  {speed}{skipped}",
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -39,12 +39,13 @@ def reconstruct(
     """
     vae, run, plan, _ = restored(folder, plugins=plugins)
     path = out or run.folder / f"reconstructions-{split}-seed-{seed}.png"
-    examples = _split(data_source(plan).data, split)
+    data = data_source(plan).data
+    examples = _split(data, split)
 
     def arrays() -> dict[str, Array]:
         return over(examples, lambda x, noise: {"x": x, "mean": vae.reconstruct(x, noise)}, seed)
 
-    return _write(path, lambda: reconstructions(vae, examples, seed, name=split), arrays)
+    return _write(path, lambda: reconstructions(vae, examples, seed, split, data.info), arrays)
 
 
 def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Sequence[str | Path] = ()) -> str:

@@ -14,7 +14,7 @@ class Progress:
     step: int
     steps_per_epoch: int
     means: dict[str, float]
-    images_per_second: float
+    examples_per_second: float
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Epoch:
     epoch: int
     step: int
     seconds: float
-    images_per_second: float
+    examples_per_second: float
     learning_rate: float
     train: dict[str, float]
     validation: dict[str, float]
@@ -39,7 +39,7 @@ class Epoch:
     def record(self) -> dict[str, float]:
         """One flat row for a log."""
         row = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
-        row |= {"images_per_second": self.images_per_second, "learning_rate": self.learning_rate}
+        row |= {"examples_per_second": self.examples_per_second, "learning_rate": self.learning_rate}
         row |= {} if self.skipped is None else {"skipped": self.skipped}
         row |= {f"train/{name}": value for name, value in self.train.items()}
         return row | {f"validation/{name}": value for name, value in self.validation.items()}

@@ -253,7 +253,7 @@ class Trainer:
             epoch=self.epoch,
             step=self.step,
             seconds=totals.seconds,
-            images_per_second=totals.examples / totals.seconds,
+            examples_per_second=totals.examples / totals.seconds,
             learning_rate=float(tf.convert_to_tensor(self.optimizer.learning_rate)),
             train=totals.means(),
             validation=validation,

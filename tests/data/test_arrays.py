@@ -365,6 +365,16 @@ def test_text_labels_become_integers_that_mean_the_same_in_all_parts():
     assert data.test.labels.tolist() == [2, 0, 0]
     assert {*data.train.labels.tolist()} == {0, 1}
     assert "3 classes (cat, dog, eel)" in data.info.notes[0]
+    assert data.info.classes == ("cat", "dog", "eel")
+
+
+def test_columns_have_the_names_that_are_given():
+    np.save("a.npy", NORMAL)
+    names = ("a", "b", "c", "d", "e")
+    assert Arrays("a.npy", columns=names).load().info.columns == names
+    assert Arrays("a.npy").info().columns == ()
+    told = refusal(Arrays("a.npy", columns=("a", "b")), "columns")
+    assert "a name for each element of an example, of shape [5]; found 2" in told
 
 
 @pytest.mark.parametrize("name", ["y", "labels", "target", "targets", "classes"])

@@ -41,6 +41,17 @@ def test_what_is_loaded_is_what_was_announced(binarize):
     assert data.train.dynamic == (binarize == "dynamic")
 
 
+def test_the_classes_have_the_names_of_what_the_images_show(plain):
+    names = plain.info.classes
+    assert names == FashionMnist().info().classes
+    means = [plain.train.stored[plain.train.labels == label].mean(axis=(0, 3)) for label in range(10)]
+    clothes = [label for label, mean in enumerate(means) if mean[:5].mean() > 30]
+    assert {names[label] for label in clothes} == {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Shirt"}
+    assert names[min(clothes, key=lambda label: means[label][20:, 13:15].mean())] == "Trouser"  # between the legs
+    assert names[np.argmin([mean[:5].mean() for mean in means])] == "Sneaker"  # empty above
+    assert names[np.argmax([mean[:, :4].mean() for mean in means])] == "Bag"  # as wide as the image
+
+
 def test_every_class_comes_equally_often(plain):
     for split in parts(plain):
         np.testing.assert_array_equal(np.bincount(split.labels), np.full(10, len(split) / 10))

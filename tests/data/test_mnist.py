@@ -51,6 +51,7 @@ def test_info_needs_no_file(dataset, cache, monkeypatch):
     info = dataset().info()
     assert info.sizes == (50_000, 10_000, 10_000)
     assert info.event_shape == (28, 28, 1)
+    assert len(set(info.classes)) == 10
     assert not cache.exists()
 
 

@@ -89,17 +89,20 @@ def split(event_shape, count=30, labels=3):
     return Split(rng.normal(size=(count, *event_shape)).astype(np.float32), numbers)
 
 
+def described(event_shape, **names):
+    return DataInfo(tuple(event_shape), REAL, (30, 30, 30), "random numbers", "none", **names)
+
+
 def data(event_shape, **options):
     part = split(event_shape, **options)
-    info = DataInfo(tuple(event_shape), REAL, (len(part),) * 3, "random numbers", "none")
-    return Data(info, part, part, part)
+    return Data(described(event_shape), part, part, part)
 
 
 def rows(epochs=3, **terms):
     """Rows as a trainer writes them; each term is a function of the epoch, on both sides."""
     terms = {"loss": lambda epoch: 100 / epoch, **terms}
     return [
-        {"epoch": epoch, "step": 10 * epoch, "seconds": 1.0, "images_per_second": 1.0, "learning_rate": 1e-3}
+        {"epoch": epoch, "step": 10 * epoch, "seconds": 1.0, "examples_per_second": 1.0, "learning_rate": 1e-3}
         | {f"{side}/{name}": term(epoch) for side in ("train", "validation") for name, term in terms.items()}
         for epoch in range(1, epochs + 1)
     ]

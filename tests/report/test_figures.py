@@ -11,7 +11,7 @@ from probvae.components import Bernoulli
 from probvae.core import Split
 from probvae.report import NoPictureError, draw, latent_grid, latent_map, reconstructions, samples, save
 
-from .models import Given, Meanless, Sphere, Spherical, Whole, data, model, rows, split, tfd
+from .models import Given, Meanless, Sphere, Spherical, Whole, data, described, model, rows, split, tfd
 
 ALL = ["curves", "samples", "reconstructions", "latent_grid", "latent_map"]
 SHAPES = {
@@ -170,7 +170,85 @@ def test_outputs_that_are_not_finite_are_left_out_with_the_reason(tmp_path):
     assert set(drawn.left_out.values()) == {"The model's outputs are not all finite numbers."}
 
 
+# Columns
+
+COLUMNS = ("height", "cost in $", "age")
+
+
+def ticks(axis):
+    return tuple(label.get_text() for label in axis.get_ticklabels())
+
+
+def test_the_figures_of_a_table_have_axes_with_the_names_of_its_columns():
+    vae, shown, info = model((3,)), split((3,)), described((3,), columns=COLUMNS)
+    drawn = samples(vae, data=shown, info=info)
+    assert ticks(drawn.axes[0].xaxis) == COLUMNS
+    assert drawn.axes[0].get_ylabel() == "value"
+    assert [entry.get_text() for entry in drawn.axes[0].get_legend().get_texts()] == ["data", "samples"]
+    made = reconstructions(vae, shown, info=info)
+    assert len(made.axes) == 12
+    assert all(ticks(axes.xaxis) == COLUMNS for axes in made.axes[-4:])
+    assert "In each cell, from left to right: height, cost in $, age." in text(latent_grid(vae, info=info))
+    for figure in (drawn, made):
+        figure.draw_without_rendering()
+
+
+def test_a_row_is_a_line_through_its_values():
+    vae, shown = model((3,)), split((3,), count=1)
+    (axes,) = reconstructions(vae, shown).axes
+    data_line, model_line = (lines.get_segments()[0] for lines in axes.collections)
+    np.testing.assert_allclose(data_line, np.stack([np.arange(3), shown.stored[0]], axis=-1))
+    assert np.isfinite(model_line).all()
+    assert ticks(axes.xaxis) == ("x₁", "x₂", "x₃")
+    low, high = axes.get_ylim()
+    assert low < min(data_line[:, 1].min(), model_line[:, 1].min())
+    assert high > max(data_line[:, 1].max(), model_line[:, 1].max())
+
+
+def test_samples_of_a_table_are_draws_as_many_as_asked_for():
+    vae = model((3,))
+    (lines,) = samples(vae, seed=4, count=7).axes[0].collections
+    np.testing.assert_allclose([line[:, 1] for line in lines.get_segments()], vae.sample(7, 4), rtol=1e-5)
+
+
+def test_points_have_the_names_of_their_two_columns():
+    info = described((2,), columns=("east", "north"))
+    for figure in (
+        samples(model((2,)), info=info),
+        reconstructions(model((2,)), split((2,)), info=info),
+        latent_grid(model((2,)), info=info),
+    ):
+        assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("east", "north")
+
+
+def test_a_long_vector_is_a_line_without_names():
+    assert "Heights go from" in text(reconstructions(model((40,)), split((40,))))
+
+
 # Latents
+
+
+def test_classes_have_their_names_in_the_map():
+    info = described((4, 4, 1), classes=("cat", "$dog$", "a name that is longer than a legend has room for"))
+    figure = latent_map(model((4, 4, 1)), split((4, 4, 1)), info=info)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    expected = ["cat", "$dog$", "a name that is longer t…"]
+    assert [entry.get_text() for entry in axes.get_legend().get_texts()] == expected
+    assert [entry.get_text() for entry in axes.texts] == expected
+    assert axes.get_legend().get_title().get_text() == "class"
+
+
+def test_a_label_without_a_name_is_a_number():
+    figure = latent_map(model((4, 4, 1)), split((4, 4, 1)), info=described((4, 4, 1), classes=("cat", "dog")))
+    assert [entry.get_text() for entry in figure.axes[0].get_legend().get_texts()] == ["cat", "dog", "2"]
+
+
+def test_no_line_of_a_heading_begins_with_a_unit():
+    for latent_dim in (2, 3, 4):
+        lines = latent_map(model((4, 4, 1), latent_dim), split((4, 4, 1))).texts[1].get_text().split("\n")
+        assert not any(line.startswith("%") for line in lines)
+        assert any("99\u00a0%" in line for line in lines)
 
 
 def test_the_grid_has_the_decoders_means_at_the_priors_quantiles():

@@ -16,7 +16,7 @@ def line(axes, label):
 
 
 def text(figure):
-    return " ".join(text.get_text() for text in figure.texts)
+    return " ".join(text.get_text() for text in figure.texts).replace("\u00a0", " ")
 
 
 def test_the_loss_is_drawn_for_both_sides_in_nats_per_example():

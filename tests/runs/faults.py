@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 OPERATIONS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "os.scandir")
-TIMINGS = ("seconds", "images_per_second")
+TIMINGS = ("seconds", "examples_per_second")
 
 
 @dataclass

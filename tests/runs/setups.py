@@ -87,7 +87,7 @@ def train(spec, out, registry=None, **options):
 def rows(run):
     """The rows of metrics.jsonl, as strict JSON and without the times."""
     found = [strict(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
-    timings = ("seconds", "images_per_second")
+    timings = ("seconds", "examples_per_second")
     return [{name: value for name, value in row.items() if name not in timings} for row in found]
 
 

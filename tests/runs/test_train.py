@@ -95,7 +95,7 @@ def test_metrics_have_one_row_for_each_epoch(run):
     assert all(row.keys() == numbers | {"epoch", "step", "learning_rate"} for row in found)
     assert found[2]["train/loss"] < found[0]["train/loss"]
     full = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
-    assert all(row["seconds"] > 0 and row["images_per_second"] > 0 for row in full)
+    assert all(row["seconds"] > 0 and row["examples_per_second"] > 0 for row in full)
 
 
 def test_tensorboard_reads_the_same_numbers(run):

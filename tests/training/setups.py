@@ -83,7 +83,7 @@ class Record(Listener):
     def rows(self):
         """The epochs' records without the times."""
         records = [epoch.record() for epoch in self.of("epoch_ended")]
-        timings = ("seconds", "images_per_second")
+        timings = ("seconds", "examples_per_second")
         return [{name: value for name, value in row.items() if name not in timings} for row in records]
 
 

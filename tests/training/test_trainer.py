@@ -136,7 +136,7 @@ def test_how_many_steps_are_taken_at_a_time_changes_nothing_but_how_often_progre
     told = [(p.epoch, p.step, p.steps_per_epoch) for p in record.of("progress")]
     assert told == [(epoch, step, 3) for epoch in (1, 2, 3) for step in (1, 2, 3)]
     assert len(reference.record.of("progress")) < len(told)
-    assert all(p.images_per_second > 0 for p in record.of("progress"))
+    assert all(p.examples_per_second > 0 for p in record.of("progress"))
     last, epoch = record.of("progress")[0], record.of("epoch_ended")[0]
     assert last.means.keys() == epoch.train.keys() == epoch.validation.keys() == {"loss", *ELBO.terms}
 

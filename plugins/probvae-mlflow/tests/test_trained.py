@@ -9,7 +9,7 @@ import mlflow
 import pytest
 from probvae.errors import PluginWarning, TrainingError
 
-ROW = {"epoch", "step", "seconds", "images_per_second", "learning_rate"}
+ROW = {"epoch", "step", "seconds", "examples_per_second", "learning_rate"}
 
 
 def logged(store, run):
