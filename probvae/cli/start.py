@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from probvae.errors import told_plainly
+
 _NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} [\d:.]+ +\d+ ")
 
 
@@ -22,7 +24,8 @@ class ModelCommand(click.Command):
         """Import TensorFlow, then do the command's work."""
         with without_notes():
             import tensorflow  # noqa: F401
-        return super().invoke(ctx)
+        with told_plainly():
+            return super().invoke(ctx)
 
 
 @contextmanager

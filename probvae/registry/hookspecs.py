@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
-from probvae.errors import PluginError
+from probvae.errors import PluginError, explained
 
 if TYPE_CHECKING:
     import click
@@ -67,9 +67,11 @@ class ComponentSpec:
             found = operator.attrgetter(path)(importlib.import_module(module))
             if not isinstance(found, type):
                 raise TypeError(f"expected a class; found {found!r}")
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin is anyone's code, and may call sys.exit
             what = f"{self.owner or 'a plugin'}: {self.kind} {self.name!r} cannot be loaded"
-            raise PluginError(f"{what} from {self.factory!r}: {type(error).__name__}: {error}") from error
+            raise PluginError(f"{what} from {self.factory!r}: {explained(error)}") from error
         return found
 
     def summary(self) -> str:

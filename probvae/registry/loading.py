@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import os
 import re
 import sys
 from pathlib import Path
@@ -16,10 +14,6 @@ from probvae.registry import hookspecs
 from probvae.registry.hookspecs import KINDS, ComponentSpec
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("probvae_"))
-
-# Frames that say nothing about a plugin's error.
-_HERE = os.path.dirname(__file__)
-MACHINERY = ("<frozen", _HERE, *(os.path.dirname(str(module.__file__)) for module in (importlib, pluggy)))
 
 # What @register is given while files are executed, the innermost last.
 executing: list[list[ComponentSpec]] = []

@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 
 from probvae.errors import PluginError, explained
 from probvae.registry.hookspecs import ComponentSpec
-from probvae.registry.loading import HOOKS, MACHINERY, check, execute, executing, module_name, new_manager, tried
+from probvae.registry.loading import HOOKS, check, execute, executing, module_name, new_manager, tried
 
 GROUP = "probvae"
 DISABLE = "PROBVAE_DISABLE_PLUGINS"
@@ -163,8 +163,10 @@ class Plugins:
             others = [other for other in plugins.values() if other is not hooks]
             try:
                 self.manager.subset_hook_caller(hook, others)(**arguments)
-            except (Exception, SystemExit) as error:
-                failures.append(f"plugin {name}: {hook} failed: {explained(error, MACHINERY)}")
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a plugin is anyone's code, and may call sys.exit
+                failures.append(f"plugin {name}: {hook} failed: {explained(error)}")
         return failures
 
     def _claim(self, name: str, source: str) -> _Plugin:
@@ -192,8 +194,10 @@ class Plugins:
                 self.manager.register(plugin.hooks, plugin.name)
             plugin.given = [plugin.own(spec) for spec in [*offered, *plugin.declared]]
             plugin.state, plugin.reason = "ok", ""
-        except (Exception, SystemExit) as error:
-            self._withhold([plugin], "broken", explained(error, MACHINERY))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._withhold([plugin], "broken", explained(error))
 
     def _withhold(self, plugins: Iterable[_Plugin], state: State, reason: str) -> None:
         for plugin in plugins:
@@ -223,7 +227,7 @@ def _installed() -> list[_Plugin]:
             version = distribution.version
         except Exception as error:  # damaged metadata, as of a removal that was cut short
             folder = Path(str(getattr(distribution, "_path", "unknown"))).name
-            plugins.append(_Plugin(folder, folder, state="broken", reason=explained(error, MACHINERY)))
+            plugins.append(_Plugin(folder, folder, state="broken", reason=explained(error)))
             continue
         if name in seen:  # as Python imports it: the first on the path
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from probvae import registry as registries
-from probvae.errors import Interrupted, UserError
+from probvae.errors import Interrupted, UserError, told_plainly
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, open_run, versions
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
@@ -21,7 +21,6 @@ from probvae.runs.starting import Start, freeze, start_from
 from probvae.runs.terminal import Terminal, announce
 from probvae.spec import Plan
 from probvae.training import Listener, Team, Trainer, team
-from probvae.training.steps import told_plainly
 
 
 def train(
@@ -69,8 +68,8 @@ def train(
             "Several workers: expected a folder that all of them know; found none. Name it with --out."
         )
     asked = Asked(console)
-    with listening(asked):
-        with here.strategy.scope(), told_plainly():  # where variables are made for all devices
+    with listening(asked), told_plainly():
+        with here.strategy.scope():  # where variables are made for all devices
             prepared = prepare(spec, overrides, plugins, registry)
         asked.check()
         checked = prepared.plan
@@ -137,7 +136,7 @@ def _fit(
     vae, objective, _ = prepared.assembly
     settings, data = prepared.plan.setting("train"), prepared.source.data
     identity = run.identity if run.environment_file.exists() else ""
-    with here.strategy.scope(), told_plainly():
+    with here.strategy.scope():
         trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners, identity)
         if resume:
             trainer.resume()

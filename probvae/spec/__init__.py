@@ -1,13 +1,12 @@
 """Specs: from a file to a checked plan, and from a plan to objects."""
 
-from probvae.spec.build import MACHINERY, Assembly, Source, assemble, check_support, data_source
+from probvae.spec.build import Assembly, Source, assemble, check_support, data_source
 from probvae.spec.document import Document, read
 from probvae.spec.json_schema import json_schema
 from probvae.spec.plan import Part, Plan, plan, plan_dataset
 from probvae.spec.room import assemble_in_memory
 
 __all__ = [
-    "MACHINERY",
     "Assembly",
     "Document",
     "Part",

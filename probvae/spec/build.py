@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import sysconfig
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -38,10 +36,6 @@ from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
 
 Supply = Mapping[str, Callable[[], Any]]
 """Context parameter -> how to get its value, when a component first asks for it."""
-
-MACHINERY = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
-"""Files and folders whose lines say nothing about a component's error: ours, Python's and the libraries'."""
-
 
 NETWORKS = (Encoder.kind, Decoder.kind)
 """The kinds whose layers compute in the precision of [train]; densities are float32 whatever it says."""
@@ -138,12 +132,10 @@ def assemble(
         supply[name] = partial(parts.__getitem__, name)
     try:
         vae = VAE(**parts)
-    except TooLargeError:
+    except (TooLargeError, KeyboardInterrupt):
         raise
-    except Exception as error:  # a component is anyone's code
-        problem = plan.document.problem(
-            ("model",), "parts that work together", "these", explained(error, MACHINERY)
-        )
+    except BaseException as error:  # a component is anyone's code, and may call sys.exit
+        problem = plan.document.problem(("model",), "parts that work together", "these", explained(error))
         raise SpecError([problem]) from error
     part = plan.components[OBJECTIVE.path]
     objective = _build(plan.document, part, supply)
@@ -217,13 +209,11 @@ def blamed(document: Document, part: Part) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise SpecError([conflict(document, part, error)]) from error
-    except (ProbvaeError, MemoryError):
+    except (ProbvaeError, MemoryError, KeyboardInterrupt):
         raise
-    except Exception as error:  # a component is anyone's code
+    except BaseException as error:  # a component is anyone's code, and may call sys.exit
         expected = f"{a(part.kind)} that works" if part.kind else "settings that work"
-        raise SpecError(
-            [document.problem(part.path, expected, show(part.use), explained(error, MACHINERY))]
-        ) from error
+        raise SpecError([document.problem(part.path, expected, show(part.use), explained(error))]) from error
 
 
 @contextmanager

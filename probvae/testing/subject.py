@@ -19,7 +19,6 @@ from probvae.core import (
 )
 from probvae.errors import ConfigError, PluginError, UnknownNameError, UserError, did_you_mean, explained
 from probvae.registry import Registry, default
-from probvae.spec import MACHINERY
 from probvae.testing.case import Case
 
 KINDS = (*(kind for kind in CONTRACTS if kind != "dataset"), "bijector")
@@ -204,7 +203,7 @@ def examples(case: Case) -> Any:
 
 def why(error: BaseException) -> str:
     """What an exception in a component's code says, with the line of that code."""
-    return explained(error, MACHINERY)
+    return explained(error)
 
 
 def _move(component: Any, case: Case) -> None:

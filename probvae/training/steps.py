@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import keras
@@ -22,7 +21,7 @@ from probvae.core import (
     gradients_and_means,
 )
 from probvae.data.epochs import Batch
-from probvae.errors import ProbvaeError, TemporaryError, TrainingError
+from probvae.errors import TrainingError
 
 
 class Taken(NamedTuple):
@@ -91,9 +90,8 @@ class Steps:
             count: how many steps, if none is not finite and no worker is asked to stop.
             stop: whether this worker is asked to stop; all of them do after the same step.
         """
-        with told_plainly():
-            end, asked = tf.constant(first + count), tf.constant(float(stop))
-            means, applied, taken, asked = self._run(batches, tf.constant(first), end, asked)
+        end, asked = tf.constant(first + count), tf.constant(float(stop))
+        means, applied, taken, asked = self._run(batches, tf.constant(first), end, asked)
         taken = int(taken)
         return Taken(means.numpy()[:taken], applied.numpy()[:taken], bool(asked))
 
@@ -104,14 +102,12 @@ class Steps:
         def total(value: Tensor) -> Tensor:
             return self._first(self._strategy.run(lambda: self._total(tf.identity(value))))
 
-        with told_plainly():
-            sums = tf.function(total)(tf.constant([number, number**2], tf.float64))
+        sums = tf.function(total)(tf.constant([number, number**2], tf.float64))
         return sums.numpy().tolist() == [number * replicas, number**2 * replicas]
 
     def evaluate(self, batch: Batch, seed: Tensor) -> Array:
         """The means of the loss and its terms on a batch, with schedules at their end."""
-        with told_plainly():
-            means: Array = self._evaluate(batch, seed).numpy()
+        means: Array = self._evaluate(batch, seed).numpy()
         return means
 
     def _many(self, batches: Iterator[Batch], first: Tensor, end: Tensor, stop: Tensor) -> tuple[Tensor, ...]:
@@ -203,26 +199,3 @@ class Steps:
                 f"got {', '.join(name for name in means if name != 'loss') or 'none'}. Mend its `terms`."
             )
         return tf.stack([means[name] for name in self.names])
-
-
-@contextmanager
-def told_plainly() -> Iterator[None]:
-    """Raise what probvae has to say about a traced function as it was said: autograph wraps it into a report.
-
-    Raises:
-        TemporaryError: another worker does not answer any more.
-    """
-    try:
-        yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        raise TemporaryError(
-            "Training stopped: another worker is gone, or cannot be reached. Start all of them again with "
-            "--resume: they go on after the last checkpoint."
-        ) from error
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, ProbvaeError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is None or cause is error:
-            raise
-        raise cause from None

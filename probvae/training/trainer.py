@@ -13,7 +13,7 @@ import tensorflow as tf
 from probvae.core import VAE, Array, Data, Objective, Stream, fold_in, named_variables
 from probvae.data.batches import batches_of, in_order
 from probvae.data.epochs import Batch
-from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError
+from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError, told_plainly
 from probvae.training.checkpoint import WEIGHTS, CheckpointState, newest_checkpoint, restore, snapshot
 from probvae.training.compilation import Compilation
 from probvae.training.events import Epoch, Listener, Progress
@@ -102,6 +102,7 @@ class Trainer:
         """Whether other processes take part, which must all do the same."""
         return isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
 
+    @told_plainly()
     def resume(self) -> bool:
         """Go back to the newest usable checkpoint; False where there is none.
 
@@ -134,6 +135,7 @@ class Trainer:
         """Ask the training to save and to return after the steps that it is taking; from a signal, say."""
         self._stop_asked = True
 
+    @told_plainly()
     def train(self) -> bool:
         """Train until the epochs are done, the validation loss stops improving, or `stop` is called.
 
@@ -168,6 +170,7 @@ class Trainer:
                     return self.step == self.settings.epochs * self.batches.steps_per_epoch
             return True
 
+    @told_plainly()
     def validate(self) -> dict[str, float]:
         """The means over the validation data of the loss and its terms, with schedules at their end."""
         totals = Totals(self._steps.names)

@@ -342,3 +342,55 @@ def test_an_installed_plugin_whose_commands_fail_is_a_warning(installed):
     assert ended.returncode == 0
     assert "mixture" in ended.stdout
     assert "warning: plugin greeting: probvae_cli failed: ValueError: not today" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("raises", "told"),
+    [("raise SystemExit(5)", "SystemExit: 5"), ("raise GeneratorExit", "GeneratorExit")],
+)
+def test_whatever_a_plugin_raises_while_it_is_imported_is_told(raises, told, program, plugin):
+    file = plugin("leaving", raises)
+    ended = program("plugins", "--plugin", file)
+    assert ended.status == 0
+    assert "broken" in ended.out
+    assert f"{told}" in ended.out
+    assert "(leaving.py, line 2)" in ended.out
+
+
+def test_a_component_that_exits_does_not_end_the_program_silently(program, plugin, spec):
+    file = plugin(
+        "leaving",
+        """
+        import sys
+        from probvae.components import StandardNormal
+
+        @probvae.register("prior", "leaving")
+        class Leaving(StandardNormal):
+            def distribution(self):
+                sys.exit(5)
+        """,
+    )
+    text = 'use = "mixture"\ncomponents = 4'
+    ended = program("check", spec((text, 'use = "leaving.leaving"')), "--plugin", file)
+    assert ended.status == 2
+    assert "SystemExit: 5 (leaving.py, line 9)" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_component_that_fails_in_a_command_is_told_in_one_line(program, plugin):
+    file = plugin(
+        "failing",
+        """
+        @probvae.register("dataset", "failing")
+        class Failing(probvae.Dataset):
+            @property
+            def info(self):
+                return 1 / 0
+
+            load = info
+        """,
+    )
+    ended = program("data", "info", "failing.failing", "--plugin", file)
+    assert ended.status in (1, 2)
+    assert "ZeroDivisionError: division by zero (failing.py, line" in ended.err
+    assert "Traceback" not in ended.err

@@ -100,7 +100,7 @@ def test_a_factory_that_cannot_be_loaded_says_whose_it_is_and_why(world, factory
     with pytest.raises(PluginError) as caught:
         spec.load()
     expected = f"tails-dist 1.0: prior 'tails.x' cannot be loaded from {factory!r}: {reason}"
-    assert str(caught.value) == expected
+    assert str(caught.value).startswith(expected)  # and the line
 
 
 def test_a_spec_cannot_be_changed():

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from probvae.errors import TemporaryError, UserError
+from probvae.errors import TemporaryError, UserError, told_plainly
 from probvae.runs.workers import free_addresses
 from probvae.training import team
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.devices import NO_PROXY
-from probvae.training.steps import told_plainly
 
 from .setups import STEPS, trained, vae
 

@@ -8,11 +8,8 @@ status 75). None is ever shown as a traceback by the program.
 from __future__ import annotations
 
 import difflib
-import textwrap
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 
 class ProbvaeError(Exception):
@@ -159,18 +156,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     text = f"Did you mean {near[0]!r}? " if near else ""
     return f"{text}Known: {', '.join(known) or 'none'}."
-
-
-def explained(error: BaseException, machinery: tuple[str, ...]) -> str:
-    """An error in one line, with the deepest line of code that it came through.
-
-    Args:
-        error: what was raised; what probvae itself has to say stands as it is.
-        machinery: the files and folders whose lines say nothing to the reader.
-    """
-    if isinstance(error, ProbvaeError):
-        return str(error)
-    text = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
-    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    theirs = [f"{Path(file).name}, line {line}" for file, line in lines if not file.startswith(machinery)]
-    return f"{text} ({theirs[-1]})" if theirs else text

@@ -1,0 +1,123 @@
+"""From any exception to one message: what went wrong, and the line of a component's code where it did."""
+
+from __future__ import annotations
+
+import os
+import re
+import sysconfig
+import textwrap
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from probvae.errors.kinds import ProbvaeError, TemporaryError, WorkError
+
+OURS = os.path.join(Path(__file__).parents[1], "")
+SITE = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("purelib", "platlib"))
+PYTHON = ("<frozen", "<string>", os.path.join(sysconfig.get_path("stdlib"), ""))
+LIBRARIES = {
+    "absl", "annotated_types", "click", "docstring_parser", "filelock", "h5py", "hypothesis", "jinja2", "keras",
+    "matplotlib", "numpy", "pluggy", "pooch", "pydantic", "rich", "safetensors", "scipy", "tensorboard",
+    "tensorflow", "tensorflow_probability", "tf_keras", "tomli_w",
+}  # fmt: skip
+"""The libraries under probvae. A component may come from an installed package too, and use others."""
+
+GENERATED = "__autograph_generated_file"
+"""What autograph calls a file of code that it has rewritten."""
+
+
+def told(error: BaseException) -> ProbvaeError | None:
+    """What to tell the user of any error; None for one of our own code, which nothing but a traceback explains.
+
+    That is what probvae itself has to say, where it is what TensorFlow has wrapped into a report of its own, and
+    otherwise the error in one line, if a component or the computation is to blame for it.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ProbvaeError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    if _is(error, "UnavailableError", "AbortedError", "CancelledError"):
+        return TemporaryError(
+            "Training stopped: another worker is gone, or cannot be reached. Start all of them again with "
+            "--resume: they go on after the last checkpoint."
+        )
+    if _own_line(error):
+        return WorkError(f"The code of a component failed: {explained(error)}. Correct it there, and try again.")
+    return WorkError(f"The computation failed: {explained(error)}.") if _is(error, "OpError") else None
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Raise what goes wrong in the code of components, traced or not, as one error that says what and where.
+
+    Raises:
+        ProbvaeError: see `told`.
+    """
+    try:
+        yield
+    except (ProbvaeError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a component is anyone's code, and may call sys.exit
+        if (known := told(error)) is None:
+            raise
+        raise known from (None if known.__traceback__ else error)  # where it was wrapped, that says nothing more
+
+
+def explained(error: BaseException) -> str:
+    """An error in one line, with the deepest line of a component's code that it came through."""
+    if isinstance(error, ProbvaeError):
+        return str(error)
+    place = _own_line(error)
+    return (
+        f"{textwrap.shorten(_message(error), 300)} ({place})" if place else textwrap.shorten(_message(error), 300)
+    )
+
+
+def _own_line(error: BaseException) -> str:
+    """The deepest line of a component's code, as `prior.py, line 7`; empty if there is none."""
+    places = _places(error)
+    first = next((number for number, (file, _) in enumerate(places) if file.startswith(OURS)), 0)
+    places = [place for place in places[first:] if not _is_machinery(place[0])]  # what called probvae is none
+    places = [place for place in places if not place[0].startswith(SITE)] or places
+    return f"{Path(places[-1][0]).name}, {places[-1][1]}" if places else ""
+
+
+def _is_machinery(file: str) -> bool:
+    """Whether lines of a file say nothing to whoever writes a component: ours, Python's and the libraries'."""
+    for site in SITE:
+        if file.startswith(site):
+            return file[len(site) :].split(os.sep)[0] in LIBRARIES
+    return file.startswith((OURS, *PYTHON))
+
+
+def _places(error: BaseException) -> list[tuple[str, str]]:
+    """Files and lines that an error came through, the deepest last; those of the source where it was traced."""
+    if (metadata := getattr(error, "ag_error_metadata", None)) is not None:
+        return [(frame.filename, f"line {frame.lineno}") for frame in reversed(metadata.translated_stack)]
+    if _is(error, "OpError") and (stack := re.findall(r'File "(.+?)", (line \d+)', str(error))):
+        return [place for place in stack if GENERATED not in place[0]]
+    places = []
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        if GENERATED not in file:
+            places.append((file, f"line {line}"))
+        elif name.startswith("tf__"):  # rewritten by autograph: on other lines, with the source's globals
+            places.append((str(frame.f_globals.get("__file__")), name.removeprefix("tf__")))
+    return places
+
+
+def _message(error: BaseException) -> str:
+    if (metadata := getattr(error, "ag_error_metadata", None)) is not None:
+        return str(metadata.cause_message)
+    text = str(error)
+    if _is(error, "OpError"):  # after the stack, and without the node's name that follows
+        text = re.sub(r"^\s*\[\[.*", "", re.split(r'File ".+?", line \d+.*\n', text)[-1], flags=re.M)
+        text = text.removeprefix("Graph execution error:")
+    return f"{type(error).__name__}: {text.strip()}"
+
+
+def _is(error: BaseException, *names: str) -> bool:
+    """Whether it is one of TensorFlow's runtime errors, by name: this module imports no TensorFlow."""
+    return any(kind.__name__ in names and kind.__module__.startswith("tensorflow") for kind in type(error).__mro__)
