@@ -75,8 +75,8 @@ def table(results: dict[str, Any]) -> str:
         "",
         "**This table ranks no priors.** Each row is one training with one seed. Over three training seeds the "
         f"test log-likelihood of one row differed by {SEED_SPREAD} nats; over the priors of one network it "
-        f"differs by {spread}. What the table shows: every prior trains with both networks from the same settings, and "
-        "none diverges or fails.",
+        f"differs by {spread}. What the table shows: every prior trains with both networks from the same "
+        "settings, and none diverges or fails.",
         "",
         f"{results['epochs']} epochs on `fashion_mini` (6,000 training, 1,000 test images), {results['latents']} "
         f"latents; {rows[0]['protocol']}. Test numbers are in nats per example, mean ± standard error over the "
