@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probvae import components as c
+from probvae.components.scales import soft_clip
 from probvae.errors import ConfigError
 
 from .numerics import f64, normal_log_prob, softplus
@@ -33,7 +34,7 @@ def test_diagonal_normal_has_softplus_scales_above_the_floor(floor):
     np.testing.assert_allclose(q.log_prob(z), expected, rtol=1e-4)
 
 
-def test_diagonal_normal_bends_its_log_variance_into_the_range():
+def test_diagonal_normal_clips_its_log_variance_softly_to_the_range():
     head, low, high = c.DiagonalNormal(5, log_variance_range=(-6, 2)), -6.0, 2.0
     numbers = np.array([-100.0, -6.0, 0.0, 2.0, 100.0], np.float32)
     variance = head.posterior(np.concatenate([np.zeros(5, np.float32), numbers])[None]).variance()
@@ -56,6 +57,29 @@ def test_its_log_variance_has_a_slope_everywhere_and_starts_where_the_range_is_n
     assert np.all(low - 1e-4 <= log_variance)
     assert np.all(log_variance <= high + 1e-4)
     assert abs(log_variance[1, 0] - np.clip(0, low, high)) < np.log(2) + 1e-4
+
+
+@pytest.mark.parametrize(("low", "high"), [(-6.0, 2.0), (0.1, 0.3), (-4.0, -3.0), (1.0, 60.0)])
+def test_a_soft_clip_is_the_formula_and_its_slope_never_0_on_either_side(low, high):
+    nearest = min(max(0.0, low), high)
+    away = np.array([0.0, 0.1, 1.0, 5.0, 17.0, 20.0, 40.0, 80.0])
+    numbers = np.concatenate([low - away, high + away, np.linspace(low, high, 9)]).astype(np.float32)
+    t = tf.constant(numbers - np.float32(nearest))
+    with tf.GradientTape() as tape:
+        tape.watch(t)
+        found = soft_clip(t, low, high)
+    slope, x = f64(tape.gradient(found, t)), f64(t) + nearest
+    assert np.all(slope > 0)
+    np.testing.assert_allclose(found, low + softplus(x - low) - softplus(x - high), rtol=1e-6, atol=1e-5)
+    # The slope is sigmoid(x - low) - sigmoid(x - high), written without a difference.
+    expected = -np.expm1(low - high) / ((1 + np.exp(low - x)) * (1 + np.exp(x - high)))
+    np.testing.assert_allclose(slope, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("number", [1e3, 1e8, 1e30])
+def test_a_soft_clip_stays_in_its_range_however_far_outside(number):
+    for sign, end in ((-1, -6.0), (1, 2.0)):
+        assert float(soft_clip(tf.constant(sign * number), -6.0, 2.0)) == end
 
 
 def test_meaningless_scales_are_refused():
@@ -166,6 +190,15 @@ def test_the_initial_scale_is_the_scale_at_the_start(scale, start):
     head = c.Normal((2,), scale, initial_scale=start)
     d = head.likelihood(np.zeros((1, *head.output_shape), np.float32))
     np.testing.assert_allclose(d.stddev(), np.full((1, 2), start), rtol=1e-2)
+
+
+@pytest.mark.parametrize("scale", ["learned", "per_element"])
+def test_an_initial_scale_below_the_floor_is_refused_and_not_raised(scale):
+    with pytest.raises(ConfigError, match=r"expected an initial_scale above 0.0001.*got 5e-05.*'fixed'") as error:
+        c.Normal((2,), scale, initial_scale=5e-5)
+    assert error.value.parameter == "initial_scale"
+    p = c.Normal((2,), "fixed", initial_scale=5e-5).likelihood(tf.zeros((1, 2)))
+    np.testing.assert_allclose(p.stddev(), np.full((1, 2), 5e-5))
 
 
 def test_supports_are_what_has_probability():

@@ -172,6 +172,37 @@ def test_made_sees_only_the_inputs_before(size, hidden):
         assert np.all(jacobian[np.tril_indices(size, -1)] > 0)
 
 
+@pytest.mark.parametrize(
+    ("size", "hidden"),
+    [
+        (100, (64, 64)),
+        (100, (99,)),
+        (100, (64, 7)),
+        (100, (2,)),
+        (40, (39, 64)),
+        (40, (8, 38)),
+        (40, (1,)),
+        (3, (64,)),
+    ],
+    ids=str,
+)
+def test_made_cuts_no_input_off_and_sees_all_before_it_where_the_width_allows(size, hidden):
+    """The pattern of the masks: which outputs a change of each input can reach."""
+    made = MADE(size, 1, hidden)
+    reaches = np.eye(size)
+    for layer in [*made.hidden, made.last]:
+        reaches = (reaches @ layer.mask.numpy() > 0).astype(float)  # [input, unit]
+    assert not np.tril(reaches).any()
+    assert reaches[:-1, -1].all()  # the last output depends on every input before it
+    if min(hidden) >= size - 1:
+        np.testing.assert_array_equal(reaches, np.triu(np.ones((size, size)), 1))
+    elif min(hidden) > 1:
+        # Degrees are spread evenly: an output misses fewer inputs just before it than a step for each layer.
+        step = 1 + max(-(-(size - 2) // (units - 1)) for units in hidden)
+        missing = np.triu(1 - reaches, 1)
+        assert all(missing[:i, i].sum() < len(hidden) * step for i in range(size))
+
+
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_every_unit_of_made_learns(size):
     made = perturb(MADE(size, 2, (3, 5)))

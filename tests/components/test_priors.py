@@ -153,6 +153,18 @@ def test_pseudo_inputs_start_as_examples_distinct_where_possible(pseudo_inputs, 
     assert len({tuple(row) for row in found}) == min(pseudo_inputs, 8)
 
 
+def test_which_examples_pseudo_inputs_start_as_is_a_function_of_the_global_seed():
+    examples = np.arange(50 * 3).reshape(50, 3).astype(np.float32)
+
+    def started(seed):
+        keras.utils.set_random_seed(seed)
+        encoder = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,))
+        return c.Vamp(encoder, (3,), examples, pseudo_inputs=8).pseudo_inputs.numpy()
+
+    np.testing.assert_array_equal(started(0), started(0))
+    assert not np.array_equal(started(0), started(1))
+
+
 @pytest.mark.parametrize("examples", [None, np.zeros((0, 3), np.float32)], ids=["none", "empty"])
 def test_pseudo_inputs_from_data_need_data(examples):
     encoder = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,))

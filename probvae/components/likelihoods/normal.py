@@ -9,8 +9,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components.likelihoods.elementwise import Elementwise
-from probvae.components.scales import raw_scale, softplus_scale
+from probvae.components.scales import FLOOR, raw_scale, softplus_scale
 from probvae.core import Distribution, PositiveFloat, Shape, Tensor
+from probvae.errors import ConfigError
 
 tfd = tfp.distributions
 
@@ -24,7 +25,10 @@ class Normal(Elementwise):
     Args:
         event_shape: E, the shape of one example.
         scale: "fixed", "learned" (one number for all elements) or "per_element" (a function of z).
-        initial_scale: the scale at the start, which is where a fixed one stays.
+        initial_scale: the scale at the start, which is where a fixed one stays; any other must be above 1e-4.
+
+    Raises:
+        ConfigError: a scale that is learned or an output would start below its floor.
     """
 
     def __init__(
@@ -34,6 +38,12 @@ class Normal(Elementwise):
         initial_scale: PositiveFloat = 1.0,
     ) -> None:
         super().__init__(event_shape, outputs_per_element=2 if scale == "per_element" else 1)
+        if scale != "fixed" and initial_scale <= FLOOR:
+            raise ConfigError(
+                f"normal likelihood: expected an initial_scale above {FLOOR:g}, the floor of a scale that is "
+                f"{scale!r}; got {initial_scale:g}. Raise it, scale the data, or set scale = 'fixed'.",
+                parameter="initial_scale",
+            )
         self.scale = scale
         self.initial_scale = initial_scale
         if scale == "learned":

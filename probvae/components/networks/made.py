@@ -15,7 +15,9 @@ class MADE(Component):
     """Outputs for each input that depend only on the inputs before it.
 
     output_i = f_i(input_1, ..., input_{i-1}), by zeroing weights of dense layers (Germain et al., MADE: masked
-    autoencoder for distribution estimation, 2015). `tfb.AutoregressiveNetwork` does the same as a tf_keras
+    autoencoder for distribution estimation, 2015). Output i depends on all inputs before it if each hidden layer
+    has D - 1 units or more. With fewer, it depends on those up to a number below i, and every input has an
+    influence on the last output. `tfb.AutoregressiveNetwork` does the same as a tf_keras
     layer, whose variables Keras 3 cannot see.
 
     Args:
@@ -31,8 +33,7 @@ class MADE(Component):
         degrees = np.arange(1, size + 1)
         self.hidden = []
         for units in hidden if size > 1 else ():  # the first input has none before it: a bias is all
-            # A hidden unit of degree d sees inputs 1 to d; the degrees go round so that each is served.
-            next_degrees = 1 + np.arange(units) % max(1, size - 1)
+            next_degrees = _degrees(units, size - 1)
             self.hidden.append(_masked(next_degrees[None, :] >= degrees[:, None], "silu", "he_normal"))
             degrees = next_degrees
         last = np.repeat(np.arange(1, size + 1), outputs)
@@ -79,6 +80,17 @@ class MaskedDense(keras.layers.Layer):
         mask = tf.cast(self.mask, self.compute_dtype)
         kernel = self.kernel * mask if self.any_weight else mask
         return self.activation(tf.tensordot(x, kernel, axes=1) + self.bias)
+
+
+def _degrees(units: int, highest: int) -> Array:
+    """Degrees for hidden units, spread evenly over 1 to `highest`: a unit of degree d sees the inputs 1 to d.
+
+    >>> _degrees(7, 3), _degrees(4, 10), _degrees(1, 10)
+    (array([1, 2, 3, 1, 2, 3, 1]), array([10,  7,  4,  1]), array([10]))
+    """
+    if units >= highest:
+        return 1 + np.arange(units) % highest
+    return np.linspace(highest, 1, units).round().astype(int)  # the highest first: no input is cut off
 
 
 def _masked(mask: Array, activation: str | None, initializer: str | keras.initializers.Initializer) -> MaskedDense:

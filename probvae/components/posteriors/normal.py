@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.components.scales import FLOOR, bent_into, softplus_scale
+from probvae.components.scales import FLOOR, soft_clip, softplus_scale
 from probvae.core import Distribution, Positive, PositiveFloat, PosteriorHead, Tensor, normal_noise
 from probvae.errors import ConfigError
 
@@ -47,8 +47,8 @@ class DiagonalNormal(PosteriorHead):
     """A normal with a diagonal covariance, batch [B] and event [D].
 
     q(z|x) = N(z; loc(x), diag(scale(x)²)), with scale = softplus(raw + 1e-5) + scale_floor, or, where a
-    log_variance_range is given, log scale² = raw bent into that range. Clipping, as in the experiments of Tomczak
-    and Welling, VAE with a VampPrior, 2018, would have no gradient outside: with the range [-4, -3] a network
+    log_variance_range is given, log scale² = raw, clipped softly to that range. A hard clip, as in the experiments
+    of Tomczak and Welling, VAE with a VampPrior, 2018, has no gradient outside: with the range [-4, -3] a network
     whose outputs begin near 0 would never learn a scale.
 
     Args:
@@ -89,7 +89,7 @@ class DiagonalNormal(PosteriorHead):
         if self.log_variance_range is None:
             scale = softplus_scale(raw, self.scale_floor)
         else:
-            scale = tf.exp(0.5 * bent_into(raw, *self.log_variance_range))
+            scale = tf.exp(0.5 * soft_clip(raw, *self.log_variance_range))
         return MultivariateNormalDiag(loc, scale)  # [B], [D]
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from annotated_types import Ge, Le
 
+from probvae.components.bijectors import RationalQuadraticSpline
 from probvae.components.networks.dense import Dense
 from probvae.components.networks.made import MADE
 from probvae.core import Component, Distribution, Positive, PositiveFloat, Prior, Tensor
@@ -123,17 +124,7 @@ class Spline(Flow):
 
         # softplus(0.5413) is 1: equal bins and unit slopes are the identity.
         slopes = self.smallest + tf.nn.softplus(slopes + 0.5413)
-        return ShapedSpline(sizes(widths), sizes(heights), slopes, range_min=-self.bound)
-
-
-class ShapedSpline(tfp.bijectors.RationalQuadraticSpline):
-    """TFP's spline, elementwise, with the static shape of its argument, which TFP's forgets in a graph."""
-
-    def _forward(self, x: Tensor) -> Tensor:
-        return tf.ensure_shape(super()._forward(x), x.shape)
-
-    def _inverse(self, y: Tensor) -> Tensor:
-        return tf.ensure_shape(super()._inverse(y), y.shape)
+        return RationalQuadraticSpline(sizes(widths), sizes(heights), slopes, self.bound)
 
 
 class MAF(Flow):
@@ -146,7 +137,8 @@ class MAF(Flow):
     Args:
         latent_dim: D, the size of one latent.
         layers: how many autoregressive maps.
-        hidden: the sizes of the hidden layers of each map's network.
+        hidden: the sizes of the hidden layers of each map's network; a latent sees all of those before
+            it where none of them is below D - 1.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Literal
 
 import keras
@@ -67,7 +68,10 @@ class Vamp(Prior):
 
 
 def _some(examples: Stored | None, count: int, event_shape: Shape) -> Array:
-    """A random `count` of the examples, each at most once where there are enough."""
+    """A random `count` of the examples, each at most once where there are enough.
+
+    Which ones is a function of the seed of Keras, `keras.utils.set_random_seed`, as all initial values are.
+    """
     if examples is None or len(examples) == 0:
         raise ConfigError(
             "vamp prior: pseudo-inputs that start from data need examples; got none. "
@@ -80,5 +84,5 @@ def _some(examples: Stored | None, count: int, event_shape: Shape) -> Array:
             f"{list(np.shape(examples))}.",
             parameter="examples",
         )
-    order = np.random.default_rng(0).permutation(len(examples))
+    order = np.random.default_rng(random.getrandbits(32)).permutation(len(examples))
     return np.asarray(examples[np.resize(order, count)], np.float32)
