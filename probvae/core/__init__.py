@@ -20,9 +20,10 @@ from probvae.core.draws import normal_noise, sample_and_log_prob
 from probvae.core.images import channels_first, full_scale
 from probvae.core.memory import available_memory, readable
 from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
+from probvae.core.replicas import whole_batch_mean
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
-from probvae.core.step import FINAL_STEP, batch_means, gradient_step, gradients_and_means
+from probvae.core.step import FINAL_STEP, batch_means, gradient_step, gradients_and_means, losses_of
 from probvae.core.typed import STRICT, Count, from_json
 from probvae.core.vae import VAE
 from probvae.core.values import BINARY, COUNTS, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
@@ -83,6 +84,8 @@ __all__ = [
     "sample_and_log_prob",
     "normal_noise",
     "gradients_and_means",
+    "losses_of",
+    "whole_batch_mean",
     "named_variables",
     "trainable_names",
     "available_memory",

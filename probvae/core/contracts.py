@@ -123,7 +123,11 @@ class Objective(ABC):
     Attributes:
         terms: the names of the terms that a call returns.
         bound: what it claims to be once its schedules have ended: "upper", its expectation is at least
-            -log p(x); "tight", it also equals that where q(z|x) is the exact posterior; None, neither.
+            -log p(x); "tight", it also equals that where q(z|x) is the exact posterior; None, neither. If rows are
+            coupled, this is said of the mean over a batch.
+        couples_rows: whether the loss of an example depends on the other ones of its batch. A call then takes one
+            more argument, `weights` [B] = None: how much each row counts, as in `whole_batch_mean`, with which it
+            takes every mean over the batch. Rows of weight 0 only fill the batch up.
         contract: what it says of itself to the contract kit.
 
     Raises:
@@ -133,6 +137,7 @@ class Objective(ABC):
     kind: ClassVar[str] = "objective"
     terms: ClassVar[tuple[str, ...]]
     bound: Literal["upper", "tight"] | None = None
+    couples_rows: bool = False
     contract: ClassVar[Contract] = Contract()
 
     def __new__(cls, *arguments: Any, **keywords: Any) -> Objective:

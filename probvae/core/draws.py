@@ -7,6 +7,7 @@ import math
 import tensorflow as tf
 
 from probvae.core.contracts import Distribution
+from probvae.core.replicas import sharing
 from probvae.core.seeds import Seed, Tensor, as_seed
 
 
@@ -24,12 +25,12 @@ def sample_and_log_prob(q: Distribution, samples: int, seed: Seed) -> tuple[Tens
     Returns:
         z [S, B, D] and log q(z|x) [S, B].
     """
-    context = tf.distribute.get_replica_context()
-    replicas = context.num_replicas_in_sync if context is not None else 1
-    if replicas == 1:
+    context = sharing()
+    if context is None:
         z, log_q = q.experimental_sample_and_log_prob(samples, seed=as_seed(seed))
         return z, log_q
-    z, log_q = q.experimental_sample_and_log_prob((samples, replicas), seed=as_seed(seed))  # [S, R, B, D]
+    shape = (samples, context.num_replicas_in_sync)
+    z, log_q = q.experimental_sample_and_log_prob(shape, seed=as_seed(seed))  # [S, R, B, D]
     mine = context.replica_id_in_sync_group
     return tf.gather(z, mine, axis=1), tf.gather(log_q, mine, axis=1)
 

@@ -19,6 +19,14 @@ FINAL_STEP = 2**31 - 1
 """The step at which every schedule of an objective has ended: validation is measured there."""
 
 
+def losses_of(
+    objective: Objective, vae: VAE, x: Tensor, seed: Seed, step: Tensor, weights: Tensor | None = None
+) -> Losses:
+    """An objective's losses on x [B, *E]; if it couples rows, it gets their weights [B]."""
+    more = {"weights": weights} if objective.couples_rows else {}
+    return objective(vae, x, seed, step, **more)
+
+
 def gradient_step(
     vae: VAE, objective: Objective, optimizer: keras.optimizers.Optimizer, x: Tensor, seed: Seed, step: Tensor
 ) -> dict[str, Tensor]:
@@ -54,7 +62,7 @@ def gradients_and_means(
     """
     variables = vae.trainable_variables
     with tf.GradientTape() as tape:
-        means = batch_means(objective(vae, x, seed, step), weights)
+        means = batch_means(losses_of(objective, vae, x, seed, step, weights), weights)
     gradients = tape.gradient(means["loss"], [variable.value for variable in variables])
     _audit(vae, tape.watched_variables(), variables, gradients)
     return [tf.convert_to_tensor(gradient) for gradient in gradients], means

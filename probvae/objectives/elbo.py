@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import tensorflow as tf
 from annotated_types import Ge
 
-from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor, sample_and_log_prob
+from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor, sample_and_log_prob, whole_batch_mean
 from probvae.errors import ConfigError
 from probvae.objectives.kl import chosen_kl, resolve_kl
 
@@ -15,13 +15,18 @@ from probvae.objectives.kl import chosen_kl, resolve_kl
 class ELBO(Objective):
     """The negative evidence lower bound, with an optional weight and floor for its KL.
 
-    loss(x) = -E_q[log p(x|z)] + β max(free_bits, KL(q(z|x) || p(z))), in nats per example
+    loss(x) = -E_q[log p(x|z)] + β KL(q(z|x) || p(z)), in nats per example
 
     With β = 1 and free_bits = 0 it is minus the bound of Kingma and Welling, Auto-encoding variational Bayes
     (2014). Another β is the β-VAE (Higgins et al., 2017); a β that grows from 0 is the warm-up of Sønderby et
-    al., Ladder variational autoencoders (2016). `free_bits` leaves that many nats of each example's KL free
-    (after Kingma et al., Improved variational inference with inverse autoregressive flow, 2016, taken per example
-    and over all latents together, as a prior need not factorise).
+    al., Ladder variational autoencoders (2016).
+
+    With free_bits = λ the mean loss of a batch is -E_q[log p(x|z)] + β max(λ, KL), each a mean over the batch
+    (Kingma et al., Improved variational inference with inverse autoregressive flow, 2016, with all latents as one
+    group, as a prior need not factorise): where the mean KL is not above λ, each example pays λ, and the KL has no
+    gradient. So the examples of a batch are coupled. Where the KL is estimated, its mean over n examples with S
+    samples has the standard deviation of log q(z|x) - log p(z), divided by √(n S). That makes the expected maximum
+    too large by at most half as much, and by almost nothing where the KL is a few standard deviations away from λ.
 
     Args:
         kl: the exact divergence, an estimate by the samples (mean of log q - log p), or "auto": exact where
@@ -30,7 +35,7 @@ class ELBO(Objective):
         beta: the weight of the KL, after the warm-up.
         warmup_steps: over how many training steps β grows from 0, linearly.
         warmup_epochs: the same in epochs.
-        free_bits: how many nats of the KL cost no more than these, in nats per example.
+        free_bits: λ, what a batch pays at least for its mean KL, in nats per example.
         steps_per_epoch: how many steps an epoch has; a spec supplies it, warmup_epochs needs it.
 
     Raises:
@@ -75,11 +80,12 @@ class ELBO(Objective):
         self.beta = beta
         self.warmup_steps = warmup_steps or warmup_epochs * (steps_per_epoch or 0)
         self.free_bits = free_bits
+        self.couples_rows = free_bits > 0
         if beta >= 1:
             self.bound = "upper" if free_bits or beta > 1 else "tight"
 
-    def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
-        """The loss of x [B, *E] at a step: [B], and its terms, each [B]."""
+    def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor, weights: Tensor | None = None) -> Losses:
+        """The loss of x [B, *E], whose rows count as weights [B], at a step: [B], and its terms, each [B]."""
         q = vae.posterior(x)  # [B], [D]
         p = vae.prior.distribution()  # [], [D]
         kl = chosen_kl(self.kl, q, p)  # [B]
@@ -88,13 +94,11 @@ class ELBO(Objective):
             kl = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
         log_likelihood = tf.reduce_mean(vae.decoder.likelihood(z).log_prob(x), axis=0)  # [B]
         beta = self.beta_at(step)
-        loss = (
-            beta * tf.maximum(kl, self.free_bits) - log_likelihood
-            if self.free_bits
-            else beta * kl - log_likelihood
-        )
+        paid = kl
+        if self.free_bits:
+            paid = tf.where(whole_batch_mean(kl, weights) <= self.free_bits, self.free_bits, kl)  # [B]
         terms = {"negative_log_likelihood": -log_likelihood, "kl": kl, "beta": tf.fill(tf.shape(kl), beta)}
-        return Losses(loss, terms)
+        return Losses(beta * paid - log_likelihood, terms)
 
     def beta_at(self, step: Tensor) -> Tensor:
         """The weight of the KL at a step: a scalar."""

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from probvae.core import VAE
-from probvae.errors import TrainingError
+from probvae.errors import ConfigError, TrainingError
 
 Jit: TypeAlias = Literal["auto", True, False]
 
@@ -36,8 +36,25 @@ class Compilation:
     reason: str
 
     @classmethod
-    def of(cls, wanted: Jit, vae: VAE) -> Compilation:
-        """The decision for a model: XLA is fast on GPUs and for dense models, slow for convolutions on CPUs."""
+    def of(cls, wanted: Jit, vae: VAE, exchanges: bool = False) -> Compilation:
+        """The decision for a model: XLA is fast on GPUs and for dense models, slow for convolutions on CPUs.
+
+        Args:
+            wanted: what is asked for.
+            vae: the model.
+            exchanges: whether a loss takes numbers of several replicas, which XLA cannot compile.
+
+        Raises:
+            ConfigError: what cannot be compiled is asked for.
+        """
+        if exchanges and wanted is True:
+            raise ConfigError(
+                'train: expected jit = "auto" or false, as the objective couples the rows of a batch and several '
+                "devices share it, which XLA cannot compile; got true.",
+                parameter="jit",
+            )
+        if exchanges and wanted == "auto":
+            return cls(False, True, "the objective couples rows of several devices, which XLA cannot compile")
         if wanted != "auto":
             return cls(wanted, False, f"as train.jit = {str(wanted).lower()} says")
         if tf.config.list_physical_devices("GPU"):

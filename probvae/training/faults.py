@@ -1,4 +1,4 @@
-"""What to say of numbers that are not finite."""
+"""What to say of numbers that are not finite, and what may help."""
 
 from __future__ import annotations
 
@@ -9,10 +9,25 @@ from typing import Any
 import numpy as np
 
 from probvae.training.checkpoint import newest_checkpoint
+from probvae.training.settings import TrainSettings
 
-LOWER = "Try a lower train.learning_rate, or train.clip_norm = 10."
-SKIP = 'train.non_finite = "skip" leaves such steps out and counts them.'
-INITIALISE = "Mend how they are initialised."
+INITIALISE = "Change how they are initialised."
+UNMOVED = "No step was taken before, so look at the data, the initial values and the loss itself."
+NO_SLOPE = "Look for a root, a logarithm, a norm or a quotient at 0, where a value is finite and its slope is not."
+
+
+def lower(settings: TrainSettings) -> str:
+    """How to take smaller steps than these settings do."""
+    rate, clip = settings.learning_rate, settings.clip_norm
+    norm = f"a lower train.clip_norm than {clip:g}" if clip else "train.clip_norm = 10"
+    return f"Try a lower train.learning_rate than {rate:g}, or {norm}."
+
+
+def skip(settings: TrainSettings) -> str:
+    """How to leave out a step that is not finite, where these settings do not."""
+    if settings.non_finite == "skip":
+        return ""
+    return 'train.non_finite = "skip" leaves such steps out and counts them.'
 
 
 def not_finite(variables: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from probvae.core import (
@@ -19,6 +20,7 @@ from probvae.core import (
     batch_means,
     fold_in,
     gradients_and_means,
+    losses_of,
 )
 from probvae.data.epochs import Batch
 from probvae.errors import TrainingError
@@ -105,6 +107,29 @@ class Steps:
         sums = tf.function(total)(tf.constant([number, number**2], tf.float64))
         return sums.numpy().tolist() == [number * replicas, number**2 * replicas]
 
+    def gradient_sizes(self, batch: Batch, step: int) -> Array:
+        """The largest absolute value in the gradient to each trainable variable; infinite if one is not finite.
+
+        Args:
+            batch: that of the step.
+            step: the number of a step, which is not taken.
+        """
+
+        def size(gradient: Tensor) -> Tensor:
+            return tf.reduce_max(tf.where(tf.math.is_finite(gradient), tf.abs(gradient), np.inf))
+
+        def in_each(batch: Batch, seed: Tensor, step: Tensor) -> Tensor:
+            gradients, _ = self._gradients(self._share(batch), seed, step)
+            return tf.stack([size(gradient) for gradient in self._total(gradients)])
+
+        def sizes(*arguments: Any) -> Tensor:
+            return self._first(self._strategy.run(in_each, arguments))
+
+        seed = fold_in(self._seed, Stream.LATENT, step)
+        with told_plainly():
+            found: Array = tf.function(sizes, jit_compile=self._fused)(batch, seed, tf.constant(step)).numpy()
+        return found
+
     def evaluate(self, batch: Batch, seed: Tensor) -> Array:
         """The means of the loss and its terms on a batch, with schedules at their end."""
         means: Array = self._evaluate(batch, seed).numpy()
@@ -131,15 +156,22 @@ class Steps:
             self._apply_or_undo(gradients, finite)
         elif finite:
             self._strategy.run(self._apply, (gradients,))
+        else:
+            self._strategy.run(self._pass_over)
         return self._first(values), finite, self._first(asked)
 
     def _apply(self, gradients: list[Tensor]) -> None:
         """In each replica: move the model by the sum of the replicas' gradients."""
         self._optimizer.apply(gradients, self._vae.trainable_variables)
 
+    def _pass_over(self) -> None:
+        """In each replica: count a step that is left out, as the learning rate is a function of the step."""
+        self._optimizer.iterations.assign_add(1)
+
     def _apply_or_undo(self, gradients: list[Tensor], finite: Tensor) -> None:
         """For XLA, which fuses this into one pass over each variable, and for a condition would copy them all."""
-        variables = [v.value for v in (*self._vae.trainable_variables, *self._optimizer.variables)]
+        kept = [v for v in self._optimizer.variables if v is not self._optimizer.iterations]  # as `_pass_over`
+        variables = [v.value for v in (*self._vae.trainable_variables, *kept)]
         before = [tf.convert_to_tensor(variable) for variable in variables]
         self._apply(gradients)
         for variable, old in zip(variables, before, strict=True):
@@ -171,7 +203,7 @@ class Steps:
 
     def _replica_means(self, batch: Batch, seed: Tensor) -> Tensor:
         x, weights = self._share(batch)
-        losses = self._objective(self._vae, x, seed, tf.constant(FINAL_STEP))
+        losses = losses_of(self._objective, self._vae, x, seed, tf.constant(FINAL_STEP), weights)
         return self._total(self._stacked(batch_means(losses, weights)))
 
     def _share(self, batch: Batch) -> Batch:

@@ -10,14 +10,33 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Data, Objective, Stream, fold_in, named_variables
+from probvae.core import (
+    VAE,
+    Array,
+    Data,
+    Objective,
+    Stream,
+    fold_in,
+    losses_of,
+    named_variables,
+    trainable_names,
+)
 from probvae.data.batches import batches_of, in_order
 from probvae.data.epochs import Batch
 from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError, told_plainly
 from probvae.training.checkpoint import WEIGHTS, CheckpointState, newest_checkpoint, restore, snapshot
 from probvae.training.compilation import Compilation
 from probvae.training.events import Epoch, Listener, Progress
-from probvae.training.faults import INITIALISE, LOWER, SKIP, last_good, listed, not_finite
+from probvae.training.faults import (
+    INITIALISE,
+    NO_SLOPE,
+    UNMOVED,
+    last_good,
+    listed,
+    lower,
+    not_finite,
+    skip,
+)
 from probvae.training.saver import Saver
 from probvae.training.settings import TrainSettings
 from probvae.training.steps import Steps, Taken
@@ -82,7 +101,7 @@ class Trainer:
         self.batches = batches_of(data.train, settings.batch_size, settings.seed, multiple_of=replicas)
         self.optimizer = settings.optimizer(self.batches.steps_per_epoch)
         self.optimizer.build(vae.trainable_variables)
-        self.compilation = Compilation.of(settings.jit, vae)
+        self.compilation = Compilation.of(settings.jit, vae, objective.couples_rows and replicas > 1)
         self.step = 0
         self.best_loss = math.inf
         self.best_step = 0
@@ -242,12 +261,14 @@ class Trainer:
         """Validate, and tell the epoch's numbers."""
         totals, self._epoch = self._epoch, Totals(self._steps.names)
         if not totals.examples:
-            raise self._stopped(f"after epoch {self.epoch}: not one of its steps was finite.", LOWER)
+            raise self._stopped(
+                f"after epoch {self.epoch}: not one of its steps was finite.", lower(self.settings)
+            )
         if bad := not_finite(named_variables(self.vae)):
             raise self._overflowed(bad)
         validation = self.validate()
         if bad := [f"validation {name}" for name, value in validation.items() if not math.isfinite(value)]:
-            raise self._stopped(f"after epoch {self.epoch}: not finite: {listed(bad)}.", LOWER)
+            raise self._stopped(f"after epoch {self.epoch}: not finite: {listed(bad)}.", lower(self.settings))
         best = validation["loss"] < self.best_loss
         if best:
             self.best_loss, self.best_step = validation["loss"], self.step
@@ -288,19 +309,41 @@ class Trainer:
         saver.save(arrays, state)
 
     def _diverged(self, means: Array) -> TrainingError:
-        """What to say of a step whose loss is not finite: the variables are to blame, or some examples are."""
+        """What to say of a step that is not finite: of the variables, the loss or the gradient."""
         if bad := not_finite(named_variables(self.vae)):
             return self._overflowed(bad)
-        bad = [name for name, value in zip(self._steps.names, means, strict=True) if not math.isfinite(value)]
-        count = self.batches.examples(self.step)
-        x, seed = self.batches.batch(self.step).x[:count], fold_in(self.settings.seed, Stream.LATENT, self.step)
-        # In a graph, as the model refuses examples that are not finite where it sees their values.
-        losses = tf.function(self.objective)(self.vae, x, seed, tf.constant(self.step))
-        values = np.stack([losses.per_example, *losses.terms.values()])  # [terms, B]
-        rows = self.batches.indices(self.step).numpy()[:count][~np.isfinite(values).all(axis=0)]
-        by = f" in the training examples {listed([*map(self.batches.place, rows)])}" if len(rows) < count else ""
         where = f"at step {self.step} (epoch {self._epoch_of(self.step)})"
-        return self._stopped(f"{where}: not finite: {listed(bad)}{by}.", LOWER, SKIP)
+        moved = lower(self.settings) if self.step else UNMOVED
+        bad = [name for name, value in zip(self._steps.names, means, strict=True) if not math.isfinite(value)]
+        if bad:
+            return self._stopped(
+                f"{where}: not finite: {listed(bad)}{self._culprits()}.", moved, skip(self.settings)
+            )
+        sizes = self._steps.gradient_sizes(self.batches.batch(self.step), self.step)
+        by_name = dict(zip(self._gradient_names(), sizes, strict=True))
+        if bad := not_finite(by_name):
+            what = f"the loss is finite, and its gradient is not, to {listed(bad)}."
+            return self._stopped(f"{where}: {what}", NO_SLOPE, skip(self.settings))
+        largest = max(by_name, key=lambda name: float(by_name[name]))
+        what = f"the norm of the gradient is too large for float32; it is largest to {largest}."
+        return self._stopped(f"{where}: {what}", moved, skip(self.settings))
+
+    def _culprits(self) -> str:
+        """Which examples of the step make its loss not finite, in words; nothing if it is all of them or none."""
+        count = self.batches.examples(self.step)
+        (x, weights), seed = self.batches.batch(self.step), fold_in(self.settings.seed, Stream.LATENT, self.step)
+        # In a graph, as the model refuses examples that are not finite where it sees their values.
+        losses = tf.function(losses_of)(self.objective, self.vae, x, seed, tf.constant(self.step), weights)
+        values = np.stack([losses.per_example, *losses.terms.values()])[:, :count]  # [terms, n]
+        rows = self.batches.indices(self.step).numpy()[:count][~np.isfinite(values).all(axis=0)]
+        if not 0 < len(rows) < count:
+            return ""
+        return f" in the training examples {listed([*map(self.batches.place, rows)])}"
+
+    def _gradient_names(self) -> list[str]:
+        """The names of the trainable variables, in the order of the gradients."""
+        names = {id(variable): name for name, variable in trainable_names(self.vae).items()}
+        return [names[id(variable)] for variable in self.vae.trainable_variables]
 
     def _overflowed(self, names: Sequence[str]) -> TrainingError:
         """What to say of variables that are not finite."""
@@ -310,14 +353,13 @@ class Trainer:
         return self._stopped(
             f"after step {step} (epoch {self._epoch_of(step)}), whose gradient was too large or not finite: "
             f"it made {listed(names)} not finite.",
-            LOWER,
-            SKIP,
+            lower(self.settings),
+            skip(self.settings),
         )
 
     def _stopped(self, why: str, *ways_out: str) -> TrainingError:
-        return TrainingError(
-            " ".join([f"Training stopped {why}", last_good(self.checkpoints, self.run), *ways_out])
-        )
+        said = [f"Training stopped {why}", last_good(self.checkpoints, self.run), *filter(None, ways_out)]
+        return TrainingError(" ".join(said))
 
     def _epoch_of(self, step: int) -> int:
         return step // self.batches.steps_per_epoch + 1

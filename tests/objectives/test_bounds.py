@@ -200,12 +200,36 @@ def test_a_warm_up_leaves_no_variable_without_a_gradient():
 
 
 @pytest.mark.parametrize("free", [0.0, 1, 2.0, 100.0])
-def test_free_bits_are_a_floor_under_the_kl_of_each_example(free):
-    vae, x = model(), data()
-    losses = ELBO(free_bits=free, beta=2.0)(vae, x, 0, tf.constant(0))
-    expected = losses.terms["negative_log_likelihood"] + 2 * np.maximum(losses.terms["kl"], free)
-    np.testing.assert_allclose(losses.per_example, expected, rtol=1e-5)
-    np.testing.assert_allclose(losses.terms["kl"], kl(x, some_posterior()), rtol=1e-4)  # reported as it is
+@pytest.mark.parametrize("weights", [None, [0.3, 0.0, 0.1, 0.6, 0.0]], ids=["even", "weighted"])
+def test_free_bits_are_a_floor_under_the_mean_kl_of_a_batch(free, weights):
+    vae, x, q = model(), data(), some_posterior()
+    losses = ELBO(free_bits=free, beta=2.0)(vae, x, 0, tf.constant(0), weights)
+    floored = losses.per_example - losses.terms["negative_log_likelihood"]
+    mean = np.average(kl(x, q), weights=weights)
+    assert np.average(floored, weights=weights) == pytest.approx(2 * max(mean, free), rel=1e-4)
+    np.testing.assert_allclose(losses.terms["kl"], kl(x, q), rtol=1e-4)  # reported as it is
+
+
+@pytest.mark.parametrize(("free", "penalty", "slope"), [(1.0, 1.0, 0.0), (0.25, 0.5, 1.0)], ids=["above", "below"])
+@pytest.mark.parametrize("how", ["exact", "monte_carlo"])
+def test_free_bits_are_free_where_the_kl_is_estimated_too(how, free, penalty, slope):
+    """q = N(1, 1) and p = N(0, 1): the KL is 1/2 and its slope to the mean is 1. A batch of 500 examples."""
+    x = np.zeros((500, *E), np.float32)
+    vae = model((np.zeros((D, 3)), np.array([1.0, 0.0]), np.eye(D)))
+    penalties, slopes = [], []
+    for seed in range(4):
+        with tf.GradientTape() as tape:
+            losses = ELBO(kl=how, free_bits=free)(vae, x, seed, tf.constant(0))
+            paid = tf.reduce_mean(losses.per_example - losses.terms["negative_log_likelihood"])
+        penalties.append(float(paid))
+        slopes.append(float(tape.gradient(paid, vae.encoder.shift)[0]))
+    error = 1 / np.sqrt(4 * 500)  # of the mean of log q(z) - log p(z) = z - 1/2
+    assert np.mean(penalties) == pytest.approx(penalty, abs=SIGMAS * error)
+    assert np.mean(slopes) == pytest.approx(slope, abs=SIGMAS * error * slope + 1e-6)  # that of a draw is z
+
+
+def test_only_free_bits_couple_the_rows_of_an_elbo():
+    assert [ELBO(free_bits=free).couples_rows for free in (0.0, 1.0)] == [False, True]
 
 
 def test_free_bits_above_every_kl_leave_only_the_likelihood_to_learn():

@@ -55,6 +55,7 @@ KNOWN = {
     "objective_no_log_of_samples": "bounds_the_evidence",
     "objective_divergence_without_gradient": "gradients_descend_the_loss",
     "objective_batch_mean": "losses_of_rows_do_not_mix",
+    "objective_weights_ignored": "losses_of_rows_do_not_mix",
     "bijector_once_per_dimension": "log_det_is_that_of_the_jacobian",
     "bijector_right_by_its_cache": "round_trips",
     "bijector_network_hidden": "owns_its_variables",

@@ -9,7 +9,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-from setups import Record, trainer, vae, weights
+from setups import OBJECTIVES, Record, trainer, vae, weights
 
 from probvae.errors import TrainingError
 from probvae.training import team
@@ -23,7 +23,8 @@ def main(folder: str, name: str, devices: str, options: str) -> None:
         prior = settings.pop("prior", "standard_normal")
         stop, checkpoints = settings.pop("stop", False), settings.pop("checkpoints", None)
         checkpoints = Path(checkpoints) if checkpoints else None
-        made = trainer(vae(prior), folder=checkpoints, listeners=[record], **settings)
+        objective = OBJECTIVES[settings.pop("objective", "elbo")]()
+        made = trainer(vae(prior), objective, folder=checkpoints, listeners=[record], **settings)
         if stop:
             record.progress = lambda _: made.stop()  # between the steps, as a signal comes
         made.resume()

@@ -20,6 +20,7 @@ from probvae.core import (
     Prior,
     Split,
     named_variables,
+    whole_batch_mean,
 )
 from probvae.objectives import ELBO
 from probvae.training import Listener, Trainer, TrainSettings
@@ -203,6 +204,25 @@ def gradient_is_nan_at(bad):
         return Losses(losses.per_example + extra, losses.terms)
 
     return change
+
+
+class Coupled(Objective):
+    """The negative evidence lower bound with the square of the mean KL: its gradient crosses rows and replicas."""
+
+    terms = ELBO.terms
+    couples_rows = True
+
+    def __call__(self, vae, x, seed, step, weights=None):
+        losses = ELBO()(vae, x, seed, step)
+        mean = whole_batch_mean(losses.terms["kl"], weights)
+        return Losses(losses.terms["negative_log_likelihood"] + 3.0 * mean**2, losses.terms)
+
+
+OBJECTIVES = {
+    "elbo": ELBO,
+    "coupled": Coupled,
+    "free_bits": lambda: ELBO("monte_carlo", free_bits=0.25),  # nats: the KL passes it within two epochs
+}
 
 
 class Dropping(c.DenseDecoder):

@@ -520,7 +520,7 @@ def test_variables_that_are_bad_from_the_start_are_named(tmp_path):
     next(v for v in model.trainable_variables if v.path.endswith("kernel")).assign(np.full((6, 5), np.nan))
     with pytest.raises(TrainingError, match=r"before the first step: not finite: encoder.*kernel") as error:
         trainer(model, folder=tmp_path).train()
-    assert "Mend how they are initialised" in str(error.value)
+    assert "Change how they are initialised" in str(error.value)
     assert "learning_rate" not in str(error.value)
 
 
@@ -560,14 +560,90 @@ def test_a_step_that_is_not_finite_can_be_skipped_and_counted(what, jit):
             if self.step == 4:
                 assert not taken.applied.any()
                 assert_same(weights(self.vae), before[0])
-                for one, other in zip(slots(self), before[1], strict=True):
-                    np.testing.assert_array_equal(one, other)
+                for variable, other in zip(self.optimizer.variables, before[1], strict=True):
+                    counts = variable is self.optimizer.iterations  # the learning rate goes by the step
+                    np.testing.assert_array_equal(variable.numpy(), other + 1 if counts else other)
             return taken
 
     done = trained(objective=Wrapped(bad_at_4), epochs=3, kind=Left, non_finite="skip", jit=jit)
     assert [row["skipped"] for row in done.rows] == [0, 1, 0]
     assert all(math.isfinite(row["train/loss"]) for row in done.rows)
     assert all(np.isfinite(value).all() for value in done.weights.values())
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["plain", "XLA"])
+def test_a_skipped_step_does_not_hold_the_learning_rate_up(jit):
+    settings = {"schedule": "cosine", "non_finite": "skip", "jit": jit, "epochs": 3}
+    done = trained(objective=Wrapped(gradient_is_nan_at(4)), **settings)
+    whole = trained(epochs=3, schedule="cosine", jit=jit)
+    assert sum(row["skipped"] for row in done.rows) == 1
+    assert [row["learning_rate"] for row in done.rows] == [row["learning_rate"] for row in whole.rows]
+    assert done.rows[-1]["learning_rate"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["plain", "XLA"])
+@pytest.mark.parametrize("bad", [0, 4])
+def test_a_gradient_that_is_not_finite_is_told_with_the_variables_it_belongs_to(bad, jit):
+    with pytest.raises(TrainingError) as error:
+        trained(objective=Wrapped(gradient_is_nan_at(bad)), clip_norm=0.5, jit=jit)
+    message = str(error.value)
+    assert f"at step {bad} (epoch {bad // STEPS + 1}): the loss is finite, and its gradient is not, to " in message
+    named = message.partition("is not, to ")[2].partition(".")[0]
+    assert "encoder/network/hidden" in named or "decoder/network/hidden" in named
+    assert 'train.non_finite = "skip"' in message
+    assert "clip_norm" not in message  # no norm to clip to makes it finite
+    assert "learning_rate" not in message
+
+
+def test_a_gradient_whose_norm_overflows_is_told_as_that():
+    def steep(losses, x, step):
+        factor = tf.where(tf.equal(step, 4), 1e25, 1.0)
+        return Losses(losses.per_example * factor, losses.terms)
+
+    with pytest.raises(
+        TrainingError, match=r"step 4 .*norm of the gradient is too large for float32; .*coder/"
+    ) as error:
+        trained(objective=Wrapped(steep), clip_norm=0.5, jit=False)
+    assert "Try a lower train.learning_rate than 0.01, or a lower train.clip_norm than 0.5." in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        (
+            {},
+            'Try a lower train.learning_rate than 0.01, or train.clip_norm = 10. train.non_finite = "skip" leaves',
+        ),
+        (
+            {"clip_norm": 3.0},
+            "Try a lower train.learning_rate than 0.01, or a lower train.clip_norm than 3. train.non",
+        ),
+    ],
+    ids=["nothing set", "clipped"],
+)
+def test_no_advice_names_what_is_set_already(settings, advice):
+    with pytest.raises(TrainingError) as error:
+        trained(objective=Wrapped(is_nan_from("kl", 2)), epochs=1, jit=False, **settings)
+    assert advice in str(error.value)
+
+
+def test_skipping_is_not_advised_where_steps_are_skipped_already():
+    def only_in_validation(losses, x, step):
+        return Losses(losses.per_example + tf.where(tf.equal(step, FINAL_STEP), np.nan, 0.0), losses.terms)
+
+    for change in (only_in_validation, is_nan_from("kl", 0)):
+        with pytest.raises(TrainingError, match="Try a lower") as error:
+            trained(objective=Wrapped(change), epochs=1, jit=False, non_finite="skip", clip_norm=2.0)
+        assert "skip" not in str(error.value)
+        assert "clip_norm = 10" not in str(error.value)
+
+
+def test_a_loss_that_is_not_finite_before_any_step_is_not_blamed_on_the_learning_rate():
+    with pytest.raises(
+        TrainingError, match=r"step 0 .*not finite: loss, kl\. .*No step was taken before"
+    ) as error:
+        trained(objective=Wrapped(is_nan_from("kl", 0)), epochs=1, jit=False)
+    assert "learning_rate" not in str(error.value)
 
 
 def test_an_epoch_of_nothing_but_skipped_steps_is_an_error():

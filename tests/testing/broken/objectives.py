@@ -81,6 +81,16 @@ class BatchMean(_ELBO):
         return self.losses(loss, log_likelihood, kl)
 
 
+class WeightsIgnored(_ELBO):
+    """It declares that it couples rows, and its mean over the batch counts those that only fill it up."""
+
+    couples_rows = True
+
+    def __call__(self, vae, x, seed, step, weights=None):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(tf.reduce_mean(kl) - log_likelihood, log_likelihood, kl)
+
+
 class BatchSum(_ELBO):
     """The loss is one number, the sum over the batch."""
 
