@@ -146,7 +146,13 @@ def test_the_numbers_are_those_of_the_code():
     assert f"{count} draw conclusions from random numbers" in one_line(first)
     assert all(f"`{name}`" in first for name in statistical)
     optional = [check.name for check in ALL if not check.mandatory]
-    assert optional == ["bounds_the_evidence", "density_integrates_to_one", "exact_kl_is_that_of_the_samples"]
+    assert optional == [
+        "elements_are_no_copies",
+        "bounds_the_evidence",
+        "density_integrates_to_one",
+        "mean_is_that_of_the_samples",
+        "exact_kl_is_that_of_the_samples",
+    ]
 
 
 def test_every_result_that_there_is_is_explained():

@@ -16,7 +16,8 @@ from probvae.core.contracts import (
     Shape,
 )
 from probvae.core.data import Array, Binarize, Data, DataInfo, Intensities, Split, Stored
-from probvae.core.draws import normal_noise, sample_and_log_prob
+from probvae.core.distributions import CustomDistribution
+from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
 from probvae.core.images import channels_first, full_scale
 from probvae.core.memory import available_memory, readable
 from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
@@ -25,8 +26,8 @@ from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step, gradients_and_means, losses_of
 from probvae.core.typed import STRICT, Count, from_json
-from probvae.core.vae import VAE
-from probvae.core.values import BINARY, COUNTS, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
+from probvae.core.vae import VAE, check_objective
+from probvae.core.values import BINARY, COUNTS, ONE_HOT, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
 from probvae.core.variables import named_variables, trainable_names
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "VAE",
     "Count",
     "from_json",
+    "check_objective",
     "Component",
     "Encoder",
     "Decoder",
@@ -52,6 +54,7 @@ __all__ = [
     "Values",
     "BINARY",
     "COUNTS",
+    "ONE_HOT",
     "REAL",
     "UNIT",
     "SIMPLEX",
@@ -83,6 +86,9 @@ __all__ = [
     "gradient_step",
     "sample_and_log_prob",
     "normal_noise",
+    "mean_of",
+    "stopped_log_prob",
+    "CustomDistribution",
     "gradients_and_means",
     "losses_of",
     "whole_batch_mean",

@@ -128,6 +128,9 @@ class Objective(ABC):
         couples_rows: whether the loss of an example depends on the other ones of its batch. A call then takes one
             more argument, `weights` [B] = None: how much each row counts, as in `whole_batch_mean`, with which it
             takes every mean over the batch. Rows of weight 0 only fill the batch up.
+            -log p(x); "tight", it also equals that where q(z|x) is the exact posterior; None, neither.
+        posterior: what it needs of q(z|x): "diagonal", a product over the latents, or "any". Another model is
+            refused.
         contract: what it says of itself to the contract kit.
 
     Raises:
@@ -138,6 +141,7 @@ class Objective(ABC):
     terms: ClassVar[tuple[str, ...]]
     bound: Literal["upper", "tight"] | None = None
     couples_rows: bool = False
+    posterior: ClassVar[Literal["any", "diagonal"]] = "any"
     contract: ClassVar[Contract] = Contract()
 
     def __new__(cls, *arguments: Any, **keywords: Any) -> Objective:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,8 +74,7 @@ def _check_values(x: Any, support: Values) -> None:
         )
     if support == REAL or not len(x):
         return
-    each = [Values.of(block) for _, block in _blocks(x)]
-    found = Values(min(v.low for v in each), max(v.high for v in each), all(v.integer for v in each))
+    found = Values.of_all(Values.of(block) for _, block in _blocks(x))
     if found not in support:
         raise UserError(f"{_expected(support)}; got {found}. {_fix(support, found)}")
 
@@ -96,6 +96,10 @@ def _expected(support: Values) -> str:
 
 
 def _fix(support: Values, found: Values) -> str:
+    if support.one_hot and found in BINARY:
+        return "Put exactly one 1 into the last axis of each, as in numpy.eye(K)[categories]."
+    if support.open and found in replace(support, open=False):
+        return "Some lie at an end, where it has no density: move them a little inside."
     if support not in UNIT or found.low < 0:
         return "Transform x, or use a likelihood that supports these values."
     scaled = "x" if found in UNIT else f"x / {found.high:g}"
@@ -107,9 +111,12 @@ def _fix(support: Values, found: Values) -> str:
 def asserted(x: Tensor, support: Values) -> Tensor:
     """x, with a check of its values when the graph runs; XLA leaves it out. See `plain_assertions`."""
     finite = tf.reduce_all(tf.math.is_finite(x))
-    inside = tf.reduce_all((x >= support.low) & (x <= support.high))
+    inside = tf.reduce_all((x > support.low) & (x < support.high) if support.open
+                           else (x >= support.low) & (x <= support.high))  # fmt: skip
     if support.integer:
         inside &= tf.reduce_all(x == tf.round(x))
+    if support.one_hot:
+        inside &= tf.reduce_all(tf.reduce_sum(x, axis=-1) == 1)
     checks = [
         tf.debugging.Assert(finite, ["x: expected finite numbers; got NaN or infinity."]),
         tf.debugging.Assert(inside, [f"{_expected(support)}; got others."]),

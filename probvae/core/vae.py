@@ -11,16 +11,19 @@ from typing import Any, NoReturn, Self
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from probvae.core.component import Component
 from probvae.core.contracts import Decoder, Distribution, Encoder, Objective, Prior, Shape
 from probvae.core.copying import NotSerialized
-from probvae.core.draws import sample_and_log_prob
+from probvae.core.draws import mean_of, sample_and_log_prob
 from probvae.core.examples import asserted, check_examples, check_shape, plain_assertions
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step
 from probvae.core.variables import named_variables
-from probvae.errors import ShapeError, UserError
+from probvae.errors import ConfigError, ShapeError, UserError
+
+tfd = tfp.distributions
 
 
 class VAE(NotSerialized, keras.Model):
@@ -151,15 +154,26 @@ class VAE(NotSerialized, keras.Model):
         return self.log_joint(x, z) - log_q
 
     def sample(self, samples: int, seed: Seed = 0, mean: bool = False) -> Tensor:
-        """Draws x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]. The same seed, the same draws."""
+        """Draws x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]. The same seed, the same draws.
+
+        Raises:
+            UserError: the mean is asked for, and p(x|z) has none.
+        """
         z = self.prior.distribution().sample(samples, seed=fold_in(seed, 0))  # [S, D]
         likelihood = self.decoder.likelihood(z)  # [S], [*E]
-        return likelihood.mean() if mean else likelihood.sample(seed=fold_in(seed, 1))
+        if not mean:
+            return likelihood.sample(seed=fold_in(seed, 1))
+        if (means := mean_of(likelihood)) is None:
+            name = type(self.decoder).__name__
+            raise UserError(f"sample: expected p(x|z) with a mean; that of {name} has none. Leave out mean=True.")
+        return means
 
     def reconstruct(self, x: Tensor, seed: Seed = 0) -> Tensor:
-        """The mean of p(x|z) at one z ~ q(z|x): [B, *E]. The same seed, the same latents."""
+        """The mean of p(x|z) at one z ~ q(z|x), or a draw where it has none: [B, *E]. One seed, one result."""
         z = self.posterior(x).sample(seed=as_seed(seed))  # [B, D]
-        return self.decoder.likelihood(z).mean()
+        likelihood = self.decoder.likelihood(z)  # [B], [*E]
+        means = mean_of(likelihood)
+        return likelihood.sample(seed=fold_in(seed, 1)) if means is None else means
 
     # What follows makes `fit` and `evaluate` of Keras work, by the same step as the trainer's.
 
@@ -181,13 +195,14 @@ class VAE(NotSerialized, keras.Model):
             options: further options of `keras.Model.compile`, such as `run_eagerly`.
 
         Raises:
-            UserError: no objective is given.
+            UserError: no objective is given, or it is not for such a model.
         """
         if not isinstance(objective, Objective):
             raise UserError(
                 f"compile: expected objective=..., a probvae.Objective; got {objective!r}. "
                 "`probvae list objective` names those that are installed."
             )
+        check_objective(self, objective)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
         self._objective = objective
         self._seed = seed
@@ -280,6 +295,23 @@ def _counts(layer: keras.layers.Layer) -> list[str]:
         f"{sum(math.prod(variable.shape) for variable in variables):,}"
         for variables in (layer.variables, layer.trainable_variables)
     ]
+
+
+def check_objective(vae: VAE, objective: Objective) -> None:
+    """Check that an objective is for such a model.
+
+    Raises:
+        ConfigError: it needs a diagonal posterior, and the model has another.
+    """
+    if objective.posterior == "any":
+        return
+    q = vae.posterior(tf.zeros((1, *vae.event_shape)))  # [1], [D]
+    if not isinstance(q, (tfd.MultivariateNormalDiag, tfd.Independent)):
+        raise ConfigError(
+            f"{type(objective).__name__}: expected a diagonal posterior, which is a product over the latents; got "
+            f"{type(q).__name__} from {type(vae.encoder).__name__}. Use posterior 'diagonal_normal', or another "
+            "objective."
+        )
 
 
 def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int, Shape]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import Any, TypeAlias
@@ -9,47 +11,73 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+_LARGEST = sys.float_info.max
+
 
 @dataclass(frozen=True)
 class Values:
-    """The values from `low` to `high`, both included, integers only or not.
+    """The values from `low` to `high`.
 
     Data declares the values it takes, a likelihood the values it supports; `BINARY in UNIT` asks whether
     data of the first kind may go into a likelihood of the second.
 
     >>> BINARY in UNIT, UNIT in BINARY, Values(0, 255, integer=True) in UNIT
     (True, False, False)
+    >>> UNIT in Values(0, 1, open=True), Values(0.1, 0.9) in Values(0, 1, open=True), ONE_HOT in BINARY
+    (False, True, True)
+
+    Args:
+        low: the lowest value.
+        high: the highest value.
+        integer: whether they are integers only.
+        open: whether the ends themselves are excluded, as of a log-normal or a Beta distribution.
+        one_hot: whether exactly one element of the last axis is 1, and all others are 0.
     """
 
     low: float = -inf
     high: float = inf
     integer: bool = False
+    open: bool = False
+    one_hot: bool = False
 
     def __contains__(self, other: Support) -> bool:
         if not isinstance(other, Values):
             return False
         inside = self.low <= other.low and other.high <= self.high
-        return inside and (other.integer or not self.integer)
+        if self.open and not other.open:
+            inside = inside and self.low < max(other.low, -_LARGEST) and min(other.high, _LARGEST) < self.high
+        return inside and (other.integer or not self.integer) and (other.one_hot or not self.one_hot)
 
     def __str__(self) -> str:
+        if self.one_hot:
+            return "one-hot vectors"
         if self == BINARY:
             return "0 and 1 only"
         kind = "integers" if self.integer else "numbers"
         if (self.low, self.high) == (-inf, inf):
             return f"all {kind}"
         if self.high == inf:
-            return f"{kind} from {self.low:g} up"
-        return f"{kind} from {self.low:g} to {self.high:g}"
+            return f"{kind} above {self.low:g}" if self.open else f"{kind} from {self.low:g} up"
+        return f"{kind} from {self.low:g} to {self.high:g}" + ", the ends excluded" * self.open
 
     @classmethod
     def of(cls, array: npt.NDArray[Any]) -> Values:
-        """The values that an array takes."""
+        """The values that an array [N, *E] takes."""
         low, high = float(array.min()), float(array.max())
         whole = bool(array.dtype.kind in "bui") or bool(np.all(array == np.round(array)))
-        return cls(low, high, whole)
+        binary = whole and low >= 0 and high <= 1 and array.ndim > 1
+        return cls(low, high, whole, one_hot=binary and bool(np.all(array.sum(-1) == 1)))
+
+    @classmethod
+    def of_all(cls, parts: Iterable[Values]) -> Values:
+        """The values of several arrays together."""
+        seen = list(parts)
+        low, high = min(part.low for part in seen), max(part.high for part in seen)
+        return cls(low, high, all(part.integer for part in seen), one_hot=all(part.one_hot for part in seen))
 
 
 BINARY = Values(0, 1, integer=True)
+ONE_HOT = Values(0, 1, integer=True, one_hot=True)
 UNIT = Values(0, 1)
 REAL = Values()
 COUNTS = Values(0, inf, integer=True)

@@ -368,8 +368,7 @@ def _rows(split: Split, which: Array) -> Split:
 
 def _values_of(splits: dict[Part, Split]) -> Values:
     """The values that all splits together take, as a model sees them."""
-    seen = [values for part, split in splits.items() for values in _block_values(part, split)]
-    return Values(min(v.low for v in seen), max(v.high for v in seen), all(v.integer for v in seen))
+    return Values.of_all(values for part, split in splits.items() for values in _block_values(part, split))
 
 
 def _block_values(part: Part, split: Split) -> Iterator[Values]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from probvae import registry as registries
-from probvae.core import VAE, Array, Shape, gradient_step
+from probvae.core import VAE, Shape, gradient_step
 from probvae.errors import CheckpointWarning, Problem, SpecError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
@@ -25,6 +24,7 @@ from probvae.spec import (
     assemble_in_memory,
     check_support,
     data_source,
+    placeholder,
     plan,
     read,
 )
@@ -82,9 +82,7 @@ def check(
     """
     checked = _planned(spec, overrides, plugins, registry)
     info = data_source(checked).info
-    vae, objective, _ = assemble_in_memory(
-        checked, info.event_shape, _placeholder(info.event_shape), info.sizes[0]
-    )
+    vae, objective, _ = assemble_in_memory(checked, info.event_shape, placeholder(info.event_shape), info.sizes[0])
     check_support(checked, vae, info)
     gradient_step(vae, objective, keras.optimizers.SGD(0.0), tf.zeros((2, *info.event_shape)), 0, tf.constant(0))
     return checked, vae
@@ -174,7 +172,7 @@ def restored(
             raise SpecError([*error.problems, hint]) from error
         raise
     shape, (train_size, *_) = environment.data.event_shape, environment.data.sizes
-    vae = assemble(checked, shape, _placeholder(shape), train_size).vae
+    vae = assemble(checked, shape, placeholder(shape), train_size).vae
     return Restored(vae, run, checked, restore_best(run, vae))
 
 
@@ -185,8 +183,3 @@ def restore_best(run: Run, vae: VAE) -> Checkpoint:
         warnings.warn(f"{complaint} {checkpoint.folder} is taken instead.", CheckpointWarning, stacklevel=2)
     restore(checkpoint, vae)
     return checkpoint
-
-
-def _placeholder(event_shape: Shape) -> Callable[[], Array]:
-    """Examples for components that start from data, where the data itself does not matter."""
-    return lambda: np.zeros((1, *event_shape), np.float32)

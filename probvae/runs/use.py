@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from probvae.core import VAE, Array, Data, Split
+from probvae.core import VAE, Array, Data, Split, mean_of
 from probvae.errors import UserError
 from probvae.evaluation import over
 from probvae.report import reconstructions, samples, save
@@ -19,13 +20,17 @@ from probvae.spec import data_source
 def sample(
     folder: str | Path, count: int, seed: int = 0, out: Path | None = None, plugins: Sequence[str | Path] = ()
 ) -> str:
-    """Samples of a run's model: a picture of means, or arrays `mean` and `x` [S, *E], where x ~ p(x|z)."""
+    """Samples of a run's model: a picture of means, or arrays `mean` and `x` [S, *E], where x ~ p(x|z).
+
+    Where p(x|z) has no mean, the picture is of draws, and the array `mean` is left out.
+    """
     vae, run, *_ = restored(folder, plugins=plugins)
     path = out or run.folder / f"samples-seed-{seed}.png"
 
     def arrays() -> dict[str, Array]:
         # The same seed gives the same latents to the means, to the draws and to the picture.
-        return {"mean": vae.sample(count, seed, mean=True).numpy(), "x": vae.sample(count, seed).numpy()}
+        means = {"mean": vae.sample(count, seed, mean=True).numpy()} if _has_means(vae) else {}
+        return {**means, "x": vae.sample(count, seed).numpy()}
 
     return _write(path, lambda: samples(vae, seed, count=count), arrays)
 
@@ -35,7 +40,8 @@ def reconstruct(
 ) -> str:
     """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all.
 
-    The same seed gives the same binarisation and latents to both.
+    The same seed gives the same binarisation and latents to both. Where p(x|z) has no mean, reconstructions are
+    draws, and the array is named `draw`.
     """
     vae, run, plan, _ = restored(folder, plugins=plugins)
     path = out or run.folder / f"reconstructions-{split}-seed-{seed}.png"
@@ -43,7 +49,8 @@ def reconstruct(
     examples = _split(data, split)
 
     def arrays() -> dict[str, Array]:
-        return over(examples, lambda x, noise: {"x": x, "mean": vae.reconstruct(x, noise)}, seed)
+        made = "mean" if _has_means(vae) else "draw"
+        return over(examples, lambda x, noise: {"x": x, made: vae.reconstruct(x, noise)}, seed)
 
     return _write(path, lambda: reconstructions(vae, examples, seed, split, data.info), arrays)
 
@@ -61,9 +68,20 @@ def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Seq
     return _write(path, None, arrays)
 
 
+def _has_means(vae: VAE) -> bool:
+    return mean_of(vae.decoder.likelihood(tf.zeros((1, vae.latent_dim)))) is not None
+
+
 def _moments(vae: VAE, x: Any) -> dict[str, Any]:
     q = vae.posterior(x)
-    return {"mean": q.mean(), "stddev": q.stddev()}
+    try:
+        return {"mean": q.mean(), "stddev": q.stddev()}
+    except NotImplementedError as error:
+        name = type(vae.encoder).__name__
+        raise UserError(
+            f"encode: expected q(z|x) with a mean and a standard deviation; that of {name} lacks one of them. "
+            "Add it to the distribution."
+        ) from error
 
 
 def _split(data: Data, name: str) -> Split:

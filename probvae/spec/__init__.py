@@ -1,6 +1,6 @@
 """Specs: from a file to a checked plan, and from a plan to objects."""
 
-from probvae.spec.build import Assembly, Source, assemble, check_support, data_source
+from probvae.spec.build import Assembly, Source, assemble, check_support, data_source, placeholder
 from probvae.spec.document import Document, read
 from probvae.spec.json_schema import json_schema
 from probvae.spec.plan import Part, Plan, plan, plan_dataset
@@ -17,6 +17,7 @@ __all__ = [
     "check_support",
     "data_source",
     "json_schema",
+    "placeholder",
     "plan",
     "plan_dataset",
     "read",

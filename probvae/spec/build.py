@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from probvae.core import (
     REAL,
     UNIT,
     VAE,
+    Array,
     Data,
     DataInfo,
     Dataset,
@@ -28,6 +30,7 @@ from probvae.core import (
     Shape,
     Stored,
     a,
+    check_objective,
     full_scale,
 )
 from probvae.errors import ConfigError, DataWarning, ProbvaeError, SpecError, TooLargeError, explained
@@ -140,7 +143,13 @@ def assemble(
     part = plan.components[OBJECTIVE.path]
     objective = _build(plan.document, part, supply)
     with blamed(plan.document, part):
+        check_objective(vae, objective)
         return Assembly(vae, objective, objective.describe(vae))
+
+
+def placeholder(event_shape: Shape) -> Callable[[], Array]:
+    """What loading supplies in the place of the training examples: one example of zeros, as weights follow."""
+    return lambda: np.zeros((1, *event_shape), np.float32)
 
 
 def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
@@ -166,6 +175,10 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
             start = "If they are intensities: " if hints else ""
             binary = " and data.binarize = 'dynamic'" if support == BINARY else ", so that they lie from 0 to 1"
             hints.append(f"{start}{_scaling(part, scale)}{binary}.")
+    elif support.one_hot and info.values in BINARY:
+        hints.append("Each example needs exactly one 1 along its last axis, as numpy.eye(K)[categories] has.")
+    elif support.open and info.values in replace(support, open=False):
+        hints.append("Some values lie at an end, where it has no density: move them a little inside.")
     elif support == BINARY and info.values in UNIT:
         hints.append("Set data.binarize = 'dynamic', or model.decoder.likelihood.use = 'continuous_bernoulli'.")
     elif support in UNIT:

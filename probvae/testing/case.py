@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from probvae.core import Shape
+
+_LETTERS = {"latent_dim": "D", "event_shape": "E", "batch": "B", "samples": "S"}
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,18 @@ class Case:
         return f"Case({self.arguments()})"
 
     def __str__(self) -> str:
+        return self.of(_LETTERS)
+
+    def of(self, concerned: Collection[str]) -> str:
+        """The case in words.
+
+        Args:
+            concerned: the fields that a component looks at; the shapes of others are left out.
+        """
         settings = ", ".join(f"{k} = {v!r}" for k, v in self.configuration.items()) or "every default"
-        shapes = f"D = {self.latent_dim}, E = {self.event_shape}, B = {self.batch}, S = {self.samples}"
+        shapes = [f"{letter} = {getattr(self, name)}" for name, letter in _LETTERS.items() if name in concerned]
         moved = f", variables moved by {self.moved:g}" if self.moved else ""
-        return f"{settings}; {shapes}, seed {self.seed}{moved}"
+        return f"{settings}; {', '.join([*shapes, f'seed {self.seed}'])}{moved}"
 
 
 def _without(table: Mapping[str, Any], parameter: str) -> dict[str, Any] | None:

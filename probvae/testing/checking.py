@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any, Literal, TypeAlias
 
 from hypothesis.strategies import SearchStrategy
@@ -21,7 +22,16 @@ ALPHA = 1e-6
 
 
 class Violation(AssertionError):  # noqa: N818  # the name of what is found, not of what went wrong
-    """A contract that does not hold: what was found, and what would have been right."""
+    """A contract that does not hold.
+
+    Args:
+        message: what was found, and what would have been right.
+        excess: how many times what was found exceeds the limit, where there is one; at 1 it is just an alarm.
+    """
+
+    def __init__(self, message: str = "", excess: float = float("inf")) -> None:
+        super().__init__(message)
+        self.excess = float("inf") if isnan(excess) else excess
 
 
 class CannotTell(Exception):  # noqa: N818  # no error: the case says nothing either way

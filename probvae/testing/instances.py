@@ -11,10 +11,8 @@ from probvae.core import Component, Tensor, named_variables
 from probvae.errors import TrainingError
 from probvae.testing.checking import Violation
 from probvae.testing.spaces import Floats
+from probvae.testing.subject import Subject
 from probvae.testing.views import View, f64, stateless
-
-OTHER = 10**6 + 3
-"""Added to the seed of the instance that is restored into, so that it starts as another one."""
 
 
 def questions(found: View) -> tuple[Floats | None, Floats]:
@@ -34,8 +32,8 @@ def answers(found: View, inputs: Floats | None, points: Floats) -> Floats:
     return f64(found.ask(given).log_prob(at))
 
 
-def compare(values: Floats, expected: Floats, what: str) -> None:
-    """Hold two answers against each other.
+def compare(values: Floats, expected: Floats, what: str, subject: Subject) -> None:
+    """Compare the answers of two instances.
 
     Raises:
         Violation: they differ.
@@ -43,8 +41,19 @@ def compare(values: Floats, expected: Floats, what: str) -> None:
     if values.shape != expected.shape or not np.allclose(values, expected, 1e-4, 1e-4, equal_nan=True):
         raise Violation(
             f"{what} gives {values.ravel()[:3].round(5).tolist()} where the first gave "
-            f"{expected.ravel()[:3].round(5).tolist()}: something that it depends on is not saved."
+            f"{expected.ravel()[:3].round(5).tolist()}: something that it depends on is not saved. {keep(subject)}"
         )
+
+
+def keep(subject: Subject) -> str:
+    """What to do about state that is not saved."""
+    weight = "a weight: self.add_weight(..., trainable=False)"
+    if "examples" not in subject.context:
+        return f"Keep it as {weight}."
+    return (
+        "Loading a run supplies zeros in the place of the training examples: keep what is measured on them as "
+        f"{weight}, and assign it in __init__."
+    )
 
 
 def arrays(component: Any) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Result:
         cases: how many cases were tried.
         seconds: how long it took.
         case: the smallest case that shows a failure.
+        smallest: that case in words, with the shapes that the component looks at.
         replay: a line of Python that repeats it.
         page: where the check is explained.
     """
@@ -40,6 +41,7 @@ class Result:
     cases: int
     seconds: float
     case: Case | None = None
+    smallest: str = ""
     replay: str = ""
     page: str = ""
 
@@ -59,7 +61,7 @@ class Result:
             subsequent_indent=" " * 13,
         )
         if self.case is not None:
-            lines += [f"  smallest   {self.case}", f"  repeat     {self.replay}", f"  see        {self.page}"]
+            lines += [f"  smallest   {self.smallest}", f"  repeat     {self.replay}", f"  see        {self.page}"]
         return "\n".join(lines)
 
     def after(self, earlier: Sequence[Result]) -> str:

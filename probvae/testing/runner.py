@@ -13,9 +13,10 @@ from probvae.testing.checking import Check, Profile
 from probvae.testing.checks import iter_checks
 from probvae.testing.report import Listener, Report, Result
 from probvae.testing.search import Search
+from probvae.testing.strategies import shapes_of
 from probvae.testing.subject import Subject
 
-SHRINKING = {"fast": 15.0, "deep": 90.0}
+SHRINKING = {"fast": 6.0, "deep": 60.0}
 """How many seconds may go into finding the smallest case that fails."""
 
 
@@ -138,6 +139,7 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
             tried,
             seconds,
             case,
+            case.of(shapes_of(subject, {})) if case else "",
             line if case else "",
             check.page,
         )

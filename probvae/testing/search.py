@@ -18,6 +18,8 @@ from probvae.testing.checking import CannotTell, Check, Draws, NotConcerned, Vio
 from probvae.testing.strategies import cases_of, shapes_of
 from probvae.testing.subject import Refused, Subject, why
 
+CLEAR = 2.0
+"""How many times a limit must be exceeded for the search to end, and the case to be made smaller."""
 IDLE = 40
 """How many cases may be refused before a stratum is left in which none could be tried."""
 ENOUGH = 4
@@ -36,7 +38,9 @@ class Search:
 
     Attributes:
         tried: how many cases were tried.
-        failure: the smallest case that fails, and what was found.
+        failure: the smallest case that fails clearly, or the clearest of those that fail by little, and what was
+            found.
+        excess: by how much it fails.
         reasons: why cases could not be tried.
         refused: whether the component refused one of them.
     """
@@ -49,6 +53,7 @@ class Search:
     idle_cases: int = 0
     unconcerned: int = 0
     failure: tuple[Case, str] | None = None
+    excess: float = 0.0
     drawn: Case | None = None
     deadline: float = field(default=float("inf"))
     reasons: dict[str, str] = field(default_factory=dict)
@@ -110,7 +115,8 @@ class Search:
         Of parameters that exclude each other the class names one when it refuses; that one is left at its default.
 
         Raises:
-            Violation: the check does not hold.
+            Violation: the check does not hold, and clearly. Where it fails by little, the search goes on for a
+                case from which more can be learned.
         """
         drawn = case
         while True:
@@ -126,8 +132,10 @@ class Search:
                 self.unconcerned += isinstance(error, NotConcerned)
                 return self._passed_over(str(error))
             except Violation as error:
-                self._fail(drawn, case, str(error))
-                raise
+                self._fail(drawn, case, str(error), error.excess)
+                if error.excess >= CLEAR:
+                    raise
+                return True
             except Exception as error:  # a component is anyone's code
                 self._fail(drawn, case, f"it raised {why(error)}")
                 raise Violation from error
@@ -144,11 +152,12 @@ class Search:
         """Keep why a case could not be tried, once for all cases that differ in their numbers only."""
         self.reasons.setdefault(re.sub(r"\d+", "0", reason), reason)
 
-    def _fail(self, drawn: Case | None, case: Case, message: str) -> None:
+    def _fail(self, drawn: Case | None, case: Case, message: str, excess: float = float("inf")) -> None:
         self.tried += 1
-        if not self.failure:
+        if excess >= CLEAR > self.excess:
             self.deadline = time.monotonic() + self.patience
-        self.drawn, self.failure = drawn, (case, message)
+        if excess >= CLEAR or not excess <= self.excess:
+            self.drawn, self.failure, self.excess = drawn, (case, message), excess
 
 
 def _ordinary(drawn: dict[str, st.SearchStrategy[Any]], seed: int) -> Iterator[dict[str, Any]]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import product
-from math import inf, lgamma, log, pi
+from math import inf, lgamma, log, pi, prod
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from probvae.core import SIMPLEX, SPHERE, Support, Values
+from probvae.core import BINARY, SIMPLEX, SPHERE, Shape, Support, Values
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+TINY = float(np.finfo(np.float32).tiny)
 
 
 class Chart(NamedTuple):
@@ -55,15 +56,22 @@ class Space(ABC):
     def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
         """Whether each of the points [N, D] is in the space, [N]."""
 
+    def extremes(self, samples: Floats) -> Floats:
+        """Points [N, D] all over the space that its definition names, for data to be held against; none here."""
+        return samples[:0]
 
-def space_of(support: Support, dimensions: int) -> Space:
-    """The space of a support in D dimensions."""
+
+def space_of(support: Support, event: Shape) -> Space:
+    """The space of a support, for events of a shape; its points are flat."""
+    dimensions = prod(event)
     if support == SPHERE:
         return Sphere(dimensions)
     if support == SIMPLEX:
         return Simplex(dimensions)
     if not isinstance(support, Values):
         raise NotImplementedError(f"the kit cannot integrate over {support}")
+    if support.one_hot:
+        return OneHot(event)
     return Lattice(support, dimensions) if support.integer else Box(support, dimensions)
 
 
@@ -83,7 +91,7 @@ class Box(Space):
     share = 0.75
 
     def __init__(self, support: Values, dimensions: int) -> None:
-        self.low, self.high = support.low, support.high
+        self.low, self.high, self.open = support.low, support.high, support.open
         self.dimensions = self.axes = dimensions
         self.broad = Cauchy() if (self.low, self.high) == (-inf, inf) else Logistic()
 
@@ -119,8 +127,13 @@ class Box(Space):
         return np.logaddexp(log(self.share) + near, log(1 - self.share) + wide) - log_volume
 
     def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
-        """Whether every element lies in the interval, its ends included."""
+        """Whether every element lies in the interval, its ends included, to which single precision may round."""
         return np.asarray(((self.low <= points) & (points <= self.high)).all(-1))
+
+    def extremes(self, samples: Floats) -> Floats:
+        """The same value in all elements: over the interval, its ends among them where they are included."""
+        values = _over(self.low, self.high, samples)
+        return np.repeat(values[1:-1, None] if self.open else values[:, None], self.dimensions, axis=1)
 
     def _parts(self, samples: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         y = self._unbounded(samples)
@@ -143,12 +156,21 @@ class Box(Space):
         if self.low > -inf and self.high < inf:
             width = self.high - self.low
             log_share, log_rest = -np.logaddexp(0, -y), -np.logaddexp(0, y)
-            return self.low + width * np.exp(log_share), (log_share + log_rest + log(width)).sum(-1)
-        if self.low > -inf:
-            return self.low + np.exp(y), y.sum(-1)
-        if self.high < inf:
-            return self.high - np.exp(-y), -y.sum(-1)
-        return y, np.zeros(len(y))
+            points, log_volume = self.low + width * np.exp(log_share), log_share + log_rest + log(width)
+        elif self.low > -inf:
+            points, log_volume = self.low + np.exp(y), y
+        elif self.high < inf:
+            points, log_volume = self.high - np.exp(-y), -y
+        else:
+            points, log_volume = y, np.zeros_like(y)
+        return self._inside(points), log_volume.sum(-1)
+
+    def _inside(self, points: Floats) -> Floats:
+        """Points that single precision does not round to an end that is excluded."""
+        if not self.open:
+            return points
+        after, before = np.nextafter(np.float32(self.low), np.inf), np.nextafter(np.float32(self.high), -np.inf)
+        return np.clip(points, max(float(after), self.low + TINY), min(float(before), self.high - TINY))
 
 
 class Cauchy:
@@ -186,8 +208,8 @@ class Logistic:
 class Lattice(Space):
     """Vectors of integers in an interval, under counting measure.
 
-    The proposal draws each element by itself: half from what the samples have there, half from a geometric
-    distribution around, or evenly over an interval of fewer than 300 integers.
+    The proposal draws each element by itself: half from what the samples have there, half evenly over the
+    interval, or over the part of it that reaches 40 beyond the samples.
 
     Args:
         support: the interval.
@@ -195,9 +217,11 @@ class Lattice(Space):
     """
 
     most = 20_000
+    reach = 200_000
 
     def __init__(self, support: Values, dimensions: int) -> None:
-        self.low, self.high = support.low, support.high
+        first, last = support.low + support.open, support.high - support.open
+        self.low, self.high = np.ceil(first), np.floor(last)
         self.dimensions = self.axes = dimensions
 
     def chart(self, cube: Floats, samples: Floats) -> Chart:
@@ -245,16 +269,73 @@ class Lattice(Space):
         inside = (self.low <= points) & (points <= self.high) & (points == np.round(points))
         return np.asarray(inside.all(-1))
 
+    def extremes(self, samples: Floats) -> Floats:
+        """The same integer in all elements: over the interval, its ends among them."""
+        values = np.unique(np.round(_over(self.low, self.high, samples)))
+        return np.repeat(values[:, None], self.dimensions, axis=1)
+
     def _table(self, column: Floats) -> tuple[Floats, Floats]:
         """The levels that one element may take, and the probability that the proposal gives each."""
-        few = self.high - self.low < 300
-        low = self.low if few else max(self.low, np.floor(column.min()) - 40)
-        high = self.high if few else min(self.high, np.ceil(column.max()) + 40)
+        low, high = self.low, self.high
+        if not high - low < 300:
+            middle = np.median(
+                column
+            )  # counts may be as far apart as numbers are: no more levels than fit into memory
+            low = max(low, np.floor(max(column.min() - 40, middle - self.reach)))
+            high = min(high, np.ceil(min(column.max() + 40, middle + self.reach)))
         levels = np.arange(low, high + 1)
         inside = column[(column >= low) & (column <= high) & (column == np.round(column))]
         counts = np.bincount((inside - low).astype(int), minlength=len(levels)).astype(np.float64)
         observed = counts / max(1.0, counts.sum()) if len(inside) else np.full(len(levels), 1 / len(levels))
         return levels, 0.5 * observed + 0.5 / len(levels)
+
+
+class OneHot(Lattice):
+    """Vectors of zeros with a single 1 along the last axis, under counting measure.
+
+    The proposal draws each of them by itself: half from what the samples have there, half evenly.
+
+    Args:
+        event: [..., K], of K categories.
+    """
+
+    def __init__(self, event: Shape) -> None:
+        super().__init__(BINARY, prod(event))
+        self.categories = event[-1]
+
+    def everything(self, samples: Floats) -> Floats | None:
+        """Every vector there is; None where they are too many."""
+        groups = self.dimensions // self.categories
+        if self.categories**groups > self.most:
+            return None
+        chosen = np.array(list(product(range(self.categories), repeat=groups)))  # [N, groups]
+        return np.eye(self.categories)[chosen].reshape(len(chosen), -1)
+
+    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
+        """As the class says."""
+        chosen = [rng.choice(self.categories, size=count, p=share) for share in self._shares(samples)]
+        return np.eye(self.categories)[np.stack(chosen, -1)].reshape(count, -1)
+
+    def log_density(self, points: Floats, samples: Floats) -> Floats:
+        """As the class says."""
+        inside = np.where(self.contains(points), 0.0, -inf)
+        return np.asarray((self._grouped(points) * np.log(self._shares(samples))).sum((-1, -2)) + inside)
+
+    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether every vector along the last axis has a single 1 and zeros."""
+        groups = self._grouped(points)
+        return np.asarray(((groups == 0) | (groups == 1)).all((-1, -2)) & (groups.sum(-1) == 1).all(-1))
+
+    def extremes(self, samples: Floats) -> Floats:
+        """Each category, the same everywhere."""
+        return np.tile(np.eye(self.categories), self.dimensions // self.categories)
+
+    def _shares(self, samples: Floats) -> Floats:
+        """The probability that the proposal gives to each category, [groups, K]."""
+        return np.asarray(0.5 * self._grouped(samples[self.contains(samples)]).mean(0) + 0.5 / self.categories)
+
+    def _grouped(self, points: Floats) -> Floats:
+        return points.reshape(len(points), -1, self.categories)
 
 
 class Sphere(Space):
@@ -373,6 +454,14 @@ class Simplex(Space):
         mean, variance = samples.mean(0), samples.var(0) + 1e-12
         total = np.median(mean * (1 - mean) / variance) - 1
         return np.clip(np.clip(total, 0.5, 1e4) * mean, 0.1, 1e4)
+
+
+def _over(low: float, high: float, samples: Floats) -> Floats:
+    """Numbers from end to end of an interval; where it has none, from well below to well above the samples."""
+    reach = 3 * samples.std() + 3
+    return np.linspace(
+        low if low > -inf else samples.min() - reach, high if high < inf else samples.max() + reach, 17
+    )
 
 
 def _middle(y: Floats) -> tuple[Floats, Floats]:

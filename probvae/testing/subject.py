@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, get_args
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from probvae.components import Bernoulli, DenseDecoder, DenseEncoder, DiagonalNormal
 from probvae.core import (
     CONTRACTS,
     Component,
     Contract,
+    Decoder,
+    Encoder,
+    LikelihoodHead,
+    PosteriorHead,
+    Prior,
     Signature,
     Tag,
     named_variables,
 )
 from probvae.errors import ConfigError, PluginError, UnknownNameError, UserError, did_you_mean, explained
 from probvae.registry import Registry, default
+from probvae.spec import placeholder
 from probvae.testing.case import Case
 
+OTHER = 10**6 + 3
+"""Added to the seed of the instance that is restored into, so that it starts as another one."""
 KINDS = (*(kind for kind in CONTRACTS if kind != "dataset"), "bijector")
 """The kinds that have checks."""
 
@@ -102,19 +112,21 @@ class Subject:
         namespace = self.name.rpartition(".")[0]
         return [name for name in self.registry.names(kind) if name.rpartition(".")[0] in ("", namespace)]
 
-    def build(self, case: Case, initial: int | None = None) -> Any:
-        """A component for a case.
+    def build(self, case: Case, restoring: bool = False) -> Any:
+        """A component for a case, with all of its variables.
 
         Args:
             case: its configuration, and what the assembler supplies.
-            initial: another seed for the initial values than the case's.
+            restoring: build it as loading a run does, before it is given its weights: with other initial values,
+                and with zeros in the place of the training examples.
 
         Raises:
             Refused: the class does not support the configuration, and said so with a typed error.
         """
-        keras.utils.set_random_seed(case.seed if initial is None else initial)
+        keras.utils.set_random_seed(case.seed + OTHER * restoring)
+        given = placeholder(case.event_shape) if restoring else lambda: examples(case)
         try:
-            component = self._make(self.factory, self.signature, case.configuration, case)
+            component = self._make(self.factory, self.signature, case.configuration, case, given)
         except PluginError:  # a mistake in the class, whatever the configuration
             raise
         except UserError as error:
@@ -124,11 +136,21 @@ class Subject:
             raise TypeError(f"expected a probvae.{contract.__name__}; got {type(component).__name__}")
         if isinstance(component, Component):
             component.adopt_again()
-        if initial is None:
+            if any(not layer.built for layer in component._flatten_layers() if not isinstance(layer, Component)):
+                _run_once(component, case)
+                component.adopt_again()
+        if not restoring:
             _move(component, case)
         return component
 
-    def _make(self, factory: Any, signature: Signature, table: Mapping[str, Any], case: Case) -> Any:
+    def _make(
+        self,
+        factory: Any,
+        signature: Signature,
+        table: Mapping[str, Any],
+        case: Case,
+        given: Callable[[], Any],
+    ) -> Any:
         arguments = dict(table)
         for name, parameter in signature.components.items():
             kind = str(parameter.kind)
@@ -136,13 +158,13 @@ class Subject:
             use = inner.pop("use", parameter.use or self.choices(kind)[0])
             if name in table or parameter.required or parameter.use:
                 part = self.registry[kind, use].load()
-                arguments[name] = self._make(part, Signature(part, use), inner, case)
+                arguments[name] = self._make(part, Signature(part, use), inner, case, given)
         supply: dict[str, Callable[[], Any]] = {
             "latent_dim": lambda: case.latent_dim,
             "event_shape": lambda: case.event_shape,
             "encoder": lambda: DenseEncoder(case.event_shape, DiagonalNormal(case.latent_dim), (5,), "tanh"),
             "decoder": lambda: DenseDecoder(case.latent_dim, Bernoulli(case.event_shape), (5,), "tanh"),
-            "examples": lambda: examples(case),
+            "examples": given,
             "steps_per_epoch": lambda: 10,
         }
         arguments |= {name: supply[name]() for name in signature.context if name not in table}
@@ -199,6 +221,22 @@ def _contract(name: str, factory: Any, signature: Signature) -> Contract:
 def examples(case: Case) -> Any:
     """Training examples [40, *E] between 0 and 1, for components that start from data."""
     return np.random.default_rng(case.seed).random((40, *case.event_shape), np.float32)
+
+
+def _run_once(component: Component, case: Case) -> None:
+    """Make the variables of layers that Keras builds on first use, as `VAE` does, by the same calls."""
+    with suppress(Exception):  # what fails here fails in every check, with more to say
+        match component:
+            case Encoder():
+                component.posterior(tf.zeros((2, *case.event_shape)))
+            case Decoder():
+                component.likelihood(tf.zeros((2, case.latent_dim)))
+            case Prior():
+                component.distribution().sample(2, seed=(0, 0))
+            case PosteriorHead():
+                component.posterior(tf.zeros((2, *component.output_shape)))
+            case LikelihoodHead():
+                component.likelihood(tf.zeros((2, *component.output_shape)))
 
 
 def why(error: BaseException) -> str:

@@ -9,6 +9,7 @@ likelihood     likelihood(outputs)    outputs [..., *O] -> [...], [*E]
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -107,10 +108,11 @@ class View:
 
     def points(self, p: Distribution, count: int) -> Tensor:
         """Points [count, 1 ..., event] all over the support of an answer, most of them where its mass is."""
-        size = int(np.prod(self.event))
-        pilot = f64(p.sample(64, seed=stateless(self.case, 10))).reshape(-1, size)
+        pilot = f64(p.sample(64, seed=stateless(self.case, 10))).reshape(-1, prod(self.event))
+        if not np.all(np.isfinite(pilot)):
+            raise Violation("a sample is not finite.")
         rng = np.random.default_rng([self.case.seed, 3])
-        return self.spread(space_of(self.support, size).propose(count, rng.permutation(pilot), rng))
+        return self.spread(space_of(self.support, self.event).propose(count, rng.permutation(pilot), rng))
 
     def spread(self, points: Floats) -> Tensor:
         """Points [N, event] as [N, 1 ..., event], to be broadcast against every row of the batch."""
@@ -137,7 +139,7 @@ def view(subject: Subject, case: Case) -> View:
     return View(subject.kind, built(subject, case), case)
 
 
-def built(subject: Subject, case: Case, initial: int | None = None) -> Any:
+def built(subject: Subject, case: Case) -> Any:
     """A component for a case, as `Subject.build`; that it does not build is another check's finding.
 
     Raises:
@@ -145,7 +147,7 @@ def built(subject: Subject, case: Case, initial: int | None = None) -> Any:
         CannotTell: it does not build.
     """
     try:
-        return subject.build(case, initial)
+        return subject.build(case)
     except Refused:
         raise
     except Exception as error:

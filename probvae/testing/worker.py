@@ -17,7 +17,7 @@ import numpy as np
 from probvae.registry import default
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation
-from probvae.testing.instances import OTHER, answers, assign
+from probvae.testing.instances import answers, assign
 from probvae.testing.subject import Subject, why
 from probvae.testing.views import View
 
@@ -47,7 +47,7 @@ def _answer(subject: Subject, request: dict[str, Any]) -> None:
     folder, fields = Path(request["folder"]), request["case"]
     shapes = {name: tuple(fields[name]) for name in ("event_shape", "batch", "samples")}
     case = Case(**{**fields, **shapes, "configuration": _tuples(fields["configuration"])})
-    component = subject.build(case, case.seed + OTHER)
+    component = subject.build(case, restoring=True)
     with np.load(folder / "variables.npz", allow_pickle=False) as saved:
         assign(component, {name.replace("\t", "/"): saved[name] for name in saved})
     with np.load(folder / "questions.npz", allow_pickle=False) as asked:

@@ -149,6 +149,40 @@ def test_sample_means_are_the_means_of_what_is_sampled():
     np.testing.assert_allclose(noise.std(0), 0.5, rtol=5 / np.sqrt(2 * 20_000))
 
 
+class NeedsADiagonal(ELBO):
+    posterior = "diagonal"
+
+
+def test_an_objective_that_needs_a_diagonal_posterior_refuses_another():
+    tiny_vae().compile(objective=NeedsADiagonal())
+    full = tiny_vae(encoder=c.DenseEncoder(E, c.FullCovarianceNormal(D)))
+    full.compile(objective=ELBO())
+    with pytest.raises(UserError, match=r"expected a diagonal posterior.*got MultivariateNormalTriL"):
+        full.compile(objective=NeedsADiagonal())
+
+
+class _WithoutMean(tfd.Categorical):
+    def _mean(self):
+        raise NotImplementedError
+
+
+class _Categories(LikelihoodHead):
+    output_shape = E
+
+    def likelihood(self, outputs):
+        elements = _WithoutMean(logits=tf.stack([outputs, -outputs, 0 * outputs], -1), dtype=tf.float32)
+        return tfd.Independent(elements, 1)
+
+
+def test_a_likelihood_without_a_mean_is_reconstructed_by_a_draw():
+    vae = tiny_vae(decoder=decoder(head=_Categories()))
+    made = vae.reconstruct(binary_data(), seed=3).numpy()
+    assert set(np.unique(made)) <= {0, 1, 2}
+    np.testing.assert_array_equal(made, vae.reconstruct(binary_data(), seed=3))
+    with pytest.raises(UserError, match=r"with a mean; that of DenseDecoder has none. Leave out mean"):
+        vae.sample(2, seed=0, mean=True)
+
+
 DRAWS = {
     "sample": lambda vae, seed: vae.sample(4, seed=seed),
     "reconstruct": lambda vae, seed: vae.reconstruct(binary_data(), seed=seed),

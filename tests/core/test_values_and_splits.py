@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from probvae.core import BINARY, COUNTS, REAL, UNIT, Split, Values
+from probvae.core import BINARY, COUNTS, ONE_HOT, REAL, UNIT, Split, Values
 
-NAMED = {"binary": BINARY, "unit": UNIT, "counts": COUNTS, "real": REAL}
+OPEN, ABOVE = Values(0, 1, open=True), Values(0, open=True)
+NAMED = {
+    "binary": BINARY,
+    "unit": UNIT,
+    "counts": COUNTS,
+    "real": REAL,
+    "one-hot": ONE_HOT,
+    "open": OPEN,
+    "above": ABOVE,
+}
 
 
 @pytest.mark.parametrize(
@@ -16,6 +25,9 @@ NAMED = {"binary": BINARY, "unit": UNIT, "counts": COUNTS, "real": REAL}
         ("unit", {"unit", "real"}),
         ("counts", {"counts", "real"}),
         ("real", {"real"}),
+        ("one-hot", {"one-hot", "binary", "unit", "counts", "real"}),
+        ("open", {"open", "unit", "above", "real"}),
+        ("above", {"above", "real"}),
     ],
 )
 def test_values_are_ordered_by_inclusion(inner, outers):
@@ -30,6 +42,9 @@ def test_values_are_ordered_by_inclusion(inner, outers):
         (np.array([0.0, 1.0]), BINARY),
         (np.array([0.0, 0.25]), Values(0, 0.25)),
         (np.array([-1.5, 3.0]), Values(-1.5, 3)),
+        (np.eye(3, dtype=np.uint8)[[0, 2, 2]], ONE_HOT),
+        (np.array([[[1, 0], [0, 1]], [[0, 1], [0, 1]]]), ONE_HOT),
+        (np.array([[1, 0], [1, 1]]), BINARY),
     ],
     ids=str,
 )
@@ -41,13 +56,23 @@ def test_nan_is_in_no_support():
     assert Values.of(np.array([0.0, np.nan])) not in REAL
 
 
+def test_the_values_of_several_arrays_are_those_of_all():
+    assert Values.of_all([ONE_HOT, ONE_HOT]) == ONE_HOT
+    assert Values.of_all([ONE_HOT, BINARY]) == BINARY
+    assert Values.of_all([BINARY, Values(0.5, 3)]) == Values(0, 3)
+
+
 def test_values_read_as_a_sentence():
-    assert [str(values) for values in (BINARY, UNIT, COUNTS, REAL, Values(integer=True))] == [
+    every = (BINARY, UNIT, COUNTS, REAL, Values(integer=True), ONE_HOT, OPEN, ABOVE)
+    assert [str(values) for values in every] == [
         "0 and 1 only",
         "numbers from 0 to 1",
         "integers from 0 up",
         "all numbers",
         "all integers",
+        "one-hot vectors",
+        "numbers from 0 to 1, the ends excluded",
+        "numbers above 0",
     ]
 
 

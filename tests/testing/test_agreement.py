@@ -36,7 +36,7 @@ class Mixture:
 
 def excess(sample, log_prob, D, seed=0, alpha=1e-9):
     rng = np.random.default_rng(seed)
-    space, pilot = space_of(REAL, D), sample(2000, rng)
+    space, pilot = space_of(REAL, (D,)), sample(2000, rng)
     samples, proposed = sample(COUNT, rng), space.propose(COUNT, pilot, rng)
     ratios = [log_prob(points) - space.log_density(points, pilot) for points in (samples, proposed)]
     return disagreement(samples, ratios[0], proposed, ratios[1], pilot, alpha, rng).excess

@@ -59,6 +59,26 @@ KNOWN = {
     "bijector_once_per_dimension": "log_det_is_that_of_the_jacobian",
     "bijector_right_by_its_cache": "round_trips",
     "bijector_network_hidden": "owns_its_variables",
+    "encoder_first_channel_only": "every_part_of_an_example_is_read",
+    "encoder_last_element_dropped": "every_part_of_an_example_is_read",
+    "encoder_upper_half_only": "every_part_of_an_example_is_read",
+    "encoder_latents_copied": "elements_are_no_copies",
+    "encoder_scale_of_the_examples_not_saved": "restores",
+    "encoder_mean_of_the_examples_not_saved": "restores",
+    "encoder_ten_examples_needed": "restores",
+    "decoder_first_channel_repeated": "elements_are_no_copies",
+    "decoder_last_channel_is_the_first": "elements_are_no_copies",
+    "decoder_mean_of_the_examples_not_saved": "restores",
+    "prior_scale_of_the_examples_not_saved": "restores",
+    "posterior_first_location_copied": "elements_are_no_copies",
+    "likelihood_log_normal_declared_from_zero": "stays_in_its_support",
+    "likelihood_bits_declared_one_hot": "stays_in_its_support",
+    "likelihood_one_hot_declared_bits": "density_integrates_to_one",
+    "likelihood_one_hot_twice_too_likely": "samples_are_from_the_density",
+    "likelihood_poisson_without_its_factorial": "density_integrates_to_one",
+    "likelihood_zero_inflated_in_the_sampler": "samples_are_from_the_density",
+    "likelihood_poisson_rate_may_be_zero": "finite",
+    "likelihood_scale_of_the_examples_not_saved": "restores",
 }
 
 
@@ -68,6 +88,12 @@ def test_a_mistake_is_caught_by_the_check_that_is_for_it(name, check):
     (result,) = testing.check(mutant.kind, mutant.factory, only=[check]).results
     assert result.status == "failed", str(result)
     assert result.replay
+
+
+def test_a_wrong_gradient_is_that_of_a_variable():
+    mutant = BROKEN["prior_scale_stopped"]
+    (result,) = testing.check(mutant.kind, mutant.factory, only="gradients_are_slopes_of_the_density").results
+    assert result.message.startswith("the gradient of log_prob to raw_scale is ")
 
 
 @pytest.mark.slow

@@ -21,3 +21,37 @@ def test_a_kink_at_a_sample_is_no_wrong_gradient():
 @pytest.mark.parametrize("name", [name for name, found in CORRECT.items() if found.kind == "posterior"])
 def test_samples_that_are_reparameterized_in_any_way_move_with_their_density(name):
     assert_green(name, "samples_move_with_the_density", seed=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("likelihood_poisson_with_log_rates", "finite"),
+        ("likelihood_log_normal", "finite"),
+        ("likelihood_log_normal", "stays_in_its_support"),
+        ("likelihood_gamma", "stays_in_its_support"),
+        ("likelihood_beta", "stays_in_its_support"),
+        ("likelihood_one_hot", "stays_in_its_support"),
+        ("likelihood_one_hot", "density_integrates_to_one"),
+        ("likelihood_one_hot", "samples_are_from_the_density"),
+        ("encoder_built_on_first_use", "owns_its_variables"),
+        ("encoder_built_on_first_use", "restores"),
+        ("decoder_built_on_first_use", "owns_its_variables"),
+        ("decoder_built_on_first_use", "restores"),
+        ("encoder_standardised", "restores"),
+        ("encoder_binarised", "every_part_of_an_example_is_read"),
+        ("encoder_every_second_pixel", "every_part_of_an_example_is_read"),
+        ("decoder_enlarged", "elements_are_no_copies"),
+    ],
+)
+def test_what_is_near_a_mistake_is_none(name, check):
+    assert_green(name, check)
+
+
+def test_a_likelihood_may_have_no_mean():
+    component = CORRECT["likelihood_categories"]
+    shapes, mean = testing.check(
+        component.kind, component.factory, only=["shapes", "mean_is_that_of_the_samples"]
+    ).results
+    assert (shapes.status, mean.status, mean.ok) == ("passed", "not_run", True)
+    assert mean.message == "it has no mean(): reconstructions and figures show draws."

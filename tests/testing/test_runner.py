@@ -69,6 +69,31 @@ def test_a_failure_comes_with_the_smallest_case_and_a_line_that_repeats_it():
         )
 
 
+def test_a_case_names_the_shapes_that_the_component_looks_at():
+    report = str(only(priors.WrongAboveTwo))
+    assert "smallest   parts = 3, other = 0; D = 1, S = (), seed 0" in report
+
+
+def test_a_case_that_fails_clearly_is_shown_and_no_smaller_one_that_fails_by_little():
+    def exceeded_by_many_dimensions(subject, case):
+        """Nothing."""
+        raise Violation(f"D is {case.latent_dim}", excess=1.1 if case.latent_dim < 3 else 5.0)
+
+    found = Check(exceeded_by_many_dimensions, ("prior",), {"fast": 20, "deep": 20})
+    result = run(found, testing.Subject("prior", priors.Right))
+    assert (result.status, result.message) == ("failed", "D is 3")
+
+
+def test_what_fails_by_little_everywhere_fails_by_its_clearest_case():
+    def exceeded_a_little(subject, case):
+        """Nothing."""
+        raise Violation(f"D is {case.latent_dim}", excess=1 + case.latent_dim / 10)
+
+    found = Check(exceeded_a_little, ("prior",), {"fast": 40, "deep": 40})
+    result = run(found, testing.Subject("prior", priors.Right))
+    assert (result.status, result.message) == ("failed", "D is 4")
+
+
 def test_the_same_seed_finds_the_same_case():
     one, two = only(priors.WrongAboveTwo, seed=5), only(priors.WrongAboveTwo, seed=5)
     assert one.results[0].case == two.results[0].case

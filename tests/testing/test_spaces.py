@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from probvae.core import BINARY, COUNTS, REAL, SIMPLEX, SPHERE, UNIT, Values
+from probvae.core import BINARY, COUNTS, ONE_HOT, REAL, SIMPLEX, SPHERE, UNIT, Values
 from probvae.testing.quadrature import integral
 from probvae.testing.spaces import Lattice, space_of
 
@@ -17,6 +17,9 @@ SUPPORTS = {
     "below 3": (Values(high=3), 1),
     "unit 2": (UNIT, 2),
     "interval": (Values(-2, 5), 1),
+    "open unit": (Values(0, 1, open=True), 2),
+    "above 0": (Values(0, open=True), 1),
+    "one-hot": (ONE_HOT, 3),
     "circle": (SPHERE, 2),
     "sphere": (SPHERE, 3),
     "simplex 2": (SIMPLEX, 2),
@@ -34,6 +37,8 @@ def samples_of(support, dimensions, count=2000):
         return raw / np.linalg.norm(raw, axis=-1, keepdims=True)
     if support == SIMPLEX:
         return rng.dirichlet(np.arange(1, dimensions + 1), size=count)
+    if support.one_hot:
+        return np.eye(dimensions)[rng.choice(dimensions, size=count)]
     if support.integer:
         return np.clip(rng.poisson(2.0, size=(count, dimensions)), support.low, support.high).astype(float)
     raw = rng.normal(size=(count, dimensions))
@@ -63,7 +68,7 @@ def integrated(space, samples, f):
 
 @every_space
 def test_a_proposal_is_a_density(support, dimensions):
-    space, samples = space_of(support, dimensions), samples_of(support, dimensions)
+    space, samples = space_of(support, (dimensions,)), samples_of(support, dimensions)
     total = integrated(space, samples, lambda points: np.exp(space.log_density(points, samples)))
     assert total == pytest.approx(1, abs=3e-3)
 
@@ -71,7 +76,7 @@ def test_a_proposal_is_a_density(support, dimensions):
 @every_space
 def test_proposed_points_are_from_the_proposals_density(support, dimensions):
     """Means of functions over proposed points against their integrals: |z| < 6."""
-    space, samples = space_of(support, dimensions), samples_of(support, dimensions)
+    space, samples = space_of(support, (dimensions,)), samples_of(support, dimensions)
     proposed = space.propose(40_000, samples, np.random.default_rng(1))
     assert np.all(space.contains(proposed))
     functions = (
@@ -89,7 +94,7 @@ def test_proposed_points_are_from_the_proposals_density(support, dimensions):
 
 @every_space
 def test_a_space_contains_its_samples_and_nothing_outside(support, dimensions):
-    space, samples = space_of(support, dimensions), samples_of(support, dimensions)
+    space, samples = space_of(support, (dimensions,)), samples_of(support, dimensions)
     assert np.all(space.contains(samples))
     if support != REAL:
         assert not np.any(
@@ -109,8 +114,32 @@ def test_a_space_contains_its_samples_and_nothing_outside(support, dimensions):
     ],
 )
 def test_a_chart_has_the_volume_of_its_space(support, dimensions, volume):
-    space, samples = space_of(support, dimensions), samples_of(support, dimensions)
+    space, samples = space_of(support, (dimensions,)), samples_of(support, dimensions)
     assert integrated(space, samples, lambda points: np.ones(len(points))) == pytest.approx(volume, rel=2e-3)
+
+
+def test_a_support_names_its_ends_unless_it_is_open():
+    samples = np.full((10, 2), 0.5)
+    closed = space_of(UNIT, (2,)).extremes(samples)
+    opened = space_of(Values(0, 1, open=True), (2,)).extremes(samples)
+    assert (closed.min(), closed.max()) == (0, 1)
+    assert (opened.min(), opened.max()) == (1 / 16, 15 / 16)
+    assert space_of(COUNTS, (1,)).extremes(samples[:, :1]).min() == 0
+    assert np.array_equal(space_of(ONE_HOT, (2, 2)).extremes(samples), [[1, 0, 1, 0], [0, 1, 0, 1]])
+
+
+def test_proposed_points_are_off_an_open_end_in_single_precision_too():
+    samples = np.exp(np.random.default_rng(0).normal(size=(100, 1)) * 60)
+    proposed = space_of(Values(0, open=True), (1,)).propose(5000, samples, np.random.default_rng(1))
+    assert proposed.astype(np.float32).min() > 0
+
+
+@pytest.mark.parametrize("largest", [3.0, 1e6, 1e30])
+def test_counts_may_be_as_far_apart_as_numbers_are(largest):
+    space, samples = space_of(COUNTS, (1,)), np.array([[0.0], [1.0], [2.0], [largest]])
+    proposed = space.propose(2000, samples, np.random.default_rng(0))
+    assert np.all(space.contains(proposed))
+    assert np.all(np.isfinite(space.log_density(proposed, samples)))
 
 
 def test_quadrature_finds_a_narrow_ridge_by_its_hints():

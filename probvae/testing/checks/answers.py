@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import REAL, Distribution, Tensor
+from probvae.core import REAL, Distribution, Tensor, Values, mean_of
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
@@ -37,8 +38,8 @@ def shapes(subject: Subject, case: Case) -> None:
     x = p.sample(case.samples, seed=stateless(case))
     _same_shape("a sample", x, (*case.samples, *found.batch, *found.event))
     _same_shape("log_prob of a sample", p.log_prob(x), (*case.samples, *found.batch))
-    if found.kind in LIKELIHOODS:
-        _same_shape("mean()", p.mean(), (*found.batch, *found.event))
+    if found.kind in LIKELIHOODS and (mean := mean_of(p)) is not None:
+        _same_shape("mean()", mean, (*found.batch, *found.event))
 
 
 def _same_shape(what: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
@@ -103,9 +104,10 @@ def _finite_at(found: View, name: str, inputs: Tensor) -> None:
         tape.watch(list(sources.values()))
         p = found.ask(inputs)
         with tape.stop_recording():
-            x, unlikely = p.sample(4, seed=stateless(found.case)), found.points(p, 12)
+            x = p.sample(4, seed=stateless(found.case))
+            _finite(f"a sample at {name} inputs", x)
+            unlikely = found.points(p, 12)
         log_prob, far = p.log_prob(tf.identity(x)), p.log_prob(unlikely)
-    _finite(f"a sample at {name} inputs", x)
     _finite(f"log_prob of a sample at {name} inputs", log_prob)
     for source, slope in _slopes(tape, log_prob, sources):
         _finite(f"the gradient of log_prob to its {source}, at {name} inputs,", slope)
@@ -146,8 +148,12 @@ def _slopes(
 def _inputs(found: View) -> list[tuple[str, Tensor]]:
     if found.kind == "prior":
         return [("no", None)]
-    plain = found.inputs()
-    sizes = {"encoder": (0.0, 1.0, 255.0), "decoder": (0.0, 30.0, -30.0)}.get(found.kind, (0.0, 200.0, -200.0))
+    plain, size = found.inputs(), 30.0 if found.kind == "decoder" else 200.0
+    low, high = -size, size
+    if isinstance(found.support, Values) and found.support.low > -inf and found.support.high == inf:
+        # What is above 0 is often the exponential of an output, and e^200 is no number, nor is e^-200.
+        low, high = -10.0 if found.support.open else low, 10.0
+    sizes = (0.0, 1.0, 255.0) if found.kind == "encoder" else (0.0, high, low)
     return [("ordinary", plain), *((f"constant {size:g}", tf.fill(plain.shape, size)) for size in sizes)]
 
 

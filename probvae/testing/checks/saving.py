@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from probvae.testing.case import Case
 from probvae.testing.checking import CannotTell, Violation, check
 from probvae.testing.fresh import fresh_process
-from probvae.testing.instances import OTHER, answers, arrays, assign, compare, questions
-from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, View, built, view
+from probvae.testing.instances import answers, arrays, assign, compare, keep, questions
+from probvae.testing.subject import Refused, Subject, why
+from probvae.testing.views import ANSWERS, View, view
 
 
 @check(*ANSWERS, "bijector", fast=5, deep=60)
 def restores(subject: Subject, case: Case) -> None:
     """A second instance, already in use, that is given the first one's variables by name answers as the first.
 
-    What is drawn in __init__ and kept in an array, a list or a closure is not a variable: it is not in the
-    checkpoint, and the restored model is another model. What is computed in the first call and kept does not
-    follow the variables when they are restored, nor when they learn.
+    What is drawn in __init__, or measured there on the training examples, and kept in an array, a list or a number
+    is not a variable: it is not in the checkpoint, and the restored model is another model, as loading a run
+    supplies zeros in the place of the examples. What is computed in the first call and kept does not follow the
+    variables when they are restored, nor when they learn.
     """
     found = view(subject, case)
     inputs, points = questions(found)
     expected = answers(found, inputs, points)
-    second = View(subject.kind, built(subject, case, case.seed + OTHER), case)
-    answers(second, inputs, points)
+    try:
+        second = View(subject.kind, subject.build(case, restoring=True), case)
+    except Exception as error:
+        reason = (str(error) if isinstance(error, Refused) else why(error)).rstrip(".")
+        raise Violation(f"it does not build as loading a run builds it: {reason}. {keep(subject)}") from error
+    with suppress(Exception):  # before its variables are restored an answer need not exist
+        answers(second, inputs, points)
     assign(second.component, arrays(found.component))
-    compare(answers(second, inputs, points), expected, "a second instance with the same variables")
+    compare(answers(second, inputs, points), expected, "a second instance with the same variables", subject)
 
 
 @check(*ANSWERS, "bijector", fast=2, deep=10)
@@ -42,4 +50,4 @@ def restores_in_a_fresh_process(subject: Subject, case: Case) -> None:
         if reply.unreachable:
             raise CannotTell(reply.problem)
         raise Violation(f"in a new process: {reply.problem}")
-    compare(reply.values, expected, "the component in a new process")
+    compare(reply.values, expected, "the component in a new process", subject)

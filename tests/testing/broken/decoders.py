@@ -1,8 +1,10 @@
 """Wrong decoders."""
 
 from math import prod
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -131,3 +133,31 @@ class OneOfTwoPathsStopped(_Decoder):
 
     def likelihood(self, z):
         return self.bernoulli(self.network.outputs(tf.stop_gradient(z)) + self.skip.outputs(z))
+
+
+class FirstChannelRepeated(_Decoder):
+    """The first channel of an image, or the first element of a vector, is repeated for all others."""
+
+    def likelihood(self, z):
+        first = tf.zeros([self.shape[-1]], tf.int32)
+        return self.bernoulli(tf.gather(self.network.outputs(z), first, axis=-1))
+
+
+class LastChannelIsTheFirst(_Decoder):
+    """The last channel, or the last element, is the first once more."""
+
+    def likelihood(self, z):
+        order = [*range(self.shape[-1] - 1), 0]
+        return self.bernoulli(tf.gather(self.network.outputs(z), order, axis=-1))
+
+
+class MeanOfTheExamplesNotSaved(_Decoder):
+    """The logits of the mean training example are added to the network's, as an array that is not saved."""
+
+    def __init__(self, latent_dim: Positive, event_shape: Shape, examples: Any) -> None:
+        super().__init__(latent_dim, event_shape)
+        mean = np.clip(np.mean(examples, axis=0, dtype=np.float32), 0.01, 0.99)
+        self.bias = np.log(mean) - np.log(1 - mean)
+
+    def likelihood(self, z):
+        return self.bernoulli(self.network.outputs(z) + self.bias)

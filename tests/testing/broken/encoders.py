@@ -1,8 +1,9 @@
 """Wrong encoders."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 from annotated_types import Ge, Le
@@ -10,6 +11,7 @@ from annotated_types import Ge, Le
 from probvae.components.networks.dense import Dense
 from probvae.components.scales import softplus_scale
 from probvae.core import Encoder, Positive, Shape
+from probvae.errors import ConfigError
 
 from .distributions import Patched, noise_shared_by_rows
 
@@ -191,3 +193,85 @@ class MixtureWithoutPathsToItsWeights(_Encoder):
         )
         logits = tf.concat([raw[..., :1], tf.zeros_like(raw[..., :1])], axis=-1)
         return tfd.MixtureSameFamily(tfd.Categorical(logits), parts)
+
+
+class FirstChannelOnly(_Encoder):
+    """Only the first channel of an image is read, or the first element of a vector."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive) -> None:
+        super().__init__((*event_shape[:-1], 1), latent_dim)
+
+    def posterior(self, x):
+        return self.honest(x[..., :1])
+
+
+class LastElementDropped(_Encoder):
+    """A slice that ends too early leaves the last channel or element out, where there is more than one."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive) -> None:
+        kept = max(1, event_shape[-1] - 1)
+        super().__init__((*event_shape[:-1], kept), latent_dim)
+        self.kept = kept
+
+    def posterior(self, x):
+        return self.honest(x[..., : self.kept])
+
+
+class UpperHalfOnly(_Encoder):
+    """Only the upper half of an image is read."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive) -> None:
+        if len(event_shape) != 3:
+            raise ConfigError(f"expected images; got examples {list(event_shape)}.", parameter="event_shape")
+        super().__init__((event_shape[0] // 2, *event_shape[1:]), latent_dim)
+        self.height = event_shape[0] // 2
+
+    def posterior(self, x):
+        return self.honest(x[:, : self.height])
+
+
+class LatentsCopied(_Encoder):
+    """All latents have the location and the scale of the first."""
+
+    def posterior(self, x):
+        loc, raw = self.features(x)
+        first = tf.zeros([self.latent_dim], tf.int32)
+        return tfd.MultivariateNormalDiag(
+            tf.gather(loc, first, axis=-1), softplus_scale(tf.gather(raw, first, axis=-1))
+        )
+
+
+class ScaleOfTheExamplesNotSaved(_Encoder):
+    """Examples are divided by the standard deviation of the training data, kept as a number and not saved."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive, examples: Any) -> None:
+        super().__init__(event_shape, latent_dim)
+        self.scale = float(np.std(examples))
+
+    def posterior(self, x):
+        return self.honest(x / self.scale)
+
+
+class MeanOfTheExamplesNotSaved(_Encoder):
+    """The mean training example, which is subtracted from x, is an array and is not saved."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive, examples: Any) -> None:
+        super().__init__(event_shape, latent_dim)
+        self.mean = np.mean(examples, axis=0, dtype=np.float32)
+
+    def posterior(self, x):
+        return self.honest(x - self.mean)
+
+
+class TenExamplesNeeded(_Encoder):
+    """It measures a scale on ten training examples, and cannot be built where loading supplies one of zeros."""
+
+    def __init__(self, event_shape: Shape, latent_dim: Positive, examples: Any) -> None:
+        super().__init__(event_shape, latent_dim)
+        if len(examples) < 10:
+            raise ConfigError(f"expected 10 examples or more; got {len(examples)}.")
+        self.scale = self.add_weight(shape=(), initializer="ones", trainable=False, name="scale")
+        self.scale.assign(np.std(examples))
+
+    def posterior(self, x):
+        return self.honest(x / self.scale.value)

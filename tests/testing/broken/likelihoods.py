@@ -1,13 +1,15 @@
 """Wrong likelihood heads."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components.likelihoods.elementwise import Elementwise
 from probvae.components.scales import softplus_scale
-from probvae.core import BINARY, COUNTS, UNIT, LikelihoodHead, Shape, Values
+from probvae.core import BINARY, COUNTS, ONE_HOT, UNIT, LikelihoodHead, Shape, Values
+from probvae.errors import ConfigError
 
 from .distributions import Patched
 
@@ -313,3 +315,97 @@ class LastLevelWithoutTail(_Levels):
         above = logistic.log_cdf(x + 0.5)
         below = tf.where(x < 0.5, -1e30, logistic.log_cdf(x - 0.5))
         return above + tf.math.log1p(-tf.exp(tf.minimum(below - above, -1e-6)))
+
+
+# Supports that are open, infinite, or no product
+
+
+class LogNormalDeclaredFromZero(_Two):
+    """A log-normal declares the numbers from 0 up, and its log-density at 0 is minus infinity."""
+
+    support: ClassVar[Values] = Values(0)
+
+    def elements(self, outputs):
+        return tfd.LogNormal(*self.parameters(outputs))
+
+
+class BitsDeclaredOneHot(_One):
+    """Independent bits declare one-hot vectors, and draw any."""
+
+    support: ClassVar[Values] = ONE_HOT
+
+    def elements(self, outputs):
+        return tfd.Bernoulli(logits=outputs, dtype=tf.float32)
+
+
+class OneHotDeclaredBits(LikelihoodHead):
+    """One-hot vectors declare all bits, of which most have no probability."""
+
+    support: ClassVar[Values] = BINARY
+
+    def __init__(self, event_shape: Shape) -> None:
+        super().__init__()
+        if event_shape[-1] < 2 or len(event_shape) > 1:
+            raise ConfigError(f"expected vectors of 2 or more; got {list(event_shape)}.", parameter="event_shape")
+        self.output_shape = tuple(event_shape)
+
+    def likelihood(self, outputs):
+        return tfd.OneHotCategorical(logits=outputs, dtype=tf.float32)
+
+
+class OneHotTwiceTooLikely(OneHotDeclaredBits):
+    """The logits of one-hot vectors are doubled in the density only."""
+
+    support: ClassVar[Values] = ONE_HOT
+
+    def likelihood(self, outputs):
+        sharp = tfd.OneHotCategorical(logits=2 * outputs, dtype=tf.float32)
+        return Patched(tfd.OneHotCategorical(logits=outputs, dtype=tf.float32), log_prob=sharp.log_prob)
+
+
+class PoissonWithoutItsFactorial(_One):
+    """The log of the factorial is left out of a Poisson's density."""
+
+    support: ClassVar[Values] = COUNTS
+
+    def elements(self, outputs):
+        honest = tfd.Poisson(log_rate=outputs)
+        return Patched(honest, log_prob=lambda x: x * outputs - tf.exp(outputs))
+
+
+class ZeroInflatedInTheSampler(_Two):
+    """A Poisson draws additional zeros, of which its density knows nothing."""
+
+    support: ClassVar[Values] = COUNTS
+
+    def elements(self, outputs):
+        zero, log_rate = tf.split(outputs, 2, axis=-1)
+        honest = tfd.Poisson(log_rate=log_rate)
+
+        def sample(n, seed):
+            one, other = tfp.random.split_seed(seed)
+            counts = honest.sample(n, seed=one)
+            kept = tf.random.stateless_uniform(tf.shape(counts), other) > 0.5 * tf.sigmoid(zero)
+            return tf.where(kept, counts, 0.0)
+
+        return Patched(honest, sample=sample)
+
+
+class PoissonRateMayBeZero(_One):
+    """The softplus of the rate has no floor: it is zero for an extreme output, and then NaN."""
+
+    support: ClassVar[Values] = COUNTS
+
+    def elements(self, outputs):
+        return tfd.Poisson(tf.nn.softplus(outputs))
+
+
+class ScaleOfTheExamplesNotSaved(_One):
+    """Its scale is the standard deviation of the training data, kept as a number and not saved."""
+
+    def __init__(self, event_shape: Shape, examples: Any) -> None:
+        super().__init__(event_shape)
+        self.scale = float(np.std(examples))
+
+    def elements(self, outputs):
+        return tfd.Normal(outputs, self.scale)

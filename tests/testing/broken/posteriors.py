@@ -190,3 +190,16 @@ class RejectionDifferentiated(PosteriorHead):
     def posterior(self, outputs):
         mean_direction = tf.math.l2_normalize(outputs[..., :-1], axis=-1, epsilon=1e-12)
         return tfd.VonMisesFisher(mean_direction, tf.exp(tf.clip_by_value(outputs[..., -1], -3.0, 4.0)))
+
+
+class FirstLocationCopied(_Normal):
+    """It asks for one location, and gives it to all latents."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.output_shape = (2,)
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)  # [B, 1] each
+        ones = tf.ones([self.latent_dim])
+        return tfd.MultivariateNormalDiag(loc * ones, softplus_scale(raw) * ones)

@@ -653,3 +653,15 @@ class StartedByTheFirstBatch(_Normal):
             return self.honest().log_prob(z)
 
         return Patched(honest, log_prob=log_prob)
+
+
+class ScaleOfTheExamplesNotSaved(_Normal):
+    """Its scale is multiplied by that of the training data, kept as a number and not saved."""
+
+    def __init__(self, latent_dim: Positive, examples: Any) -> None:
+        super().__init__(latent_dim)
+        self.spread = 1.0 + float(np.std(examples))
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        return tfd.MultivariateNormalDiag(loc, self.spread * scale)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from . import flows, likelihoods, posteriors, priors
+from . import decoders, encoders, flows, likelihoods, posteriors, priors
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ def _found(kind: str, module: ModuleType) -> dict[str, Correct]:
 CORRECT: dict[str, Correct] = {
     **_found("prior", priors),
     **_found("prior", flows),
+    **_found("encoder", encoders),
+    **_found("decoder", decoders),
     **_found("posterior", posteriors),
     **_found("likelihood", likelihoods),
     **_found("bijector", flows),

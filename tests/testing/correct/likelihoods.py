@@ -9,7 +9,8 @@ from annotated_types import Ge, Gt, Le
 
 from probvae.components.likelihoods.elementwise import Elementwise
 from probvae.components.scales import raw_scale, softplus_scale
-from probvae.core import COUNTS, UNIT, Positive, Shape, Values
+from probvae.core import COUNTS, ONE_HOT, UNIT, LikelihoodHead, Positive, Shape, Values
+from probvae.errors import ConfigError
 
 tfd = tfp.distributions
 
@@ -46,6 +47,13 @@ class Poisson(_One):
 
     def elements(self, outputs):
         return tfd.Poisson(softplus_scale(outputs, 0.01))
+
+
+class PoissonWithLogRates(_One):
+    support: ClassVar[Values] = COUNTS
+
+    def elements(self, outputs):
+        return tfd.Poisson(log_rate=outputs)
 
 
 class Geometric(_One):
@@ -98,6 +106,35 @@ class Levels(Elementwise):
     def elements(self, outputs):
         logits = tf.stack(tf.split(outputs, self.levels, axis=-1), axis=-1)
         return tfd.FiniteDiscrete(tf.range(float(self.levels)), probs=softmax(logits))
+
+
+class OneHot(LikelihoodHead):
+    """One of K categories as a one-hot vector, along the last axis."""
+
+    support: ClassVar[Values] = ONE_HOT
+
+    def __init__(self, event_shape: Shape) -> None:
+        super().__init__()
+        if event_shape[-1] < 2:
+            raise ConfigError(f"one-hot head: expected 2 or more categories; got {event_shape[-1]}.")
+        self.output_shape = tuple(event_shape)
+
+    def likelihood(self, outputs):
+        vectors = tfd.OneHotCategorical(probs=softmax(outputs), dtype=tf.float32)
+        return tfd.Independent(vectors, reinterpreted_batch_ndims=len(self.output_shape) - 1)
+
+
+class Categories(Elementwise):
+    """One of a few categories by its number, of which there is no mean."""
+
+    def __init__(self, event_shape: Shape, categories: Annotated[int, Ge(2), Le(8)] = 4) -> None:
+        super().__init__(event_shape, outputs_per_element=categories)
+        self.categories = categories
+        self.support = Values(0, categories - 1, integer=True)
+
+    def elements(self, outputs):
+        logits = tf.stack(tf.split(outputs, self.categories, axis=-1), axis=-1)
+        return tfd.Categorical(probs=softmax(logits), dtype=tf.float32)
 
 
 class _Quantized(tfd.QuantizedDistribution):
@@ -192,3 +229,30 @@ class HalfNormal(_One):
 
     def elements(self, outputs):
         return tfd.HalfNormal(softplus_scale(outputs, 0.01))
+
+
+class LogNormal(_Two):
+    """Positive numbers, none of them 0."""
+
+    support: ClassVar[Values] = Values(0, open=True)
+
+    def elements(self, outputs):
+        return tfd.LogNormal(*self.parameters(outputs))
+
+
+class Gamma(_Two):
+    support: ClassVar[Values] = Values(0, open=True)
+
+    def elements(self, outputs):
+        raw_concentration, raw_rate = tf.split(outputs, 2, axis=-1)
+        return tfd.Gamma(softplus_scale(raw_concentration, 0.5), softplus_scale(raw_rate, 0.01))
+
+
+class Beta(_Two):
+    """Numbers between 0 and 1, neither of them included."""
+
+    support: ClassVar[Values] = Values(0, 1, open=True)
+
+    def elements(self, outputs):
+        one, other = (softplus_scale(part, 1.0) for part in tf.split(outputs, 2, axis=-1))
+        return tfd.Beta(one, other)

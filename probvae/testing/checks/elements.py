@@ -1,0 +1,127 @@
+"""Whether every element of what goes in, and of what comes out, counts for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from itertools import combinations
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from probvae.testing.case import Case
+from probvae.testing.checking import CannotTell, Violation, check
+from probvae.testing.subject import Refused, Subject
+from probvae.testing.views import CONDITIONAL, View, f64, view
+
+READINGS = 24
+"""At how many initial values an element may be without effect by chance, as behind units of relu that are off."""
+COMPARISONS = 6
+"""At how many initial values elements are compared: only biases are left behind such units, and they differ."""
+ROWS = 5
+IMAGE = (8, 8, 1)
+"""An image in which the strides of an encoder's defaults leave out no quarter."""
+
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+
+@check("encoder", fast=5, deep=60)
+def every_part_of_an_example_is_read(subject: Subject, case: Case) -> None:
+    """Each element of a vector and each channel of an image has an effect; at the defaults, each quarter too.
+
+    An encoder that reads the first channel, a slice that is cut short: training goes on, and what is not read
+    cannot be reconstructed. Strides may skip pixels, so that not every pixel of an image need count.
+    """
+    _all_are_read(subject, case, _slices)
+    if not case.configuration:
+        with suppress(Refused, CannotTell):  # it takes no images
+            _all_are_read(subject, replace(case, event_shape=IMAGE), _quarters)
+
+
+def _all_are_read(subject: Subject, case: Case, parts_of: Callable[[Flags], dict[str, Flags]]) -> None:
+    read = np.zeros(case.event_shape, bool)
+    for attempt in range(READINGS):
+        read |= _read(view(subject, _again(case, attempt)))
+        unread = [name for name, part in parts_of(read).items() if not part.any()]
+        if not unread:
+            return
+    raise Violation(
+        f"{unread[0]} of an example {list(case.event_shape)} has no effect on the posterior, at {READINGS} "
+        "initial values. Read all of x in posterior()."
+    )
+
+
+def _read(found: View) -> Flags:
+    """Which elements [*E] of an example change the posterior when they take the values of another example."""
+    size = prod(found.input_shape)
+    one = tf.reshape(found.inputs(batch=(ROWS,)), (ROWS, 1, size))
+    changed = tf.where(tf.eye(size, dtype=tf.bool), tf.roll(one, 1, axis=0), one)  # [ROWS, size, size]
+    q = found.ask(tf.reshape(tf.concat([one, changed], axis=1), (-1, *found.input_shape)))
+    points = tf.reshape(found.points(q, 8), (8, 1, *found.event))
+    log_prob = f64(q.log_prob(points)).reshape(8, ROWS, 1 + size)
+    differ = np.abs(log_prob - log_prob[..., :1]) > 1e-5 * (1 + np.abs(log_prob))  # by more than rounding
+    return np.any(differ, axis=(0, 1))[1:].reshape(found.input_shape)
+
+
+def _slices(read: Flags) -> dict[str, Flags]:
+    """The elements of a vector, or the channels of an image, by name."""
+    what = "element" if read.ndim == 1 else "channel"
+    return {f"{what} {place}": read[..., place] for place in range(read.shape[-1])}
+
+
+def _quarters(read: Flags) -> dict[str, Flags]:
+    """The quarters of an image by name."""
+    height, width = (size // 2 for size in read.shape[:2])
+    return {
+        "the upper left quarter": read[:height, :width],
+        "the upper right quarter": read[:height, width:],
+        "the lower left quarter": read[height:, :width],
+        "the lower right quarter": read[height:, width:],
+    }
+
+
+@check(*CONDITIONAL, fast=5, deep=60, mandatory=False)
+def elements_are_no_copies(subject: Subject, case: Case) -> None:
+    """No element of an answer, and no channel of an image, is a copy of another.
+
+    A decoder that computes one channel and repeats it, an encoder whose latents all have the same location: shapes
+    and densities are right, and half of the model is missing. Two elements are copies if exchanging their values
+    changes no density, whatever the inputs.
+    """
+    count = (case.latent_dim,) if subject.kind in ("encoder", "posterior") else case.event_shape
+    if count[-1] < 2:
+        raise CannotTell("there is one element only")
+    copies = list(combinations(range(count[-1]), 2))
+    for attempt in range(COMPARISONS):
+        copies = _still_copies(view(subject, _again(case, attempt)), copies)
+        if not copies:
+            return
+    one, other = copies[0]
+    what = "channels" if len(count) == 3 else "elements"
+    raise Violation(
+        f"{what} {one} and {other} of its answer are copies: exchanging their values changes no density, at "
+        f"{COMPARISONS} initial values. Compute each from outputs of its own."
+    )
+
+
+def _still_copies(found: View, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The pairs of places along the last axis whose exchange leaves all densities as they are."""
+    p = found.ask(found.inputs(batch=(ROWS,)))
+    points = tf.reshape(found.points(p, 12), (12, 1, *found.event))
+    before, left = f64(p.log_prob(points)), []
+    for one, other in pairs:
+        order = np.arange(found.event[-1])
+        order[[one, other]] = other, one
+        after = f64(p.log_prob(tf.gather(points, order, axis=-1)))
+        with np.errstate(invalid="ignore"):
+            if not np.any(np.abs(after - before) > 1e-4 * (1 + np.abs(before))):
+                left.append((one, other))
+    return left
+
+
+def _again(case: Case, attempt: int) -> Case:
+    return replace(case, seed=case.seed + attempt, moved=max(case.moved, 0.1))

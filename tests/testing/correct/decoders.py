@@ -1,0 +1,45 @@
+"""Decoders: with layers that are built on first use, pixels that are equal, and no mean."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from probvae.core import BINARY, REAL, Decoder, Shape, Values
+from probvae.errors import ConfigError
+
+from .networks import Lazy
+
+tfd = tfp.distributions
+
+
+class BuiltOnFirstUse(Decoder):
+    support: Values = BINARY
+
+    def __init__(self, event_shape: Shape) -> None:
+        super().__init__()
+        self.shape = tuple(event_shape)
+        self.network = Lazy(int(tf.reduce_prod(event_shape)))
+
+    def likelihood(self, z):
+        outputs = self.network(z)
+        shape = tf.concat([tf.shape(z)[:-1], self.shape], axis=0)
+        logits = tf.ensure_shape(tf.reshape(outputs, shape), [*z.shape[:-1], *self.shape])
+        return tfd.Independent(tfd.Bernoulli(logits=logits, dtype=tf.float32), len(self.shape))
+
+
+class Enlarged(Decoder):
+    """A quarter of the pixels, each repeated: pixels are copies, channels are not."""
+
+    support: Values = REAL
+
+    def __init__(self, event_shape: Shape) -> None:
+        super().__init__()
+        if len(event_shape) != 3:
+            raise ConfigError(f"expected images; got examples {list(event_shape)}.", parameter="event_shape")
+        self.small = (event_shape[0] // 2, event_shape[1] // 2, event_shape[2])
+        self.network = Lazy(int(tf.reduce_prod(self.small)))
+
+    def likelihood(self, z):
+        shape = tf.concat([tf.shape(z)[:-1], self.small], axis=0)
+        loc = tf.ensure_shape(tf.reshape(self.network(z), shape), [*z.shape[:-1], *self.small])
+        loc = tf.repeat(tf.repeat(loc, 2, axis=-3), 2, axis=-2)
+        return tfd.Independent(tfd.Normal(loc, 1.0), 3)
