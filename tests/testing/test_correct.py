@@ -49,7 +49,7 @@ def test_what_is_near_a_mistake_is_none(name, check):
 
 
 def test_a_likelihood_may_have_no_mean():
-    component = CORRECT["likelihood_categories"]
+    component = CORRECT["likelihood_without_mean"]
     shapes, mean = testing.check(
         component.kind, component.factory, only=["shapes", "mean_is_that_of_the_samples"]
     ).results

@@ -208,18 +208,6 @@ class IntegerSamples(_One):
 # Means and parameters
 
 
-class NoMean(_Two):
-    """It has no mean, which reconstructions are made of."""
-
-    support: ClassVar[Values] = Values(0, 7, integer=True)
-
-    def elements(self, outputs):
-        loc, scale = self.parameters(outputs)
-        # Shifted by a half, because a quantised distribution rounds up.
-        logistic = tfd.Logistic(3.0 + tf.clip_by_value(loc, -8, 8), 0.2 + scale)
-        return tfd.QuantizedDistribution(logistic, low=0.0, high=7.0)
-
-
 class MeanOfLogits(_One):
     """The mean is the logits, instead of the probabilities."""
 

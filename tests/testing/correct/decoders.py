@@ -20,7 +20,7 @@ class BuiltOnFirstUse(Decoder):
         self.network = Lazy(int(tf.reduce_prod(event_shape)))
 
     def likelihood(self, z):
-        outputs = self.network(z)
+        outputs = self.network(tf.reshape(z, (-1, z.shape[-1])))  # Keras wants a batch, and z may have none
         shape = tf.concat([tf.shape(z)[:-1], self.shape], axis=0)
         logits = tf.ensure_shape(tf.reshape(outputs, shape), [*z.shape[:-1], *self.shape])
         return tfd.Independent(tfd.Bernoulli(logits=logits, dtype=tf.float32), len(self.shape))
@@ -40,6 +40,7 @@ class Enlarged(Decoder):
 
     def likelihood(self, z):
         shape = tf.concat([tf.shape(z)[:-1], self.small], axis=0)
-        loc = tf.ensure_shape(tf.reshape(self.network(z), shape), [*z.shape[:-1], *self.small])
+        outputs = self.network(tf.reshape(z, (-1, z.shape[-1])))
+        loc = tf.ensure_shape(tf.reshape(outputs, shape), [*z.shape[:-1], *self.small])
         loc = tf.repeat(tf.repeat(loc, 2, axis=-3), 2, axis=-2)
         return tfd.Independent(tfd.Normal(loc, 1.0), 3)

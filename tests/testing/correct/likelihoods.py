@@ -125,7 +125,7 @@ class OneHot(LikelihoodHead):
 
 
 class Categories(Elementwise):
-    """One of a few categories by its number, of which there is no mean."""
+    """One of a few categories by its number."""
 
     def __init__(self, event_shape: Shape, categories: Annotated[int, Ge(2), Le(8)] = 4) -> None:
         super().__init__(event_shape, outputs_per_element=categories)
@@ -135,6 +135,18 @@ class Categories(Elementwise):
     def elements(self, outputs):
         logits = tf.stack(tf.split(outputs, self.categories, axis=-1), axis=-1)
         return tfd.Categorical(probs=softmax(logits), dtype=tf.float32)
+
+
+class WithoutMean(_Two):
+    """A logistic in eight bins; TFP gives quantised distributions no mean."""
+
+    support: ClassVar[Values] = Values(0, 7, integer=True)
+
+    def elements(self, outputs):
+        loc, scale = self.parameters(outputs)
+        # Shifted by a half, because a quantised distribution rounds up.
+        logistic = tfd.Logistic(3.0 + tf.clip_by_value(loc, -8, 8), 0.2 + scale)
+        return tfd.QuantizedDistribution(logistic, low=0.0, high=7.0)
 
 
 class _Quantized(tfd.QuantizedDistribution):
