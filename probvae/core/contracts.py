@@ -128,7 +128,6 @@ class Objective(ABC):
         couples_rows: whether the loss of an example depends on the other ones of its batch. A call then takes one
             more argument, `weights` [B] = None: how much each row counts, as in `whole_batch_mean`, with which it
             takes every mean over the batch. Rows of weight 0 only fill the batch up.
-            -log p(x); "tight", it also equals that where q(z|x) is the exact posterior; None, neither.
         posterior: what it needs of q(z|x): "diagonal", a product over the latents, or "any". Another model is
             refused.
         contract: what it says of itself to the contract kit.
