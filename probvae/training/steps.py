@@ -23,7 +23,7 @@ from probvae.core import (
     losses_of,
 )
 from probvae.data.epochs import Batch
-from probvae.errors import TrainingError
+from probvae.errors import TrainingError, told_plainly
 
 
 class Taken(NamedTuple):
