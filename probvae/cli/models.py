@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from probvae.cli.options import plugin_option, run_argument, set_option, spec_argument
 from probvae.cli.start import ModelCommand
+from probvae.errors import UserError
 
 split_option = click.option(
     "--split",
@@ -19,10 +21,20 @@ split_option = click.option(
 seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="What the noise is a function of."
 )
+
+
+def _new(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse to write over what is there, links included; files of default names are the program's own."""
+    if path is not None and os.path.lexists(path):
+        raise UserError(f"--out {path}: expected a file that does not exist yet. Remove it, or choose another.")
+    return path
+
+
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Where to write: .png for a picture, .npz for arrays. Default: a file in the run's folder.",
+    callback=_new,
+    help="A new file: .png for a picture, .npz for arrays. Default: a file in the run's folder.",
 )
 
 
@@ -130,7 +142,12 @@ def reconstruct(run: Path, split: str, seed: int, out: Path | None, plugins: tup
 @click.command(cls=ModelCommand)
 @run_argument
 @split_option
-@click.option("--out", type=click.Path(path_type=Path), help="An .npz file. Default: a file in the run's folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=_new,
+    help="A new .npz file. Default: a file in the run's folder.",
+)
 @plugin_option
 def encode(run: Path, split: str, out: Path | None, plugins: tuple[Path, ...]) -> None:
     """Write the posterior means and standard deviations of RUN's examples, and their labels, as .npz."""

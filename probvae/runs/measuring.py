@@ -88,7 +88,28 @@ def measure(
     }
     write(run.evaluation_file, json.dumps(record, indent=2) + "\n")
     tell(console, found, record)
+    console.print(f"            written to {run.evaluation_file}", markup=False, soft_wrap=True)
     return record
+
+
+def measured(run: Run, plan: Plan, checkpoint: Checkpoint) -> str:
+    """Why a run need not be measured again: its evaluation is of the same weights, with as many samples or more.
+
+    Returns:
+        That in a sentence; empty if there is no such evaluation.
+    """
+    wanted = plan.setting("evaluate").samples
+    try:
+        record = json.loads(run.evaluation_file.read_text(encoding="utf-8"))
+        name, samples = record["checkpoint"], int(record["settings"]["samples"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    if name != checkpoint.folder.name or samples < wanted:
+        return ""
+    return (
+        f"Test data:  measured already, with {samples:,} samples where the spec asks for {wanted:,}: "
+        f"{run.evaluation_file} is left as it is. `probvae evaluate {run.folder}` measures again."
+    )
 
 
 def paint(run: Run, vae: VAE, data: Data, console: Console) -> None:

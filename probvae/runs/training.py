@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.console import Console
 
 from probvae import registry as registries
-from probvae.errors import Interrupted, UserError, told_plainly
+from probvae.errors import Interrupted, UserError, WorkError, told_plainly
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, open_run, versions
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.lock import locked
-from probvae.runs.measuring import measure, paint
+from probvae.runs.measuring import measure, measured, paint
 from probvae.runs.models import Prepared, Spec, prepare, restore_best
 from probvae.runs.signals import Asked, listening
 from probvae.runs.starting import Start, freeze, start_from
@@ -113,7 +113,11 @@ def _lead(
                 listeners = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
                 _fit(run, prepared, here, resume, asked, listeners)
             vae, data = prepared.assembly.vae, prepared.source.data
-            measure(run, vae, data, prepared.plan, restore_best(run, vae), console, asked.check)
+            checkpoint = restore_best(run, vae)
+            if kept := measured(run, prepared.plan, checkpoint):
+                console.print(kept, markup=False, soft_wrap=True)
+            else:
+                measure(run, vae, data, prepared.plan, checkpoint, console, asked.check)
             paint(run, vae, data, console)
             asked.check()
             status = "finished"
@@ -121,6 +125,10 @@ def _lead(
             status = "interrupted"
             console.print(f"Go on with: probvae train {run.folder} --resume", markup=False, soft_wrap=True)
             raise
+        except (OSError, UserError) as error:
+            if run.spec_file.exists():
+                raise
+            raise WorkError(f"{run.folder} was removed during the training. Start it again.") from error
         finally:
             hooks.notify("probvae_run_ended", status=status)
 

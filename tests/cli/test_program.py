@@ -161,6 +161,22 @@ def test_what_ends_a_command_is_told_and_has_its_status(what, status, told, prog
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("command", ["sample", "reconstruct", "encode"])
+@pytest.mark.parametrize("found", ["file", "link", "folder"])
+def test_a_file_of_the_users_is_not_written_over(command, found, program, folder):
+    out = folder / "mine.npz"
+    if found == "folder":
+        out.mkdir()
+    elif found == "file":
+        out.write_text("mine")
+    else:
+        out.symlink_to(folder / "elsewhere.npz")
+    ended = program(command, "runs/a", "--out", out)
+    assert ended.status == 2
+    assert f"--out {out}: expected a file that does not exist yet" in ended.err
+    assert not (folder / "elsewhere.npz").exists()
+
+
 # list, show
 
 

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import probvae
 from probvae.core import named_variables
-from probvae.errors import CheckpointError, PluginWarning, SpecError, TrainingError, UserError
+from probvae.errors import CheckpointError, PluginWarning, SpecError, TrainingError, UserError, WorkError
 from probvae.registry import Registry
 from probvae.runs import evaluate
 from probvae.runs.listeners import MetricsLog
@@ -648,6 +648,27 @@ def test_vectors_with_a_normal_likelihood_are_trained_and_drawn(tmp_path):
         assert min(matplotlib.image.imread(run.figures / f"{figure}.png").shape[:2]) > 100
     assert "decoder/head/raw_scale" in kept(run, steps(run)[-1])  # a scalar
     assert outputs(probvae.load(run.folder))["samples"].shape == (4, 2)
+
+
+def test_resuming_a_finished_run_keeps_a_better_evaluation_and_says_so(copy, undrawn):
+    kept = copy.evaluation_file.read_bytes()
+    _, text = train(copy.folder, None, resume=True, overrides=["evaluate.samples=3"])
+    assert copy.evaluation_file.read_bytes() == kept
+    assert "measured already, with 5 samples where the spec asks for 3" in text
+    assert str(copy.evaluation_file) in text
+    _, text = train(copy.folder, None, resume=True, overrides=["evaluate.samples=6"])
+    assert strict(copy.evaluation_file.read_text())["settings"]["samples"] == 6
+    assert f"written to {copy.evaluation_file}" in text
+
+
+def test_a_folder_that_is_removed_in_training_is_no_mistake_of_the_input(data, tmp_path, undrawn, monkeypatch):
+    def removed(self):
+        shutil.rmtree(tmp_path / "run")
+        return True
+
+    monkeypatch.setattr(Trainer, "train", removed)
+    with pytest.raises(WorkError, match="was removed during the training"):
+        train(spec(data), tmp_path / "run")
 
 
 def test_resuming_a_finished_run_changes_nothing(run, copy, undrawn):
