@@ -40,6 +40,17 @@ _SYNONYMS: dict[Part, tuple[str, ...]] = {
 }
 _EXAMPLES = ("x", "data", "images")
 _LABELS = ("y", "labels", "label", "targets", "target", "classes", "class")
+_TO_NUMBERS = {
+    "S": 'If the text is numbers, save array.astype("float32").',
+    "U": 'If the text is numbers, save array.astype("float32").',
+    "c": "Save real and imaginary parts as numbers of their own: numpy.stack([array.real, array.imag], -1).",
+    "V": "Save its columns as one array: numpy.lib.recfunctions.structured_to_unstructured(array).",
+}
+"""How arrays of other kinds become numbers, by numpy's letter for the kind."""
+_BYTES_SEEN = 16
+"""For each number of the examples whose values are looked at together, of which there is one at least."""
+_BYTES_ORDERED = 16
+"""For each training example, where some of them are split off."""
 _NO_LABELS = 'Labels only colour figures: set data.labels = "none" to go on without them.'
 
 
@@ -171,7 +182,8 @@ class Arrays(Dataset):
                 refuse(part, f"examples of shape {list(train.stored.shape[1:])}, as in train", found)
             if (split.stored.dtype.kind == "f") != (train.stored.dtype.kind == "f"):
                 found = f"{split.stored.dtype} in {part}"
-                refuse(part, f"the same kind of numbers as in train, {train.stored.dtype}", found)
+                hint = "Save both as one type: array.astype(...)."
+                refuse(part, f"the same kind of numbers as in train, {train.stored.dtype}", found, hint)
         if self.columns and train.stored.shape[1:] != (len(self.columns),):
             shape = list(train.stored.shape[1:])
             refuse("columns", f"a name for each element of an example, of shape {shape}", f"{len(self.columns)}")
@@ -235,8 +247,8 @@ class Arrays(Dataset):
         """Refuse what is no array of examples."""
         dtype, shape, path = array.header.dtype, array.header.shape, array.file.path
         if dtype.kind not in "biuf":
-            hint = OBJECTS if dtype.hasobject else ""
-            refuse(part, "an array of real numbers", f"{dtype} in {path}", hint)
+            hint = OBJECTS if dtype.hasobject else _TO_NUMBERS.get(dtype.kind, "")
+            refuse(part, "an array of real numbers", f"{array.header.of} in {path}", hint)
         if len(shape) < 2 or 0 in shape:
             one_number = len(shape) == 1 and shape[0]
             refuse(
@@ -249,12 +261,12 @@ class Arrays(Dataset):
     def _check_memory(self, chosen: dict[Part, _Chosen]) -> None:
         """Refuse, before anything is read, what there is no memory for."""
         examples = [found.examples.header for found in chosen.values()]
-        train = chosen["train"].examples
-        order = 0 if len(chosen) == len(self.files) else 16 * train.header.shape[0]
+        train = chosen["train"].examples.header
+        needed = _BYTES_SEEN * max(math.prod(header.shape[1:]) for header in examples)
+        if len(chosen) < len(self.files):
+            needed += _BYTES_ORDERED * train.shape[0]
         if self.in_memory:  # the trainer copies the training examples once
-            needed = sum(header.size for header in examples) + train.header.size + order
-        else:
-            needed = order + 4 * max(header.size // header.shape[0] for header in examples)
+            needed += sum(header.size for header in examples) + train.size
         needed += sum(found.labels.header.size for found in chosen.values() if found.labels)
         available = available_memory()
         if available is not None and needed > available:
@@ -379,5 +391,6 @@ def _block_values(part: Part, split: Split) -> Iterator[Values]:
             x = replace(split, stored=split.stored[start : start + size]).intensities()
         if not (finite := np.isfinite(x)).all():
             place = start + int(np.argwhere(~finite)[0, 0])
-            refuse(part, "finite numbers (in float32)", f"NaN or infinity in example {place}")
+            hint = "Leave such examples out, or fill them in: numpy.nan_to_num(array)."
+            refuse(part, "finite numbers (in float32)", f"NaN or infinity in example {place}", hint)
         yield Values.of(x)

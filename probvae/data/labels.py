@@ -22,7 +22,7 @@ def read_labels(found: FileArray, count: int) -> Array | str:
         return str(found.header)
     labels = found.read().reshape(count)
     if dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.round(labels))).all():
-        return f"{found.header}, some of them fractions"
+        return f"{found.header}, some of them fractions or NaN"
     return labels
 
 

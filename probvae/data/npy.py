@@ -43,8 +43,13 @@ class Header(NamedTuple):
         """The bytes of the array."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def of(self) -> str:
+        """What the elements are."""
+        return "text" if self.dtype.kind in "SU" else str(self.dtype)
+
     def __str__(self) -> str:
-        return f"{'text' if self.dtype.kind in 'SU' else self.dtype} {list(self.shape)}"
+        return f"{self.of} {list(self.shape)}"
 
 
 def read_header(file: IO[bytes], length: int) -> Header:

@@ -250,7 +250,7 @@ def test_values_that_are_not_finite_are_refused_with_their_place(value):
         (np.zeros(()), r"found [] in a.npy"),
         (np.zeros(5), r"found [5] in a.npy. Examples of one number are an array [N, 1]"),
         (np.zeros((5, 2), np.complex64), "real numbers; found complex64"),
-        (np.full((5, 2), "text"), "real numbers; found <U4"),
+        (np.full((5, 2), "text"), "real numbers; found text in a.npy. If the text is numbers"),
         (np.zeros((5, 2), "datetime64[s]"), "real numbers; found datetime64"),
         (np.zeros((5, 2), [("a", "f4")]), "real numbers; found [("),
         (np.array([[None]]), "never unpickled"),
@@ -493,10 +493,21 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(monkeypatch):
         "expected data that fits in the 1.5 kB of memory that are available; found a.npy, float32 [30, 5]"
         in message
     )
-    assert "needs 1.7 kB" in message
+    assert "needs 1.8 kB" in message
     assert "data.in_memory = false" in message
     assert "x of b.npz, uint8 [40, 28, 28]" in refusal(Arrays("b.npz"), "train")
     assert Arrays("a.npy", in_memory=False).info().sizes == (24, 3, 3)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_file_with_holes_is_as_large_as_it_says(in_memory, monkeypatch):
+    """Its header is right, and it takes no room on the disk."""
+    claiming("a.npy", (30, 10**9), "|u1")
+    with open("a.npy", "r+b") as file:
+        file.truncate(30 * 10**9 + 128)
+    monkeypatch.setattr("probvae.data.arrays.available_memory", lambda: 15 * 10**9)
+    message = refusal(Arrays("a.npy", in_memory=in_memory), "train")
+    assert "found a.npy, uint8 [30, 1000000000], with which the data needs" in message
 
 
 def test_an_array_that_runs_out_of_memory_while_it_is_read_is_a_message(monkeypatch):
