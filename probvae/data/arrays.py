@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from annotated_types import Gt, Lt
@@ -25,28 +25,13 @@ from probvae.core import (
     channels_first,
     readable,
 )
-from probvae.data.array_files import OBJECTS, TOO_LARGE, ArrayFile, FileArray, listed
+from probvae.data.array_files import TOO_LARGE, FileArray
 from probvae.data.fixed import SEED, binarised, block, fixed_order, protocol
 from probvae.data.labels import as_integers, described, read_labels
 from probvae.data.on_disk import OnDisk, plain
+from probvae.data.parts import Chosen, Part, choose, unused
 from probvae.data.refusal import refuse, to_probabilities
 
-Part: TypeAlias = Literal["train", "validation", "test"]
-
-_SYNONYMS: dict[Part, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val"),
-    "test": ("test", "testing"),
-}
-_EXAMPLES = ("x", "data", "images")
-_LABELS = ("y", "labels", "label", "targets", "target", "classes", "class")
-_TO_NUMBERS = {
-    "S": 'If the text is numbers, save array.astype("float32").',
-    "U": 'If the text is numbers, save array.astype("float32").',
-    "c": "Save real and imaginary parts as numbers of their own: numpy.stack([array.real, array.imag], -1).",
-    "V": "Save its columns as one array: numpy.lib.recfunctions.structured_to_unstructured(array).",
-}
-"""How arrays of other kinds become numbers, by numpy's letter for the kind."""
 _BYTES_SEEN = 16
 """For each number of the examples whose values are looked at together, of which there is one at least."""
 _BYTES_ORDERED = 16
@@ -168,7 +153,7 @@ class Arrays(Dataset):
         if not 0 < self.share < 0.5:
             refuse("share", "a number between 0 and 0.5", f"{self.share}")
         protocol(self.binarize)  # refuses an unknown one before anything is read
-        chosen = {part: files for part in self.files if (files := self._chosen(part)) is not None}
+        chosen = choose(self.files, self.label_files if self.labels == "auto" else None)
         self._check_memory(chosen)
         labels, classes, notes = self._labels(chosen)
         given = {
@@ -200,65 +185,7 @@ class Arrays(Dataset):
             given["train"] = _rows(train, order[len(split_off) * size :])
         return _Parts(given, split_off, values, classes, notes)
 
-    def _chosen(self, part: Part) -> _Chosen | None:
-        """What the user's files hold of a part, or None."""
-        named = _names(part, _EXAMPLES)
-        if text := self.files[part]:
-            file = ArrayFile.at(text, part)
-            name = (
-                file.member
-                or file.find((*_SYNONYMS[part], *named, *_EXAMPLES))
-                or file.only(but=(*_LABELS, *_names(part, _LABELS)))
-            )
-            name = name or file.refuse_to_guess("the examples")
-        else:  # only a file for training may hold several parts
-            file = ArrayFile.at(self.files["train"], "train")
-            found = None if file.member else file.find((*_SYNONYMS[part], *named))
-            if not found:
-                if self.label_files[part] and self.labels != "none":
-                    refuse(
-                        f"{part}_labels",
-                        f"examples that they belong to (data.{part})",
-                        "none",
-                        f"A part that is split off takes its labels along: leave data.{part}_labels out.",
-                    )
-                return None
-            name = found
-        examples = file.array(name)
-        self._check_form(part, examples)
-        whole_file = name.lower() not in (*_SYNONYMS[part], *named)
-        return _Chosen(examples, self._chosen_labels(part, file, whole_file))
-
-    def _chosen_labels(self, part: Part, file: ArrayFile, whole_file: bool) -> FileArray | None:
-        """The labels in a file of their own, or in the `file` of the examples if it has any."""
-        if self.labels == "none":
-            return None
-        named = _names(part, _LABELS)
-        if text := self.label_files[part]:
-            file = ArrayFile.at(text, f"{part}_labels")
-            name = (
-                file.member or file.find((*named, *_LABELS)) or file.only() or file.refuse_to_guess("the labels")
-            )
-            return file.array(name)
-        found = None if file.member else file.find((*named, *(_LABELS if whole_file else ())))
-        return file.array(found) if found else None
-
-    def _check_form(self, part: Part, array: FileArray) -> None:
-        """Refuse what is no array of examples."""
-        dtype, shape, path = array.header.dtype, array.header.shape, array.file.path
-        if dtype.kind not in "biuf":
-            hint = OBJECTS if dtype.hasobject else _TO_NUMBERS.get(dtype.kind, "")
-            refuse(part, "an array of real numbers", f"{array.header.of} in {path}", hint)
-        if len(shape) < 2 or 0 in shape:
-            one_number = len(shape) == 1 and shape[0]
-            refuse(
-                part,
-                "an array [N, *E] of N examples of shape E, none of these 0",
-                f"{list(shape)} in {path}",
-                "Examples of one number are an array [N, 1]: save array[:, None]." if one_number else "",
-            )
-
-    def _check_memory(self, chosen: dict[Part, _Chosen]) -> None:
+    def _check_memory(self, chosen: dict[Part, Chosen]) -> None:
         """Refuse, before anything is read, what there is no memory for."""
         examples = [found.examples.header for found in chosen.values()]
         train = chosen["train"].examples.header
@@ -286,7 +213,7 @@ class Arrays(Dataset):
         array = found.read()
         return array.astype(plain(array.dtype), copy=False).reshape(-1, *event_shape)
 
-    def _labels(self, chosen: dict[Part, _Chosen]) -> tuple[dict[Part, Array], tuple[str, ...], tuple[str, ...]]:
+    def _labels(self, chosen: dict[Part, Chosen]) -> tuple[dict[Part, Array], tuple[str, ...], tuple[str, ...]]:
         """The labels of each part that has some, the names of the classes, and what was taken for what."""
         raw: dict[Part, Array] = {}
         ignored = []
@@ -307,7 +234,7 @@ class Arrays(Dataset):
         for part, (examples, found) in chosen.items():
             of_class = f"; labels: {found}, {described(labels[part], names)}" if found and part in labels else ""
             notes.append(f"{part}: {examples}{of_class}")
-        return labels, names, (*notes, *ignored, *_unused(chosen), *_doubts(chosen["train"].examples))
+        return labels, names, (*notes, *ignored, *unused(chosen), *_doubts(chosen["train"].examples))
 
     def _values(self, splits: dict[Part, Split]) -> Values:
         """The values that the data takes, all splits together, after the division."""
@@ -335,32 +262,6 @@ class _Parts(NamedTuple):
     values: Values
     classes: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-class _Chosen(NamedTuple):
-    """What was found of a part: its examples, and what may be their labels."""
-
-    examples: FileArray
-    labels: FileArray | None
-
-
-def _names(part: Part, kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """The usual names of a part's arrays of some kind, as x_train and train_x."""
-    return tuple(
-        name
-        for synonym in _SYNONYMS[part]
-        for kind in kinds
-        for name in (f"{kind}_{synonym}", f"{synonym}_{kind}")
-    )
-
-
-def _unused(chosen: dict[Part, _Chosen]) -> Iterator[str]:
-    """The arrays that were taken for nothing, one line for each file."""
-    taken = [array for found in chosen.values() for array in found if array]
-    for path, file in {array.file.path: array.file for array in taken}.items():
-        used = {array.name for array in taken if array.file.path == path}
-        if unused := [name for name in file.names if name not in used]:
-            yield f"ignored: {listed(unused)} of {path}"
 
 
 def _doubts(examples: FileArray) -> Iterator[str]:
