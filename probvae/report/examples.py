@@ -11,7 +11,7 @@ import tensorflow as tf
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from probvae.core import VAE, Array, DataInfo, Seed, Split, Stream, Tensor, fold_in
+from probvae.core import VAE, Array, DataInfo, Seed, Split, Stream, Tensor, fold_in, mean_of
 from probvae.evaluation import over
 from probvae.report.columns import column_names, pairs, profiles
 from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, name_axes, plane
@@ -132,9 +132,8 @@ def decoded(vae: VAE, z: Tensor, seed: Seed) -> tuple[Array, str]:
         NoPictureError: they are not finite.
     """
     likelihood = vae.decoder.likelihood(z)
-    try:
-        x, what = likelihood.mean(), "The decoder's mean"
-    except NotImplementedError:
+    x, what = mean_of(likelihood), "The decoder's mean"
+    if x is None:
         x, what = likelihood.sample(seed=seed), "A draw from p(x|z), which has no mean,"
     x = np.asarray(x, np.float32)
     shared_range(x)

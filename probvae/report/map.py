@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from probvae.core import SPHERE, VAE, Array, DataInfo, Seed, Split, Stream, Surface, fold_in
+from probvae.core import SPHERE, VAE, Array, DataInfo, Seed, Split, Stream, Surface, fold_in, mean_of
 from probvae.data.batches import chunks
 from probvae.report.density import Regions, regions
 from probvae.report.examples import chosen
@@ -84,9 +84,8 @@ def _places(vae: VAE, split: Split, seed: Seed) -> _Places:
     found_at, parts = "at its posterior mean", []
     for number, x in enumerate(chunks(part, 500, fold_in(seed, 1))):
         q = vae.posterior(x)  # [B], [D]
-        try:
-            z = q.mean()
-        except NotImplementedError:
+        z = mean_of(q)
+        if z is None:
             found_at = "at one z\u00a0~\u00a0q(z|x)"
             z = q.sample(seed=fold_in(seed, 2, number))
         parts.append(np.asarray(z, np.float64))
