@@ -206,7 +206,7 @@ class VAE(NotSerialized, keras.Model):
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
         self._objective = objective
         self._seed = seed
-        self._means = {name: keras.metrics.Mean(name=name) for name in ("loss", *objective.terms)}
+        self._means = {name: keras.metrics.Mean(name=name, dtype="float64") for name in ("loss", *objective.terms)}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

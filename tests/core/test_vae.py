@@ -7,7 +7,18 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.core import VAE, Dataset, Decoder, Encoder, LikelihoodHead, Metric, Objective, PosteriorHead, Prior
+from probvae.core import (
+    VAE,
+    Dataset,
+    Decoder,
+    Encoder,
+    LikelihoodHead,
+    Losses,
+    Metric,
+    Objective,
+    PosteriorHead,
+    Prior,
+)
 from probvae.errors import ShapeError, UserError
 from probvae.objectives import ELBO, IWAE
 
@@ -298,6 +309,26 @@ def test_evaluate_measures_after_the_warm_up():
     vae = compiled(ELBO(warmup_steps=1000))
     assert vae.evaluate(binary_data(), verbose=0, return_dict=True)["beta"] == 1.0
     assert vae.fit(binary_data(), verbose=0).history["beta"] == [0.0]
+
+
+class Jumping(Objective):
+    """A loss of 2²⁴ for an example of ones, and of 1 for one of zeros."""
+
+    terms = ()
+
+    def __call__(self, vae, x, seed, step):
+        ones = tf.reduce_mean(x, axis=list(range(1, 1 + len(E))))
+        return Losses(1.0 + (2.0**24 - 1.0) * ones, {})
+
+
+def test_a_mean_over_many_batches_keeps_what_single_precision_loses():
+    """2²⁴ + 1 is no float32."""
+    vae = tiny_vae()
+    vae.compile(objective=Jumping())
+    x = np.zeros((3, *E), np.float32)
+    x[0] = 1.0
+    found = vae.evaluate(x, batch_size=1, verbose=0, return_dict=True)["loss"]
+    assert found == pytest.approx((2**24 + 2) / 3, abs=0.01)
 
 
 def test_two_fits_from_the_same_weights_and_seed_are_the_same():
