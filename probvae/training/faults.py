@@ -12,7 +12,7 @@ from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.settings import TrainSettings
 
 INITIALISE = "Change how they are initialised."
-UNMOVED = "No step was taken before, so look at the data, the initial values and the loss itself."
+UNMOVED = "No step has moved the model yet, so look at the data, the initial values and the loss itself."
 NO_SLOPE = "Look for a root, a logarithm, a norm or a quotient at 0, where a value is finite and its slope is not."
 
 

@@ -23,7 +23,7 @@ from probvae.core import (
     losses_of,
 )
 from probvae.data.epochs import Batch
-from probvae.errors import TrainingError, told_plainly
+from probvae.errors import TrainingError
 
 
 class Taken(NamedTuple):
@@ -126,8 +126,7 @@ class Steps:
             return self._first(self._strategy.run(in_each, arguments))
 
         seed = fold_in(self._seed, Stream.LATENT, step)
-        with told_plainly():
-            found: Array = tf.function(sizes, jit_compile=self._fused)(batch, seed, tf.constant(step)).numpy()
+        found: Array = tf.function(sizes, jit_compile=self._fused)(batch, seed, tf.constant(step)).numpy()
         return found
 
     def evaluate(self, batch: Batch, seed: Tensor) -> Array:

@@ -261,9 +261,8 @@ class Trainer:
         """Validate, and tell the epoch's numbers."""
         totals, self._epoch = self._epoch, Totals(self._steps.names)
         if not totals.examples:
-            raise self._stopped(
-                f"after epoch {self.epoch}: not one of its steps was finite.", lower(self.settings)
-            )
+            moved = lower(self.settings) if self.epoch > 1 else UNMOVED
+            raise self._stopped(f"after epoch {self.epoch}: not one of its steps was finite.", moved)
         if bad := not_finite(named_variables(self.vae)):
             raise self._overflowed(bad)
         validation = self.validate()

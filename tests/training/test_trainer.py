@@ -631,8 +631,8 @@ def test_skipping_is_not_advised_where_steps_are_skipped_already():
     def only_in_validation(losses, x, step):
         return Losses(losses.per_example + tf.where(tf.equal(step, FINAL_STEP), np.nan, 0.0), losses.terms)
 
-    for change in (only_in_validation, is_nan_from("kl", 0)):
-        with pytest.raises(TrainingError, match="Try a lower") as error:
+    for change, advice in [(only_in_validation, "Try a lower"), (is_nan_from("kl", 0), "No step has moved")]:
+        with pytest.raises(TrainingError, match=advice) as error:
             trained(objective=Wrapped(change), epochs=1, jit=False, non_finite="skip", clip_norm=2.0)
         assert "skip" not in str(error.value)
         assert "clip_norm = 10" not in str(error.value)
@@ -640,7 +640,7 @@ def test_skipping_is_not_advised_where_steps_are_skipped_already():
 
 def test_a_loss_that_is_not_finite_before_any_step_is_not_blamed_on_the_learning_rate():
     with pytest.raises(
-        TrainingError, match=r"step 0 .*not finite: loss, kl\. .*No step was taken before"
+        TrainingError, match=r"step 0 .*not finite: loss, kl\. .*No step has moved the model"
     ) as error:
         trained(objective=Wrapped(is_nan_from("kl", 0)), epochs=1, jit=False)
     assert "learning_rate" not in str(error.value)
@@ -765,6 +765,15 @@ def test_a_model_with_convolutions_is_not_compiled_on_a_cpu():
     decoder = components.DenseDecoder(D, components.Bernoulli(event), (3,))
     found = Compilation.of("auto", VAE(encoder, decoder, components.StandardNormal(D)))
     assert (found.jit, found.reason) == (False, "XLA is slow at convolutions on CPUs")
+
+
+def test_what_replicas_exchange_in_a_loss_is_not_compiled():
+    found = Compilation.of("auto", vae(), exchanges=True)
+    assert not found.jit
+    assert "several devices" in found.reason
+    with pytest.raises(ConfigError, match=r'expected jit = "auto" or false.*got true') as error:
+        Compilation.of(True, vae(), exchanges=True)
+    assert error.value.parameter == "jit"
 
 
 @pytest.mark.parametrize(
