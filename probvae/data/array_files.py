@@ -209,7 +209,7 @@ def _reading(path: Path, parameter: str) -> Iterator[BinaryIO]:
         refuse(parameter, _EXPECTED, f"{path}, which is damaged: {error}", "Replace it.")
 
 
-TOO_LARGE = "Save each array with numpy.save and set data.in_memory = false, which reads examples as needed."
+TOO_LARGE = "Set data.in_memory = false, which reads examples as needed, from .npy files that numpy.save writes."
 
 
 def listed(names: Sequence[str]) -> str:
