@@ -20,6 +20,7 @@ from probvae.core.draws import mean_of, sample_and_log_prob
 from probvae.core.examples import asserted, check_examples, check_shape, plain_assertions
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step
+from probvae.core.traces import free_traces
 from probvae.core.variables import named_variables
 from probvae.errors import ConfigError, ShapeError, UserError
 
@@ -47,6 +48,7 @@ class VAE(NotSerialized, keras.Model):
     """
 
     def __init__(self, encoder: Encoder, decoder: Decoder, prior: Prior) -> None:
+        free_traces()  # those of earlier models
         super().__init__()
         parts = (("encoder", encoder, Encoder), ("decoder", decoder, Decoder), ("prior", prior, Prior))
         for name, part, contract in parts:
