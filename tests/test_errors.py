@@ -1,6 +1,9 @@
 """Any exception becomes one message, with the line of the component that is to blame."""
 
+import re
+
 import pytest
+from tensorflow.errors import ResourceExhaustedError
 
 from probvae.errors import ProbvaeError, UserError, WorkError, explained, explaining, told, told_plainly
 
@@ -85,3 +88,14 @@ def test_nothing_that_a_component_raises_passes_but_an_interrupt(raises, tmp_pat
 
 def test_no_tensorflow_is_needed():
     assert not {"tensorflow", "keras"} & set(vars(explaining))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("Unable to allocate 7 TiB"), ResourceExhaustedError(None, None, "OOM")]
+)
+def test_too_little_memory_is_told_with_what_the_memory_depends_on(error):
+    known = told(error)
+    assert isinstance(known, WorkError)
+    assert re.search(
+        r"not enough memory: .*(Unable|OOM).* train\.batch_size, objective\.samples .* Lower", str(known)
+    )

@@ -41,5 +41,7 @@ def _told(error: Any) -> str:
     place = ".".join(map(str, error["loc"])) or "the whole"
     if error["type"] == "missing":
         return f"{place}: expected a value; got none"
+    if error["type"] == "json_invalid":
+        return str(error["msg"])
     message = error["msg"].replace("Input should be", "expected", 1)
     return f"{place}: {message}; got {textwrap.shorten(json.dumps(error['input'], default=str), 60)}"

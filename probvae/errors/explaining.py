@@ -43,6 +43,12 @@ def told(error: BaseException) -> ProbvaeError | None:
             "Training stopped: another worker is gone, or cannot be reached. Start all of them again with "
             "--resume: they go on after the last checkpoint."
         )
+    if isinstance(error, MemoryError) or _is(error, "ResourceExhaustedError"):
+        return WorkError(
+            f"There is not enough memory: {explained(error)}. A training step takes memory in proportion to "
+            "train.batch_size, objective.samples and the sizes in [model], an evaluation to evaluate.batch_size. "
+            "Lower one of them, or use a machine with more memory."
+        )
     if _own_line(error):
         return WorkError(f"The code of a component failed: {explained(error)}. Correct it there, and try again.")
     return WorkError(f"The computation failed: {explained(error)}.") if _is(error, "OpError") else None

@@ -194,11 +194,16 @@ class Run:
         """The rows of metrics.jsonl, one for each epoch; a last line cut short by a crash is left out.
 
         Raises:
-            UserError: another line is damaged.
+            UserError: another line is damaged, or the file cannot be read.
         """
-        if not self.metrics_file.exists():
+        try:
+            lines = self.metrics_file.read_bytes().splitlines()
+        except FileNotFoundError:
             return []
-        lines = self.metrics_file.read_bytes().splitlines()
+        except OSError as error:
+            raise UserError(
+                f"{self.metrics_file}: expected a file of rows, one for each epoch; got {error}. Remove it."
+            ) from error
         rows = []
         for number, line in enumerate(lines, 1):
             try:
@@ -214,7 +219,8 @@ class Run:
 
 
 def _row(line: bytes) -> dict[str, float]:
-    row: dict[str, float] = from_json(dict[str, int | float], line)
+    from_json(dict[str, float], line)
+    row: dict[str, float] = json.loads(line)  # in which integers stay integers
     if not isinstance(row.get("epoch"), int):
         raise ValueError(f"epoch: expected an integer; got {row.get('epoch', 'none')}")
     return row

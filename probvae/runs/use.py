@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Data, Split, mean_of
+from probvae.core import VAE, Array, Data, Split, available_memory, mean_of, readable
 from probvae.errors import UserError
 from probvae.evaluation import over
 from probvae.report import reconstructions, samples, save
@@ -26,6 +27,7 @@ def sample(
     """
     vae, run, *_ = restored(folder, plugins=plugins)
     path = out or run.folder / f"samples-seed-{seed}.png"
+    _check_room(vae, count)
 
     def arrays() -> dict[str, Array]:
         # The same seed gives the same latents to the means, to the draws and to the picture.
@@ -33,6 +35,20 @@ def sample(
         return {**means, "x": vae.sample(count, seed).numpy()}
 
     return _write(path, lambda: samples(vae, seed, count=count), arrays)
+
+
+def _check_room(vae: VAE, count: int) -> None:
+    """Refuse more samples than fit into the memory, before any is drawn.
+
+    Raises:
+        UserError: their means and draws do not.
+    """
+    available, size = available_memory(), 2 * 4 * count * math.prod(vae.event_shape)
+    if available is not None and size > available:
+        raise UserError(
+            f"--count: expected samples that fit into the available memory, {readable(available)}; got {count}, "
+            f"whose means and draws take {readable(size)}. Lower it."
+        )
 
 
 def reconstruct(

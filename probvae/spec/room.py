@@ -20,6 +20,9 @@ from probvae.spec.plan import MODEL, OBJECTIVE, Part, Plan
 SMALL = 2**27
 """Up to so many bytes of variables a model is built without further ado."""
 
+LARGEST = 2**31 - 1
+"""The most elements that TensorFlow takes along an axis of a shape."""
+
 COPIES = 4
 """How many times a trained variable is in memory: itself, its gradient, and Adam's two moments."""
 
@@ -34,6 +37,12 @@ def assemble_in_memory(
     Raises:
         SpecError: with the number of the spec that is too large.
     """
+    if problems := [
+        plan.document.problem(path, f"at most {LARGEST}", str(number), "TensorFlow takes no larger size.")
+        for path, number in _numbers(plan)
+        if number > LARGEST
+    ]:
+        raise SpecError(problems)
     available = available_memory()
     if available is None:
         return assemble(plan, event_shape, examples, train_examples)

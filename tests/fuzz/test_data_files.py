@@ -40,7 +40,8 @@ def test_a_traceback_much_memory_and_waiting_are_failures(monkeypatch):
     assert tried("", lambda: None).status == "accepted"
     assert "ZeroDivisionError" in tried("", lambda: 1 / 0).message
     monkeypatch.setattr(trials, "SECONDS", 0.01)
-    assert tried("", lambda: time.sleep(0.02)).status == "failed"
+    assert tried("", lambda: time.sleep(0.02 * trials.WAITING)).status == "failed"
+    assert tried("", lambda: sum(range(10**6))).status == "failed"
     monkeypatch.setattr(trials, "SECONDS", 10)
     for megabytes in (90, 60):  # the peak of the first is not the second's
         trial = tried("", lambda size=megabytes: len(b"1" * (size * 10**6)))

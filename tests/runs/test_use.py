@@ -47,6 +47,14 @@ def test_samples_are_a_picture_unless_asked_otherwise(run):
     assert matplotlib.image.imread(path).std() > 0.01
 
 
+def test_more_samples_than_fit_into_the_memory_are_refused_before_any_is_drawn(run):
+    message = (
+        r"--count: expected samples that fit into .* memory, .*; got 10000000000, whose means .* take 1\.3 TB"
+    )
+    with pytest.raises(UserError, match=message):
+        use.sample(run.folder, 10**10)
+
+
 def test_samples_as_arrays_are_means_and_draws_at_the_same_latents(run, tmp_path):
     told = use.sample(run.folder, 300, out=tmp_path / "new" / "x.npz")
     found = read(tmp_path / "new" / "x.npz")

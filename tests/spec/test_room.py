@@ -106,6 +106,14 @@ def test_a_model_is_refused_exactly_where_its_variables_and_what_trains_them_do_
         assemble_in_memory(planned("train.batch_size=1"), (28, 28, 1))
 
 
+@pytest.mark.parametrize(
+    "key", ["model.latent_dim", "model.prior.components", "objective.samples", "train.batch_size"]
+)
+def test_a_size_that_tensorflow_cannot_count_is_refused(key):
+    with pytest.raises(SpecError, match=rf"{key}: expected at most 2147483647; found 1000000000000\."):
+        assemble_in_memory(planned(f"{key}=1000000000000"), (28, 28, 1))
+
+
 def test_where_the_memory_is_unknown_nothing_is_refused(little):
     little(None)
     assert isinstance(assemble_in_memory(planned(), (28, 28, 1)).vae, VAE)

@@ -33,13 +33,15 @@ class MADE(Component):
         degrees = np.arange(1, size + 1)
         self.hidden = []
         for units in hidden if size > 1 else ():  # the first input has none before it: a bias is all
+            layer = MaskedDense(len(degrees), units, "silu", "he_normal")
             next_degrees = _degrees(units, size - 1)
-            self.hidden.append(_masked(next_degrees[None, :] >= degrees[:, None], "silu", "he_normal"))
+            layer.set_mask(next_degrees[None, :] >= degrees[:, None])
+            self.hidden.append(layer)
             degrees = next_degrees
-        last = np.repeat(np.arange(1, size + 1), outputs)
         # Small, so that a flow starts near the identity, yet with a gradient to every layer.
         small = keras.initializers.VarianceScaling(1e-4)
-        self.last = _masked(last[None, :] > degrees[:, None], None, small)
+        self.last = MaskedDense(len(degrees), size * outputs, None, small, any_weight=size > 1)
+        self.last.set_mask(np.repeat(np.arange(1, size + 1), outputs)[None, :] > degrees[:, None])
 
     def parameters(self, x: Tensor) -> Tensor:
         """[..., D] -> [..., D, P]."""
@@ -53,27 +55,35 @@ class MADE(Component):
 class MaskedDense(keras.layers.Layer):
     """activation((mask * W) x + b).
 
+    The weights are made before the mask, which is as large: whoever counts variables can still refuse them.
+
     Args:
-        mask: [I, O], 1 where an output may see an input.
+        inputs: I.
+        units: O.
         activation: as in Keras.
         initializer: of W.
+        any_weight: whether the mask lets any weight through; there are none otherwise.
     """
 
     def __init__(
-        self, mask: Array, activation: str | None, initializer: str | keras.initializers.Initializer
+        self,
+        inputs: int,
+        units: int,
+        activation: str | None,
+        initializer: str | keras.initializers.Initializer,
+        any_weight: bool = True,
     ) -> None:
         super().__init__()
-        self.mask = tf.constant(mask, tf.float32)
-        self.any_weight = bool(np.any(mask))
         self.activation = keras.activations.get(activation)
-        self.initializer = initializer
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the weights."""
-        if self.any_weight:
-            self.kernel = self.add_weight(shape=self.mask.shape, initializer=self.initializer, name="kernel")
-        self.bias = self.add_weight(shape=self.mask.shape[1:], initializer="zeros", name="bias")
+        self.any_weight = any_weight
+        if any_weight:
+            self.kernel = self.add_weight(shape=(inputs, units), initializer=initializer, name="kernel")
+        self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
         self.built = True
+
+    def set_mask(self, mask: Array) -> None:
+        """Let weights through where `mask` [I, O] is true: where an output may depend on an input."""
+        self.mask = tf.constant(mask, tf.float32)
 
     def call(self, x: Tensor) -> Tensor:
         """[..., I] -> [..., O]."""
@@ -91,9 +101,3 @@ def _degrees(units: int, highest: int) -> Array:
     if units >= highest:
         return 1 + np.arange(units) % highest
     return np.linspace(highest, 1, units).round().astype(int)  # the highest first: no input is cut off
-
-
-def _masked(mask: Array, activation: str | None, initializer: str | keras.initializers.Initializer) -> MaskedDense:
-    layer = MaskedDense(mask, activation, initializer)
-    layer.build((None, mask.shape[0]))
-    return layer

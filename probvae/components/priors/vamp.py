@@ -46,10 +46,11 @@ class Vamp(Prior):
         super().__init__()
         self.encoder = encoder
         self.support = encoder.support
-        if initial == "data":
-            start = keras.initializers.Constant(_some(examples, pseudo_inputs, event_shape))
-        else:
-            start = keras.initializers.RandomNormal(0.5, 0.1)
+
+        def some(shape: Shape, dtype: str | None = None) -> Array:  # made only once there is room for the variable
+            return _some(examples, pseudo_inputs, event_shape)
+
+        start = some if initial == "data" else keras.initializers.RandomNormal(0.5, 0.1)
         self.pseudo_inputs = self.add_weight(
             shape=(pseudo_inputs, *event_shape), initializer=start, name="pseudo_inputs"
         )
