@@ -10,9 +10,8 @@ def free_traces() -> None:
     """Free the graphs of functions that have been traced, once nothing else needs them.
 
     TFP remembers the output of a bijector for its input, in one table for all bijectors, for as long as the output
-    exists. In a graph the remembered input leads back to the output, so that neither is freed, nor the graph: some
-    20 MiB for each model that is built and trained. The table is of use only while a function is traced; within a
-    trace this does nothing.
+    exists. In a graph the remembered input leads back to the output, so that neither is freed, nor the graph. The
+    table is of use only while a function is traced; within a trace this does nothing.
     """
     if tf.inside_function():
         return
