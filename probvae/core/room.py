@@ -46,7 +46,7 @@ def variables_within(limit: int, symbolic: bool = False) -> Iterator[None]:
         symbolic: whether the variables are those of a graph that is never run, and need no initial values.
 
     Raises:
-        TooLargeError: with the shape of that variable.
+        TooLargeError: with the shape of that variable, unless it is their number that is too large.
     """
     total = count = 0
 
@@ -59,7 +59,7 @@ def variables_within(limit: int, symbolic: bool = False) -> Iterator[None]:
         if total > limit or count > MOST_VARIABLES:
             what = f"at least {count:,} variables of {readable(total)} in all, the last of them {size}"
             expected = f"at most {MOST_VARIABLES:,} variables of {readable(limit)}"
-            raise TooLargeError(f"Expected {expected}; got {what}.", what, size.shape)
+            raise TooLargeError(f"Expected {expected}; got {what}.", what, size.shape if total > limit else ())
         if made is not None:
             return made
         if symbolic:

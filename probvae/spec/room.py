@@ -92,9 +92,9 @@ def _told(plan: Plan, available: int) -> Iterator[None]:
         yield
     except TooLargeError as error:
         numbers = dict(_numbers(plan))
-        dims = sorted(error.shape, reverse=True)
-        guilty = (path for dim in dims for path, number in numbers.items() if number > 1 and dim % number == 0)
-        path = next(guilty, max(numbers, key=lambda path: numbers[path]))
+        # The largest number that the largest axis can be made of; the axis is often a multiple of it.
+        longest = max(error.shape, default=LARGEST)
+        path = next((path for path, number in numbers.items() if number <= longest), ("model", "latent_dim"))
         expected = f"a model that can be trained in the available memory, {readable(available)}"
         found = f"{numbers[path]}, which makes {error.what}"
         raise SpecError([plan.document.problem(path, expected, found, "Lower it.")]) from error

@@ -99,7 +99,7 @@ def _hash_again(file: Path) -> None:
     try:
         found = json.loads(manifest.read_text())
         found["files"][file.name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return
     manifest.write_text(json.dumps(found))
 
@@ -148,7 +148,7 @@ def _odd_value(rng: Rng, file: Path) -> None:
     """Another value, or none, somewhere in the structure."""
     try:
         lines = [json.loads(line) for line in _documents(file)]
-    except ValueError:
+    except (ValueError, RecursionError):
         return _flipped(rng, file)
     line = int(rng.integers(len(lines)))
     places = [(lines, line), *_places(lines[line])]

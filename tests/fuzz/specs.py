@@ -199,13 +199,13 @@ def _crowded(rng: Rng, spec: dict[str, Any]) -> None:
 
 
 def _large(rng: Rng, spec: dict[str, Any]) -> None:
-    """A number of any size where one is expected."""
+    """A small number, or one that nobody means, where one is expected."""
     tables = [spec["model"], *(table for table in _tables(spec) if "use" in table)]
     table = _pick(rng, tables)
     named = [(kind, name) for kind, name in registry() if name == table.get("use")]
     plain = {key: part for kind, name in named for key, part in _signature(kind, name).plain.items()}
     numbers = [key for key, part in plain.items() if "integer" in part.expected]
-    size = int(10 ** rng.uniform(0, 13))
+    size = int(10 ** rng.uniform(*_pick(rng, [(0, 1.5), (7, 13)])))
     key = _pick(rng, numbers or ["latent_dim"])
     (table if numbers else spec["model"])[key] = [size] if numbers and "list" in plain[key].expected else size
 

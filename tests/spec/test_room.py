@@ -114,6 +114,19 @@ def test_a_size_that_tensorflow_cannot_count_is_refused(key):
         assemble_in_memory(planned(f"{key}=1000000000000"), (28, 28, 1))
 
 
+def test_the_size_is_blamed_and_not_a_number_that_divides_it(little):
+    little(10**6)
+    with pytest.raises(SpecError, match=r"^--set .*: model\.encoder\.hidden: .*; found 5006, which makes"):
+        assemble_in_memory(planned("model.encoder.hidden=[5006]", "objective.samples=2"), (28, 28, 1))
+
+
+def test_too_many_layers_are_blamed_on_their_number(monkeypatch):
+    monkeypatch.setattr("probvae.core.room.MOST_VARIABLES", 20)
+    layers = "model.prior={ use = 'maf', layers = 500, hidden = [4] }"
+    with pytest.raises(SpecError, match=r"model\.prior\.layers: .*; found 500, which makes at least 21 variables"):
+        assemble_in_memory(planned(layers), (4, 4, 1))
+
+
 def test_where_the_memory_is_unknown_nothing_is_refused(little):
     little(None)
     assert isinstance(assemble_in_memory(planned(), (28, 28, 1)).vae, VAE)
