@@ -78,8 +78,7 @@ def test_a_signal_at_any_instant_ends_the_process_and_the_run_goes_on(number, tm
     file.write_text(tomli_w.dumps(found))
     for instant in INSTANTS:
         status, text = signalled(["train", str(file), "--out", str(folder), "--resume"], number, instant)
-        assert status in (128 + number, 0), text
-        assert "Traceback" not in text
+        assert_ended(status, text, number, instant)
         if status == 0:
             break
     status, text = signalled(["train", str(file), "--out", str(folder), "--resume"], number, after=None)
@@ -90,8 +89,15 @@ def test_a_signal_at_any_instant_ends_the_process_and_the_run_goes_on(number, tm
     for command in ("evaluate", "sample", "encode"):
         for instant in INSTANTS[:12:2]:
             status, text = signalled([command, str(folder)], number, instant)
-            assert status in (128 + number, 0), text
-            assert "Traceback" not in text
+            assert_ended(status, text, number, instant)
+
+
+def assert_ended(status, text, number, instant):
+    """By the signal, or because the work was done before it."""
+    if instant < 1 and status == -number:  # on a slow machine Python itself is still starting
+        return
+    assert status in (128 + number, 0), text
+    assert "Traceback" not in text
 
 
 def signalled(arguments, number, after):
