@@ -9,11 +9,12 @@ is stored at construction would hold copies of the variables, go stale and recei
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 from probvae.core.arguments import check_arguments
 from probvae.core.component import Component
-from probvae.core.data import Data, DataInfo
+from probvae.core.data import Array, Data, DataInfo
 from probvae.core.parameters import Contract
 from probvae.core.seeds import Seed, Tensor
 from probvae.core.values import REAL, Support, Values
@@ -117,6 +118,29 @@ class Losses(NamedTuple):
     terms: dict[str, Tensor]
 
 
+class Exact(Protocol):
+    """What is known exactly of a model and a batch where both are simple enough, in nats per example: [B] each."""
+
+    @property
+    def negative_log_likelihood(self) -> Array:
+        """-E_q[log p(x|z)]."""
+
+    @property
+    def kl(self) -> Array:
+        """KL(q(z|x) || p(z))."""
+
+    @property
+    def negative_elbo(self) -> Array:
+        """The negative evidence lower bound, the sum of these two."""
+
+    @property
+    def negative_log_evidence(self) -> Array:
+        """-log p(x)."""
+
+    def importance_weighted(self, samples: int) -> Array:
+        """The negative importance-weighted bound, on average: with one sample the negative ELBO."""
+
+
 class Objective(ABC):
     """What is minimised, as a pure function of (vae, x, seed, step).
 
@@ -151,6 +175,18 @@ class Objective(ABC):
     @abstractmethod
     def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
         """The loss of examples x [B, *E] at a training step: [B] and its terms, each [B]."""
+
+    def expected(self, exact: Exact, step: int) -> Mapping[str, Any]:
+        """What the loss, under "loss", and terms, under their names, are on average: its definition, as formulas.
+
+        The contract kit compares a call with them on a model where everything is exact. What has no formula is
+        left out, or given in the cases that have one: a limit, or settings with which this is another objective.
+
+        Args:
+            exact: what the formulas are made of.
+            step: the training step, for schedules.
+        """
+        return {}
 
     def describe(self, vae: VAE) -> dict[str, str]:
         """The choices in force for this model that its parameters leave open, to be printed and logged."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import tensorflow as tf
 from annotated_types import Ge
 
-from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor, sample_and_log_prob, whole_batch_mean
+from probvae.core import (
+    VAE,
+    Exact,
+    Losses,
+    Objective,
+    Positive,
+    Seed,
+    Tensor,
+    sample_and_log_prob,
+    whole_batch_mean,
+)
 from probvae.errors import ConfigError
 from probvae.objectives.kl import chosen_kl, resolve_kl
 
@@ -105,6 +116,14 @@ class ELBO(Objective):
         if not self.warmup_steps:
             return tf.constant(self.beta, tf.float32)
         return self.beta * tf.minimum(1.0, tf.cast(step, tf.float32) / self.warmup_steps)
+
+    def expected(self, exact: Exact, step: int) -> Mapping[str, Any]:
+        """As the class says; where the KL is an estimate, which side of its floor it is on has no formula."""
+        beta = self.beta * min(1.0, step / self.warmup_steps) if self.warmup_steps else self.beta
+        if self.free_bits and self.kl == "monte_carlo":
+            return {"beta": beta}
+        paid = exact.kl if exact.kl.mean() > self.free_bits else self.free_bits
+        return {"beta": beta, "loss": exact.negative_log_likelihood + beta * paid}
 
     def describe(self, vae: VAE) -> dict[str, str]:
         """Which form of the KL is in force for this model."""

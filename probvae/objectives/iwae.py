@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from probvae.core import VAE, Losses, Objective, Positive, Seed, Tensor
+from probvae.core import VAE, Exact, Losses, Objective, Positive, Seed, Tensor
 
 
 class IWAE(Objective):
@@ -32,3 +33,7 @@ class IWAE(Objective):
         log_w = vae.log_weights(x, self.samples, seed)  # [S, B]
         bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples)  # [B]
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+    def expected(self, exact: Exact, step: int) -> Mapping[str, Any]:
+        """As the class says."""
+        return {"loss": exact.importance_weighted(self.samples)}

@@ -24,10 +24,15 @@ def questions(found: View) -> tuple[Floats | None, Floats]:
 
 
 def answers(found: View, inputs: Floats | None, points: Floats) -> Floats:
-    """What a component says of the points: log-densities, or where a bijector takes them."""
+    """What a component says of the points: log-densities, or what a bijector makes of them, both ways."""
     at = tf.constant(points, tf.float32)
     if found.kind == "bijector":
-        return f64(found.component.bijector().forward(at))
+        bijector = found.component.bijector()
+        ways = (bijector.forward(at), bijector.inverse(tf.identity(at)))  # [N, D] each
+        names = ("forward_log_det_jacobian", "inverse_log_det_jacobian")
+        volumes = (getattr(bijector, name)(tf.identity(at), event_ndims=1) for name in names)
+        columns = (np.broadcast_to(f64(volume), len(points))[:, None] for volume in volumes)
+        return np.concatenate([*map(f64, ways), *columns], axis=-1)
     given: Tensor = None if inputs is None else tf.constant(inputs, tf.float32)
     return f64(found.ask(given).log_prob(at))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 import annotated_types as at
@@ -151,6 +152,26 @@ def wrong_values(parameter: Parameter) -> Iterator[Any]:
         yield 1.5
     if base is float:
         yield float("nan")
+
+
+def some_values(parameter: Parameter) -> list[Any]:
+    """A few ordinary values of a plain parameter, none where they cannot be listed: every choice, or the ends."""
+    base, markers = _parted(parameter.annotation)
+    if get_origin(base) in (Union, types.UnionType):
+        parts = (replace(parameter, annotation=part) for part in get_args(base))
+        return [value for part in parts for value in some_values(part)]
+    if base is type(None):
+        return [None]
+    if base is bool:
+        return [False, True]
+    if get_origin(base) is Literal:
+        return list(get_args(base))
+    if base not in (int, float):
+        return []
+    low, high = _ends(markers, 1 if base is int else 0.05)
+    low = (-2 if base is int else -10.0) if low is None else low
+    ends = (low, low + 1, low + (4 if base is int else 10.0))
+    return sorted({base(end if high is None else min(end, high)) for end in ends})
 
 
 def _parameter(subject: Subject, parameter: Parameter) -> Strategy[Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, get_args
 
@@ -139,8 +139,8 @@ class Subject:
             if any(not layer.built for layer in component._flatten_layers() if not isinstance(layer, Component)):
                 _run_once(component, case)
                 component.adopt_again()
-        if not restoring:
-            _move(component, case)
+        if not restoring and case.moved:  # initial values hide mistakes: a flow is the identity there
+            next(wander(component, 1, (case.moved,), np.random.default_rng([case.seed, 1])), None)
         return component
 
     def _make(
@@ -244,14 +244,25 @@ def why(error: BaseException) -> str:
     return explained(error)
 
 
-def _move(component: Any, case: Case) -> None:
-    """Away from the initial values, where a flow is the identity and all weights of a mixture are equal."""
-    if not case.moved or not isinstance(component, keras.layers.Layer):
+def wander(component: Any, draws: int, sizes: Sequence[float], rng: np.random.Generator) -> Iterator[None]:
+    """Give a component other values of its trainable variables, as many times.
+
+    Args:
+        component: the instance; one that has no variables is as it is.
+        draws: how many times.
+        sizes: how far the variables are moved from their values, in turns, in multiples of their spread.
+        rng: what they are moved by.
+    """
+    if not isinstance(component, keras.layers.Layer):
+        yield
         return
-    rng = np.random.default_rng([case.seed, 1])
-    for variable in named_variables(component).values():
-        if variable.trainable:
-            variable.assign_add(case.moved * _spread(variable) * rng.normal(size=variable.shape))
+    variables = [variable for variable in named_variables(component).values() if variable.trainable]
+    start = [(variable.value, variable.numpy(), _spread(variable)) for variable in variables]
+    for draw in range(draws):
+        for raw, value, spread in start:  # the variable of TensorFlow: Keras takes its time
+            change = rng.standard_normal(value.shape, np.float32)
+            raw.assign(value + np.float32(sizes[draw % len(sizes)] * spread) * change)
+        yield
 
 
 def _spread(variable: Any) -> float:

@@ -14,6 +14,7 @@ from probvae.testing.checks import (  # noqa: F401  # isort: skip  # listed in t
     elements,
     gradients,
     bijectors,
+    joints,
     objectives,
     densities,
     divergences,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,15 +14,23 @@ from probvae.core import Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
-from probvae.testing.subject import Subject
+from probvae.testing.subject import Subject, wander
 from probvae.testing.views import f64, stateless, view
 
 POINTS = 6
 FAR = 6.0
 """How many standard deviations out the tails are tried."""
+VALUES = 400
+"""How many values of the variables a graph is asked for."""
+SIZES = (0.3, 1.0, 1.5)
+"""How far from their initial values they are, in turns."""
+STEP = 1e-3
+LITTLE = 1e-5
+SLACK = 30.0
+"""How many times what a little change of y does may be exceeded: values in between round too."""
 
 
-@check("bijector", fast=12, deep=100)
+@check("bijector", fast=8, deep=100)
 def round_trips(subject: Subject, case: Case) -> None:
     """Forward and inverse undo each other on vectors [D], in both orders, without the help of a cache.
 
@@ -48,7 +58,108 @@ def _back(what: str, found: Tensor, expected: Tensor, tolerance: float = 5e-3) -
         raise Violation(f"{what} is {one[at]:.6g} at element {at[-1]} where it should be {other[at]:.6g}.")
 
 
-@check("bijector", fast=12, deep=100)
+@check("bijector", fast=1, deep=12)
+def stays_invertible(subject: Subject, case: Case) -> None:
+    """With hundreds of ordinary values of its variables it can be undone, and its log-determinants are opposites.
+
+    A slope that may become negative, a weight without a bound, a constraint left out: most values of the variables
+    are right, and training finds the others.
+    """
+    found = view(subject, replace(case, moved=0.0))
+    trip = tf.function(partial(_trip, found.component), autograph=False)  # one graph for all values
+    rng = np.random.default_rng([case.seed, 12])
+    for _ in wander(found.component, VALUES, SIZES, rng):
+        x = tf.constant(rng.normal(size=(POINTS, case.latent_dim)), tf.float32)
+        _undone("ordinary values of its variables", x, trip(x))
+
+
+@check("bijector", fast=3, deep=40)
+def holds_at_special_points(subject: Subject, case: Case) -> None:
+    """At 0, on the axes, where elements are equal and next to these it is what it is around them.
+
+    A logarithm of |x| is infinite at 0, the sign of 0 is 0, and a series that takes over near 0 may be another
+    function.
+    """
+    component, special = view(subject, case).component, _special(case.latent_dim)
+    bijector = component.bijector()
+    gone_to = bijector.inverse(tf.identity(special))  # NaN where it is the image of nothing
+    reached = tf.reduce_all(tf.math.is_finite(gone_to), axis=-1)
+    x = tf.concat([special, tf.boolean_mask(gone_to, reached)], axis=0)
+    _undone("special points", x, _trip(component, x))
+    step = np.random.default_rng([case.seed, 14]).choice([-STEP, STEP], size=special.shape)
+    around = tf.concat([special, special + step, special - step], axis=0)
+    for name in ("forward_log_det_jacobian", "inverse_log_det_jacobian"):
+        log_det = getattr(component.bijector(), name)(around, event_ndims=1)
+        here, *sides = np.split(np.broadcast_to(f64(log_det), len(around)), 3)
+        expected = np.mean(sides, axis=0)
+        wrong = np.isfinite(expected) & ~(np.abs(here - expected) <= 0.05 * (1 + np.abs(expected)))
+        if np.any(wrong):
+            at = int(np.argmax(wrong))
+            raise Violation(
+                f"{name} at {f64(special)[at]} is {here[at]:.4g}, and {expected[at]:.4g} {STEP:g} away on average."
+            )
+
+
+def _special(D: int) -> Tensor:
+    """Points [N, D]: zeros, ties, one element that is another, and numbers that are nearly 0 or 1."""
+    values = np.array([0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 1e-38, -1e-38, 1e-20, 1e-7, -1e-7, 1 + 2e-7, 1 - 1e-7])
+    ties = np.repeat(values[:, None], D, axis=1)
+    return tf.constant(np.concatenate([ties, np.eye(D), -np.eye(D), 1 - np.eye(D)]), tf.float32)
+
+
+class _Trip(NamedTuple):
+    """There and back from x [N, D]; what is [3, N, ...] is at y = forward(x), and a little below and above it.
+
+    Args:
+        y: forward(x), [N, D].
+        back: the inverse, [3, N, D].
+        log_det: that of forward at x, [N] or [].
+        rest: what is left of it after that of the inverse is added, [3, N]; the first is 0 where both are right.
+    """
+
+    y: Tensor
+    back: Tensor
+    log_det: Tensor
+    rest: Tensor
+
+
+def _trip(component: Any, x: Tensor) -> _Trip:
+    bijector = component.bijector()
+    y = bijector.forward(x)
+    step = LITTLE * (1 + tf.abs(y))
+    near = tf.concat([y, y - step, y + step], axis=0)  # another tensor, which no cache knows
+    back = tf.reshape(bijector.inverse(near), (3, *x.shape))
+    log_det = bijector.forward_log_det_jacobian(tf.identity(x), event_ndims=1)
+    inverse = bijector.inverse_log_det_jacobian(tf.identity(near), event_ndims=1)
+    inverse = tf.reshape(tf.broadcast_to(inverse, tf.shape(near)[:1]), (3, -1))
+    return _Trip(y, back, log_det, log_det + inverse)
+
+
+def _undone(where: str, x: Tensor, trip: _Trip) -> None:
+    """Whether the way back leads to x [N, D], as far as single precision decides.
+
+    Raises:
+        Violation: it does not.
+    """
+    start, (y, back, log_det, rest) = f64(x), map(f64, trip)
+    if np.any(np.isnan(y)):
+        raise Violation(f"at {where}, forward({start[np.argmax(np.isnan(y).any(-1))]}) is nan.")
+    tame = np.all(np.abs(y) < 1e4, axis=-1)
+    off = np.abs(back[0] - start).max(-1)
+    limit = 5e-3 * (1 + np.abs(start).max(-1)) + SLACK * np.abs(back[1:] - back[0]).max((0, -1))
+    if np.any(wrong := tame & ~(off <= limit)):
+        at = int(np.argmax(wrong))
+        raise Violation(f"at {where}, inverse(forward(x)) is {back[0, at]} for x = {start[at]}.")
+    limit = 2e-2 * (1 + np.abs(log_det)) + SLACK * np.abs(rest[1:] - rest[0]).max(0)
+    if np.any(wrong := tame & ~(np.abs(rest[0]) <= limit)):
+        at = int(np.argmax(wrong))
+        raise Violation(
+            f"at {where}, the log-determinants of forward at x = {start[at]} and of the inverse at its image "
+            f"sum to {rest[0, at]:.4g}; expected 0."
+        )
+
+
+@check("bijector", fast=8, deep=100)
 def log_det_is_that_of_the_jacobian(subject: Subject, case: Case) -> None:
     """The log-determinants are those of the Jacobian by automatic differentiation, one number for each vector.
 

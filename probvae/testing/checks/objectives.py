@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from probvae.core import FINAL_STEP, Losses, Objective, Seed, Tensor, fold_in, losses_of
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Violation, check
+from probvae.testing.checking import ALPHA, CannotTell, NotConcerned, Violation, check
+from probvae.testing.dependence import dependence
 from probvae.testing.models import LinearGaussian, small_model
 from probvae.testing.spaces import Floats
-from probvae.testing.subject import Subject
+from probvae.testing.strategies import some_values
+from probvae.testing.subject import Refused, Subject
 from probvae.testing.views import built, f64, stateless
 
 LAST = tf.constant(FINAL_STEP, tf.int32)
 SIGMAS = 7.5
 """How many standard errors of a mean of 400 draws chance may explain: an error rate below 1e-9 in a comparison,
 also where the draws are as skewed as log weights are."""
+NEARLY = (0.1, 0.3, 1.0)
+"""How far q is from the exact posterior where a bound is tried nearly there, in nats."""
+OFF = (0.3, 1.0, 3.0)
+"""How far it is where means are compared."""
+STEPS = (0, 1, 2, 3, 10, 25, 50, 100)
+NAMED = ("negative_log_likelihood", "kl", "negative_elbo")
+"""Names of terms that mean the same in every objective."""
 
 
 @check("objective", fast=12, deep=100)
@@ -71,11 +84,12 @@ def losses_of_rows_do_not_mix(subject: Subject, case: Case) -> None:
             raise Violation(f"{name} of an example is {a:.6g}, and {b:.6g} when only the {which} change.")
 
 
-@check("objective", fast=8, deep=60)
+@check("objective", fast=6, deep=60, statistical=True)
 def losses_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
     """The loss is a function of its arguments: the same seed gives the same loss, another seed another one.
 
-    All noise must come from the seed that the trainer hands over, which it makes from run and step.
+    All noise must come from the seed that the trainer hands over, which it makes from run and step. A term whose
+    noise has a seed of its own has the same in every step.
     """
     objective, model = built(subject, case), small_model(case)
     x = model.examples(8)
@@ -90,53 +104,195 @@ def losses_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
         raise Violation("the same arguments gave two losses: something random is not a function of the seed.")
     if all(np.array_equal(first, loss(stateless(case, salt))) for salt in (1, 2, 3)):
         raise Violation("different seeds gave the same loss to the last bit: the seed is ignored.")
+    one, other = (_drawn(objective, model, x[:1], case, 2000, salt=salt) for salt in (7, 8))
+    for name, values in one.items():
+        if (excess := dependence(values, other[name], ALPHA / 1000).excess) > 1:
+            raise Violation(
+                f"{name} of two seeds is correlated, row by row: {excess:.3g} times what chance explains. A "
+                "part of its noise does not follow the seed."
+            )
 
 
 @check("objective", fast=12, deep=80, mandatory=False, statistical=True)
 def bounds_the_evidence(subject: Subject, case: Case) -> None:
     """What claims to be a bound is one: its expectation is at least -log p(x), and equal where q is exact.
 
-    Held against the closed form of a linear Gaussian model. A sign that is flipped, a KL subtracted or a log S
-    left out are each of them below -log p(x), or not equal to it where the posterior is exact, which is where
-    every one of these bounds is tight.
+    Compared with the closed form of a linear Gaussian model, for posteriors from the exact one to a random one. A
+    sign that is flipped, a KL subtracted or a log S left out are each of them below -log p(x), or not equal to it
+    where the posterior is exact, which is where every one of these bounds is tight. Log weights that are averaged
+    with the normalised weights are below it where the posterior is nearly exact.
     """
     objective, model = built(subject, case), small_model(case)
     if objective.bound is None:
         raise CannotTell("it claims to be no bound")
-    x = model.examples(3)
+    x = model.examples(2)
 
-    def gaps() -> Floats:
-        gap = _losses(objective, model, x, case, 400) + model.log_evidence(x)
+    def gaps(draws: int = 400) -> Floats:
+        gap = _losses(objective, model, x, case, draws) + model.log_evidence(x)
         return gap.mean(1, keepdims=True) if objective.couples_rows else gap  # then it bounds the mean only
 
-    _holds_on_average(gaps(), "at least", case)
+    _holds_on_average(gaps(), "at least")
+    for nats in NEARLY:
+        model.be_off_by(nats, x)
+        _holds_on_average(gaps(1000), "at least")
     model.be_exact()
     gap = gaps()
-    _holds_on_average(gap, "at least", case)
+    _holds_on_average(gap, "at least")
     if objective.bound == "tight":
-        _holds_on_average(-gap, "at most", case)
+        _holds_on_average(-gap, "at most")
 
 
 def _losses(objective: Objective, model: LinearGaussian, x: Tensor, case: Case, draws: int) -> Floats:
-    """The loss of x [B, E] with many seeds: [draws, B], of which the noise of no two is the same."""
+    """The loss of x [B, *E] with many seeds: [draws, B], of which the noise of no two is the same."""
+    return _drawn(objective, model, x, case, draws)["loss"]
+
+
+def _drawn(
+    objective: Objective,
+    model: LinearGaussian,
+    x: Tensor,
+    case: Case,
+    draws: int,
+    step: int = FINAL_STEP,
+    salt: int = 7,
+) -> dict[str, Floats]:
+    """As `_losses`, of the loss and of every term."""
     repeated = tf.repeat(x, draws, axis=0)  # [B * draws, *E]
-    losses = objective(model.vae, repeated, stateless(case, 7), LAST)
-    return f64(losses.per_example).reshape(len(x), draws).T
+    losses = objective(model.vae, repeated, stateless(case, salt), tf.constant(step, tf.int32))
+    found = {"loss": losses.per_example, **losses.terms}
+    return {name: f64(values).reshape(len(x), draws).T for name, values in found.items()}
 
 
-def _holds_on_average(gap: Floats, word: str, case: Case) -> None:
+def _holds_on_average(gap: Floats, word: str) -> None:
     """Whether the mean of each column is not below zero, by more than chance and single precision explain."""
     mean, error = gap.mean(0), gap.std(0, ddof=1) / np.sqrt(len(gap))
     limit = SIGMAS * error + 2e-3 * (1 + np.abs(gap).max(0) * 0.01)
     worst = int(np.argmin(mean + limit))
     if not mean[worst] >= -limit[worst]:
         if not np.ptp(gap[:, worst]):
-            raise Violation("400 copies of one example got the same loss: the rows of a batch share their noise.")
+            raise Violation(
+                f"{len(gap)} copies of one example got the same loss: the rows of a batch share their noise."
+            )
         sign = mean[worst] if word == "at least" else -mean[worst]
         raise Violation(
             f"its mean minus -log p(x) is {sign:.4f} ± {error[worst]:.4f} nats; expected {word} 0"
             + (" where q is the exact posterior." if word == "at most" else ".")
         )
+
+
+@check("objective", fast=8, deep=60, mandatory=False, statistical=True)
+def means_are_as_declared(subject: Subject, case: Case) -> None:
+    """The loss and its terms are on average what the class declares in `expected`, and what their names say.
+
+    A valid loss is not always the one that was meant: importance samples that are all the same give the evidence
+    lower bound, and a warm-up of another course trains as well. Terms named kl, negative_log_likelihood and
+    negative_elbo are these unless the class declares them to be something else.
+    """
+    objective, model = built(subject, case), small_model(case)
+    x, rng = model.examples(2), np.random.default_rng([case.seed, 9])
+    model.be_off_by(float(rng.choice(OFF)), x)
+    exact = model.exact(x)
+    named = {name: getattr(exact, name) for name in NAMED if name in objective.terms}
+    told = False
+    for step in (FINAL_STEP, *rng.choice(STEPS, size=2, replace=False)):
+        expected = named | dict(objective.expected(exact, int(step)))
+        if unknown := set(expected) - {"loss", *objective.terms}:
+            raise Violation(
+                f"expected() declares {sorted(unknown)}; known are 'loss' and {list(objective.terms)}."
+            )
+        if not expected:
+            continue
+        told = True
+        found = _drawn(objective, model, x, case, 800, int(step))
+        for name, right in expected.items():
+            _is_on_average(name, found[name], np.broadcast_to(np.asarray(right, np.float64), (len(x),)), int(step))
+    if not told:
+        raise NotConcerned("it declares nothing in expected(), and none of its terms has a known name")
+
+
+def _is_on_average(name: str, values: Floats, expected: Floats, step: int) -> None:
+    mean, error = values.mean(0), values.std(0, ddof=1) / np.sqrt(len(values))
+    away = np.abs(mean - expected) - SIGMAS * error - 2e-3 * (1 + 0.01 * np.abs(values).max(0))
+    worst = int(np.argmax(away))
+    if not away[worst] <= 0:
+        at = "once schedules have ended" if step == FINAL_STEP else f"at step {step}"
+        raise Violation(
+            f"{name} averages {mean[worst]:.4f} ± {error[worst]:.4f} {at}; expected {expected[worst]:.4f}."
+        )
+
+
+@check("objective", fast=1, deep=6, mandatory=False)
+def parameters_have_an_effect(subject: Subject, case: Case) -> None:
+    """Each parameter changes the loss, a term or a gradient, at some step and for some values of the others.
+
+    A weight that is taken and never used leaves the β-VAE a plain one. Draws are compared as distributions: more
+    importance samples that are all the same change the noise, and nothing else.
+    """
+    model = small_model(case)
+    x = model.examples(2)
+    model.be_off_by(1.0, x)
+    values = {parameter.name: some_values(parameter) for parameter in subject.signature.plain.values()}
+    values = {name: few for name, few in values.items() if len(few) > 1}
+    rng = np.random.default_rng([case.seed, 11])
+    for name, few in values.items():
+        others = [{n: v[rng.integers(len(v))] for n, v in values.items()} for _ in range(12)]
+        tables = [{**table, name: None} for table in (case.configuration, *subject.contract.cases, *others)]
+        compared = 0
+        for table in (table for place, table in enumerate(tables) if table not in tables[:place]):
+            found = list(_built_with(subject, case, [{**table, name: value} for value in few]))
+            compared += len(found) > 1
+            if len(found) > 1 and _differ(found, model, x, case):
+                break
+        else:
+            if compared:
+                said = ", ".join(map(repr, few))
+                raise Violation(
+                    f"{name} has no effect on loss, terms or gradient: tried {said}. Use it or remove it."
+                )
+
+
+def _built_with(subject: Subject, case: Case, tables: list[dict[str, Any]]) -> Iterator[Objective]:
+    """The objectives of these configurations, without those that the class refuses."""
+    for table in tables:
+        try:
+            yield built(subject, replace(case, configuration=table))
+        except Refused:
+            continue
+
+
+def _differ(objectives: list[Objective], model: LinearGaussian, x: Tensor, case: Case) -> bool:
+    """Whether one objective is not the first: its loss, a term, or where these are equal, its gradient."""
+    equal = True
+    for step in (FINAL_STEP, 0, 1, 5):
+        first, *others = (_drawn(objective, model, x, case, 1000, step) for objective in objectives)
+        for other in others:
+            if any(_unlike(first[name], other[name]) for name in first):
+                return True
+            equal &= all(np.allclose(first[name], other[name], 1e-4, 1e-4) for name in first)
+    return equal and _gradients_differ(objectives, model, x, case)
+
+
+def _unlike(one: Floats, other: Floats) -> bool:
+    """Whether draws [draws, B] are of different distributions, or of the same noise and yet different."""
+    apart, least = np.abs(one.mean(0) - other.mean(0)), 1e-5 * (1 + np.abs(one.mean(0)))
+    a, b = one.std(0), other.std(0)
+    in_mean = apart > 8 * np.hypot(a, b) / np.sqrt(len(one)) + least
+    in_spread = np.abs(a - b) > 0.2 * (a + b) + least
+    same_noise = (one - other).std(0) < 0.05 * (a + b)
+    return bool(np.any(in_mean | in_spread | (same_noise & (apart > least))))
+
+
+def _gradients_differ(objectives: list[Objective], model: LinearGaussian, x: Tensor, case: Case) -> bool:
+    variables = [variable.value for variable in model.vae.trainable_variables]
+
+    def gradient(objective: Objective) -> Floats:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(objective(model.vae, x, stateless(case), LAST).per_example)
+        found = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return np.concatenate([f64(tf.convert_to_tensor(part)).ravel() for part in found])
+
+    first, *others = map(gradient, objectives)
+    return any(not np.allclose(first, other, rtol=1e-4, atol=1e-6) for other in others)
 
 
 @check("objective", fast=6, deep=40, statistical=True)
@@ -153,14 +309,15 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
     rng = np.random.default_rng([case.seed, 8])
     direction = [tf.constant(rng.normal(size=v.shape), tf.float32) for v in variables]
     slopes, differences = [], []
+
+    def of_seed(seed: Tensor) -> Tensor:
+        return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
+
+    mean = tf.function(of_seed, autograph=False)  # a graph: it is asked 36 times
     for batch in range(12):
         seed = fold_in(stateless(case, 9), batch)
-
-        def mean(seed: Tensor = seed) -> Tensor:
-            return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
-
         with tf.GradientTape() as tape:
-            loss = mean()
+            loss = mean(seed)
         gradients = tape.gradient(loss, variables)
         if all(g is None for g in gradients):
             raise Violation("the loss carries no gradient to any variable of the model.")
@@ -170,7 +327,7 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
         step, ends = 1e-2, []
         for sign in (1.0, -1.0):
             _along(variables, direction, sign * step)
-            ends.append(float(mean()))
+            ends.append(float(mean(seed)))
             _along(variables, direction, -sign * step)
         differences.append((ends[0] - ends[1]) / (2 * step))
     gap = np.array(slopes) - np.array(differences)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import tensorflow as tf
 
 from probvae.testing.case import Case
-from probvae.testing.checking import Violation, check
+from probvae.testing.checking import ALPHA, Violation, check
+from probvae.testing.dependence import dependence
 from probvae.testing.subject import Subject
 from probvae.testing.views import ANSWERS, f64, stateless, view
+
+DRAWS = 10_000
+"""How many draws of two seeds are compared."""
 
 
 @check(*ANSWERS, fast=5, deep=60)
@@ -34,3 +40,28 @@ def draws_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
         many = f64(p.sample(256, seed=seed)).reshape(256, -1)
         if np.all(many == many[0]):
             raise Violation("256 draws in one call are all the same.")
+
+
+@check(*ANSWERS, fast=4, deep=40, statistical=True)
+def draws_of_other_seeds_are_independent(subject: Subject, case: Case) -> None:
+    """The draws of one seed say nothing about those of another: all of the noise follows the seed, not a part.
+
+    A mixture whose component is drawn with a constant seed, while the rest follows the one that is given, chooses
+    the same components in every step. Within one call nothing is wrong with its draws.
+    """
+    found = view(subject, replace(case, batch=(1,), moved=max(case.moved, 1.0)))
+    p = found.answer()
+
+    def draws(seed: tf.Tensor) -> np.ndarray:
+        return f64(p.sample(DRAWS, seed=seed)).reshape(DRAWS, -1)
+
+    seed = stateless(case)
+    first = draws(seed)
+    for which, step in (("first", [1, 0]), ("second", [0, 1])):
+        excess, element = dependence(first, draws(seed + step), ALPHA / 1000)
+        if not excess <= 1:
+            raise Violation(
+                f"element {element} of draws with two seeds that differ in their {which} number is correlated: "
+                f"{excess:.3g} times what chance explains. A part of the noise does not follow the seed. Split it "
+                "for each use, tfp.random.split_seed(seed, n), and pass every part on."
+            )

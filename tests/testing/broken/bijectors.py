@@ -1,9 +1,12 @@
 """Wrong bijectors."""
 
+from typing import Annotated
+
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from annotated_types import Ge, Le
 
 from probvae.components.networks.dense import Dense
 from probvae.components.scales import raw_scale, softplus_scale
@@ -299,4 +302,182 @@ class StartedByTheFirstBatch(_Affine):
             inverse_fn=lambda y: (self.start(y) - shift.value) / scale,
             forward_log_det_jacobian_fn=lambda x: tf.reduce_sum(tf.math.log(scale)) + tf.zeros_like(x[..., 0]),
             forward_min_event_ndims=1,
+        )
+
+
+# Wrong for a few values of its variables, or at a few points
+
+
+class TfpSpline(Component):
+    """The inverse of TFP's spline takes the root of what rounds below zero next to some knots."""
+
+    def __init__(self, latent_dim: Positive, bins: Annotated[int, Ge(2), Le(20)] = 8) -> None:
+        super().__init__()
+        self.bins = bins
+        start = keras.initializers.RandomNormal(stddev=0.3)
+        self.raw = self.add_weight(shape=(latent_dim, 3 * bins - 1), initializer=start, name="raw")
+
+    def bijector(self):
+        widths, heights, slopes = tf.split(self.raw.value, [self.bins, self.bins, self.bins - 1], axis=-1)
+
+        def sizes(raw):
+            return 8.0 * (0.02 / self.bins + 0.98 * tf.nn.softmax(raw))
+
+        return tfb.RationalQuadraticSpline(
+            sizes(widths), sizes(heights), 1e-3 + tf.nn.softplus(slopes), range_min=-4.0
+        )
+
+
+class PlanarWithoutItsConstraint(Component):
+    """A planar flow whose wᵀu is not kept above -1, below which it folds back (Rezende and Mohamed, 2015)."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        start = keras.initializers.RandomNormal(stddev=0.3)
+        self.w = self.add_weight(shape=(latent_dim,), initializer=start, name="w")
+        self.u = self.add_weight(shape=(latent_dim,), initializer=start, name="u")
+        self.b = self.add_weight(shape=(), initializer="zeros", name="b")
+
+    def bijector(self):
+        w, u, b = (tf.convert_to_tensor(v.value) for v in (self.w, self.u, self.b))
+        slope = tf.reduce_sum(w * u)
+
+        def along(x):
+            return tf.reduce_sum(w * x, axis=-1, keepdims=True)
+
+        def inverse(y):
+            target = along(y)  # a + slope tanh(a + b), which is solved for a by bisection
+            low, high = target - tf.abs(slope), target + tf.abs(slope)
+            for _ in range(40):
+                middle = 0.5 * (low + high)
+                below = middle + slope * tf.tanh(middle + b) < target
+                low, high = tf.where(below, middle, low), tf.where(below, high, middle)
+            return y - u * tf.tanh(0.5 * (low + high) + b)
+
+        def log_det(x):
+            return tf.math.log(tf.abs(1 + slope * (1 - tf.tanh(along(x) + b) ** 2)))[..., 0]
+
+        return tfb.Inline(
+            forward_fn=lambda x: x + u * tf.tanh(along(x) + b),
+            inverse_fn=inverse,
+            forward_log_det_jacobian_fn=log_det,
+            forward_min_event_ndims=1,
+        )
+
+
+class SlopeMayBeNegative(_Affine):
+    """The slope of its left half is 1 + 0.4 raw, which a hundredth of ordinary values makes negative."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.raw_slope = self.add_weight(shape=(latent_dim,), initializer="zeros", name="raw_slope")
+
+    def bijector(self):
+        shift, scale = self.parameters()
+        slope = 1 + 0.4 * self.raw_slope.value
+
+        def log_det(x):
+            return tf.reduce_sum(tf.math.log(scale * tf.where(x < 0, tf.abs(slope), 1.0)), axis=-1)
+
+        def inverse(y):
+            u = (y - shift) / scale
+            return tf.where(u < 0, u / slope, u)
+
+        return self.inline(lambda x: scale * tf.where(x < 0, slope * x, x) + shift, inverse, log_det)
+
+
+class BendsByItsOwnWeight(_Affine):
+    """Its sine has an unbounded weight: above 1 the map is not one-to-one."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.bend = self.add_weight(shape=(latent_dim,), initializer="zeros", name="bend")
+
+    def bijector(self):
+        shift, scale = self.parameters()
+        bend = 0.35 * self.bend.value
+
+        def inverse(y):
+            u = (y - shift) / scale
+            low, high = u - tf.abs(bend), u + tf.abs(bend)
+            for _ in range(40):
+                middle = 0.5 * (low + high)
+                below = middle + bend * tf.sin(middle) < u
+                low, high = tf.where(below, middle, low), tf.where(below, high, middle)
+            return 0.5 * (low + high)
+
+        def log_det(x):
+            return tf.reduce_sum(tf.math.log(scale * tf.abs(1 + bend * tf.cos(x))), axis=-1)
+
+        return self.inline(lambda x: scale * (x + bend * tf.sin(x)) + shift, inverse, log_det)
+
+
+class NothingAtZero(_Affine):
+    """It scales by x / |x|, which is no number at 0."""
+
+    def bijector(self):
+        _, scale = self.parameters()
+        return self.inline(
+            forward=lambda x: x / tf.abs(x) * tf.math.log1p(scale * tf.abs(x)),
+            inverse=lambda y: y / tf.abs(y) * tf.math.expm1(tf.abs(y)) / scale,
+            log_det=lambda x: tf.reduce_sum(tf.math.log(scale) - tf.math.log1p(scale * tf.abs(x)), axis=-1),
+        )
+
+
+class SeriesNearZero(_Affine):
+    """Near 0 a series takes over in the log-determinant, and lacks the scale."""
+
+    def bijector(self):
+        _, scale = self.parameters()
+        scale = 0.5 + 3.0 * tf.sigmoid(scale)
+
+        def log_det(x):
+            return tf.reduce_sum(tf.where(tf.abs(x) < 1e-4, x, tf.math.log(scale)), axis=-1)
+
+        return self.inline(log_det=log_det, forward=lambda x: scale * x, inverse=lambda y: y / scale)
+
+
+# Not all of it is saved
+
+
+class InverseKeptAsAnArray(_Affine):
+    """A rotation is a weight, and its inverse an array that was made from it in __init__."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        start = keras.initializers.Orthogonal()
+        self.rotation = self.add_weight(
+            shape=(latent_dim, latent_dim), initializer=start, name="rotation", trainable=False
+        )
+        self.back = np.linalg.inv(self.rotation.numpy())
+
+    def bijector(self):
+        shift, scale = self.parameters()
+        return self.inline(
+            forward=lambda x: tf.linalg.matvec(self.rotation.value, scale * x + shift),
+            inverse=lambda y: (tf.linalg.matvec(self.back, y) - shift) / scale,
+        )
+
+
+class LogDetKept(_Affine):
+    """A part of the log-determinant is a number that was computed in __init__."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.start = self.add_weight(
+            shape=(latent_dim,),
+            initializer=keras.initializers.RandomUniform(0.5, 2.0),
+            name="start",
+            trainable=False,
+        )
+        self.total = float(np.log(self.start.numpy()).sum())
+
+    def bijector(self):
+        shift, scale = self.parameters()
+        scale = scale * self.start.value
+        rest = tf.reduce_sum(tf.math.log(scale / self.start.value))
+        return self.inline(
+            forward=lambda x: scale * x + shift,
+            inverse=lambda y: (y - shift) / scale,
+            log_det=lambda x: self.total + rest + tf.zeros_like(x[..., 0]),
         )

@@ -1,12 +1,14 @@
 """Wrong objectives."""
 
 from math import log, prod
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from annotated_types import Ge
 
 from probvae.core import Losses, Objective, Positive, as_seed
+from probvae.objectives import ELBO, IWAE
 
 tfd = tfp.distributions
 
@@ -272,4 +274,127 @@ class NoiseSharedByRows(_ELBO):
             vae.decoder.likelihood(z).log_prob(x),
             q.log_prob(z) - vae.prior.distribution().log_prob(z),
         )
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+# A valid loss, or nearly one, that is not the one that was meant
+
+
+class NormalisedWeightsTimesLogWeights(_IWAE):
+    """The log weights are averaged with the normalised weights, which is no bound where q is nearly exact.
+
+    The gradient of the importance-weighted bound has this form with the weights held fixed (Burda, Grosse,
+    Salakhutdinov, 2016); its value is not that of the bound.
+    """
+
+    def __call__(self, vae, x, seed, step):
+        log_w = vae.log_weights(x, self.samples, seed)
+        loss = -tf.reduce_sum(tf.nn.softmax(log_w, axis=0) * log_w, axis=0)
+        return Losses(loss, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+
+class LargestLogWeight(_IWAE):
+    """The bound is the largest of the log weights, as if the others were nothing and log S were none."""
+
+    def __call__(self, vae, x, seed, step):
+        log_w = vae.log_weights(x, self.samples, seed)
+        return Losses(-tf.reduce_max(log_w, axis=0), {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+
+class OneSampleRepeated(_IWAE):
+    """All importance samples of an example are one sample, so that the bound is the evidence lower bound."""
+
+    def __call__(self, vae, x, seed, step):
+        log_w = tf.repeat(vae.log_weights(x, 1, seed), self.samples, axis=0)
+        bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples)
+        return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+
+class MeanOutsideTheLog(IWAE):
+    """The mean over the samples is taken outside of the logarithm: it is the evidence lower bound."""
+
+    def __call__(self, vae, x, seed, step):
+        log_w = vae.log_weights(x, self.samples, seed)
+        loss = -tf.reduce_mean(log_w, axis=0)
+        return Losses(loss, {"negative_elbo": loss})
+
+
+class BoundAsTheElbo(_IWAE):
+    """The term named negative_elbo is the importance-weighted bound."""
+
+    def __call__(self, vae, x, seed, step):
+        bound = tf.reduce_logsumexp(vae.log_weights(x, self.samples, seed), axis=0) - log(self.samples)
+        return Losses(-bound, {"negative_elbo": -bound})
+
+
+class TermsSwapped(_ELBO):
+    """The two terms are returned under each other's names."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return Losses(kl - log_likelihood, {"negative_log_likelihood": kl, "kl": -log_likelihood})
+
+
+class BetaIgnored(_ELBO):
+    """The weight of the KL is taken and never used (AlexanderVNikitin/tsgm, issue #69)."""
+
+    bound = None
+
+    def __init__(self, beta: Annotated[float, Ge(0)] = 1.0) -> None:
+        self.beta = beta
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+class WarmUpSquared(ELBO):
+    """The warm-up grows with the square of the step where it should be linear."""
+
+    def beta_at(self, step):
+        return super().beta_at(step) ** 2 / max(self.beta, 1e-6)
+
+
+class WarmUpInEpochs(ELBO):
+    """The warm-up is over after as many steps as it should take epochs."""
+
+    def __init__(
+        self,
+        beta: Annotated[float, Ge(0.5)] = 1.0,
+        warmup_epochs: Annotated[int, Ge(0)] = 2,
+        steps_per_epoch: int | None = None,
+    ) -> None:
+        super().__init__(beta=beta, warmup_epochs=warmup_epochs, steps_per_epoch=steps_per_epoch)
+
+    def beta_at(self, step):
+        return self.beta * tf.minimum(1.0, tf.cast(step, tf.float32) * 10 / max(self.warmup_steps, 1))
+
+
+class FreeBitsAdded(ELBO):
+    """The free nats are added to the KL where the larger of both should be taken."""
+
+    def __init__(self, free_bits: Annotated[float, Ge(0)] = 1.0) -> None:
+        super().__init__(free_bits=free_bits)
+
+    def __call__(self, vae, x, seed, step):
+        _, terms = super().__call__(vae, x, seed, step)
+        return Losses(terms["negative_log_likelihood"] + terms["kl"] + self.free_bits, terms)
+
+
+class WarmUpCycled(ELBO):
+    """The weight of the KL starts again every 20 steps, where one warm-up was meant."""
+
+    def __init__(self, warmup_steps: Positive = 10) -> None:
+        super().__init__(warmup_steps=warmup_steps)
+
+    def beta_at(self, step):
+        return super().beta_at(tf.where(step < 10**6, step % 20, step))
+
+
+class OneTermWithItsOwnSeed(_ELBO):
+    """The latents that are decoded are drawn with a constant seed, those of the KL with the one that is given."""
+
+    def __call__(self, vae, x, seed, step):
+        log_likelihood, _ = _parts(vae, x, as_seed(0))
+        _, kl = _parts(vae, x, as_seed(seed))
         return self.losses(kl - log_likelihood, log_likelihood, kl)

@@ -665,3 +665,59 @@ class ScaleOfTheExamplesNotSaved(_Normal):
     def distribution(self):
         loc, scale = self.parameters()
         return tfd.MultivariateNormalDiag(loc, self.spread * scale)
+
+
+# A part of the noise that does not follow the seed
+
+
+class ComponentsDrawnWithOneSeed(_Mixture):
+    """The component of a mixture is drawn with a constant seed; the rest follows the one that is given."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def sample(n, seed):
+            part = tf.random.stateless_categorical(self.logits.value[None], n, [3, 5])[0]  # [n]
+            return tf.gather(loc, part) + tf.gather(scale, part) * normal_noise(n, self.latent_dim, seed)
+
+        return Patched(self.honest(), sample)
+
+
+class FirstDimensionOfOneSeed(_Normal):
+    """The noise of the first dimension has a constant seed."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def sample(n, seed):
+            first, rest = normal_noise(n, 1, [3, 5]), normal_noise(n, self.latent_dim - 1, seed)
+            return loc + scale * tf.concat([first, rest], axis=-1)
+
+        return Patched(self.honest(), sample)
+
+
+class ScaleDrawnWithOneSeed(_Normal):
+    """A Student's t as a scale mixture of normals, of which the scales are drawn with a constant seed."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+        honest = tfd.Independent(tfd.StudentT(4.0, loc, scale), reinterpreted_batch_ndims=1)
+
+        def sample(n, seed):
+            precision = tf.random.stateless_gamma((n, self.latent_dim), [3, 5], 2.0, 2.0)
+            return loc + scale * normal_noise(n, self.latent_dim, seed) / tf.sqrt(precision)
+
+        return Patched(honest, sample)
+
+
+class HalfOfTheSeed(_Normal):
+    """Only the first number of the seed is used for the last dimension."""
+
+    def distribution(self):
+        loc, scale = self.parameters()
+
+        def sample(n, seed):
+            last, rest = normal_noise(n, 1, tf.stack([seed[0], 7])), normal_noise(n, self.latent_dim - 1, seed)
+            return loc + scale * tf.concat([rest, last], axis=-1)
+
+        return Patched(self.honest(), sample)

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from annotated_types import Ge, Le
 
+from probvae.components.bijectors import RationalQuadraticSpline
 from probvae.components.networks.made import MADE
 from probvae.components.scales import raw_scale, softplus_scale
 from probvae.core import Positive, Prior
@@ -103,7 +104,7 @@ class ElementwiseSplineFlow(_Flow):
             return 8.0 * (0.02 / bins + 0.98 * tf.nn.softmax(raw.value))
 
         slopes = 0.05 + tf.nn.softplus(self.slopes.value)
-        spline = tfb.RationalQuadraticSpline(sizes(self.widths), sizes(self.heights), slopes, range_min=-4.0)
+        spline = RationalQuadraticSpline(sizes(self.widths), sizes(self.heights), slopes, bound=4.0)
         return tfb.Chain([self.affine(), spline])
 
 
