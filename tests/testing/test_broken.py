@@ -126,6 +126,7 @@ ANY_SEED = {
     "objective_one_term_with_its_own_seed": "losses_are_functions_of_the_seed",
     "prior_components_drawn_with_one_seed": "draws_of_other_seeds_are_independent",
     "bijector_planar_without_its_constraint": "stays_invertible",
+    "likelihood_no_normaliser_in_the_middle": "special_outputs_are_no_exceptions",
 }
 
 
