@@ -136,7 +136,7 @@ class Subject:
             raise TypeError(f"expected a probvae.{contract.__name__}; got {type(component).__name__}")
         if isinstance(component, Component):
             component.adopt_again()
-            if any(not layer.built for layer in component._flatten_layers() if not isinstance(layer, Component)):
+            if any(map(_is_unbuilt, component._flatten_layers())):
                 _run_once(component, case)
                 component.adopt_again()
         if not restoring and case.moved:  # initial values hide mistakes: a flow is the identity there
@@ -221,6 +221,12 @@ def _contract(name: str, factory: Any, signature: Signature) -> Contract:
 def examples(case: Case) -> Any:
     """Training examples [40, *E] between 0 and 1, for components that start from data."""
     return np.random.default_rng(case.seed).random((40, *case.event_shape), np.float32)
+
+
+def _is_unbuilt(layer: keras.layers.Layer) -> bool:
+    """Whether Keras will make variables of a layer on first use."""
+    own = type(layer).build is not keras.layers.Layer.build
+    return own and not layer.built and not isinstance(layer, Component)
 
 
 def _run_once(component: Component, case: Case) -> None:

@@ -59,6 +59,7 @@ KNOWN = {
     "bijector_once_per_dimension": "log_det_is_that_of_the_jacobian",
     "bijector_right_by_its_cache": "round_trips",
     "bijector_network_hidden": "owns_its_variables",
+    "objective_divergence_of_marginals": "bounds_the_evidence",
     "encoder_first_channel_only": "every_part_of_an_example_is_read",
     "encoder_last_element_dropped": "every_part_of_an_example_is_read",
     "encoder_upper_half_only": "every_part_of_an_example_is_read",

@@ -1,8 +1,11 @@
 """What is right raises no alarm: here what was one once, and what is near one; all of it in the benchmark."""
 
+import numpy as np
 import pytest
+import tensorflow_probability as tfp
 
 from probvae import testing
+from probvae.testing.models import small_model
 
 from .correct import CORRECT
 
@@ -55,3 +58,20 @@ def test_a_likelihood_may_have_no_mean():
     ).results
     assert (shapes.status, mean.status, mean.ok) == ("passed", "not_run", True)
     assert mean.message == "it has no mean(): reconstructions and figures show draws."
+
+
+@pytest.mark.parametrize("D", [1, 2, 3, 4])
+def test_the_exact_posterior_of_the_model_for_diagonal_ones_is_diagonal(D):
+    """Where q(z|x) is exact, every importance weight is the evidence."""
+    model = small_model(testing.Case(latent_dim=D, seed=D), "diagonal")
+    model.be_exact()
+    x = model.examples(5)
+    assert type(model.vae.posterior(x)) is tfp.distributions.MultivariateNormalDiag
+    log_weights = model.vae.log_weights(x, 8, seed=0)  # [8, 5]
+    np.testing.assert_allclose(log_weights, np.tile(model.log_evidence(x), (8, 1)), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["objective_divergence_of_marginals", "objective_sticking_the_landing"])
+def test_objectives_for_some_posteriors_or_with_a_gradient_of_their_own_are_right(name):
+    assert_green(name, "bounds_the_evidence")
+    assert_green(name, "gradients_descend_the_loss")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from . import decoders, encoders, flows, likelihoods, posteriors, priors
+from . import decoders, encoders, flows, likelihoods, objectives, posteriors, priors
 
 
 @dataclass(frozen=True)
@@ -43,5 +43,6 @@ CORRECT: dict[str, Correct] = {
     **_found("decoder", decoders),
     **_found("posterior", posteriors),
     **_found("likelihood", likelihoods),
+    **_found("objective", objectives),
     **_found("bijector", flows),
 }
