@@ -33,8 +33,10 @@ def check_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL
         UserError: an element is not finite, or outside of the support.
     """
     check_shape(x.shape, event_shape)
-    if isinstance(x, np.ndarray) or hasattr(x, "numpy"):  # an eager tensor
+    if isinstance(x, np.ndarray):
         _check_values(x, support)
+    elif hasattr(x, "numpy"):  # an eager tensor, which a graph may have captured: there its slices have no values
+        _check_values(x.numpy(), support)
 
 
 def check_shape(shape: Sequence[int | None], event_shape: Sequence[int]) -> None:

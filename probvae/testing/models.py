@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components import DenseDecoder, DenseEncoder, FullCovarianceNormal, Normal
+from probvae.components.posteriors.normal import MultivariateNormalDiag
 from probvae.core import VAE, Distribution, Positive, Prior, Tensor
 from probvae.testing.case import Case
 from probvae.testing.spaces import Floats
@@ -166,17 +168,48 @@ class LinearGaussian:
         return _weights(self.vae.decoder)
 
 
-def small_model(case: Case) -> LinearGaussian:
-    """A model with random weights, a function of the case's seed."""
+class _DiagonalNormal(FullCovarianceNormal):
+    """The same outputs as for a full covariance, of whose factor L the diagonal alone is taken."""
+
+    def posterior(self, outputs: Tensor) -> Distribution:
+        """q(z|x): [B], [D]."""
+        full = super().posterior(outputs)
+        return MultivariateNormalDiag(full.loc, full.scale.diag_part())
+
+
+def small_model(case: Case, posterior: Literal["any", "diagonal"] = "any") -> LinearGaussian:
+    """A model with random weights, a function of the case's seed.
+
+    Args:
+        case: says how many latents it has.
+        posterior: what an objective needs of q(z|x). Where that is "diagonal", the rows of W are orthogonal, so
+            that the exact posterior is diagonal too.
+    """
     keras.utils.set_random_seed(case.seed)
     D, event = case.latent_dim, EVENTS[case.seed % len(EVENTS)]
-    encoder = DenseEncoder(event, FullCovarianceNormal(D), hidden=())
+    head = _DiagonalNormal(D) if posterior == "diagonal" else FullCovarianceNormal(D)
+    encoder = DenseEncoder(event, head, hidden=())
     decoder = DenseDecoder(D, Normal(event, "fixed", NOISE), hidden=())
     vae = VAE(encoder, decoder, LearnedNormal(D))
     rng = np.random.default_rng([case.seed, 6])
     for variable in vae.trainable_variables:
         variable.assign(0.5 * rng.normal(size=variable.shape))
+    if posterior == "diagonal":
+        _make_diagonal(encoder, decoder)
     return LinearGaussian(vae, case.seed, _weights(encoder))
+
+
+def _make_diagonal(encoder: DenseEncoder, decoder: DenseDecoder) -> None:
+    """Set the outputs beside the diagonal of L to 0, make the rows of W orthogonal, and those beyond three 0."""
+    W = np.asarray(decoder.network.last.kernel, np.float64)  # [D, 3]
+    D = len(W)
+    rows = np.zeros_like(W)
+    rows[: W.shape[1]] = np.linalg.qr(W.T)[0].T * np.linalg.norm(W[: W.shape[1]], axis=1, keepdims=True)
+    decoder.network.last.kernel.assign(rows)
+    ones = tfp.math.fill_triangular_inverse(tf.eye(D))
+    kept = np.concatenate([np.ones(D), ones])  # [P]
+    for variable in (encoder.network.last.kernel, encoder.network.last.bias):
+        variable.assign(kept * np.asarray(variable))
 
 
 def _weights(coder: DenseEncoder | DenseDecoder) -> tuple[Floats, Floats]:

@@ -130,3 +130,11 @@ def test_a_model_of_real_data_takes_all_finite_numbers():
     vae = VAE(tiny_vae().encoder, decoder(head=c.Normal(E)), c.StandardNormal(D))
     vae.compile(keras.optimizers.Adam(), ELBO(), run_eagerly=True)
     vae.fit(binary_data() * 1e3 - 500, verbose=0)
+
+
+def test_examples_that_a_graph_has_captured_are_checked_too():
+    inside = tf.zeros((2, *E))
+    outside = inside + 2.0
+    tf.function(lambda: check_examples(inside, E, Values(0, 1)), autograph=False)()
+    with pytest.raises(UserError, match="expected values that the likelihood supports"):
+        tf.function(lambda: check_examples(outside, E, Values(0, 1)), autograph=False)()

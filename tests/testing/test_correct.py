@@ -66,7 +66,7 @@ def test_the_exact_posterior_of_the_model_for_diagonal_ones_is_diagonal(D):
     model = small_model(testing.Case(latent_dim=D, seed=D), "diagonal")
     model.be_exact()
     x = model.examples(5)
-    assert type(model.vae.posterior(x)) is tfp.distributions.MultivariateNormalDiag
+    assert isinstance(model.vae.posterior(x), tfp.distributions.MultivariateNormalDiag)
     log_weights = model.vae.log_weights(x, 8, seed=0)  # [8, 5]
     np.testing.assert_allclose(log_weights, np.tile(model.log_evidence(x), (8, 1)), atol=1e-4)
 

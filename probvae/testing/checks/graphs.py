@@ -62,7 +62,8 @@ def _asked(subject: Subject, case: Case) -> tuple[Callable[..., Any], list[Tenso
     """What a step asks of the component, as a function of tensors; the tensors; their specs of unknown size."""
     seed = stateless(case)
     if subject.kind == "objective":
-        objective, model = built(subject, case), small_model(case)
+        objective = built(subject, case)
+        model = small_model(case, objective.posterior)
         x = model.examples(max(2, *case.batch))
         step = tf.constant(FINAL_STEP, tf.int32)
 

@@ -40,7 +40,8 @@ def losses_are_per_example(subject: Subject, case: Case) -> None:
     batch that was meant for an event makes it wrong by a factor. A schedule may divide by the step, which begins
     at 0.
     """
-    objective, model = built(subject, case), small_model(case)
+    objective = built(subject, case)
+    model = small_model(case, objective.posterior)
     x = model.examples(case.batch[0])
     for step in (0, 1, FINAL_STEP):
         losses = objective(model.vae, x, stateless(case), tf.constant(step, tf.int32))
@@ -70,7 +71,8 @@ def losses_of_rows_do_not_mix(subject: Subject, case: Case) -> None:
     per-example number, standard error and worst example wrong. An objective that declares `couples_rows` may
     depend on the examples that have a weight, and not on those that only fill up the last batch of an epoch.
     """
-    objective, model = built(subject, case), small_model(case)
+    objective = built(subject, case)
+    model = small_model(case, objective.posterior)
     x = model.examples(4)
     others = tf.concat([-3.0 * x[:2], x[2:3], x[3:] + 2.0], axis=0)
     weights = tf.constant([0.0, 0.0, 1.0, 0.0])
@@ -91,7 +93,8 @@ def losses_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
     All noise must come from the seed that the trainer hands over, which it makes from run and step. A term whose
     noise has a seed of its own has the same in every step.
     """
-    objective, model = built(subject, case), small_model(case)
+    objective = built(subject, case)
+    model = small_model(case, objective.posterior)
     x = model.examples(8)
 
     def loss(seed: Seed) -> Floats:
@@ -122,7 +125,8 @@ def bounds_the_evidence(subject: Subject, case: Case) -> None:
     where the posterior is exact, which is where every one of these bounds is tight. Log weights that are averaged
     with the normalised weights are below it where the posterior is nearly exact.
     """
-    objective, model = built(subject, case), small_model(case)
+    objective = built(subject, case)
+    model = small_model(case, objective.posterior)
     if objective.bound is None:
         raise CannotTell("it claims to be no bound")
     x = model.examples(2)
@@ -188,7 +192,8 @@ def means_are_as_declared(subject: Subject, case: Case) -> None:
     lower bound, and a warm-up of another course trains as well. Terms named kl, negative_log_likelihood and
     negative_elbo are these unless the class declares them to be something else.
     """
-    objective, model = built(subject, case), small_model(case)
+    objective = built(subject, case)
+    model = small_model(case, objective.posterior)
     x, rng = model.examples(2), np.random.default_rng([case.seed, 9])
     model.be_off_by(float(rng.choice(OFF)), x)
     exact = model.exact(x)
@@ -302,7 +307,8 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
     A stop_gradient in the wrong place, or a sample whose path is cut, leaves the value right and the direction
     wrong. Estimators that are unbiased in another way than through the samples pass too: means are compared.
     """
-    objective, model = built(subject, case), small_model(case)
+    objective = built(subject, case)
+    model = small_model(case, objective.posterior)
     x, draws = model.examples(2), 200
     repeated = tf.repeat(x, draws, axis=0)
     variables = [variable.value for variable in model.vae.trainable_variables]

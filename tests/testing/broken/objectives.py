@@ -285,6 +285,7 @@ class DivergenceOfMarginals(_ELBO):
         q, p = vae.posterior(x), vae.prior.distribution()
         ratio, away = q.stddev() / p.stddev(), (q.mean() - p.mean()) / p.stddev()  # [B, D]
         kl = tf.reduce_sum(0.5 * (ratio**2 + away**2 - 1) - tf.math.log(ratio), axis=-1)
+        return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
 # A valid loss, or nearly one, that is not the one that was meant
