@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ SMALL = 2**27
 
 LARGEST = 2**31 - 1
 """The most elements that TensorFlow takes along an axis of a shape."""
+
+MARGIN = 8
+"""A tensor of the four largest numbers of a spec, this many times, is far from the memory there is."""
 
 COPIES = 4
 """How many times a trained variable is in memory: itself, its gradient, and Adam's two moments."""
@@ -66,11 +70,14 @@ def assemble_in_memory(
 
 
 def _check_step(plan: Plan, assembly: Assembly, event_shape: Shape, examples: int | None, available: int) -> None:
-    """Trace the loss of a whole batch.
+    """Trace the loss of a whole batch, unless its numbers are so small that no tensor of it can be large.
 
     Raises:
         TooLargeError: one tensor alone is larger than the memory.
     """
+    largest_four = sorted([math.prod(event_shape), *dict(_numbers(plan)).values()])[-4:]
+    if 4 * math.prod(largest_four) < available / MARGIN:
+        return
     batch_size = min(plan.setting("train").batch_size, examples or 2**63)
 
     def loss(x: Any) -> Any:
