@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -319,7 +320,7 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
     def of_seed(seed: Tensor) -> Tensor:
         return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
 
-    mean = tf.function(of_seed, autograph=False)  # a graph: it is asked 36 times
+    mean = tf.function(partial(of_seed), autograph=False)  # a graph of its own: it is asked 36 times
     for batch in range(12):
         seed = fold_in(stateless(case, 9), batch)
         with tf.GradientTape() as tape:
