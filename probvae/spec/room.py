@@ -27,8 +27,9 @@ LARGEST = 2**31 - 1
 MARGIN = 8
 """A tensor of the four largest numbers of a spec, this many times, is far from the memory there is."""
 
-COPIES = 4
-"""How many times a trained variable is in memory: itself, its gradient, and Adam's two moments."""
+COPIES = 8
+"""How many times a trained variable is in memory: itself, its gradient, Adam's two moments, and the new values of
+each while a step replaces them."""
 
 
 def assemble_in_memory(
@@ -102,7 +103,8 @@ def _told(plan: Plan, available: int) -> Iterator[None]:
         # The largest number that the largest axis can be made of; the axis is often a multiple of it.
         longest = max(error.shape, default=LARGEST)
         path = next((path for path, number in numbers.items() if number <= longest), ("model", "latent_dim"))
-        expected = f"a model that can be trained in the available memory, {readable(available)}"
+        memory = f"{readable(available)} (training takes {COPIES} times that of the variables)"
+        expected = f"a model that can be trained in the available memory, {memory}"
         found = f"{numbers[path]}, which makes {error.what}"
         raise SpecError([plan.document.problem(path, expected, found, "Lower it.")]) from error
 

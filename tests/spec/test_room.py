@@ -99,9 +99,9 @@ def test_a_model_is_refused_exactly_where_its_variables_and_what_trains_them_do_
     keras.utils.set_random_seed(0)
     vae = assemble(planned("train.batch_size=1"), (28, 28, 1)).vae
     size = sum(4 * int(np.prod(variable.shape)) for variable in vae.variables)
-    little(4 * size)
+    little(room.COPIES * size)
     assert isinstance(assemble_in_memory(planned("train.batch_size=1"), (28, 28, 1)).vae, VAE)
-    little(4 * size - 4)
+    little(room.COPIES * size - 4)
     with pytest.raises(SpecError, match=r"model\.\w+\.\w+: expected a model that can be trained"):
         assemble_in_memory(planned("train.batch_size=1"), (28, 28, 1))
 
