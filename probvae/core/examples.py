@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +19,67 @@ from probvae.core.values import BINARY, REAL, UNIT, Values
 from probvae.errors import ShapeError, UserError
 
 _BLOCK = 2**22  # values at a time, so that temporary arrays stay small
+
+
+def as_examples(x: Any, event_shape: Sequence[int], support: Values = REAL) -> Tensor:
+    """What a user gives as x, as a float32 tensor [B, *E]; checked as by `check_examples`.
+
+    Where a graph does not know the shape before it runs, that is checked when it does: see `plain_assertions`.
+
+    Raises:
+        ShapeError: x is not [B, *E].
+        UserError: x is no array or tensor of real numbers, or an element is not finite or outside of the support.
+    """
+    x = as_numbers(x)
+    check_examples(x, event_shape, support)
+    x = tf.cast(x, tf.float32)
+    known = x.shape.rank is not None and x.shape[1:].is_fully_defined()
+    return x if known else tf.ensure_shape(x, [None, *event_shape])
+
+
+def as_numbers(x: Any) -> Any:
+    """What a user gives as x, which may be a list or a table, as an array or a tensor of real numbers.
+
+    Raises:
+        UserError: it has no such form, or misses values.
+    """
+    dense = {tf.SparseTensor: "tf.sparse.to_dense(x)", tf.RaggedTensor: "x.to_tensor()"}.get(type(x))
+    if dense or hasattr(x, "toarray"):  # SciPy's matrices have that method
+        raise UserError(
+            f"x: expected a dense array; got {type(x).__name__}. Convert it: {dense or 'x.toarray()'}."
+        )
+    if x is None or isinstance(x, str):
+        raise UserError(f"x: expected an array of examples; got {x!r}. Load them first, as with numpy.load.")
+    if isinstance(x, dict):
+        names = ", ".join(map(str, x))
+        raise UserError(
+            f'x: expected an array; got a dict of {names}. Take the examples out of it, as in x["image"].'
+        )
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise UserError(
+            "x: expected an array without missing values; got a masked array. Fill it: x.filled(value)."
+        )
+    if isinstance(x, (tf.Variable, keras.Variable)):
+        x = tf.convert_to_tensor(x)
+    try:
+        x = x if tf.is_tensor(x) else np.asarray(x)
+        dtype = tf.as_dtype(x.dtype)
+    except (TypeError, ValueError):  # rows of several lengths, or dates
+        dtype = tf.string
+    if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
+        found = (
+            f"values of type {x.dtype}"
+            if hasattr(x, "dtype")
+            else f"a {type(x).__name__} whose rows differ in shape"
+        )
+        raise UserError(f"x: expected an array of real numbers; got {found}. Convert it: x.astype('float32').")
+    return x
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is taken as one array, and not as batches (a dataset or a generator) that Keras goes through."""
+    plain = isinstance(x, (list, tuple, dict, str, int, float, np.generic, tf.RaggedTensor)) or x is None
+    return plain or hasattr(x, "__array__") or hasattr(x, "shape")
 
 
 def check_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL) -> None:
@@ -85,7 +147,8 @@ def _blocks(x: Any) -> Iterator[tuple[int, Array]]:
     """The examples in order, some at a time, each time with the number of the first."""
     rows = max(1, _BLOCK // max(1, math.prod(x.shape[1:])))
     for start in range(0, len(x), rows):
-        yield start, np.asarray(x[start : start + rows])
+        with np.errstate(over="ignore"):  # what is too large for float32 is found as infinite
+            yield start, np.asarray(x[start : start + rows]).astype(np.float32)
 
 
 def _rows_not_finite(block: Array) -> list[int]:
@@ -128,15 +191,20 @@ def asserted(x: Tensor, support: Values) -> Tensor:
 
 
 @contextmanager
-def plain_assertions() -> Iterator[None]:
-    """Raise a failed check of `asserted` as a UserError.
+def plain_assertions(event_shape: Sequence[int]) -> Iterator[None]:
+    """Raise a failed check of `asserted`, or of `as_examples` in a graph, as a UserError.
 
     Raises:
-        UserError: a check failed.
+        ShapeError: an x is not [B, *E].
+        UserError: a check of the values failed.
     """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
+        expected = re.escape("[" + ",".join(map(str, ["?", *event_shape])) + "]")
+        found = rf"Shape of tensor \S* \[([\d,]*)\] is not compatible with expected shape {expected}"
+        if shape := re.search(found, str(error)):
+            check_shape([int(size) for size in shape[1].split(",") if size], event_shape)
         failed = re.search(r"x: expected [^\n\]]*\.", str(error))
         if failed is None:
             raise

@@ -10,6 +10,7 @@ import enum
 from numbers import Integral
 from typing import Any, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from probvae.errors import UserError
@@ -42,6 +43,10 @@ def as_seed(seed: Seed) -> Tensor:
     """
     if isinstance(seed, Integral):
         return tf.constant(_words(int(seed)), tf.int32)
+    if not tf.is_tensor(seed):
+        words = np.asarray(seed)
+        if words.shape != (2,) or words.dtype.kind not in "iu":
+            raise UserError(f"seed: expected an int, or two of them; got {seed!r}.")
     seed = tf.convert_to_tensor(seed)
     if seed.shape == ():
         return tf.reverse(tf.bitcast(tf.cast(seed, tf.int64), tf.int32), [0])  # [high, low] as of an int

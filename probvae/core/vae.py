@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -17,10 +18,11 @@ from probvae.core.component import Component
 from probvae.core.contracts import Decoder, Distribution, Encoder, Objective, Prior, Shape
 from probvae.core.copying import NotSerialized
 from probvae.core.draws import mean_of, sample_and_log_prob
-from probvae.core.examples import asserted, check_examples, check_shape, plain_assertions
+from probvae.core.examples import as_examples, as_numbers, asserted, check_examples, is_array, plain_assertions
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.step import FINAL_STEP, batch_means, gradient_step
 from probvae.core.traces import free_traces
+from probvae.core.values import REAL, Values
 from probvae.core.variables import named_variables
 from probvae.errors import ConfigError, ShapeError, UserError
 
@@ -118,8 +120,7 @@ class VAE(NotSerialized, keras.Model):
             ShapeError: x has another shape.
             UserError: an element of x is not finite.
         """
-        x = tf.cast(x, tf.float32)
-        check_examples(x, self.event_shape)
+        x = as_examples(x, self.event_shape)
         return self.encoder.posterior(x)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
@@ -129,8 +130,7 @@ class VAE(NotSerialized, keras.Model):
             ShapeError: x has another shape.
             UserError: an element of x is not finite, or outside of the support of the likelihood.
         """
-        x = tf.cast(x, tf.float32)
-        check_examples(x, self.event_shape, self.decoder.support)
+        x = as_examples(x, self.event_shape, self.decoder.support)
         likelihood = self.decoder.likelihood(z)  # [..., B], [*E]
         return likelihood.log_prob(x) + self.prior.distribution().log_prob(z)
 
@@ -152,6 +152,7 @@ class VAE(NotSerialized, keras.Model):
             ShapeError: x has another shape.
             UserError: an element of x is not finite, or outside of the support of the likelihood.
         """
+        _check_count(samples)
         z, log_q = sample_and_log_prob(self.posterior(x), samples, seed)  # [S, B, D], [S, B]
         return self.log_joint(x, z) - log_q
 
@@ -161,6 +162,7 @@ class VAE(NotSerialized, keras.Model):
         Raises:
             UserError: the mean is asked for, and p(x|z) has none.
         """
+        _check_count(samples)
         z = self.prior.distribution().sample(samples, seed=fold_in(seed, 0))  # [S, D]
         likelihood = self.decoder.likelihood(z)  # [S], [*E]
         if not mean:
@@ -197,7 +199,7 @@ class VAE(NotSerialized, keras.Model):
             options: further options of `keras.Model.compile`, such as `run_eagerly`.
 
         Raises:
-            UserError: no objective is given, or it is not for such a model.
+            UserError: no objective is given, or it is not for such a model; or an option has no effect here.
         """
         if not isinstance(objective, Objective):
             raise UserError(
@@ -205,6 +207,10 @@ class VAE(NotSerialized, keras.Model):
                 "`probvae list objective` names those that are installed."
             )
         check_objective(self, objective)
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if options.get(name):
+                raise UserError(f"compile: expected no {name}: what is minimised and reported is the objective's.")
+        as_seed(seed)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
         self._objective = objective
         self._seed = seed
@@ -225,22 +231,48 @@ class VAE(NotSerialized, keras.Model):
             ShapeError: x has another shape.
             UserError: an element of x is not finite, or outside of the support of the likelihood.
         """
-        self._check_array(x)
-        self._check_array(options.get("validation_data"))
-        with plain_assertions():
-            return super().fit(x, *arguments, **options)
+        return self._with_checks(super().fit, self.decoder.support, x, *arguments, **options)
 
     def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
         """The mean loss and its terms on x [B, *E] or batches of it, as in Keras; checks x as `fit` does."""
-        self._check_array(x)
-        with plain_assertions():
-            return super().evaluate(x, *arguments, **options)
+        return self._with_checks(super().evaluate, self.decoder.support, x, *arguments, **options)
 
     def predict(self, x: Any, *arguments: Any, **options: Any) -> Any:
-        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; checks the shape of an array."""
-        if isinstance(x, np.ndarray) or tf.is_tensor(x):
-            check_shape(x.shape, self.event_shape)
-        return super().predict(x, *arguments, **options)
+        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; any finite values will do."""
+        return self._with_checks(super().predict, REAL, x, *arguments, **options)
+
+    def train_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """One step on a batch x [B, *E], as in Keras; checks x as `fit` does."""
+        return self._with_checks(super().train_on_batch, self.decoder.support, x, *arguments, **options)
+
+    def test_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """The mean loss of a batch x [B, *E] and its terms, as in Keras; checks x as `fit` does."""
+        return self._with_checks(super().test_on_batch, self.decoder.support, x, *arguments, **options)
+
+    def _with_checks(self, method: Callable[..., Any], support: Values, *arguments: Any, **options: Any) -> Any:
+        """What a method of Keras returns, after a check of the arrays among its arguments."""
+        given = inspect.signature(method).bind(*arguments, **options)
+        weights = [name for name in ("sample_weight", "class_weight") if given.arguments.get(name) is not None]
+        if weights:
+            raise UserError(f"{weights[0]}: expected none, as every example weighs the same here. Leave it out.")
+        given.arguments["x"] = self._checked(given.arguments["x"], support)
+        validation = given.arguments.get("validation_data")
+        if isinstance(validation, tuple):
+            given.arguments["validation_data"] = self._checked(validation[0], support), *validation[1:]
+        elif validation is not None:
+            given.arguments["validation_data"] = self._checked(validation, support)
+        with plain_assertions(self.event_shape):
+            return method(*given.args, **given.kwargs)
+
+    def _checked(self, x: Any, support: Values) -> Any:
+        """An array or a tensor of examples; batches as they are."""
+        if not is_array(x):
+            return x
+        x = as_numbers(x)
+        check_examples(x, self.event_shape, support)
+        if not len(x):
+            raise UserError("x: expected at least one example; got none.")
+        return x
 
     def save(self, *arguments: Any, **options: Any) -> NoReturn:
         """Refuse, as `get_config` does, before a file is made."""
@@ -250,11 +282,6 @@ class VAE(NotSerialized, keras.Model):
         """Write a SavedModel of the reconstruction, as in Keras."""
         options.setdefault("input_signature", [keras.InputSpec("float32", (None, *self.event_shape))])
         super().export(filepath, *arguments, **options)
-
-    def _check_array(self, given: Any) -> None:
-        x = given[0] if isinstance(given, tuple) else given
-        if isinstance(x, np.ndarray) or tf.is_tensor(x):
-            check_examples(x, self.event_shape, self.decoder.support)
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """One step on a batch: x, or a tuple that begins with it."""
@@ -276,10 +303,8 @@ class VAE(NotSerialized, keras.Model):
     def _inputs(self, data: Any) -> Tensor:
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         if weight is not None:
-            raise UserError("fit: expected no sample_weight, as every example weighs the same here. Leave it out.")
-        x = tf.cast(x, tf.float32)
-        check_shape(x.shape, self.event_shape)
-        return asserted(x, self.decoder.support)
+            raise UserError("sample_weight: expected none, as every example weighs the same here. Leave it out.")
+        return asserted(as_examples(x, self.event_shape), self.decoder.support)
 
     def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
         for name, value in means.items():
@@ -289,6 +314,12 @@ class VAE(NotSerialized, keras.Model):
     def call(self, x: Tensor) -> Tensor:
         """The reconstruction of x [B, *E] with a fixed seed, for `predict`."""
         return self.reconstruct(x, seed=0)
+
+
+def _check_count(samples: Any) -> None:
+    """Check a number of samples, where it is known (not a tensor)."""
+    if not tf.is_tensor(samples) and not (isinstance(samples, Integral) and 1 <= int(samples) < 2**31):
+        raise UserError(f"samples: expected an integer from 1 to 2,147,483,647; got {samples!r}.")
 
 
 def _counts(layer: keras.layers.Layer) -> list[str]:

@@ -38,7 +38,7 @@ WAYS = {
     "fit a dataset": lambda vae, x: vae.fit(dataset(x), verbose=0, shuffle=False),
     "evaluate a dataset": lambda vae, x: vae.evaluate(dataset(x), verbose=0),
     "log_weights": lambda vae, x: vae.log_weights(x, 2, 0),
-    "log_joint": lambda vae, x: vae.log_joint(x, np.zeros((len(x), D), np.float32)),
+    "log_joint": lambda vae, x: vae.log_joint(x, np.zeros((12, D), np.float32)),
 }
 
 
@@ -138,3 +138,87 @@ def test_examples_that_a_graph_has_captured_are_checked_too():
     tf.function(lambda: check_examples(inside, E, Values(0, 1)), autograph=False)()
     with pytest.raises(UserError, match="expected values that the likelihood supports"):
         tf.function(lambda: check_examples(outside, E, Values(0, 1)), autograph=False)()
+
+
+X = binary_data()
+NO_EXAMPLES = {
+    "None": (lambda: None, "expected an array of examples; got None"),
+    "a path": (lambda: "x.npy", "expected an array of examples; got 'x.npy'"),
+    "text": (lambda: X.astype(str), "expected an array of real numbers; got values of type <U32"),
+    "objects": (lambda: X.astype(object), "expected an array of real numbers; got values of type object"),
+    "complex": (lambda: X.astype(np.complex64), "expected an array of real numbers; got values of type complex64"),
+    "rows of several lengths": (lambda: [[0.0], [0.0, 1.0]], "expected an array of real numbers; got a list"),
+    "masked": (lambda: np.ma.masked_equal(X, 1), r"got a masked array. Fill it: x.filled\(value\)"),
+    "sparse": (
+        lambda: tf.sparse.from_dense(X),
+        r"expected a dense array; got SparseTensor. .* tf.sparse.to_dense",
+    ),
+    "ragged": (lambda: tf.ragged.constant(X.tolist()), r"expected a dense array; got RaggedTensor. .*x.to_tensor"),
+    "a dict": (lambda: {"image": X}, r"expected an array; got a dict of image"),
+}
+
+
+@pytest.mark.parametrize("way", ["fit", "evaluate", "log_weights", "log_joint"])
+@pytest.mark.parametrize("kind", NO_EXAMPLES)
+def test_what_is_no_array_of_numbers_is_refused(way, kind):
+    make, message = NO_EXAMPLES[kind]
+    with pytest.raises(UserError, match=message):
+        WAYS[way](compiled(), make())
+
+
+@pytest.mark.parametrize("kind", [list, tuple, tf.Variable, keras.Variable])
+def test_lists_and_variables_are_examples(kind):
+    vae, x = compiled(), kind(X.tolist())
+    np.testing.assert_array_equal(vae.log_weights(x, 2, 0), vae.log_weights(X, 2, 0))
+    assert vae.evaluate(x, verbose=0) == vae.evaluate(X, verbose=0)
+    with pytest.raises(UserError, match="0 and 1 only; got integers from 0 to 255"):
+        vae.evaluate(kind((X * 255).tolist()), verbose=0)
+
+
+def test_no_examples_at_all_are_refused():
+    for run in (compiled().fit, compiled().evaluate, compiled().predict):
+        with pytest.raises(UserError, match="x: expected at least one example; got none"):
+            run(X[:0], verbose=0)
+
+
+def test_numbers_too_large_for_single_precision_are_not_finite():
+    vae = VAE(tiny_vae().encoder, decoder(head=c.Normal(E)), c.StandardNormal(D))
+    with pytest.raises(UserError, match="expected finite numbers; got NaN or infinity in 12 of 12"):
+        vae.log_weights(np.full((12, *E), 1e300), 1, 0)
+
+
+def of_unknown_shape(x):
+    batches = tf.data.Dataset.from_generator(lambda: iter([x]), output_signature=tf.TensorSpec(None))
+    return batches.apply(tf.data.experimental.assert_cardinality(1))
+
+
+@pytest.mark.parametrize("shape", [(4,), (8, 5)])
+def test_a_dataset_of_unknown_shape_is_checked_as_its_batches_come(shape):
+    vae, wrong = compiled(), of_unknown_shape(np.zeros(shape))
+    for run in (lambda x: vae.fit(x, shuffle=False, verbose=0), vae.evaluate, vae.predict):
+        with pytest.raises(ShapeError, match=r"x: expected examples \[B, 4\]; got shape \[" + str(shape[0])):
+            run(wrong)
+    assert vae.predict(of_unknown_shape(X), verbose=0).shape == X.shape
+
+
+def test_single_batches_are_checked_too():
+    vae = compiled()
+    for run in (vae.train_on_batch, vae.test_on_batch):
+        assert np.isfinite(run(X)[0])
+        with pytest.raises(UserError, match="0 and 1 only; got integers from 0 to 255"):
+            run(X * 255)
+        with pytest.raises(ShapeError, match=r"Add the batch axis: x\[None\]"):
+            run(X[0])
+
+
+@pytest.mark.parametrize("option", ["sample_weight", "class_weight"])
+def test_weights_of_examples_are_refused_with_targets_and_without(option):
+    weights = np.ones(len(X)) if option == "sample_weight" else {0: 1.0}
+    for targets in (None, np.zeros(len(X))):
+        with pytest.raises(UserError, match=f"{option}: expected none, as every example weighs the same"):
+            compiled().fit(X, targets, verbose=0, **{option: weights})
+
+
+def test_validation_data_is_checked_wherever_it_stands_among_the_arguments():
+    with pytest.raises(UserError, match="got integers from 0 to 255"):
+        compiled().fit(X, None, 4, 1, 0, None, 0.0, X * 255)

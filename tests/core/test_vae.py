@@ -365,3 +365,25 @@ def test_the_summary_counts_the_parameters_of_each_part():
     assert rows["prior"] == ["15", "15"]  # 3 + 2 x 6
     assert rows["total"] == ["103", "103"]
     assert "q(z|x): [B], [2]" in lines[1]
+
+
+@pytest.mark.parametrize("option", ["loss", "metrics", "loss_weights", "weighted_metrics"])
+def test_compile_refuses_what_would_have_no_effect(option):
+    with pytest.raises(UserError, match=f"compile: expected no {option}: what is minimised and reported"):
+        tiny_vae().compile(objective=ELBO(), **{option: ["mse"]})
+
+
+@pytest.mark.parametrize("samples", [0, -1, 2.0, 2**31, "2", None])
+def test_a_number_of_samples_is_a_positive_integer(samples):
+    vae = tiny_vae()
+    for draw in (lambda: vae.sample(samples), lambda: vae.log_weights(binary_data(), samples, 0)):
+        with pytest.raises(UserError, match="samples: expected an integer from 1 to"):
+            draw()
+
+
+@pytest.mark.parametrize("seed", [None, 1.5, "a", [1], [1.0, 2.0]])
+def test_a_seed_is_one_integer_or_two(seed):
+    vae = tiny_vae()
+    for draw in (lambda: vae.sample(2, seed), lambda: vae.compile(objective=ELBO(), seed=seed)):
+        with pytest.raises(UserError, match="seed: expected an int, or two of them; got"):
+            draw()
