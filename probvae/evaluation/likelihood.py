@@ -10,9 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, fold_in
+from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, available_memory, fold_in, readable
+from probvae.core.room import largest_tensor
 from probvae.data.batches import chunks
 from probvae.errors import UserError
+
+MARGIN = 8
+"""A tensor of a model's largest variable for each latent, this many times, is far from the memory there is."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def bounds(
     if not len(split):
         raise UserError("Expected at least one example to measure on; found none.")
     part = min(samples, 50, batch_size)
-    rows = max(1, batch_size // part)
+    rows = min(max(1, batch_size // part), len(split))
+    _check_room(vae, rows, part)
 
     @tf.function(reduce_retracing=True)
     def reduce(x: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,6 +104,29 @@ def bounds(
             progress(done, len(split))
     elbo, importance_weighted = (np.concatenate(values) for values in zip(*reduced, strict=True))
     return Bounds(_estimate(elbo, samples), _estimate(importance_weighted, samples))
+
+
+def _check_room(vae: VAE, rows: int, samples: int) -> None:
+    """Refuse a batch that is too large for the memory, where the model has a large part, before it is computed.
+
+    Raises:
+        UserError: one tensor alone is larger than half of the memory.
+    """
+    available = available_memory()
+    widest = max(math.prod(shape) for shape in [vae.event_shape, *(variable.shape for variable in vae.variables)])
+    if available is None or 4 * widest * rows * samples < available / MARGIN:
+        return
+
+    def weights(x: Tensor) -> Tensor:
+        return vae.log_weights(x, samples, tf.constant([0, 0]))
+
+    x = tf.TensorSpec((rows, *vae.event_shape), tf.float32)
+    largest = largest_tensor(tf.autograph.experimental.do_not_convert(weights), x)
+    if 2 * largest.bytes > available:  # what it is computed from, or into, is there at the same time
+        raise UserError(
+            f"evaluate.batch_size: expected a batch that fits into the available memory, {readable(available)}; "
+            f"got {rows * samples} latents at a time, which make a tensor {largest}. Lower it."
+        )
 
 
 def _estimate(values: Array, samples: int) -> Estimate:

@@ -11,11 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core import VAE, Array, Data, Split, available_memory, mean_of, readable
+from probvae.core.room import largest_tensor
 from probvae.errors import UserError
 from probvae.evaluation import over
 from probvae.report import reconstructions, samples, save
 from probvae.runs.models import restored
 from probvae.spec import data_source
+
+MOST_IN_A_PICTURE = 10_000
 
 
 def sample(
@@ -28,6 +31,11 @@ def sample(
     vae, run, *_ = restored(folder, plugins=plugins)
     path = out or run.folder / f"samples-seed-{seed}.png"
     _check_room(vae, count)
+    if path.suffix == ".png" and count > MOST_IN_A_PICTURE:
+        raise UserError(
+            f"--count: expected at most {MOST_IN_A_PICTURE:,} samples in a picture; got {count:,}. Lower it, or "
+            "write arrays: --out NAME.npz."
+        )
 
     def arrays() -> dict[str, Array]:
         # The same seed gives the same latents to the means, to the draws and to the picture.
@@ -44,10 +52,16 @@ def _check_room(vae: VAE, count: int) -> None:
         UserError: their means and draws do not.
     """
     available, size = available_memory(), 2 * 4 * count * math.prod(vae.event_shape)
-    if available is not None and size > available:
+    if available is None:
+        return
+    what = f"whose means and draws take {readable(size)}"
+    if size <= available and count > MOST_IN_A_PICTURE:  # what the decoder computes on its way may be larger
+        largest = largest_tensor(tf.autograph.experimental.do_not_convert(lambda: vae.sample(count)))
+        size, what = largest.bytes, f"whose decoding takes a tensor {largest}"
+    if size > available:
         raise UserError(
             f"--count: expected samples that fit into the available memory, {readable(available)}; got {count}, "
-            f"whose means and draws take {readable(size)}. Lower it."
+            f"{what}. Lower it."
         )
 
 

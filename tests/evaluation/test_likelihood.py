@@ -265,3 +265,17 @@ def test_stored_values_are_prepared_as_the_model_sees_them(exact):
     split = drawn(8)
     scaled = Split(split.stored * 4, divide_by=4.0)
     assert bounds(exact, scaled, 3).elbo.value == pytest.approx(bounds(exact, split, 3).elbo.value, rel=1e-5)
+
+
+def test_a_batch_that_does_not_fit_into_the_memory_is_refused_before_it_is_computed(monkeypatch):
+    head = c.DiagonalNormal(D)
+    vae = VAE(
+        c.DenseEncoder(event_shape=(E,), posterior=head, hidden=[4]),
+        Linear(),
+        c.Mixture(latent_dim=D, components=1000),
+    )
+    split = Split(np.zeros((50, E), np.float32), None)
+    monkeypatch.setattr("probvae.evaluation.likelihood.available_memory", lambda: 10**7)
+    with pytest.raises(ProbvaeError, match=r"evaluate.batch_size: expected a batch that fits .* got 2000 latents"):
+        bounds(vae, split, samples=40)
+    assert np.isfinite(bounds(vae, split, samples=40, batch_size=40).elbo.value)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import probvae
-from probvae.core import Stream, fold_in
+from probvae import components as c
+from probvae.core import VAE, Stream, fold_in
 from probvae.errors import UserError
 from probvae.evaluation import passes
 from probvae.registry import Registry
@@ -206,3 +207,18 @@ def test_data_without_labels_is_trained_and_drawn(unlabelled):
 def test_encodings_of_data_without_labels_have_none(unlabelled, tmp_path):
     use.encode(unlabelled.folder, "test", tmp_path / "x.npz")
     assert read(tmp_path / "x.npz").keys() == {"mean", "stddev"}
+
+
+def test_a_picture_of_more_samples_than_can_be_seen_is_refused(run):
+    with pytest.raises(UserError, match=r"--count: expected at most 10,000 samples in a picture; got 10,001"):
+        use.sample(run.folder, 10_001)
+
+
+def test_samples_whose_decoding_does_not_fit_into_the_memory_are_refused(monkeypatch):
+    event = (4, 4, 1)
+    encoder = c.DenseEncoder(event_shape=event, posterior=c.DiagonalNormal(2), hidden=[4])
+    decoder = c.DenseDecoder(latent_dim=2, likelihood=c.Bernoulli(event), hidden=[500])
+    vae = VAE(encoder, decoder, c.StandardNormal(2))
+    monkeypatch.setattr("probvae.runs.use.available_memory", lambda: 2 * 4 * 100_000 * 16)
+    with pytest.raises(UserError, match=r"got 100000, whose decoding takes a tensor float32 \[100000, 500\]"):
+        use._check_room(vae, 100_000)
