@@ -88,7 +88,7 @@ class Record(Listener):
         return [{name: value for name, value in row.items() if name not in timings} for row in records]
 
 
-class Killed(BaseException):
+class Killed(KeyboardInterrupt):
     """Stands for a signal: nothing catches it."""
 
 
