@@ -58,7 +58,7 @@ def test_the_contract_test_is_collected_when_pasted(tmp_path):
     (tmp_path / "test_my_prior.py").write_text(test)
     done = run("-m", "pytest", "-q", "-k", "shapes or seed", "test_my_prior.py", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_the_notebook_lines_run(tmp_path):
