@@ -192,9 +192,13 @@ def test_a_process_ends_at_once_whatever_it_is_doing(number, busy):
 def test_a_forked_child_has_signals_of_its_own():
     """It would otherwise not end when it is asked to, and its parent would."""
     code = """
+reader, writer = os.pipe()
 child = os.fork()
 if not child:
-    time.sleep(600)
+    os.write(writer, b"!")
+    time.sleep(60)
+    os._exit(1)
+os.read(reader, 1)  # a signal that arrives while a process is forked is lost
 os.kill(child, signal.SIGTERM)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
 time.sleep(0.2)
