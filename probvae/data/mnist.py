@@ -314,7 +314,7 @@ def _read(path: Path, file: File, shape: tuple[int, ...]) -> Array:
 
 
 def _start(path: Path, most: int) -> bytes:
-    """A file, if it has at most so many bytes; else one byte more of it, which no checksum agrees with."""
+    """The content of a file, at most one byte more than the limit; a longer file fails its checksum."""
     with open(path, "rb") as file:
         return file.read(most + 1)
 

@@ -39,7 +39,7 @@ def json_schema(registry: Registry) -> dict[str, Any]:
 def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> dict[str, Any]:
     """A table whose `use` names a registered component of the slot's kind, and holds that one's parameters.
 
-    `if` and `then` choose the one definition that a table is held against, so that a validator names the parameter
+    `if` and `then` choose the one definition that a table is checked by, so that a validator names the parameter
     that is wrong; of an `anyOf` it could only say that nothing fits.
     """
     if slot.kind not in definitions:

@@ -19,7 +19,7 @@ from probvae.spec.document import KeyPath
 from probvae.spec.plan import MODEL, OBJECTIVE, Part, Plan
 
 SMALL = 2**27
-"""Up to so many bytes of variables a model is built without further ado."""
+"""A model with at most this many bytes of variables is built without a trial in a graph."""
 
 LARGEST = 2**31 - 1
 """The most elements that TensorFlow takes along an axis of a shape."""

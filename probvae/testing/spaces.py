@@ -57,7 +57,7 @@ class Space(ABC):
         """Whether each of the points [N, D] is in the space, [N]."""
 
     def extremes(self, samples: Floats) -> Floats:
-        """Points [N, D] all over the space that its definition names, for data to be held against; none here."""
+        """Points [N, D] all over the space that its definition names, to compare data with; none here."""
         return samples[:0]
 
 
