@@ -23,7 +23,7 @@ FLOORS = {
     "data": 2,
     "training": 3,
     "evaluation": 3,
-    "spec": 4,
+    "specs": 4,
     "report": 4,
     "runs": 5,
     "testing": 5,
@@ -281,31 +281,31 @@ def fake(tmp_path):
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("core/vae", "import fake.spec.plan"),
-        ("core/vae", "from fake.spec import plan"),
-        ("core/vae", "from fake.spec.plan import Plan"),
+        ("core/vae", "import fake.specs.plan"),
+        ("core/vae", "from fake.specs import plan"),
+        ("core/vae", "from fake.specs.plan import Plan"),
         ("core/vae", "from fake import spec"),
         ("core/vae", "from fake import VAE"),
         ("core/vae", "from ..spec import plan"),
-        ("core/vae", "def f():\n    from fake.spec import plan"),
-        ("core/vae", "class A:\n    def f(self):\n        import fake.spec"),
-        ("core/vae", "try:\n    import fake.spec\nexcept ImportError:\n    pass"),
-        ("core/vae", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fake.spec import plan"),
-        ("core/vae", "import typing\nif typing.TYPE_CHECKING:\n    from fake.spec import plan"),
-        ("core/vae", 'WHERE = {"Plan": "fake.spec.plan"}'),
-        ("core/vae", 'FACTORY = "fake.spec.plan:Plan"'),
+        ("core/vae", "def f():\n    from fake.specs import plan"),
+        ("core/vae", "class A:\n    def f(self):\n        import fake.specs"),
+        ("core/vae", "try:\n    import fake.specs\nexcept ImportError:\n    pass"),
+        ("core/vae", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fake.specs import plan"),
+        ("core/vae", "import typing\nif typing.TYPE_CHECKING:\n    from fake.specs import plan"),
+        ("core/vae", 'WHERE = {"Plan": "fake.specs.plan"}'),
+        ("core/vae", 'FACTORY = "fake.specs.plan:Plan"'),
         ("core/vae", "import fake.registry"),
         ("data/arrays", "from fake.components import conv"),
         ("training/trainer", "import fake.evaluation"),
-        ("report/map", "import fake.spec"),
+        ("report/map", "import fake.specs"),
         ("runs/models", "from fake.cli import main"),
         ("cli/app", "from fake import VAE"),
         ("errors", "from fake.core import vae"),
     ],
 )
 def test_a_reference_that_goes_up_or_sideways_is_found(fake, module, source):
-    packages = [f"{part}/__init__" for part in ("core", "spec", "components", "evaluation", "cli")]
-    others = dict.fromkeys([*packages, "registry", "spec/plan", "components/conv"], "")
+    packages = [f"{part}/__init__" for part in ("core", "specs", "components", "evaluation", "cli")]
+    others = dict.fromkeys([*packages, "registry", "specs/plan", "components/conv"], "")
     (wrong,) = upward(fake({**others, module: source}))
     assert wrong.startswith(f"fake.{module.replace('/', '.')}:")
 
@@ -315,10 +315,10 @@ def test_references_downwards_and_within_a_part_are_right(fake):
         {
             "core/__init__": "from fake.core.vae import VAE",
             "core/vae": "from fake.errors import E\nfrom . import seeds\nimport numpy",
-            "core/seeds": '"""See fake.spec.plan."""\nfrom fake import __version__\n"fake.spec.plan"\nX = "fake"',
-            "errors": "E = 'fake.spec.plan in a sentence is no reference'",
-            "spec/plan": "from fake.core import VAE\nimport fake.core.vae as v",
-            "__main__": "from fake.spec import plan",
+            "core/seeds": '"""See fake.specs.plan."""\nfrom fake import __version__\n"fake.specs.plan"\nX = "fake"',
+            "errors": "E = 'fake.specs.plan in a sentence is no reference'",
+            "specs/plan": "from fake.core import VAE\nimport fake.core.vae as v",
+            "__main__": "from fake.specs import plan",
         }
     )
     assert upward(tree) == []

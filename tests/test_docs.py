@@ -290,7 +290,7 @@ def test_the_mended_prior_is_right(folder):
 def promising(folder, file, line):
     """A file of the page with a line in its class."""
     before, after = (folder / file).read_text().rsplit("    def __init__", 1)
-    before = before.replace("\nimport probvae\n", "\nimport probvae\nfrom probvae.core import Contract\n")
+    before = before.replace("\nimport probvae\n", "\nimport probvae\nfrom probvae.core import Promises\n")
     (folder / file).write_text(f"{before}{line}\n    def __init__{after}")
 
 

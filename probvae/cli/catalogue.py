@@ -105,7 +105,7 @@ def plugins(as_json: bool, plugins: tuple[Path, ...]) -> None:
 @plugin_option
 def schema(plugins: tuple[Path, ...]) -> None:
     """Print a JSON Schema of specs, for editors that complete and check TOML."""
-    from probvae.spec import json_schema
+    from probvae.specs import json_schema
 
     load_plugins(default(), plugins)
     click.echo(json.dumps(json_schema(default()), indent=2))

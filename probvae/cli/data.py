@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from probvae.core import DataInfo
-    from probvae.spec import Source
+    from probvae.specs import Source
 
 set_data = click.option(
     "--set",
@@ -62,7 +62,7 @@ def fetch(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> No
 
 
 def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Source:
-    from probvae.spec import Source, plan_dataset, read
+    from probvae.specs import Source, plan_dataset, read
 
     load_plugins(default(), plugins)
     if any(setting.partition("=")[0].strip() == "use" for setting in settings):

@@ -20,7 +20,7 @@ def fill(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> N
     """Print SPEC with every default written out."""
     import tomli_w
 
-    from probvae.spec import plan, read
+    from probvae.specs import plan, read
 
     load_plugins(default(), plugins)
     checked = plan(read(spec).override(overrides), default())

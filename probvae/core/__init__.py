@@ -16,12 +16,12 @@ from probvae.core.contracts import (
     Prior,
     Shape,
 )
-from probvae.core.data import Array, Binarize, Data, DataInfo, Intensities, Split, Stored
+from probvae.core.data import Array, ArrayLike, Binarize, Data, DataInfo, LazyIntensities, Split
 from probvae.core.distributions import CustomDistribution
 from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
 from probvae.core.images import channels_first, full_scale
 from probvae.core.memory import available_memory, readable
-from probvae.core.parameters import Contract, Positive, PositiveFloat, Tag, Use
+from probvae.core.parameters import Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.replicas import whole_batch_mean
 from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
@@ -51,8 +51,8 @@ __all__ = [
     "Data",
     "DataInfo",
     "Split",
-    "Stored",
-    "Intensities",
+    "ArrayLike",
+    "LazyIntensities",
     "Values",
     "BINARY",
     "COUNTS",
@@ -63,7 +63,7 @@ __all__ = [
     "SPHERE",
     "Support",
     "Surface",
-    "Contract",
+    "Promises",
     "Tag",
     "Positive",
     "PositiveFloat",

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from probvae.core.arguments import check_arguments
 from probvae.core.copying import NotSerialized, copied_layer
-from probvae.core.parameters import Contract
+from probvae.core.parameters import Promises
 from probvae.errors import PluginError
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Component(NotSerialized):
     """
 
     kind: ClassVar[str] = "component"
-    contract: ClassVar[Contract] = Contract()
+    promises: ClassVar[Promises] = Promises()
 
     def __new__(cls, *arguments: Any, **keywords: Any) -> Component:
         """Refuse what a spec would refuse, before anything is made."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 from probvae.core.arguments import check_arguments
 from probvae.core.component import Component
 from probvae.core.data import Array, Data, DataInfo
-from probvae.core.parameters import Contract
+from probvae.core.parameters import Promises
 from probvae.core.seeds import Seed, Tensor
 from probvae.core.values import REAL, Support, Values
 
@@ -165,7 +165,7 @@ class Objective(ABC):
     bound: Literal["upper", "tight"] | None = None
     couples_rows: bool = False
     posterior: ClassVar[Literal["any", "diagonal"]] = "any"
-    contract: ClassVar[Contract] = Contract()
+    promises: ClassVar[Promises] = Promises()
 
     def __new__(cls, *arguments: Any, **keywords: Any) -> Objective:
         """Refuse what a spec would refuse, before anything is made."""

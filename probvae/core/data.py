@@ -16,7 +16,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
 
 
-class Stored(Protocol):
+class ArrayLike(Protocol):
     """Examples [N, *E], wherever they are kept: a numpy array is one, and so is what reads a file as needed."""
 
     @property
@@ -50,7 +50,7 @@ class Split:
             quantitative analysis of deep belief networks, 2008).
     """
 
-    stored: Stored
+    stored: ArrayLike
     labels: Array | None = None
     divide_by: float = 1.0
     dynamic: bool = False
@@ -59,7 +59,7 @@ class Split:
         return len(self.stored)
 
     def prepare(self, stored: Tensor, seed: Tensor) -> Tensor:
-        """Stored values [B, *E] as float32 [B, *E], binarised with `seed` where the split is dynamic."""
+        """ArrayLike values [B, *E] as float32 [B, *E], binarised with `seed` where the split is dynamic."""
         x = tf.cast(stored, tf.float32)
         if self.divide_by != 1.0:
             x /= self.divide_by
@@ -73,8 +73,8 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Intensities:
-    """All that `Split.intensities` would give, computed where it is asked for: a `Stored` of float32 [N, *E].
+class LazyIntensities:
+    """All that `Split.intensities` would give, computed where it is asked for: a `ArrayLike` of float32 [N, *E].
 
     Args:
         split: the examples.

@@ -26,12 +26,13 @@ Tag: TypeAlias = Literal["reparameterized", "xla"]
 
 
 @dataclass(frozen=True)
-class Contract:
-    """What a component's class says of itself to the contract kit, `probvae.testing`.
+class Promises:
+    """What a class promises to the contract kit, `probvae.testing`.
 
     Args:
-        tags: what it promises beyond its kind's contract: "reparameterized" (a prior's samples carry gradients to
-            its variables; encoders and posteriors owe that anyway), "xla" (it compiles, and gives the same).
+        tags: what it keeps beyond the contract of its kind: "reparameterized" (the samples of a prior carry
+            gradients to its variables; encoders and posteriors owe that anyway), "xla" (it compiles, and gives the
+            same).
         cases: configurations to try beside the default and the random ones, each a table as in a spec.
         expected_failures: check -> the reason why it fails; such a check turns red when it starts to pass.
     """

@@ -65,8 +65,8 @@ def block(split: Split) -> int:
 
 
 @dataclass(frozen=True)
-class Binarised:
-    """Examples that are binarised once and for all, but only where they are read: a `Stored` of uint8 [N, *E].
+class LazyBinarised:
+    """Examples that are binarised once and for all, but only where they are read: a `ArrayLike` of uint8 [N, *E].
 
     Each has the random numbers that it would have if all were made at once, from first to last: the generator is
     moved to their place.
@@ -107,7 +107,7 @@ class Binarised:
 
 def _once(split: Split, stream: int) -> Split:
     if not isinstance(split.stored, np.ndarray):
-        return Split(Binarised(split, stream), split.labels)
+        return Split(LazyBinarised(split, stream), split.labels)
     rng = np.random.default_rng([SEED, stream])
     binary = np.empty(split.stored.shape, np.uint8)
     size = block(split)

@@ -84,7 +84,7 @@ _pread = getattr(os, "pread", _seek_and_read)
 
 @dataclass(frozen=True)
 class OnDisk:
-    """Rows of the array in a .npy file, as `Stored`: what is asked for is read and copied, and nothing else.
+    """Rows of the array in a .npy file, as `ArrayLike`: what is asked for is read and copied, and nothing else.
 
     The file must stay as it is while it is in use.
 

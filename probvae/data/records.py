@@ -28,7 +28,7 @@ _OF_FILES = (
 
 @dataclass(frozen=True)
 class Records:
-    """Examples in TFRecord files, `Stored` in the order of the files: each can be read by its place.
+    """Examples in TFRecord files, `ArrayLike` in the order of the files: each can be read by its place.
 
     Args:
         shards: the files.

@@ -20,7 +20,7 @@ from pydantic import ConfigDict
 
 from probvae.core import STRICT, Count, DataInfo, Positive, from_json
 from probvae.errors import UserError
-from probvae.spec import read
+from probvae.specs import read
 
 FREE = ("patience", "non_finite", "checkpoint_steps", "checkpoint_minutes", "keep")
 """The settings of [train] that may change when a run is resumed."""

@@ -19,7 +19,7 @@ from probvae.report import draw
 from probvae.runs.folder import Run, write
 from probvae.runs.models import restored
 from probvae.runs.terminal import tell
-from probvae.spec import Plan, data_source
+from probvae.specs import Plan, data_source
 from probvae.training import Checkpoint
 
 

@@ -16,7 +16,7 @@ from probvae.errors import CheckpointWarning, Problem, SpecError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
-from probvae.spec import (
+from probvae.specs import (
     Assembly,
     Plan,
     Source,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from probvae.core import VAE
 from probvae.errors import UserError
 from probvae.runs.folder import Origin, Run, find_run
-from probvae.spec import read
+from probvae.specs import read
 from probvae.training import best_checkpoint, transfer
 
 

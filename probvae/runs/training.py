@@ -19,7 +19,7 @@ from probvae.runs.models import Prepared, Spec, prepare, restore_best
 from probvae.runs.signals import Asked, listening
 from probvae.runs.starting import Start, freeze, start_from
 from probvae.runs.terminal import Terminal, announce
-from probvae.spec import Plan
+from probvae.specs import Plan
 from probvae.training import Listener, Team, Trainer, team
 
 

@@ -16,7 +16,7 @@ from probvae.errors import UserError
 from probvae.evaluation import over
 from probvae.report import reconstructions, samples, save
 from probvae.runs.models import restored
-from probvae.spec import data_source
+from probvae.specs import data_source
 
 MOST_IN_A_PICTURE = 10_000
 

@@ -34,11 +34,11 @@ class Violation(AssertionError):  # noqa: N818  # the name of what is found, not
         self.excess = float("inf") if isnan(excess) else excess
 
 
-class CannotTell(Exception):  # noqa: N818  # no error: the case says nothing either way
+class Inconclusive(Exception):  # noqa: N818  # no error: the case says nothing either way
     """A case that a check can say nothing about, and why."""
 
 
-class NotConcerned(CannotTell):
+class NotApplicable(Inconclusive):
     """A check that says nothing about a component, whatever the case, as far as one case can tell."""
 
 
@@ -83,7 +83,7 @@ class Check:
 
     def applies(self, subject: Subject) -> bool:
         """Whether a subject owes it."""
-        return subject.kind in self.kinds and (self.tag is None or self.tag in subject.contract.tags)
+        return subject.kind in self.kinds and (self.tag is None or self.tag in subject.promises.tags)
 
     def __call__(self, subject: Subject, case: Case) -> None:
         """Run it on one case."""

@@ -69,10 +69,10 @@ def chosen(subject: Subject, only: Collection[str] | None = None) -> list[Check]
     for name in only or ():
         if name not in known:
             raise UnknownNameError(f"No check of a {subject.kind} is named {name!r}. {did_you_mean(name, known)}")
-    for name in subject.contract.expected_failures:
+    for name in subject.promises.expected_failures:
         if name not in known:
             raise PluginError(
-                f"{subject.name}: its contract expects a failure of {name!r}, which is no check of a "
+                f"{subject.name}: its promises expect a failure of {name!r}, which is no check of a "
                 f"{subject.kind}. {did_you_mean(name, known)}"
             )
     return [found for found in known.values() if found.applies(subject) and (only is None or found.name in only)]
@@ -91,7 +91,7 @@ def replay(check: str, kind: str, of: str | Callable[..., Any], plugin: str = ""
     Raises:
         Violation: it does not hold.
         Refused: the component does not support the configuration.
-        CannotTell: the check says nothing about this case.
+        Inconclusive: the check says nothing about this case.
     """
     if plugin:
         default().load_file(plugin)
@@ -124,7 +124,7 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
     seconds = time.monotonic() - start
     tried = sum(search.tried for search in searches.values())
     untried = {part: search for part, search in searches.items() if not search.tried}
-    reason = subject.contract.expected_failures.get(check.name)
+    reason = subject.promises.expected_failures.get(check.name)
 
     def result(status: Any, message: str, case: Case | None = None) -> Result:
         arguments = ", ".join(filter(None, [subject.reference, case.arguments() if case else ""]))

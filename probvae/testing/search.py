@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Check, Draws, NotConcerned, Violation
+from probvae.testing.checking import Check, Draws, Inconclusive, NotApplicable, Violation
 from probvae.testing.strategies import cases_of, shapes_of
 from probvae.testing.subject import Refused, Subject, why
 
@@ -98,7 +98,7 @@ class Search:
 
     def visit(self, seed: int) -> None:
         """Try the defaults, and the cases that the component adds."""
-        tables: list[Mapping[str, Any]] = [*self.subject.contract.cases]
+        tables: list[Mapping[str, Any]] = [*self.subject.promises.cases]
         if not any(parameter.required for parameter in self.subject.signature.plain.values()):
             tables.insert(0, {})
         for table in tables:
@@ -128,8 +128,8 @@ class Search:
                     self.refused = True
                     return self._passed_over(str(error))
                 case = smaller
-            except CannotTell as error:
-                self.unconcerned += isinstance(error, NotConcerned)
+            except Inconclusive as error:
+                self.unconcerned += isinstance(error, NotApplicable)
                 return self._passed_over(str(error))
             except Violation as error:
                 self._fail(drawn, case, str(error), error.excess)

@@ -85,12 +85,12 @@ def configurations_of(subject: Subject) -> Strategy[dict[str, Any]]:
     """As `configurations`, of a subject."""
     drawn = {name: _parameter(subject, parameter) for name, parameter in subject.signature.settable.items()}
     unknown = [p for n, p in subject.signature.settable.items() if drawn[n] is None and p.required]
-    if unknown and subject.contract.cases:
-        return st.sampled_from([dict(table) for table in subject.contract.cases])
+    if unknown and subject.promises.cases:
+        return st.sampled_from([dict(table) for table in subject.promises.cases])
     if unknown:
         raise PluginError(
             f"{subject.name}: no values can be drawn for {unknown[0].name}, {unknown[0].expected}, and it has no "
-            "default. Give it one, narrow its type (Literal, bounds), or add contract = Contract(cases=(...))."
+            "default. Give it one, narrow its type (Literal, bounds), or add promises = Promises(cases=(...))."
         )
     return st.fixed_dictionaries({n: s for n, s in drawn.items() if s is not None})
 

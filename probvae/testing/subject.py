@@ -14,19 +14,19 @@ from probvae.components import Bernoulli, DenseDecoder, DenseEncoder, DiagonalNo
 from probvae.core import (
     CONTRACTS,
     Component,
-    Contract,
     Decoder,
     Encoder,
     LikelihoodHead,
     PosteriorHead,
     Prior,
+    Promises,
     Signature,
     Tag,
     named_variables,
 )
 from probvae.errors import ConfigError, PluginError, UnknownNameError, UserError, did_you_mean, explained
 from probvae.registry import Registry, default
-from probvae.spec import placeholder
+from probvae.specs import placeholder
 from probvae.testing.case import Case
 
 OTHER = 10**6 + 3
@@ -59,7 +59,7 @@ class Subject:
 
     Raises:
         UnknownNameError: there is no such kind or name.
-        PluginError: the class cannot be loaded, its signature not be read, or its contract says what there is not.
+        PluginError: the class cannot be loaded, its signature not be read, or its promises name what there is not.
         UserError: it is no class of that kind.
     """
 
@@ -79,7 +79,7 @@ class Subject:
         if isinstance(self.factory, type):
             _is_of(kind, self.name, self.factory)
         self.signature = Signature(self.factory, f"{self.name} {kind}")
-        self.contract = _contract(self.name, self.factory, self.signature)
+        self.promises = _promises(self.name, self.factory, self.signature)
 
     @property
     def registered(self) -> str | None:
@@ -196,26 +196,26 @@ def _is_of(kind: str, name: str, factory: type) -> None:
         raise UserError(f"{name}: expected a class that derives from probvae.{CONTRACTS[kind].__name__}. {way}")
 
 
-def _contract(name: str, factory: Any, signature: Signature) -> Contract:
+def _promises(name: str, factory: Any, signature: Signature) -> Promises:
     """What a class says of itself, with no word that means nothing.
 
     Raises:
         PluginError: it says it wrongly.
     """
-    contract = getattr(factory, "contract", Contract())
-    if not isinstance(contract, Contract):
+    promises = getattr(factory, "promises", Promises())
+    if not isinstance(promises, Promises):
         raise PluginError(
-            f"{name}: expected contract = probvae.core.Contract(...); got a {type(contract).__name__}."
+            f"{name}: expected promises = probvae.core.Promises(...); got a {type(promises).__name__}."
         )
-    for tag in contract.tags:
+    for tag in promises.tags:
         if tag not in get_args(Tag):
-            raise PluginError(f"{name}: its contract has the tag {tag!r}. {did_you_mean(tag, get_args(Tag))}")
-    for number, table in enumerate(contract.cases):
+            raise PluginError(f"{name}: its promises have the tag {tag!r}. {did_you_mean(tag, get_args(Tag))}")
+    for number, table in enumerate(promises.cases):
         for key in table:
             if key not in signature.all:
                 known = did_you_mean(key, signature.settable)
-                raise PluginError(f"{name}: contract.cases[{number}] sets {key!r}, which is no parameter. {known}")
-    return contract
+                raise PluginError(f"{name}: promises.cases[{number}] sets {key!r}, which is no parameter. {known}")
+    return promises
 
 
 def examples(case: Case) -> Any:

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from probvae.core import Distribution, Shape, Support, Tensor, trainable_names
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Violation
+from probvae.testing.checking import Inconclusive, Violation
 from probvae.testing.spaces import Floats, space_of
 from probvae.testing.subject import Refused, Subject, why
 
@@ -134,7 +134,7 @@ def view(subject: Subject, case: Case) -> View:
 
     Raises:
         Refused: the component does not support the configuration.
-        CannotTell: it does not build, which is another check's finding.
+        Inconclusive: it does not build, which is another check's finding.
     """
     return View(subject.kind, built(subject, case), case)
 
@@ -144,11 +144,11 @@ def built(subject: Subject, case: Case) -> Any:
 
     Raises:
         Refused: the component does not support the configuration.
-        CannotTell: it does not build.
+        Inconclusive: it does not build.
     """
     try:
         return subject.build(case)
     except Refused:
         raise
     except Exception as error:
-        raise CannotTell(f"it does not build: {why(error)}") from error
+        raise Inconclusive(f"it does not build: {why(error)}") from error

@@ -231,7 +231,7 @@ def test_every_parameter_of_a_built_in_component_has_a_type_and_a_description(ki
 
 
 def test_every_setting_has_a_description():
-    from probvae.spec.plan import SETTINGS
+    from probvae.specs.plan import SETTINGS
 
     for name, factory in SETTINGS.items():
         for parameter in Signature(factory, name).all.values():

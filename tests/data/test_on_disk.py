@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probvae.core import Intensities, Split
+from probvae.core import LazyIntensities, Split
 from probvae.data import Arrays, Batches, batches_of, chunks, on_disk
 from probvae.data.batches import in_order
 from probvae.data.fixed import binarised
@@ -94,7 +94,7 @@ def test_a_dataset_left_in_its_files_is_the_same_in_every_bit(binarize, how):
             assert n == m
         which = RNG.permutation(len(memory))
         np.testing.assert_array_equal(memory.stored[which], file.stored[which])
-        np.testing.assert_array_equal(memory.intensities()[which], Intensities(file)[which])
+        np.testing.assert_array_equal(memory.intensities()[which], LazyIntensities(file)[which])
 
 
 @pytest.mark.parametrize("binarize", ["none", "dynamic", "static"])
@@ -135,7 +135,7 @@ def test_what_is_binarised_where_it_is_read_is_what_would_be_binarised_at_once()
 def test_examples_not_in_memory_can_be_given_for_an_array():
     np.save("a.npy", BYTES)
     memory, file = both(divide_by=255.0)
-    lazy = Intensities(file.train)
+    lazy = LazyIntensities(file.train)
     assert np.shape(lazy) == memory.train.stored.shape
     assert lazy.dtype == np.float32
     np.testing.assert_array_equal(np.asarray(lazy), memory.train.intensities())

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probvae.core import BINARY, COUNTS, REAL, UNIT, Intensities, Split
+from probvae.core import BINARY, COUNTS, REAL, UNIT, LazyIntensities, Split
 from probvae.data import TFRecords, batches_of, chunks
 from probvae.data.layout import Layout
 from probvae.data.record_batches import RecordBatches
@@ -79,7 +79,7 @@ def test_any_examples_can_be_read(where, which):
     which = np.array(which, np.int64)
     np.testing.assert_array_equal(train.stored[where], BYTES[where])
     np.testing.assert_array_equal(train.stored[which], BYTES[which])
-    np.testing.assert_array_equal(Intensities(train)[which], BYTES[which] / np.float32(255))
+    np.testing.assert_array_equal(LazyIntensities(train)[which], BYTES[which] / np.float32(255))
 
 
 def test_chunks_and_intensities_are_in_the_order_of_the_files():

@@ -18,7 +18,7 @@ import tomli_w
 from probvae.core import Signature
 from probvae.registry import Registry
 from probvae.runs import check
-from probvae.spec import plan, read
+from probvae.specs import plan, read
 
 Rng = np.random.Generator
 SLOTS = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from probvae.spec import room
+from probvae.specs import room
 
 from . import trials
 from .run_folders import damaged, first_run, use

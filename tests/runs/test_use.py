@@ -11,8 +11,8 @@ from probvae.errors import UserError
 from probvae.evaluation import passes
 from probvae.registry import Registry
 from probvae.runs import use
-from probvae.spec import data_source, plan
-from probvae.spec import read as read_spec
+from probvae.specs import data_source, plan
+from probvae.specs import read as read_spec
 
 from .setups import spec, stored, tiny_images, train
 

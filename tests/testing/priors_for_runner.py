@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from annotated_types import Ge
 
-from probvae.core import Contract, Positive, Prior
+from probvae.core import Positive, Prior, Promises
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
@@ -15,7 +15,7 @@ tfd = tfp.distributions
 class Right(Prior):
     """A normal with a learned location."""
 
-    contract = Contract(tags=("xla", "reparameterized"))
+    promises = Promises(tags=("xla", "reparameterized"))
 
     def __init__(self, latent_dim: Positive) -> None:
         super().__init__()
@@ -39,15 +39,15 @@ class WrongAboveTwo(Prior):
 
 
 class ExpectedToFail(WrongAboveTwo):
-    contract = Contract(expected_failures={"shapes": "Its third part is unfinished."})
+    promises = Promises(expected_failures={"shapes": "Its third part is unfinished."})
 
 
 class ExpectedButRight(Right):
-    contract = Contract(expected_failures={"shapes": "It was wrong once."})
+    promises = Promises(expected_failures={"shapes": "It was wrong once."})
 
 
 class ExpectsNothingReal(Right):
-    contract = Contract(expected_failures={"shape": "A misspelt check."})
+    promises = Promises(expected_failures={"shape": "A misspelt check."})
 
 
 class RefusesEverything(Right):
@@ -67,22 +67,22 @@ class NeedsTwo(Right):
 class OnlyCases(Right):
     """A prior of which no configuration can be drawn."""
 
-    contract = Contract(cases=({"path": "a"},))
+    promises = Promises(cases=({"path": "a"},))
 
     def __init__(self, latent_dim: Positive, path: str) -> None:
         super().__init__(latent_dim)
 
 
 class MisspeltTag(Right):
-    contract = Contract(tags=("reparametrized",))
+    promises = Promises(tags=("reparametrized",))
 
 
 class MisspeltCase(Right):
-    contract = Contract(cases=({"latnt": 1},))
+    promises = Promises(cases=({"latnt": 1},))
 
 
-class ContractAsTable(Right):
-    contract = {"tags": ("xla",)}
+class PromisesAsTable(Right):
+    promises = {"tags": ("xla",)}
 
 
 class NoSuper(Right):

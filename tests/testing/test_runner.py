@@ -8,7 +8,7 @@ import tensorflow as tf
 from probvae import testing
 from probvae.errors import PluginError, UnknownNameError, UserError
 from probvae.testing import Violation
-from probvae.testing.checking import Check, NotConcerned
+from probvae.testing.checking import Check, NotApplicable
 from probvae.testing.checks import iter_checks
 from probvae.testing.runner import run
 
@@ -125,7 +125,7 @@ def test_an_expected_failure_that_passes_is_red():
 
 
 def test_an_expected_failure_of_no_check_is_an_error():
-    with pytest.raises(PluginError, match="expects a failure of 'shape', which is no check of a prior"):
+    with pytest.raises(PluginError, match="expect a failure of 'shape', which is no check of a prior"):
         only(priors.ExpectsNothingReal)
 
 
@@ -148,7 +148,7 @@ def test_a_check_that_does_not_concern_a_component_asks_a_few_cases_only():
     def none_of_its_concern(subject, case):
         """Nothing."""
         asked.append(case)
-        raise NotConcerned("nothing of the kind is there")
+        raise NotApplicable("nothing of the kind is there")
 
     found = Check(none_of_its_concern, ("prior",), {"fast": 50, "deep": 50}, mandatory=False)
     result = run(found, testing.Subject("prior", priors.Right))
@@ -213,8 +213,8 @@ def test_a_report_is_plain_json():
         (lambda: testing.check("encoder", priors.Right), UserError, "a probvae.Prior: check it as 'prior'"),
         (lambda: testing.check("prior", int), UserError, "expected a class that derives from probvae.Prior"),
         (lambda: testing.check("prior", priors.MisspeltTag), PluginError, "Did you mean 'reparameterized'"),
-        (lambda: testing.check("prior", priors.MisspeltCase), PluginError, r"contract.cases\[0\] sets 'latnt'"),
-        (lambda: testing.check("prior", priors.ContractAsTable), PluginError, "got a dict"),
+        (lambda: testing.check("prior", priors.MisspeltCase), PluginError, r"promises.cases\[0\] sets 'latnt'"),
+        (lambda: testing.check("prior", priors.PromisesAsTable), PluginError, "got a dict"),
         (lambda: only(priors.Right, "prior_samples_carry_gradientz"), UnknownNameError, "Did you mean"),
         (lambda: only(priors.WrongAboveTwo, "xla_equals_eager"), UserError, "owes none of the named checks"),
         (lambda: testing.replay("shapez", "prior", "mixture"), UnknownNameError, "Did you mean 'shapes'"),

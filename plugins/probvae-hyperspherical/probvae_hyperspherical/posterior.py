@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tensorflow as tf
 from annotated_types import Ge, Gt, Le
-from probvae.core import SPHERE, Contract, Distribution, PosteriorHead, Tensor
+from probvae.core import SPHERE, Distribution, PosteriorHead, Promises, Tensor
 
 from probvae_hyperspherical.distributions import VonMisesFisher
 
@@ -30,7 +30,7 @@ class VonMisesFisherPosterior(PosteriorHead):
     """
 
     support = SPHERE
-    contract = Contract(tags=("xla",))
+    promises = Promises(tags=("xla",))
 
     def __init__(
         self, latent_dim: Annotated[int, Ge(2)], concentration_floor: Annotated[float, Gt(0), Le(1e4)] = 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from annotated_types import Ge
-from probvae.core import SPHERE, Contract, Distribution, Prior
+from probvae.core import SPHERE, Distribution, Prior, Promises
 
 from probvae_hyperspherical.distributions import SphericalUniform
 
@@ -20,7 +20,7 @@ class UniformOnSphere(Prior):
     """
 
     support = SPHERE
-    contract = Contract(tags=("xla",))
+    promises = Promises(tags=("xla",))
 
     def __init__(self, latent_dim: Annotated[int, Ge(2)]) -> None:
         super().__init__()

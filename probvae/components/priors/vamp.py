@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core import Array, Distribution, Encoder, Positive, Prior, Shape, Stored
+from probvae.core import Array, ArrayLike, Distribution, Encoder, Positive, Prior, Shape
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
@@ -38,7 +38,7 @@ class Vamp(Prior):
         self,
         encoder: Encoder,
         event_shape: Shape,
-        examples: Stored | None = None,
+        examples: ArrayLike | None = None,
         pseudo_inputs: Positive = 100,
         initial: Literal["data", "noise"] = "data",
         learned_weights: bool = False,
@@ -68,7 +68,7 @@ class Vamp(Prior):
         return tfd.MixtureSameFamily(weights, posteriors)  # [], [D]
 
 
-def _some(examples: Stored | None, count: int, event_shape: Shape) -> Array:
+def _some(examples: ArrayLike | None, count: int, event_shape: Shape) -> Array:
     """A random `count` of the examples, each at most once where there are enough.
 
     Which ones is a function of the seed of Keras, `keras.utils.set_random_seed`, as all initial values are.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from probvae.core import Distribution, Surface, mean_of
 from probvae.testing.agreement import disagreement
 from probvae.testing.case import Case
-from probvae.testing.checking import ALPHA, CannotTell, Draws, NotConcerned, Violation, check
+from probvae.testing.checking import ALPHA, Draws, Inconclusive, NotApplicable, Violation, check
 from probvae.testing.quadrature import integral
 from probvae.testing.spaces import Floats, Lattice, Space, space_of
 from probvae.testing.subject import Subject
@@ -82,7 +82,7 @@ def _row(found: View, stretch: float = 1.0) -> _Row:
     """The answer to ordinary inputs, or to them times a number."""
     size = math.prod(found.event)
     if isinstance(found.support, Surface) and size < 2:
-        raise CannotTell(f"{found.support} has no points in one dimension")
+        raise Inconclusive(f"{found.support} has no points in one dimension")
     inputs = found.inputs()
     p = found.ask(inputs if stretch == 1.0 else stretch * inputs)
     return _Row(p, space_of(found.support, found.event), found.event, found.case)
@@ -139,12 +139,12 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
 def _integrates_to_one(row: _Row) -> None:
     space = row.space
     if space.axes > 2 and not isinstance(space, Lattice):
-        raise CannotTell("no quadrature in so many dimensions")
+        raise Inconclusive("no quadrature in so many dimensions")
     pilot = row.sample(2000, 2)
     if isinstance(space, Lattice):
         points = space.everything(pilot)
         if points is None:
-            raise CannotTell("too many values to sum over")
+            raise Inconclusive("too many values to sum over")
         total, error = float(np.exp(row.log_prob(points)).sum()), 0.0
     else:
 
@@ -155,7 +155,7 @@ def _integrates_to_one(row: _Row) -> None:
 
         total, error = integral(density, space.unchart(pilot, pilot))
     if error > 0.005:
-        raise CannotTell(f"the quadrature does not settle: {total:.3f} ± {error:.3f}")
+        raise Inconclusive(f"the quadrature does not settle: {total:.3f} ± {error:.3f}")
     smooth = error < 1e-4  # else ridges may have been missed between the nodes
     if not abs(total - 1) < (2e-3 if smooth else 0.02 + 3 * error):
         raise Violation(f"its density integrates to {total:.4f} ± {error:.4f}; expected 1.")
@@ -171,11 +171,11 @@ def mean_is_that_of_the_samples(subject: Subject, case: Case) -> None:
     found = view(subject, case)
     row = _row(found)
     if (means := mean_of(row.p)) is None:
-        raise NotConcerned("it has no mean(): reconstructions and figures show draws")
+        raise NotApplicable("it has no mean(): reconstructions and figures show draws")
     mean = f64(means).reshape(-1)
     samples = row.sample(20_000, 5)
     if not np.all(np.isfinite(mean)):
-        raise CannotTell("it has no finite mean")  # as a Cauchy distribution
+        raise Inconclusive("it has no finite mean")  # as a Cauchy distribution
     # 0.15 of the samples' own spread is 21 standard errors, also of tails that have no variance.
     limit = 0.15 * samples.std(0) + 1e-3 * (1 + np.abs(mean))
     away = np.abs(samples.mean(0) - mean)

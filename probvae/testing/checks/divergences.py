@@ -11,7 +11,7 @@ import tensorflow as tf
 from probvae.core import Distribution
 from probvae.objectives.kl import exact_kl
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, NotConcerned, Violation, check
+from probvae.testing.checking import Inconclusive, NotApplicable, Violation, check
 from probvae.testing.subject import Refused, Subject
 from probvae.testing.views import POSTERIORS, View, f64, stateless, view
 
@@ -37,7 +37,7 @@ def exact_kl_is_that_of_the_samples(subject: Subject, case: Case) -> None:
             _agree(q, p, f64(exact), case)
             told = True
     if not told:
-        raise NotConcerned("no closed form of a KL is registered for it")
+        raise NotApplicable("no closed form of a KL is registered for it")
 
 
 def _counterparts(subject: Subject, one: View) -> Iterator[View]:
@@ -48,7 +48,7 @@ def _counterparts(subject: Subject, one: View) -> Iterator[View]:
         if not any(parameter.required for parameter in other.signature.plain.values()):
             try:
                 yield view(other, replace(one.case, configuration={}))
-            except (Refused, CannotTell):
+            except (Refused, Inconclusive):
                 continue
 
 

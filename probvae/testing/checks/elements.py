@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Violation, check
+from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.subject import Refused, Subject
 from probvae.testing.views import CONDITIONAL, View, f64, view
 
@@ -40,7 +40,7 @@ def every_part_of_an_example_is_read(subject: Subject, case: Case) -> None:
     """
     _all_are_read(subject, case, _slices)
     if not case.configuration:
-        with suppress(Refused, CannotTell):  # it takes no images
+        with suppress(Refused, Inconclusive):  # it takes no images
             _all_are_read(subject, replace(case, event_shape=IMAGE), _quarters)
 
 
@@ -100,7 +100,7 @@ def elements_are_no_copies(subject: Subject, case: Case) -> None:
     """
     count = (case.latent_dim,) if subject.kind in ("encoder", "posterior") else case.event_shape
     if count[-1] < 2:
-        raise CannotTell("there is one element only")
+        raise Inconclusive("there is one element only")
     copies = list(combinations(range(count[-1]), 2))
     for attempt in range(COMPARISONS):
         copies = _still_copies(view(subject, _again(case, attempt)), copies)

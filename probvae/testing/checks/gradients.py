@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from probvae.core import Tensor
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Violation, check
+from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import ANSWERS, POSTERIORS, f64, stateless, view
@@ -44,7 +44,7 @@ def gradients_are_slopes_of_the_density(subject: Subject, case: Case) -> None:
     rng = np.random.default_rng([case.seed, 11])
     tried = [_are_slopes(log_prob, group, rng) for group in groups]
     if groups and not any(tried):
-        raise CannotTell("its density has no slope that settles")
+        raise Inconclusive("its density has no slope that settles")
 
 
 def _are_slopes(
@@ -140,14 +140,14 @@ def samples_move_with_the_density(subject: Subject, case: Case) -> None:
         directions, phases = _waves(f64(z), rng)
         waves = [tf.cos(tf.linalg.matvec(z, w) + b) for w, b in zip(directions, phases, strict=True)]  # [N] each
     if not np.ptp(z, axis=0).all():
-        raise CannotTell("an element of its samples is always the same")
+        raise Inconclusive("an element of its samples is always the same")
     score = tape.gradient(log_prob, inputs)
     if score is None:
-        raise CannotTell("no gradient reaches its inputs from the density")
+        raise Inconclusive("no gradient reaches its inputs from the density")
     for wave in waves:
         path = tape.gradient(wave, inputs)
         if path is None:
-            raise CannotTell("no gradient reaches its inputs from a sample")
+            raise Inconclusive("no gradient reaches its inputs from a sample")
         weights = f64(wave) - f64(wave).mean()  # less noise than the values themselves give, and the same mean
         _agree(f64(path).reshape(DRAWS, -1), weights[:, None] * f64(score).reshape(DRAWS, -1))
 

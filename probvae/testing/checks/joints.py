@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from probvae.core import REAL, Tensor
 from probvae.testing.case import Case
-from probvae.testing.checking import NotConcerned, Violation, check
+from probvae.testing.checking import NotApplicable, Violation, check
 from probvae.testing.subject import Subject, wander
 from probvae.testing.views import View, stateless, view
 
@@ -60,7 +60,7 @@ def _functions(found: View) -> tuple[Function, Function]:
 
         return lambda noise, seed: found.component.bijector().forward(noise), log_det
     if found.support != REAL:
-        raise NotConcerned("its density does not reach everywhere, and lines leave it")
+        raise NotApplicable("its density does not reach everywhere, and lines leave it")
     distribution = found.component.distribution
     return lambda noise, seed: distribution().sample(LINES, seed=seed), lambda z: distribution().log_prob(z)
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from probvae.core import FINAL_STEP, Losses, Objective, Seed, Tensor, fold_in, losses_of
 from probvae.testing.case import Case
-from probvae.testing.checking import ALPHA, CannotTell, NotConcerned, Violation, check
+from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Violation, check
 from probvae.testing.dependence import dependence
 from probvae.testing.models import LinearGaussian, small_model
 from probvae.testing.spaces import Floats
@@ -129,7 +129,7 @@ def bounds_the_evidence(subject: Subject, case: Case) -> None:
     objective = built(subject, case)
     model = small_model(case, objective.posterior)
     if objective.bound is None:
-        raise CannotTell("it claims to be no bound")
+        raise Inconclusive("it claims to be no bound")
     x = model.examples(2)
 
     def gaps(draws: int = 400) -> Floats:
@@ -213,7 +213,7 @@ def means_are_as_declared(subject: Subject, case: Case) -> None:
         for name, right in expected.items():
             _is_on_average(name, found[name], np.broadcast_to(np.asarray(right, np.float64), (len(x),)), int(step))
     if not told:
-        raise NotConcerned("it declares nothing in expected(), and none of its terms has a known name")
+        raise NotApplicable("it declares nothing in expected(), and none of its terms has a known name")
 
 
 def _is_on_average(name: str, values: Floats, expected: Floats, step: int) -> None:
@@ -242,7 +242,7 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
     rng = np.random.default_rng([case.seed, 11])
     for name, few in values.items():
         others = [{n: v[rng.integers(len(v))] for n, v in values.items()} for _ in range(12)]
-        tables = [{**table, name: None} for table in (case.configuration, *subject.contract.cases, *others)]
+        tables = [{**table, name: None} for table in (case.configuration, *subject.promises.cases, *others)]
         compared = 0
         for table in (table for place, table in enumerate(tables) if table not in tables[:place]):
             found = list(_built_with(subject, case, [{**table, name: value} for value in few]))

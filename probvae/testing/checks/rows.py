@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from probvae.core import Surface, Tensor
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Violation, check
+from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import CONDITIONAL, View, f64, stateless, view
@@ -63,7 +63,7 @@ def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
     draws = f64(p.sample(TWINS, seed=stateless(case))).reshape(TWINS, 2, -1)
     changes = np.any(draws[1:, 0] != draws[:-1, 0], axis=-1).sum()
     if changes < TWINS // 10:  # else equal draws of both rows would be no rarer than once in 10^16
-        raise CannotTell("nearly all of its draws are the same")
+        raise Inconclusive("nearly all of its draws are the same")
     if np.allclose(draws[:, 0], draws[:, 1], rtol=1e-5, atol=1e-5 * float(draws.std())):
         raise Violation(f"two rows with the same input got the same {TWINS} draws: they share their noise.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from probvae.testing.case import Case
-from probvae.testing.checking import CannotTell, Violation, check
+from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.fresh import fresh_process
 from probvae.testing.instances import answers, arrays, assign, compare, keep, questions
 from probvae.testing.subject import Refused, Subject, why
@@ -48,6 +48,6 @@ def restores_in_a_fresh_process(subject: Subject, case: Case) -> None:
     reply = fresh_process().ask(subject, case, arrays(found.component), inputs, points)
     if reply.problem:
         if reply.unreachable:
-            raise CannotTell(reply.problem)
+            raise Inconclusive(reply.problem)
         raise Violation(f"in a new process: {reply.problem}")
     compare(reply.values, expected, "the component in a new process", subject)

@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 from annotated_types import Ge
 
 from probvae.components.scales import raw_scale, softplus_scale
-from probvae.core import SIMPLEX, SPHERE, Contract, Positive, Prior, Support, Values
+from probvae.core import SIMPLEX, SPHERE, Positive, Prior, Promises, Support, Values
 from probvae.errors import ConfigError
 
 from .distributions import Patched, normal_noise
@@ -448,7 +448,7 @@ class DrawnWhenTraced(_Normal):
 class NotReparameterized(_Mixture):
     """It promises reparameterized samples, and a mixture's do not carry gradients."""
 
-    contract: ClassVar[Contract] = Contract(tags=("reparameterized",))
+    promises: ClassVar[Promises] = Promises(tags=("reparameterized",))
 
     def distribution(self):
         return self.honest()
@@ -457,7 +457,7 @@ class NotReparameterized(_Mixture):
 class NotCompiled(_Normal):
     """It promises to compile with XLA, and its sampler is written in numpy."""
 
-    contract: ClassVar[Contract] = Contract(tags=("xla",))
+    promises: ClassVar[Promises] = Promises(tags=("xla",))
 
     def distribution(self):
         loc, scale = self.parameters()

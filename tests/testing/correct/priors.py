@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from annotated_types import Ge, Le
 
 from probvae.components.scales import raw_scale, softplus_scale
-from probvae.core import SIMPLEX, SPHERE, UNIT, Contract, Positive, Prior, Support, Values
+from probvae.core import SIMPLEX, SPHERE, UNIT, Positive, Prior, Promises, Support, Values
 from probvae.errors import ConfigError
 
 tfb = tfp.bijectors
@@ -96,7 +96,7 @@ class Logistic(_One):
 
 
 class Gumbel(_One):
-    contract: ClassVar[Contract] = Contract(
+    promises: ClassVar[Promises] = Promises(
         expected_failures={"finite": "100 scales below its location, the exponential of 100 is beyond float32."}
     )
 
@@ -235,7 +235,7 @@ class StudentTMixture(_Mixture):
 
 
 class ReparameterizedMixture(_Mixture):
-    contract: ClassVar[Contract] = Contract(tags=("reparameterized",))
+    promises: ClassVar[Promises] = Promises(tags=("reparameterized",))
 
     def distribution(self):
         return self.mixture(independent(tfd.Normal(*self.parameters())), reparameterize=True)

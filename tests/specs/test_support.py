@@ -8,7 +8,7 @@ import pytest
 from probvae.core import BINARY, COUNTS, REAL, UNIT, DataInfo, Values
 from probvae.errors import DataWarning, SpecError
 from probvae.registry import default
-from probvae.spec import check_support, plan, read
+from probvae.specs import check_support, plan, read
 
 IMAGE, VECTOR = (8, 8, 1), (20,)
 PLAN = {

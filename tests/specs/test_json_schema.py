@@ -15,7 +15,7 @@ import pytest
 from probvae.core import Signature
 from probvae.errors import SpecError
 from probvae.registry import Registry
-from probvae.spec import json_schema, plan, read
+from probvae.specs import json_schema, plan, read
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
 SLOTS = ("encoder", "decoder", "prior", "posterior", "likelihood", "objective", "dataset")

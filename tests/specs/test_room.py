@@ -14,7 +14,7 @@ from probvae.core import VAE, trainable_names
 from probvae.core.room import largest_tensor, variables_within
 from probvae.errors import SpecError, TooLargeError
 from probvae.registry import Registry
-from probvae.spec import assemble, assemble_in_memory, plan, read, room
+from probvae.specs import assemble, assemble_in_memory, plan, read, room
 
 SPEC = {
     "schema": 1,
@@ -39,7 +39,7 @@ import re, sys
 from pathlib import Path
 from probvae.errors import SpecError
 from probvae.runs import check
-from tests.spec.test_room import SPEC
+from tests.specs.test_room import SPEC
 for setting in sys.argv[1:]:
     try:
         check(SPEC, [setting])

@@ -13,7 +13,7 @@ from probvae.core import CONTEXT, Signature, a
 from probvae.errors import ConfigError, PluginError, Problem, SpecError, UnknownNameError, did_you_mean
 from probvae.evaluation import EvaluateSettings
 from probvae.registry import Registry
-from probvae.spec.document import Document, KeyPath, show
+from probvae.specs.document import Document, KeyPath, show
 from probvae.training import TrainSettings
 
 SCHEMA = 1

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Shape, Stored, available_memory, readable
+from probvae.core import ArrayLike, Shape, available_memory, readable
 from probvae.core.room import largest_tensor, variables_within
 from probvae.errors import SpecError, TooLargeError
-from probvae.spec.build import Assembly, assemble
-from probvae.spec.document import KeyPath
-from probvae.spec.plan import MODEL, OBJECTIVE, Part, Plan
+from probvae.specs.build import Assembly, assemble
+from probvae.specs.document import KeyPath
+from probvae.specs.plan import MODEL, OBJECTIVE, Part, Plan
 
 SMALL = 2**27
 """A model with at most this many bytes of variables is built without a trial in a graph."""
@@ -33,7 +33,10 @@ each while a step replaces them."""
 
 
 def assemble_in_memory(
-    plan: Plan, event_shape: Shape, examples: Callable[[], Stored] | None = None, train_examples: int | None = None
+    plan: Plan,
+    event_shape: Shape,
+    examples: Callable[[], ArrayLike] | None = None,
+    train_examples: int | None = None,
 ) -> Assembly:
     """`assemble`, for training; what cannot fit into the memory is refused before it is allocated.
 

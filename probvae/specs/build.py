@@ -20,22 +20,22 @@ from probvae.core import (
     UNIT,
     VAE,
     Array,
+    ArrayLike,
     Data,
     DataInfo,
     Dataset,
     Decoder,
     Encoder,
-    Intensities,
+    LazyIntensities,
     Objective,
     Shape,
-    Stored,
     a,
     check_objective,
     full_scale,
 )
 from probvae.errors import ConfigError, DataWarning, ProbvaeError, SpecError, TooLargeError, explained
-from probvae.spec.document import Document, show
-from probvae.spec.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
+from probvae.specs.document import Document, show
+from probvae.specs.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
 
 Supply = Mapping[str, Callable[[], Any]]
 """Context parameter -> how to get its value, when a component first asks for it."""
@@ -83,10 +83,10 @@ class Source:
         with blamed(self._document, self._part):
             return self._dataset.load()
 
-    def examples(self) -> Stored:
+    def examples(self) -> ArrayLike:
         """The training examples [N, *E], not binarised, for components that start from data."""
         train = self.data.train
-        return train.intensities() if isinstance(train.stored, np.ndarray) else Intensities(train)
+        return train.intensities() if isinstance(train.stored, np.ndarray) else LazyIntensities(train)
 
 
 def data_source(plan: Plan) -> Source:
@@ -103,7 +103,10 @@ def data_source(plan: Plan) -> Source:
 
 
 def assemble(
-    plan: Plan, event_shape: Shape, examples: Callable[[], Stored] | None = None, train_examples: int | None = None
+    plan: Plan,
+    event_shape: Shape,
+    examples: Callable[[], ArrayLike] | None = None,
+    train_examples: int | None = None,
 ) -> Assembly:
     """Build the model and the objective of a plan. Initial weights come from Keras' global seed.
 

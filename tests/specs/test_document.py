@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probvae.errors import SpecError
-from probvae.spec import Document, read
-from probvae.spec.document import DEEPEST
+from probvae.specs import Document, read
+from probvae.specs.document import DEEPEST
 
 
 @pytest.fixture

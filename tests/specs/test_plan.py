@@ -11,7 +11,7 @@ import probvae
 from probvae.core import PositiveFloat, Signature
 from probvae.errors import SpecError
 from probvae.registry import Registry
-from probvae.spec import assemble, data_source, plan, plan_dataset, read
+from probvae.specs import assemble, data_source, plan, plan_dataset, read
 from probvae.training import TrainSettings
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
