@@ -123,9 +123,9 @@ def _components(plugins: Sequence[PluginInfo]) -> list[tuple[str, str]]:
     Raises:
         PluginError: they give none.
     """
-    from probvae.testing import KINDS
+    from probvae.testing import CHECKED_KINDS
 
-    owned = [(kind, name) for info in plugins for kind, name in info.gives if kind in KINDS]
+    owned = [(kind, name) for info in plugins for kind, name in info.gives if kind in CHECKED_KINDS]
     if not owned:
         names = " and ".join(info.name for info in plugins)
         raise PluginError(f"{names}: expected components of a kind with checks; found none.")

@@ -1,33 +1,24 @@
 """Contracts, `Component`, `VAE`: what every other part of probvae stands on."""
 
 from probvae.core.component import Component
-from probvae.core.contracts import (
-    CONTRACTS,
-    Dataset,
-    Decoder,
-    Distribution,
-    Encoder,
-    Exact,
-    LikelihoodHead,
-    Losses,
-    Metric,
-    Objective,
-    PosteriorHead,
-    Prior,
-    Shape,
-)
-from probvae.core.data import Array, ArrayLike, Binarize, Data, DataInfo, LazyIntensities, Split
+from probvae.core.data import ArrayLike, Binarize, Data, DataInfo, Dataset, LazyIntensities, Split
 from probvae.core.distributions import CustomDistribution
 from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
 from probvae.core.images import channels_first, full_scale
+from probvae.core.kinds import KINDS
+from probvae.core.losses import FINAL_STEP, Losses
 from probvae.core.memory import available_memory, readable
+from probvae.core.metric import Metric
+from probvae.core.objective import Exact, Objective, losses_of
 from probvae.core.parameters import Positive, PositiveFloat, Promises, Tag, Use
+from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
 from probvae.core.replicas import whole_batch_mean
-from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
+from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
-from probvae.core.step import FINAL_STEP, batch_means, gradient_step, gradients_and_means, losses_of
+from probvae.core.step import gradient_step, gradients_and_means
 from probvae.core.typed import STRICT, Count, from_json
-from probvae.core.vae import VAE, check_objective
+from probvae.core.types import Array, Distribution, Seed, Shape, Tensor
+from probvae.core.vae import VAE
 from probvae.core.values import BINARY, COUNTS, ONE_HOT, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
 from probvae.core.variables import named_variables, trainable_names
 
@@ -36,7 +27,6 @@ __all__ = [
     "VAE",
     "Count",
     "from_json",
-    "check_objective",
     "Component",
     "Encoder",
     "Decoder",
@@ -69,7 +59,7 @@ __all__ = [
     "PositiveFloat",
     "Use",
     "CONTEXT",
-    "CONTRACTS",
+    "KINDS",
     "REQUIRED",
     "Parameter",
     "Signature",
@@ -84,7 +74,6 @@ __all__ = [
     "as_seed",
     "fold_in",
     "FINAL_STEP",
-    "batch_means",
     "gradient_step",
     "sample_and_log_prob",
     "normal_noise",

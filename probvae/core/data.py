@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from probvae.core.seeds import Tensor
+from probvae.core.types import Array, Tensor
 from probvae.core.values import Values
 
-Array: TypeAlias = npt.NDArray[Any]
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
 
 
@@ -136,3 +136,25 @@ class Data:
     train: Split
     validation: Split
     test: Split
+
+
+class Dataset(ABC):
+    """A source of examples."""
+
+    kind: ClassVar[str] = "dataset"
+
+    @abstractmethod
+    def info(self) -> DataInfo:
+        """What the data is, without fetching it.
+
+        Raises:
+            UserError: what the user pointed at is not there or not what it should be.
+        """
+
+    @abstractmethod
+    def load(self) -> Data:
+        """The three splits, fetched first where they are not at hand.
+
+        Raises:
+            DataError: the data could not be fetched, or is not what it should be.
+        """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core.seeds import Tensor
+from probvae.core.types import Tensor
 
 tfd = tfp.distributions
 

@@ -6,9 +6,9 @@ import math
 
 import tensorflow as tf
 
-from probvae.core.contracts import Distribution
 from probvae.core.replicas import sharing
-from probvae.core.seeds import Seed, Tensor, as_seed
+from probvae.core.seeds import as_seed
+from probvae.core.types import Distribution, Seed, Tensor
 
 
 def sample_and_log_prob(q: Distribution, samples: int, seed: Seed) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from probvae.core.data import Array
-from probvae.core.seeds import Tensor
+from probvae.core.types import Array, Tensor
 from probvae.core.values import BINARY, REAL, UNIT, Values
 from probvae.errors import ShapeError, UserError
 

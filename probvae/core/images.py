@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil, isinf
 
-from probvae.core.contracts import Shape
+from probvae.core.types import Shape
 from probvae.core.values import Values
 
 _MOST_CHANNELS = 4

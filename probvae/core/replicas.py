@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from probvae.core.seeds import Tensor
+from probvae.core.types import Tensor
 
 
 def sharing() -> tf.distribute.ReplicaContext | None:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import enum
 from numbers import Integral
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from probvae.core.types import Seed, Tensor
 from probvae.errors import UserError
-
-Tensor: TypeAlias = Any  # TensorFlow carries no types
-Seed: TypeAlias = Any  # an int, or an int32 tensor of shape [2]
 
 
 class Stream(enum.IntEnum):

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 from collections.abc import Callable
 from numbers import Integral
-from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from probvae.core.component import Component
-from probvae.core.contracts import Decoder, Distribution, Encoder, Objective, Prior, Shape
-from probvae.core.copying import NotSerialized
 from probvae.core.draws import mean_of, sample_and_log_prob
-from probvae.core.examples import as_examples, as_numbers, asserted, check_examples, is_array, plain_assertions
-from probvae.core.seeds import Seed, Stream, Tensor, as_seed, fold_in
-from probvae.core.step import FINAL_STEP, batch_means, gradient_step
+from probvae.core.examples import as_examples
+from probvae.core.keras_model import KerasModel
+from probvae.core.parts import Decoder, Encoder, Prior
+from probvae.core.seeds import as_seed, fold_in
 from probvae.core.traces import free_traces
-from probvae.core.values import REAL, Values
+from probvae.core.types import Distribution, Seed, Shape, Tensor
+from probvae.core.values import Values
 from probvae.core.variables import named_variables
-from probvae.errors import ConfigError, ShapeError, UserError
-
-tfd = tfp.distributions
+from probvae.errors import ShapeError, UserError
 
 
-class VAE(NotSerialized, keras.Model):
+class VAE(KerasModel):
     """A variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2014).
 
     p(x, z) = p(z) p(x|z), with q(z|x) as the approximate posterior. It knows no loss: an objective is given to
@@ -53,10 +48,10 @@ class VAE(NotSerialized, keras.Model):
         free_traces()  # those of earlier models
         super().__init__()
         parts = (("encoder", encoder, Encoder), ("decoder", decoder, Decoder), ("prior", prior, Prior))
-        for name, part, contract in parts:
-            if not isinstance(part, contract):
+        for name, part, base in parts:
+            if not isinstance(part, base):
                 raise UserError(
-                    f"VAE: expected {name}=..., a probvae.{contract.__name__}; got {part!r}. "
+                    f"VAE: expected {name}=..., a probvae.{base.__name__}; got {part!r}. "
                     "Derive its class from that one, and mind the order: encoder, decoder, prior."
                 )
         self.encoder = encoder
@@ -72,8 +67,12 @@ class VAE(NotSerialized, keras.Model):
         for layer in list(self._flatten_layers()):
             if isinstance(layer, Component):
                 layer.adopt_again()
-        self._objective: Any = None  # an Objective, once compiled
         self.built = True
+
+    @property
+    def support(self) -> Values:
+        """The values that an example can take: those that have probability under the decoder."""
+        return self.decoder.support
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A model of copies of the three parts, not compiled.
@@ -179,138 +178,6 @@ class VAE(NotSerialized, keras.Model):
         means = mean_of(likelihood)
         return likelihood.sample(seed=fold_in(seed, 1)) if means is None else means
 
-    # What follows makes `fit` and `evaluate` of Keras work, by the same step as the trainer's.
-
-    def compile(
-        self,
-        optimizer: str | keras.optimizers.Optimizer = "adam",
-        objective: Objective | None = None,
-        seed: int = 0,
-        jit_compile: bool = False,
-        **options: Any,
-    ) -> None:
-        """Choose the optimizer and the objective for `fit`.
-
-        Args:
-            optimizer: as in Keras.
-            objective: what to minimise, as `probvae.ELBO()`.
-            seed: what the latent noise is a function of, beside the step.
-            jit_compile: compile the step with XLA; on CPUs this makes convolutions slower.
-            options: further options of `keras.Model.compile`, such as `run_eagerly`.
-
-        Raises:
-            UserError: no objective is given, or it is not for such a model; or an option has no effect here.
-        """
-        if not isinstance(objective, Objective):
-            raise UserError(
-                f"compile: expected objective=..., a probvae.Objective; got {objective!r}. "
-                "`probvae list objective` names those that are installed."
-            )
-        check_objective(self, objective)
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if options.get(name):
-                raise UserError(f"compile: expected no {name}: what is minimised and reported is the objective's.")
-        as_seed(seed)
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
-        self._objective = objective
-        self._seed = seed
-        self._means = {name: keras.metrics.Mean(name=name, dtype="float64") for name in ("loss", *objective.terms)}
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The running means of the loss and its terms, reset by Keras at each epoch."""
-        return list(self._means.values()) if self._objective else []
-
-    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Train on x [B, *E] or batches of it, as in Keras.
-
-        An array is checked before the first step. Batches of a dataset are checked as they come, which XLA
-        (`jit_compile=True`) leaves out.
-
-        Raises:
-            ShapeError: x has another shape.
-            UserError: an element of x is not finite, or outside of the support of the likelihood.
-        """
-        return self._with_checks(super().fit, self.decoder.support, x, *arguments, **options)
-
-    def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
-        """The mean loss and its terms on x [B, *E] or batches of it, as in Keras; checks x as `fit` does."""
-        return self._with_checks(super().evaluate, self.decoder.support, x, *arguments, **options)
-
-    def predict(self, x: Any, *arguments: Any, **options: Any) -> Any:
-        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; any finite values will do."""
-        return self._with_checks(super().predict, REAL, x, *arguments, **options)
-
-    def train_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
-        """One step on a batch x [B, *E], as in Keras; checks x as `fit` does."""
-        return self._with_checks(super().train_on_batch, self.decoder.support, x, *arguments, **options)
-
-    def test_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
-        """The mean loss of a batch x [B, *E] and its terms, as in Keras; checks x as `fit` does."""
-        return self._with_checks(super().test_on_batch, self.decoder.support, x, *arguments, **options)
-
-    def _with_checks(self, method: Callable[..., Any], support: Values, *arguments: Any, **options: Any) -> Any:
-        """What a method of Keras returns, after a check of the arrays among its arguments."""
-        given = inspect.signature(method).bind(*arguments, **options)
-        weights = [name for name in ("sample_weight", "class_weight") if given.arguments.get(name) is not None]
-        if weights:
-            raise UserError(f"{weights[0]}: expected none, as every example weighs the same here. Leave it out.")
-        given.arguments["x"] = self._checked(given.arguments["x"], support)
-        validation = given.arguments.get("validation_data")
-        if isinstance(validation, tuple):
-            given.arguments["validation_data"] = self._checked(validation[0], support), *validation[1:]
-        elif validation is not None:
-            given.arguments["validation_data"] = self._checked(validation, support)
-        with plain_assertions(self.event_shape):
-            return method(*given.args, **given.kwargs)
-
-    def _checked(self, x: Any, support: Values) -> Any:
-        """An array or a tensor of examples; batches as they are."""
-        if not is_array(x):
-            return x
-        x = as_numbers(x)
-        check_examples(x, self.event_shape, support)
-        if not len(x):
-            raise UserError("x: expected at least one example; got none.")
-        return x
-
-    def save(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse, as `get_config` does, before a file is made."""
-        self.get_config()
-
-    def export(self, filepath: str | Path, *arguments: Any, **options: Any) -> None:
-        """Write a SavedModel of the reconstruction, as in Keras."""
-        options.setdefault("input_signature", [keras.InputSpec("float32", (None, *self.event_shape))])
-        super().export(filepath, *arguments, **options)
-
-    def train_step(self, data: Any) -> dict[str, Tensor]:
-        """One step on a batch: x, or a tuple that begins with it."""
-        x = self._inputs(data)
-        step = tf.convert_to_tensor(self.optimizer.iterations.value)
-        seed = fold_in(self._seed, Stream.LATENT, step)
-        means = gradient_step(self, self._objective, self.optimizer, x, seed, step)
-        return self._track(means, tf.shape(x)[0])
-
-    def test_step(self, data: Any) -> dict[str, Tensor]:
-        """The objective of a batch, its schedules at their end."""
-        x = self._inputs(data)
-        step = tf.constant(FINAL_STEP, tf.int32)
-        seen = self._means["loss"].count  # how many examples came before: another seed for each batch
-        seed = fold_in(self._seed, Stream.VALIDATION, seen.value)
-        means = batch_means(self._objective(self, x, seed, step))
-        return self._track(means, tf.shape(x)[0])
-
-    def _inputs(self, data: Any) -> Tensor:
-        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        if weight is not None:
-            raise UserError("sample_weight: expected none, as every example weighs the same here. Leave it out.")
-        return asserted(as_examples(x, self.event_shape), self.decoder.support)
-
-    def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
-        for name, value in means.items():
-            self._means[name].update_state(value, sample_weight=tf.cast(count, tf.float32))
-        return {name: metric.result() for name, metric in self._means.items()}
-
     def call(self, x: Tensor) -> Tensor:
         """The reconstruction of x [B, *E] with a fixed seed, for `predict`."""
         return self.reconstruct(x, seed=0)
@@ -328,23 +195,6 @@ def _counts(layer: keras.layers.Layer) -> list[str]:
         f"{sum(math.prod(variable.shape) for variable in variables):,}"
         for variables in (layer.variables, layer.trainable_variables)
     ]
-
-
-def check_objective(vae: VAE, objective: Objective) -> None:
-    """Check that an objective is for such a model.
-
-    Raises:
-        ConfigError: it needs a diagonal posterior, and the model has another.
-    """
-    if objective.posterior == "any":
-        return
-    q = vae.posterior(tf.zeros((1, *vae.event_shape)))  # [1], [D]
-    if not isinstance(q, (tfd.MultivariateNormalDiag, tfd.Independent)):
-        raise ConfigError(
-            f"{type(objective).__name__}: expected a diagonal posterior, which is a product over the latents; got "
-            f"{type(q).__name__} from {type(vae.encoder).__name__}. Use posterior 'diagonal_normal', or another "
-            "objective."
-        )
 
 
 def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int, Shape]:

@@ -84,7 +84,8 @@ def check(
     info = data_source(checked).info
     vae, objective, _ = assemble_in_memory(checked, info.event_shape, placeholder(info.event_shape), info.sizes[0])
     check_support(checked, vae, info)
-    gradient_step(vae, objective, keras.optimizers.SGD(0.0), tf.zeros((2, *info.event_shape)), 0, tf.constant(0))
+    x = tf.zeros((2, *info.event_shape))
+    gradient_step(vae, lambda: objective(vae, x, 0, tf.constant(0)), keras.optimizers.SGD(0.0))
     return checked, vae
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from probvae.core import (
     BINARY,
-    CONTRACTS,
+    KINDS,
     REAL,
     UNIT,
     VAE,
@@ -30,7 +30,6 @@ from probvae.core import (
     Objective,
     Shape,
     a,
-    check_objective,
     full_scale,
 )
 from probvae.errors import ConfigError, DataWarning, ProbvaeError, SpecError, TooLargeError, explained
@@ -146,7 +145,7 @@ def assemble(
     part = plan.components[OBJECTIVE.path]
     objective = _build(plan.document, part, supply)
     with blamed(plan.document, part):
-        check_objective(vae, objective)
+        objective.check(vae)
         return Assembly(vae, objective, objective.describe(vae))
 
 
@@ -256,7 +255,7 @@ def _build(document: Document, part: Part, supply: Supply, precision: str = "flo
     with blamed(document, part):
         with networks_in(precision if part.kind in NETWORKS else "float32"):
             built = part.signature.factory(**arguments)
-        contract = CONTRACTS[part.kind]
+        contract = KINDS[part.kind]
         if not isinstance(built, contract):
             raise TypeError(f"expected a subclass of probvae.{contract.__name__}; got {type(built).__name__}")
         return built

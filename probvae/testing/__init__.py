@@ -27,7 +27,7 @@ _WHERE = {
     "Subject": "probvae.testing.subject",
     "Refused": "probvae.testing.subject",
     "Violation": "probvae.testing.checking",
-    "KINDS": "probvae.testing.subject",
+    "CHECKED_KINDS": "probvae.testing.subject",
 }
 
 __all__ = list(_WHERE)

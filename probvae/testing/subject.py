@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from probvae.components import Bernoulli, DenseDecoder, DenseEncoder, DiagonalNormal
 from probvae.core import (
-    CONTRACTS,
+    KINDS,
     Component,
     Decoder,
     Encoder,
@@ -31,7 +31,7 @@ from probvae.testing.case import Case
 
 OTHER = 10**6 + 3
 """Added to the seed of the instance that is restored into, so that it starts as another one."""
-KINDS = (*(kind for kind in CONTRACTS if kind != "dataset"), "bijector")
+CHECKED_KINDS = (*(kind for kind in KINDS if kind != "dataset"), "bijector")
 """The kinds that have checks."""
 
 
@@ -53,7 +53,7 @@ class Subject:
     A bijector's class has a method `bijector()`, as flow priors have; the name of such a prior is taken too.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `CHECKED_KINDS`.
         of: the registered name, or the class.
         registry: where names are looked up.
 
@@ -64,9 +64,9 @@ class Subject:
     """
 
     def __init__(self, kind: str, of: str | Callable[..., Any], registry: Registry | None = None) -> None:
-        if kind not in KINDS:
-            raise UnknownNameError(f"No kind with checks is named {kind!r}. {did_you_mean(kind, KINDS)}")
-        if not isinstance(of, str) and (isinstance(of, tuple(CONTRACTS.values())) or not callable(of)):
+        if kind not in CHECKED_KINDS:
+            raise UnknownNameError(f"No kind with checks is named {kind!r}. {did_you_mean(kind, CHECKED_KINDS)}")
+        if not isinstance(of, str) and (isinstance(of, tuple(KINDS.values())) or not callable(of)):
             name = type(of).__name__
             raise UserError(
                 f"expected a registered name or a class; got {of!r}. Give {name} itself, not an instance."
@@ -131,7 +131,7 @@ class Subject:
             raise
         except UserError as error:
             raise Refused(error) from error
-        contract = CONTRACTS.get(self.kind)
+        contract = KINDS.get(self.kind)
         if contract is not None and not isinstance(component, contract):
             raise TypeError(f"expected a probvae.{contract.__name__}; got {type(component).__name__}")
         if isinstance(component, Component):
@@ -190,10 +190,10 @@ def _is_of(kind: str, name: str, factory: type) -> None:
                 f"{name}: expected a class with a method bijector(), a tfb.Bijector; found none. "
                 "Only flows have one; check the prior itself: kind 'prior'."
             )
-    elif not issubclass(factory, CONTRACTS[kind]):
-        found = next((contract for contract in CONTRACTS.values() if issubclass(factory, contract)), None)
+    elif not issubclass(factory, KINDS[kind]):
+        found = next((contract for contract in KINDS.values() if issubclass(factory, contract)), None)
         way = f"It is a probvae.{found.__name__}: check it as {found.kind!r}." if found else "Derive it from that."
-        raise UserError(f"{name}: expected a class that derives from probvae.{CONTRACTS[kind].__name__}. {way}")
+        raise UserError(f"{name}: expected a class that derives from probvae.{KINDS[kind].__name__}. {way}")
 
 
 def _promises(name: str, factory: Any, signature: Signature) -> Promises:

@@ -17,7 +17,6 @@ from probvae.core import (
     Seed,
     Stream,
     Tensor,
-    batch_means,
     fold_in,
     gradients_and_means,
     losses_of,
@@ -194,7 +193,9 @@ class Steps:
     def _local(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor]:
         """What a replica's rows add to the gradient and to the means."""
         x, weights = batch
-        gradients, means = gradients_and_means(self._vae, self._objective, x, seed, step, weights)
+        gradients, means = gradients_and_means(
+            self._vae, lambda: losses_of(self._objective, self._vae, x, seed, step, weights), weights
+        )
         return gradients, self._stacked(means)
 
     def _evaluated(self, batch: Batch, seed: Tensor) -> Tensor:
@@ -203,7 +204,7 @@ class Steps:
     def _replica_means(self, batch: Batch, seed: Tensor) -> Tensor:
         x, weights = self._share(batch)
         losses = losses_of(self._objective, self._vae, x, seed, tf.constant(FINAL_STEP), weights)
-        return self._total(self._stacked(batch_means(losses, weights)))
+        return self._total(self._stacked(losses.means(weights)))
 
     def _share(self, batch: Batch) -> Batch:
         """A replica's rows of a batch."""

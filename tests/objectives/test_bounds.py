@@ -195,7 +195,9 @@ def test_beta_grows_linearly_and_stays(objective, step, beta):
 
 def test_a_warm_up_leaves_no_variable_without_a_gradient():
     vae = model(prior=c.Mixture(D, 3))
-    means = gradient_step(vae, ELBO(warmup_steps=10), keras.optimizers.SGD(0.01), data(), 0, tf.constant(0))
+    means = gradient_step(
+        vae, lambda: ELBO(warmup_steps=10)(vae, data(), 0, tf.constant(0)), keras.optimizers.SGD(0.01)
+    )
     assert means["beta"] == 0.0
 
 

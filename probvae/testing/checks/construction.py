@@ -9,12 +9,12 @@ from probvae.errors import UserError
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.strategies import wrong_values
-from probvae.testing.subject import KINDS, Refused, Subject, why
+from probvae.testing.subject import CHECKED_KINDS, Refused, Subject, why
 
 NO_PARAMETER = "no_such_parameter"
 
 
-@check(*KINDS, fast=20, deep=150)
+@check(*CHECKED_KINDS, fast=20, deep=150)
 def builds(subject: Subject, case: Case) -> None:
     """Every configuration that the signature allows builds, and what it does not allow is refused.
 

@@ -1,0 +1,178 @@
+"""The Keras half of a model: `compile`, `fit`, `evaluate` and `predict`, by the same step as the trainer's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn, Protocol
+
+import keras
+import tensorflow as tf
+
+from probvae.core.copying import NotSerialized
+from probvae.core.examples import as_examples, as_numbers, asserted, check_examples, is_array, plain_assertions
+from probvae.core.losses import FINAL_STEP, Losses
+from probvae.core.seeds import Stream, as_seed, fold_in
+from probvae.core.step import gradient_step
+from probvae.core.types import Seed, Shape, Tensor
+from probvae.core.values import REAL, Values
+from probvae.errors import UserError
+
+
+class Minimized(Protocol):
+    """What `fit` needs to know of an objective."""
+
+    terms: ClassVar[tuple[str, ...]]
+
+    def check(self, vae: Any) -> None:
+        """Check that it is for such a model."""
+
+    def __call__(self, vae: Any, x: Tensor, seed: Seed, step: Tensor) -> Losses:
+        """The loss of examples x [B, *E] at a training step."""
+
+
+class KerasModel(NotSerialized, keras.Model):
+    """A `keras.Model` that minimises an objective, and checks the examples that it gets.
+
+    Attributes:
+        event_shape: E, the shape of an example.
+    """
+
+    event_shape: Shape
+    _objective: Any = None  # once compiled
+
+    @property
+    def support(self) -> Values:
+        """The values that an example can take."""
+        raise NotImplementedError
+
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        objective: Minimized | None = None,
+        seed: int = 0,
+        jit_compile: bool = False,
+        **options: Any,
+    ) -> None:
+        """Choose the optimizer and the objective for `fit`.
+
+        Args:
+            optimizer: as in Keras.
+            objective: what to minimise, as `probvae.ELBO()`.
+            seed: what the latent noise is a function of, beside the step.
+            jit_compile: compile the step with XLA; on CPUs this makes convolutions slower.
+            options: further options of `keras.Model.compile`, such as `run_eagerly`.
+
+        Raises:
+            UserError: no objective is given, or it is not for such a model; or an option has no effect here.
+        """
+        if objective is None or isinstance(objective, type) or getattr(objective, "kind", "") != "objective":
+            raise UserError(
+                f"compile: expected objective=..., a probvae.Objective; got {objective!r}. "
+                "`probvae list objective` names those that are installed."
+            )
+        objective.check(self)
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if options.get(name):
+                raise UserError(f"compile: expected no {name}: what is minimised and reported is the objective's.")
+        as_seed(seed)
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
+        self._objective = objective
+        self._seed = seed
+        self._means = {name: keras.metrics.Mean(name=name, dtype="float64") for name in ("loss", *objective.terms)}
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The running means of the loss and its terms, reset by Keras at each epoch."""
+        return list(self._means.values()) if self._objective else []
+
+    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train on x [B, *E] or batches of it, as in Keras.
+
+        An array is checked before the first step. Batches of a dataset are checked as they come, which XLA
+        (`jit_compile=True`) leaves out.
+
+        Raises:
+            ShapeError: x has another shape.
+            UserError: an element of x is not finite, or outside of the support of the likelihood.
+        """
+        return self._with_checks(super().fit, self.support, x, *arguments, **options)
+
+    def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """The mean loss and its terms on x [B, *E] or batches of it, as in Keras; checks x as `fit` does."""
+        return self._with_checks(super().evaluate, self.support, x, *arguments, **options)
+
+    def predict(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; any finite values will do."""
+        return self._with_checks(super().predict, REAL, x, *arguments, **options)
+
+    def train_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """One step on a batch x [B, *E], as in Keras; checks x as `fit` does."""
+        return self._with_checks(super().train_on_batch, self.support, x, *arguments, **options)
+
+    def test_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """The mean loss of a batch x [B, *E] and its terms, as in Keras; checks x as `fit` does."""
+        return self._with_checks(super().test_on_batch, self.support, x, *arguments, **options)
+
+    def _with_checks(self, method: Callable[..., Any], support: Values, *arguments: Any, **options: Any) -> Any:
+        """What a method of Keras returns, after a check of the arrays among its arguments."""
+        given = inspect.signature(method).bind(*arguments, **options)
+        weights = [name for name in ("sample_weight", "class_weight") if given.arguments.get(name) is not None]
+        if weights:
+            raise UserError(f"{weights[0]}: expected none, as every example weighs the same here. Leave it out.")
+        given.arguments["x"] = self._checked(given.arguments["x"], support)
+        validation = given.arguments.get("validation_data")
+        if isinstance(validation, tuple):
+            given.arguments["validation_data"] = self._checked(validation[0], support), *validation[1:]
+        elif validation is not None:
+            given.arguments["validation_data"] = self._checked(validation, support)
+        with plain_assertions(self.event_shape):
+            return method(*given.args, **given.kwargs)
+
+    def _checked(self, x: Any, support: Values) -> Any:
+        """An array or a tensor of examples; batches as they are."""
+        if not is_array(x):
+            return x
+        x = as_numbers(x)
+        check_examples(x, self.event_shape, support)
+        if not len(x):
+            raise UserError("x: expected at least one example; got none.")
+        return x
+
+    def save(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse, as `get_config` does, before a file is made."""
+        self.get_config()
+
+    def export(self, filepath: str | Path, *arguments: Any, **options: Any) -> None:
+        """Write a SavedModel of the reconstruction, as in Keras."""
+        options.setdefault("input_signature", [keras.InputSpec("float32", (None, *self.event_shape))])
+        super().export(filepath, *arguments, **options)
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """One step on a batch: x, or a tuple that begins with it."""
+        x = self._inputs(data)
+        step = tf.convert_to_tensor(self.optimizer.iterations.value)
+        seed = fold_in(self._seed, Stream.LATENT, step)
+        means = gradient_step(self, lambda: self._objective(self, x, seed, step), self.optimizer)
+        return self._track(means, tf.shape(x)[0])
+
+    def test_step(self, data: Any) -> dict[str, Tensor]:
+        """The objective of a batch, its schedules at their end."""
+        x = self._inputs(data)
+        step = tf.constant(FINAL_STEP, tf.int32)
+        seen = self._means["loss"].count  # how many examples came before: another seed for each batch
+        seed = fold_in(self._seed, Stream.VALIDATION, seen.value)
+        means = self._objective(self, x, seed, step).means()
+        return self._track(means, tf.shape(x)[0])
+
+    def _inputs(self, data: Any) -> Tensor:
+        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        if weight is not None:
+            raise UserError("sample_weight: expected none, as every example weighs the same here. Leave it out.")
+        return asserted(as_examples(x, self.event_shape), self.support)
+
+    def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
+        for name, value in means.items():
+            self._means[name].update_state(value, sample_weight=tf.cast(count, tf.float32))
+        return {name: metric.result() for name, metric in self._means.items()}

@@ -1,0 +1,94 @@
+"""The parts of a model: what each kind of component returns.
+
+A component returns a distribution that it builds afresh in each call. One that is built in `__init__` holds copies
+of the variables: it goes stale and receives no gradient. The letters of shapes are those of `core/types.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from probvae.core.component import Component
+from probvae.core.types import Distribution, Shape, Tensor
+from probvae.core.values import REAL, Support, Values
+
+
+class Encoder(Component, ABC):
+    """The variational posterior, amortised over the data.
+
+    Attributes:
+        support: where its latents live; it must lie in the prior's.
+    """
+
+    kind: ClassVar[str] = "encoder"
+    support: Support = REAL
+
+    @abstractmethod
+    def posterior(self, x: Tensor) -> Distribution:
+        """q(z|x) of examples x [B, *E]: [B], [D]."""
+
+
+class Decoder(Component, ABC):
+    """The generative half: latents in, a distribution over data out.
+
+    Attributes:
+        support: the values that have probability; data is held against it before training.
+    """
+
+    kind: ClassVar[str] = "decoder"
+    support: Values = REAL
+
+    @abstractmethod
+    def likelihood(self, z: Tensor) -> Distribution:
+        """p(x|z) of latents z [..., D], with any leading shape: [...], [*E]."""
+
+
+class Prior(Component, ABC):
+    """The distribution of the latents before any data is seen.
+
+    Attributes:
+        support: where it has density: `REAL`, another box of `Values`, `SPHERE`, `SIMPLEX`.
+    """
+
+    kind: ClassVar[str] = "prior"
+    support: Support = REAL
+
+    @abstractmethod
+    def distribution(self) -> Distribution:
+        """p(z): [], [D]."""
+
+
+class PosteriorHead(Component, ABC):
+    """Turns an encoder network's outputs into q(z|x). A head knows distributions only, a network tensors only.
+
+    Attributes:
+        output_shape: O, what the head asks the network for, per example.
+        support: where its latents live; it must lie in the prior's.
+    """
+
+    kind: ClassVar[str] = "posterior"
+    output_shape: Shape
+    support: Support = REAL
+
+    @abstractmethod
+    def posterior(self, outputs: Tensor) -> Distribution:
+        """q(z|x) from a network's outputs [B, *O]: [B], [D]."""
+
+
+class LikelihoodHead(Component, ABC):
+    """Turns a decoder network's outputs into p(x|z).
+
+    Attributes:
+        output_shape: O, what the head asks the network for, per latent; as long as E, so that convolutional
+            networks can serve it, and with a multiple of E's channels in the last place.
+        support: the values that have probability under the head; data is held against it before training.
+    """
+
+    kind: ClassVar[str] = "likelihood"
+    output_shape: Shape
+    support: ClassVar[Values] = REAL
+
+    @abstractmethod
+    def likelihood(self, outputs: Tensor) -> Distribution:
+        """p(x|z) from a network's outputs [..., *O]: [...], [*E]."""
