@@ -40,12 +40,12 @@ def report(
 ) -> dict[str, Any]:
     """What the kit says about one component, as plain values; what is known already is taken over."""
     from probvae import testing
-    from probvae.testing.runner import chosen
+    from probvae.testing.runner import checks_for
 
     start = time.monotonic()
     statuses, messages = known.get("statuses", {}), known.get("messages", {})
     try:
-        owed = [check.name for check in chosen(testing.Subject(kind, factory))]
+        owed = [check.name for check in checks_for(testing.Subject(kind, factory))]
         missing = [name for name in owed if name not in statuses]
         if not missing:
             return known

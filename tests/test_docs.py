@@ -26,7 +26,7 @@ from probvae.testing import agreement, strategies
 from probvae.testing.checking import ALPHA
 from probvae.testing.checks import densities
 from probvae.testing.report import WORDS
-from probvae.testing.runner import SHRINKING, chosen
+from probvae.testing.runner import SHRINKING, checks_for
 from probvae.training import TrainSettings
 
 ROOT = Path(__file__).parent.parent
@@ -234,7 +234,7 @@ def the_reports_are_the_kits(shown, file, folder):
     """A report that is shown names the checks that the prior owes, and says of each red one what the kit says."""
     registry = Registry()
     registry.load_file(file)
-    owed = chosen(testing.Subject("prior", f"{Path(file).stem}.laplace", registry))
+    owed = checks_for(testing.Subject("prior", f"{Path(file).stem}.laplace", registry))
     assert re.findall(r"^  [✓✗-] (\w+) ", shown, re.M) == [check.name for check in owed]
     red, left = (re.findall(rf"^  {mark} (\w+) ", shown, re.M) for mark in "✗-")
     assert left == ["exact_kl_is_that_of_the_samples"]

@@ -155,9 +155,9 @@ def _check_components(chosen: list[tuple[str, str]], profile: Profile, seed: int
 def _check_component(subject: Subject, profile: Profile, seed: int, console: Console) -> Report:
     """Run the checks of one component, a line for each as soon as it is known."""
     from probvae.testing import Report
-    from probvae.testing.runner import chosen, run
+    from probvae.testing.runner import checks_for, run
 
-    checks = chosen(subject)
+    checks = checks_for(subject)
     console.print(f"\n[bold]{subject.kind} {subject.name}[/bold]  {len(checks)} checks, {profile}, seed {seed}")
     width = max(len(found.name) for found in checks)
     results: list[Result] = []

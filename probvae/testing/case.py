@@ -21,7 +21,7 @@ class Case:
         event_shape: *E.
         batch: B, or the leading shape of what a decoder or a likelihood head takes.
         samples: S, the shape of what is drawn.
-        moved: how far the trainable variables have left their initial values, in multiples of their spread.
+        perturbation: how far the trainable variables have left their initial values, in multiples of their spread.
         seed: what initial values, inputs and draws are functions of.
     """
 
@@ -30,7 +30,7 @@ class Case:
     event_shape: Shape = (4,)
     batch: Shape = (3,)
     samples: Shape = (2,)
-    moved: float = 0.0
+    perturbation: float = 0.0
     seed: int = 0
 
     def arguments(self) -> str:
@@ -58,8 +58,8 @@ class Case:
         """
         settings = ", ".join(f"{k} = {v!r}" for k, v in self.configuration.items()) or "every default"
         shapes = [f"{letter} = {getattr(self, name)}" for name, letter in _LETTERS.items() if name in concerned]
-        moved = f", variables moved by {self.moved:g}" if self.moved else ""
-        return f"{settings}; {', '.join([*shapes, f'seed {self.seed}'])}{moved}"
+        perturbed = f", variables perturbed by {self.perturbation:g}" if self.perturbation else ""
+        return f"{settings}; {', '.join([*shapes, f'seed {self.seed}'])}{perturbed}"
 
 
 def _without(table: Mapping[str, Any], parameter: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from probvae.testing.case import Case
 from probvae.testing.subject import Subject
 
 Profile: TypeAlias = Literal["fast", "deep"]
-Draws: TypeAlias = Mapping[str, SearchStrategy[Any]]
+Region: TypeAlias = Mapping[str, SearchStrategy[Any]]
 
 ALPHA = 1e-6
 """The probability, at most, that a statistical check is red for a component that is right."""
@@ -52,7 +52,7 @@ class Check:
         function: the check itself; the first line of its docstring says what must hold.
         kinds: the kinds that it is for.
         examples: how many random cases are tried, by profile.
-        strata: what is drawn for a case beside the configuration; one table for each part that must be visited,
+        regions: what is drawn for a case beside the configuration; one table for each part that must be visited,
             by its name.
         mandatory: whether a report is red if it could not run.
         tag: the promise that makes it apply, if it does not always.
@@ -62,7 +62,7 @@ class Check:
     function: Callable[[Subject, Case], None]
     kinds: tuple[str, ...]
     examples: Mapping[Profile, int]
-    strata: Mapping[str, Draws] = field(default_factory=lambda: {"any shape": {}})
+    regions: Mapping[str, Region] = field(default_factory=lambda: {"any shape": {}})
     mandatory: bool = True
     tag: Tag | None = None
     statistical: bool = False

@@ -15,26 +15,26 @@ from probvae.testing.subject import Subject
 from probvae.testing.views import View, f64, stateless
 
 
-def questions(found: View) -> tuple[Floats | None, Floats]:
+def questions(view: View) -> tuple[Floats | None, Floats]:
     """Inputs and points at which two instances are compared."""
-    if found.kind == "bijector":
-        return None, f64(tf.random.stateless_normal((4, found.case.latent_dim), stateless(found.case)))
-    inputs = found.inputs()
-    return None if inputs is None else f64(inputs), f64(found.points(found.answer(), 5))
+    if view.kind == "bijector":
+        return None, f64(tf.random.stateless_normal((4, view.case.latent_dim), stateless(view.case)))
+    inputs = view.inputs()
+    return None if inputs is None else f64(inputs), f64(view.points(view.distribution(), 5))
 
 
-def answers(found: View, inputs: Floats | None, points: Floats) -> Floats:
+def answers(view: View, inputs: Floats | None, points: Floats) -> Floats:
     """What a component says of the points: log-densities, or what a bijector makes of them, both ways."""
     at = tf.constant(points, tf.float32)
-    if found.kind == "bijector":
-        bijector = found.component.bijector()
+    if view.kind == "bijector":
+        bijector = view.component.bijector()
         ways = (bijector.forward(at), bijector.inverse(tf.identity(at)))  # [N, D] each
         names = ("forward_log_det_jacobian", "inverse_log_det_jacobian")
         volumes = (getattr(bijector, name)(tf.identity(at), event_ndims=1) for name in names)
         columns = (np.broadcast_to(f64(volume), len(points))[:, None] for volume in volumes)
         return np.concatenate([*map(f64, ways), *columns], axis=-1)
     given: Tensor = None if inputs is None else tf.constant(inputs, tf.float32)
-    return f64(found.ask(given).log_prob(at))
+    return f64(view.call(given).log_prob(at))
 
 
 def compare(values: Floats, expected: Floats, what: str, subject: Subject) -> None:

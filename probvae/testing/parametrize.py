@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from probvae.testing.checking import Check, Profile
-from probvae.testing.runner import chosen, run
+from probvae.testing.runner import checks_for, run
 from probvae.testing.subject import Subject
 
 
@@ -32,7 +32,7 @@ def contract(kind: str, of: str | Callable[..., Any], *, profile: Profile = "fas
     import pytest
 
     subject = Subject(kind, of)
-    checks = chosen(subject)
+    checks = checks_for(subject)
     return pytest.mark.parametrize(
         "check", [partial(_hold, found, subject, profile, seed) for found in checks], ids=[c.name for c in checks]
     )

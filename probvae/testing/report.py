@@ -65,7 +65,7 @@ class Result:
         return "\n".join(lines)
 
     def after(self, earlier: Sequence[Result]) -> str:
-        """The result in words; a reason that an earlier one has told already is not told again."""
+        """The result in words; a reason that an earlier one has given is not repeated."""
         if self.status == "not_run":
             for other in earlier:
                 if (other.status, other.message) == (self.status, self.message):
@@ -108,8 +108,8 @@ class Report:
         return all(result.ok for result in self.results)
 
     def __str__(self) -> str:
-        told = [r.after(self.results[:n]) for n, r in enumerate(self.results) if r.status != "passed"]
-        return "\n\n".join([*told, self.summary])
+        messages = [r.after(self.results[:n]) for n, r in enumerate(self.results) if r.status != "passed"]
+        return "\n\n".join([*messages, self.summary])
 
     @property
     def summary(self) -> str:

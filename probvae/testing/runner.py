@@ -47,9 +47,9 @@ def check(
         UserError: the class is none of that kind, or owes none of the checks.
     """
     subject = Subject(kind, of, registry)
-    checks = chosen(subject, [only] if isinstance(only, str) else only)
+    checks = checks_for(subject, [only] if isinstance(only, str) else only)
     if not checks:
-        names = ", ".join(found.name for found in chosen(subject))
+        names = ", ".join(found.name for found in checks_for(subject))
         raise UserError(f"{subject.name}: nothing to run; it owes none of the named checks. It owes {names}.")
     results = []
     for found in checks:
@@ -58,7 +58,7 @@ def check(
     return Report(kind, subject.name, profile, seed, tuple(results))
 
 
-def chosen(subject: Subject, only: Collection[str] | None = None) -> list[Check]:
+def checks_for(subject: Subject, only: Collection[str] | None = None) -> list[Check]:
     """The checks that a subject owes, or those of them that are named.
 
     Raises:
@@ -111,14 +111,12 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
     if profile not in SHRINKING:
         raise UnknownNameError(f"No profile is named {profile!r}. {did_you_mean(profile, SHRINKING)}")
     start = time.monotonic()
-    searches = {
-        part: Search(check, subject, stratum, SHRINKING[profile]) for part, stratum in check.strata.items()
-    }
+    searches = {part: Search(check, subject, region, SHRINKING[profile]) for part, region in check.regions.items()}
     failure = None
     for search in searches.values():
-        search.explore(max(1, check.examples[profile] // len(searches)), seed)
+        search.try_random(max(1, check.examples[profile] // len(searches)), seed)
         if not search.failure:
-            search.visit(seed)
+            search.try_defaults(seed)
         if failure := search.failure:
             break
     seconds = time.monotonic() - start
@@ -148,15 +146,15 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
         case, message = failure
         return result("expected", reason) if reason else result("failed", message, case)
     if not tried:
-        everywhere = {key: told for search in untried.values() for key, told in search.reasons.items()}
-        return result("expected", reason) if reason else result("not_run", _told(everywhere))
+        everywhere = {key: message for search in untried.values() for key, message in search.reasons.items()}
+        return result("expected", reason) if reason else result("not_run", _message(everywhere))
     if reason:
         return result("unexpected", f"it was expected to fail: {reason} Take it out of expected_failures.")
     refused = {part: search.reasons for part, search in untried.items() if search.refused}
-    return result("passed", " ".join(f"Not in {part}: {_told(reasons)}" for part, reasons in refused.items()))
+    return result("passed", " ".join(f"Not in {part}: {_message(reasons)}" for part, reasons in refused.items()))
 
 
-def _told(reasons: Mapping[str, str]) -> str:
+def _message(reasons: Mapping[str, str]) -> str:
     """Why no case could be tried: the first few reasons."""
     found = list(reasons.values())[:3] or ["no case could be drawn"]
     return "; ".join(reason.rstrip(".") for reason in found) + "."

@@ -13,27 +13,28 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, reject
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
+from probvae.errors import explained
 from probvae.testing.case import Case
-from probvae.testing.checking import Check, Draws, Inconclusive, NotApplicable, Violation
+from probvae.testing.checking import Check, Inconclusive, NotApplicable, Region, Violation
 from probvae.testing.strategies import cases_of, shapes_of
-from probvae.testing.subject import Refused, Subject, why
+from probvae.testing.subject import Refused, Subject
 
 CLEAR = 2.0
 """How many times a limit must be exceeded for the search to end, and the case to be made smaller."""
 IDLE = 40
-"""How many cases may be refused before a stratum is left in which none could be tried."""
+"""How many cases may be refused before a region is left in which none could be tried."""
 ENOUGH = 4
 """How many of them may be none of the check's concern."""
 
 
 @dataclass
 class Search:
-    """The search in one stratum for a case that fails, and then for a smaller one.
+    """The search in one region for a case that fails, and then for a smaller one.
 
     Args:
         check: what must hold.
         subject: the component.
-        stratum: what is drawn for a case beside the configuration.
+        region: what is drawn for a case beside the configuration.
         patience: how many seconds may go into finding the smallest case that fails.
 
     Attributes:
@@ -47,11 +48,11 @@ class Search:
 
     check: Check
     subject: Subject
-    stratum: Draws
+    region: Region
     patience: float
     tried: int = 0
     idle_cases: int = 0
-    unconcerned: int = 0
+    not_applicable_cases: int = 0
     failure: tuple[Case, str] | None = None
     excess: float = 0.0
     drawn: Case | None = None
@@ -60,11 +61,11 @@ class Search:
     refused: bool = False
 
     @property
-    def vain(self) -> bool:
+    def not_applicable(self) -> bool:
         """Whether enough cases have said that the check does not concern the component."""
-        return not self.tried and self.unconcerned >= ENOUGH
+        return not self.tried and self.not_applicable_cases >= ENOUGH
 
-    def explore(self, count: int, seed: int) -> None:
+    def try_random(self, count: int, seed: int) -> None:
         """Try random cases; what fails is made smaller while there is time."""
 
         @hypothesis.seed(seed)
@@ -78,14 +79,14 @@ class Search:
             phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         )
-        @given(cases_of(self.subject, self.stratum))
+        @given(cases_of(self.subject, self.region))
         def attempt(case: Case) -> None:
-            if self.vain or (not self.tried and self.idle_cases > IDLE):
+            if self.not_applicable or (not self.tried and self.idle_cases > IDLE):
                 return  # nothing here can be tried: let hypothesis run to its end
             late = time.monotonic() > self.deadline
             if late and case != self.drawn:
                 return  # no time to look for a smaller one: pretend that this one is none
-            if not self.attempt(case):
+            if not self.try_case(case):
                 reject()
 
         try:
@@ -94,22 +95,22 @@ class Search:
             pass
         except (HypothesisException, BaseExceptionGroup) as error:
             if not self.failure:
-                self._because(why(error))
+                self._because(explained(error))
 
-    def visit(self, seed: int) -> None:
+    def try_defaults(self, seed: int) -> None:
         """Try the defaults, and the cases that the component adds."""
         tables: list[Mapping[str, Any]] = [*self.subject.promises.cases]
         if not any(parameter.required for parameter in self.subject.signature.plain.values()):
             tables.insert(0, {})
         for table in tables:
-            for case in _ordinary(shapes_of(self.subject, self.stratum), seed):
+            for case in _ordinary(shapes_of(self.subject, self.region), seed):
                 try:
-                    if self.attempt(Case(**{**case, "configuration": dict(table)})) or self.vain:
+                    if self.try_case(Case(**{**case, "configuration": dict(table)})) or self.not_applicable:
                         break
                 except Violation:
                     return
 
-    def attempt(self, case: Case) -> bool:
+    def try_case(self, case: Case) -> bool:
         """Whether the case could be tried, or one near it.
 
         Of parameters that exclude each other the class names one when it refuses; that one is left at its default.
@@ -129,7 +130,7 @@ class Search:
                     return self._passed_over(str(error))
                 case = smaller
             except Inconclusive as error:
-                self.unconcerned += isinstance(error, NotApplicable)
+                self.not_applicable_cases += isinstance(error, NotApplicable)
                 return self._passed_over(str(error))
             except Violation as error:
                 self._fail(drawn, case, str(error), error.excess)
@@ -137,7 +138,7 @@ class Search:
                     raise
                 return True
             except Exception as error:  # a component is anyone's code
-                self._fail(drawn, case, f"it raised {why(error)}")
+                self._fail(drawn, case, f"it raised {explained(error)}")
                 raise Violation from error
             else:
                 self.tried += 1

@@ -37,11 +37,11 @@ class Space(ABC):
     axes: int
 
     @abstractmethod
-    def chart(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
         """The space as an image of the unit cube [N, axes], for at most two axes, stretched where samples are."""
 
     @abstractmethod
-    def unchart(self, points: Floats, samples: Floats) -> Floats:
+    def to_cube(self, points: Floats, samples: Floats) -> Floats:
         """Where in the unit cube [N, axes] points [N, D] come from."""
 
     @abstractmethod
@@ -95,17 +95,17 @@ class Box(Space):
         self.dimensions = self.axes = dimensions
         self.broad = Cauchy() if (self.low, self.high) == (-inf, inf) else Logistic()
 
-    def chart(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
         """By the quantiles of the broad distribution, which reach everywhere."""
         loc, scale = _middle(self._unbounded(samples))
         steps = self.broad.quantile(cube)
         points, log_volume = self._bounded(loc + 2 * scale * steps)
         return Chart(points, np.exp(log_volume + (np.log(2 * scale) - self.broad.log_density(steps)).sum(-1)))
 
-    def unchart(self, points: Floats, samples: Floats) -> Floats:
+    def to_cube(self, points: Floats, samples: Floats) -> Floats:
         """By the broad distribution function."""
         loc, scale = _middle(self._unbounded(samples))
-        return self.broad.share_below((self._unbounded(points) - loc) / (2 * scale))
+        return self.broad.cdf((self._unbounded(points) - loc) / (2 * scale))
 
     def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
         """As the class says."""
@@ -180,7 +180,7 @@ class Cauchy:
         """The number that this share lies below."""
         return np.tan(pi * (level - 0.5))
 
-    def share_below(self, x: Floats) -> Floats:
+    def cdf(self, x: Floats) -> Floats:
         """The distribution function."""
         return np.asarray(0.5 + np.arctan(x) / pi)
 
@@ -196,7 +196,7 @@ class Logistic:
         """The number that this share lies below."""
         return np.asarray(np.log(level) - np.log1p(-level))
 
-    def share_below(self, x: Floats) -> Floats:
+    def cdf(self, x: Floats) -> Floats:
         """The distribution function."""
         return np.exp(-np.logaddexp(0, -x))
 
@@ -224,11 +224,11 @@ class Lattice(Space):
         self.low, self.high = np.ceil(first), np.floor(last)
         self.dimensions = self.axes = dimensions
 
-    def chart(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
         """There is none: what is counted is not integrated."""
         raise NotImplementedError
 
-    def unchart(self, points: Floats, samples: Floats) -> Floats:
+    def to_cube(self, points: Floats, samples: Floats) -> Floats:
         """There is none."""
         raise NotImplementedError
 
@@ -355,7 +355,7 @@ class Sphere(Space):
         self.axes = dimensions - 1
         self.log_area = log(2) + 0.5 * dimensions * log(pi) - lgamma(0.5 * dimensions)
 
-    def chart(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
         """The circle by its angle; the sphere in three dimensions by angle and height (Archimedes)."""
         angle = 2 * pi * cube[:, 0]
         if self.dimensions == 2:
@@ -365,7 +365,7 @@ class Sphere(Space):
         points = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], -1)
         return Chart(points, np.full(len(cube), 4 * pi))
 
-    def unchart(self, points: Floats, samples: Floats) -> Floats:
+    def to_cube(self, points: Floats, samples: Floats) -> Floats:
         """The angle, and the height."""
         angle = np.arctan2(points[:, 1], points[:, 0]) / (2 * pi) % 1
         return np.stack([angle, 0.5 * (points[:, 2] + 1)], -1) if self.dimensions == 3 else angle[:, None]
@@ -416,7 +416,7 @@ class Simplex(Space):
         self.dimensions = dimensions
         self.axes = dimensions - 1
 
-    def chart(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
         """The interval, or the triangle, by a map that is dense at the ends."""
         share, slope = cube**3 * (10 - 15 * cube + 6 * cube**2), 30 * (cube * (1 - cube)) ** 2
         a = share[:, 0]
@@ -425,7 +425,7 @@ class Simplex(Space):
         b = share[:, 1]
         return Chart(np.stack([a, (1 - a) * b, (1 - a) * (1 - b)], -1), slope.prod(-1) * (1 - a))
 
-    def unchart(self, points: Floats, samples: Floats) -> Floats:
+    def to_cube(self, points: Floats, samples: Floats) -> Floats:
         """By interpolation of that map."""
         level = np.linspace(0, 1, 2001)
         share = level**3 * (10 - 15 * level + 6 * level**2)

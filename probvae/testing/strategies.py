@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from probvae.core import Parameter, Shape
 from probvae.errors import PluginError
 from probvae.testing.case import Case
-from probvae.testing.checking import Draws
+from probvae.testing.checking import Region
 from probvae.testing.subject import Subject
 
 Strategy = st.SearchStrategy
@@ -110,15 +110,15 @@ def cases(kind: str, of: str | Callable[..., Any]) -> Strategy[Case]:
     return cases_of(Subject(kind, of), {})
 
 
-def cases_of(subject: Subject, stratum: Draws) -> Strategy[Case]:
-    """As `cases`, of a subject, with some of the shapes drawn as a stratum says."""
-    return st.builds(Case, configuration=configurations_of(subject), **shapes_of(subject, stratum))
+def cases_of(subject: Subject, region: Region) -> Strategy[Case]:
+    """As `cases`, of a subject, with some of the shapes drawn as a region says."""
+    return st.builds(Case, configuration=configurations_of(subject), **shapes_of(subject, region))
 
 
-def shapes_of(subject: Subject, stratum: Draws) -> dict[str, Strategy[Any]]:
+def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[Any]]:
     """What is drawn for a case beside its configuration; what the component does not look at is left alone."""
     drawn: dict[str, Strategy[Any]] = {
-        "moved": st.sampled_from((0.0, 0.1, 0.3)),
+        "perturbation": st.sampled_from((0.0, 0.1, 0.3)),
         "seed": seeds(),
         "samples": sample_shapes(),
     }
@@ -131,8 +131,8 @@ def shapes_of(subject: Subject, stratum: Draws) -> dict[str, Strategy[Any]]:
     if subject.kind in ("decoder", "likelihood"):
         drawn["batch"] = leading_shapes()
     answered = "event_shape" if subject.kind in ("decoder", "likelihood") else "latent_dim"
-    sizes = {"event_shape", "latent_dim"} - {answered}  # what a stratum says of sizes is said of the answer's
-    return drawn | {name: found for name, found in stratum.items() if name in drawn and name not in sizes}
+    sizes = {"event_shape", "latent_dim"} - {answered}  # what a region says of sizes is said of the answer's
+    return drawn | {name: found for name, found in region.items() if name in drawn and name not in sizes}
 
 
 def wrong_values(parameter: Parameter) -> Iterator[Any]:

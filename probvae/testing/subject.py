@@ -24,7 +24,7 @@ from probvae.core import (
     Tag,
     named_variables,
 )
-from probvae.errors import ConfigError, PluginError, UnknownNameError, UserError, did_you_mean, explained
+from probvae.errors import ConfigError, PluginError, UnknownNameError, UserError, did_you_mean
 from probvae.registry import Registry, default
 from probvae.specs import placeholder
 from probvae.testing.case import Case
@@ -139,8 +139,8 @@ class Subject:
             if any(map(_is_unbuilt, component._flatten_layers())):
                 _run_once(component, case)
                 component.adopt_again()
-        if not restoring and case.moved:  # initial values hide mistakes: a flow is the identity there
-            next(wander(component, 1, (case.moved,), np.random.default_rng([case.seed, 1])), None)
+        if not restoring and case.perturbation:  # initial values hide mistakes: a flow is the identity there
+            next(perturb(component, 1, (case.perturbation,), np.random.default_rng([case.seed, 1])), None)
         return component
 
     def _make(
@@ -245,19 +245,14 @@ def _run_once(component: Component, case: Case) -> None:
                 component.likelihood(tf.zeros((2, *component.output_shape)))
 
 
-def why(error: BaseException) -> str:
-    """What an exception in a component's code says, with the line of that code."""
-    return explained(error)
-
-
-def wander(component: Any, draws: int, sizes: Sequence[float], rng: np.random.Generator) -> Iterator[None]:
+def perturb(component: Any, draws: int, sizes: Sequence[float], rng: np.random.Generator) -> Iterator[None]:
     """Give a component other values of its trainable variables, as many times.
 
     Args:
         component: the instance; one that has no variables is as it is.
         draws: how many times.
-        sizes: how far the variables are moved from their values, in turns, in multiples of their spread.
-        rng: what they are moved by.
+        sizes: how far the variables are perturbed, from their values, in turns, in multiples of their spread.
+        rng: source of the perturbations.
     """
     if not isinstance(component, keras.layers.Layer):
         yield

@@ -16,12 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core import Distribution, Shape, Support, Tensor, trainable_names
+from probvae.errors import explained
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation
 from probvae.testing.spaces import Floats, space_of
-from probvae.testing.subject import Refused, Subject, why
+from probvae.testing.subject import Refused, Subject
 
-ANSWERS = ("prior", "encoder", "posterior", "decoder", "likelihood")
+DISTRIBUTIONS = ("prior", "encoder", "posterior", "decoder", "likelihood")
 """The kinds that answer with a distribution."""
 POSTERIORS = ("encoder", "posterior")
 LIKELIHOODS = ("decoder", "likelihood")
@@ -90,7 +91,7 @@ class View:
         x = rng.random(shape) if self.kind == "encoder" and self.case.seed % 2 else rng.normal(size=shape)
         return tf.constant(x, tf.float32)
 
-    def ask(self, inputs: Tensor) -> Distribution:
+    def call(self, inputs: Tensor) -> Distribution:
         """The component's answer.
 
         Raises:
@@ -102,9 +103,9 @@ class View:
             raise Violation(f"{_METHODS[self.kind]}() answered {answer!r}; expected a tfd.Distribution.")
         return answer
 
-    def answer(self) -> Distribution:
+    def distribution(self) -> Distribution:
         """The answer to ordinary inputs."""
-        return self.ask(self.inputs())
+        return self.call(self.inputs())
 
     def points(self, p: Distribution, count: int) -> Tensor:
         """Points [count, 1 ..., event] all over the support of an answer, most of them where its mass is."""
@@ -129,7 +130,7 @@ def f64(tensor: Tensor) -> Floats:
     return np.asarray(tensor, np.float64)
 
 
-def view(subject: Subject, case: Case) -> View:
+def view_of(subject: Subject, case: Case) -> View:
     """A component built for a case, and how it is asked.
 
     Raises:
@@ -151,4 +152,4 @@ def built(subject: Subject, case: Case) -> Any:
     except Refused:
         raise
     except Exception as error:
-        raise Inconclusive(f"it does not build: {why(error)}") from error
+        raise Inconclusive(f"it does not build: {explained(error)}") from error

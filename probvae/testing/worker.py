@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from probvae.errors import explained
 from probvae.registry import default
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation
 from probvae.testing.instances import answers, assign
-from probvae.testing.subject import Subject, why
+from probvae.testing.subject import Subject
 from probvae.testing.views import View
 
 
@@ -39,7 +40,7 @@ def main() -> None:
         except Violation as error:
             problem = str(error)
         except Exception as error:  # a component is anyone's code
-            problem = why(error)
+            problem = explained(error)
         print(json.dumps({"problem": problem, "unreachable": unreachable}), file=out, flush=True)
 
 

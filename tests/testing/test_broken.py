@@ -134,7 +134,7 @@ ANY_SEED = {
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("name", "check"), ANY_SEED.items())
 def test_a_mistake_is_caught_in_one_case_whatever_the_seed(name, check, seed):
-    assert _alarms(name, check, Case(seed=seed, moved=0.3))
+    assert _alarms(name, check, Case(seed=seed, perturbation=0.3))
 
 
 def test_a_spline_that_is_nan_next_to_a_knot_is_caught():
@@ -168,5 +168,5 @@ def test_a_swapped_dimension_is_seen(D):
 
 
 def _caught(name, D):
-    cases = [Case(latent_dim=D, moved=1.0, seed=seed) for seed in range(3)]
+    cases = [Case(latent_dim=D, perturbation=1.0, seed=seed) for seed in range(3)]
     assert all(_alarms(name, "samples_are_from_the_density", case) for case in cases)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow_probability as tfp
 
 from probvae import testing
-from probvae.testing.models import small_model
+from probvae.testing.linear_gaussian import small_model
 
 from .correct import CORRECT
 

@@ -1,4 +1,4 @@
-"""Draws that depend on each other are told from those that do not, whatever their distribution."""
+"""Region that depend on each other are told from those that do not, whatever their distribution."""
 
 import numpy as np
 import pytest

@@ -48,7 +48,7 @@ def test_a_failure_comes_with_the_smallest_case_and_a_line_that_repeats_it():
     assert result.status == "failed"
     assert result.case is not None
     assert result.case.configuration == {"parts": 3, "other": 0}
-    assert (result.case.latent_dim, result.case.moved, result.case.seed) == (1, 0.0, 0)
+    assert (result.case.latent_dim, result.case.perturbation, result.case.seed) == (1, 0.0, 0)
     assert result.message.startswith("expected batch [] and event [1]; got batch [1] and event [].")
     expected = (
         "from tests.testing.priors_for_runner import WrongAboveTwo; "

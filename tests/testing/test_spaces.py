@@ -1,4 +1,4 @@
-"""The kit's own measures: every proposal is a density, and every chart covers its space."""
+"""The kit's own measures: every proposal is a density, and every from_cube covers its space."""
 
 import math
 
@@ -58,10 +58,10 @@ def integrated(space, samples, f):
         return float(f(points).sum())
 
     def on_the_cube(cube):
-        points, volume = space.chart(cube, samples)
+        points, volume = space.from_cube(cube, samples)
         return f(points) * volume
 
-    total, error = integral(on_the_cube, space.unchart(samples, samples))
+    total, error = integral(on_the_cube, space.to_cube(samples, samples))
     assert error < 1e-3
     return total
 

@@ -103,7 +103,7 @@ def test_a_required_string_cannot_be_drawn_and_says_so():
         def distribution(self):
             return None
 
-    with pytest.raises(PluginError, match=r"no values can be drawn for name, a string.*Contract\(cases"):
+    with pytest.raises(PluginError, match=r"no values can be drawn for name, a string.*Promises\(cases"):
         strategies.configurations("prior", Named)
 
 

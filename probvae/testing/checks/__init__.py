@@ -6,7 +6,7 @@ from probvae.testing.checking import ALL, Check
 
 from probvae.testing.checks import (  # noqa: F401  # isort: skip  # listed in this order
     construction,
-    answers,
+    distributions,
     variables,
     randomness,
     graphs,

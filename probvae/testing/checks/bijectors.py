@@ -14,8 +14,8 @@ from probvae.core import Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
-from probvae.testing.subject import Subject, wander
-from probvae.testing.views import f64, stateless, view
+from probvae.testing.subject import Subject, perturb
+from probvae.testing.views import f64, stateless, view_of
 
 POINTS = 6
 FAR = 6.0
@@ -38,7 +38,7 @@ def round_trips(subject: Subject, case: Case) -> None:
     the tensor is another one. Samples come from the tails too, where a search that is cut short, or a clip, is
     off by more than rounding.
     """
-    bijector, x = _asked(subject, case)
+    bijector, x = _bijector_and_points(subject, case)
     y = bijector.forward(x)
     if tuple(y.shape) != tuple(x.shape) or y.dtype != x.dtype:
         raise Violation(f"forward of {x.shape.as_list()} gave {y.dtype.name} {y.shape.as_list()}.")
@@ -65,10 +65,10 @@ def stays_invertible(subject: Subject, case: Case) -> None:
     A slope that may become negative, a weight without a bound, a constraint left out: most values of the variables
     are right, and training finds the others.
     """
-    found = view(subject, replace(case, moved=0.0))
-    trip = tf.function(partial(_trip, found.component), autograph=False)  # one graph for all values
+    view = view_of(subject, replace(case, perturbation=0.0))
+    trip = tf.function(partial(_trip, view.component), autograph=False)  # one graph for all values
     rng = np.random.default_rng([case.seed, 12])
-    for _ in wander(found.component, VALUES, SIZES, rng):
+    for _ in perturb(view.component, VALUES, SIZES, rng):
         x = tf.constant(rng.normal(size=(POINTS, case.latent_dim)), tf.float32)
         _undone("ordinary values of its variables", x, trip(x))
 
@@ -80,7 +80,7 @@ def holds_at_special_points(subject: Subject, case: Case) -> None:
     A logarithm of |x| is infinite at 0, the sign of 0 is 0, and a series that takes over near 0 may be another
     function.
     """
-    component, special = view(subject, case).component, _special(case.latent_dim)
+    component, special = view_of(subject, case).component, _special(case.latent_dim)
     bijector = component.bijector()
     gone_to = bijector.inverse(tf.identity(special))  # NaN where it is the image of nothing
     reached = tf.reduce_all(tf.math.is_finite(gone_to), axis=-1)
@@ -166,7 +166,7 @@ def log_det_is_that_of_the_jacobian(subject: Subject, case: Case) -> None:
     Added once per dimension, with the sign of the other direction, or taken for a triangular matrix that is not
     triangular, it trains without complaint: the density is then no density.
     """
-    bijector, x = _asked(subject, case)
+    bijector, x = _bijector_and_points(subject, case)
     expected = _log_det(bijector.forward, x)
     y = tf.identity(bijector.forward(x))
     found = {
@@ -194,9 +194,9 @@ def log_det_is_that_of_the_jacobian(subject: Subject, case: Case) -> None:
             )
 
 
-def _asked(subject: Subject, case: Case) -> tuple[Any, Tensor]:
-    found = view(subject, case)
-    return found.component.bijector(), tf.random.stateless_normal((POINTS, case.latent_dim), stateless(case))
+def _bijector_and_points(subject: Subject, case: Case) -> tuple[Any, Tensor]:
+    view = view_of(subject, case)
+    return view.component.bijector(), tf.random.stateless_normal((POINTS, case.latent_dim), stateless(case))
 
 
 def _log_det(function: Callable[[Tensor], Tensor], x: Tensor) -> Floats:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from probvae.errors import UserError
+from probvae.errors import UserError, explained
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.strategies import wrong_values
-from probvae.testing.subject import CHECKED_KINDS, Refused, Subject, why
+from probvae.testing.subject import CHECKED_KINDS, Refused, Subject
 
 NO_PARAMETER = "no_such_parameter"
 
@@ -28,7 +28,7 @@ def builds(subject: Subject, case: Case) -> None:
         raise
     except Exception as error:
         raise Violation(
-            f"the signature allows this configuration, and building it raised {why(error)}. Mend the class, "
+            f"the signature allows this configuration, and building it raised {explained(error)}. Mend the class, "
             "narrow the parameter's type, or refuse with probvae.errors.ConfigError."
         ) from error
     _refused(subject, case, NO_PARAMETER, 1)
@@ -47,11 +47,11 @@ def _refused(subject: Subject, case: Case, name: str, value: Any) -> None:
         if name == NO_PARAMETER:
             return  # Python's own refusal of an unknown keyword
         raise Violation(
-            f"{name} = {value!r} raised {why(error)} instead of a probvae.errors.UserError."
+            f"{name} = {value!r} raised {explained(error)} instead of a probvae.errors.UserError."
         ) from error
     except Exception as error:
         raise Violation(
-            f"{name} = {value!r} raised {why(error)} instead of a probvae.errors.UserError."
+            f"{name} = {value!r} raised {explained(error)} instead of a probvae.errors.UserError."
         ) from error
     if name == NO_PARAMETER:
         raise Violation(f"the unknown keyword {name} was swallowed. Take **keywords out of __init__.")

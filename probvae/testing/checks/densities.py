@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from probvae.core import Distribution, Surface, mean_of
 from probvae.testing.agreement import disagreement
 from probvae.testing.case import Case
-from probvae.testing.checking import ALPHA, Draws, Inconclusive, NotApplicable, Violation, check
+from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Region, Violation, check
 from probvae.testing.quadrature import integral
 from probvae.testing.spaces import Floats, Lattice, Space, space_of
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, LIKELIHOODS, POSTERIORS, View, f64, stateless, view
+from probvae.testing.views import DISTRIBUTIONS, LIKELIHOODS, POSTERIORS, View, f64, stateless, view_of
 
 DRAWS = 60_000
 """How many samples, and proposed points, a comparison takes."""
@@ -28,14 +28,14 @@ EVENTS = ((1,), (2,), (3,), (4,), (1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 2, 1))
 ONE_ROW = {"one row": {"batch": st.just((1,))}}
 
 
-def _of_sizes(*sizes: int, moved: tuple[float, ...]) -> dict[str, Draws]:
-    """A stratum for each of these numbers of latents, or of elements of an event."""
+def _of_sizes(*sizes: int, perturbation: tuple[float, ...]) -> dict[str, Region]:
+    """A region for each of these numbers of latents, or of elements of an event."""
     return {
         f"{D} dimension{'s' * (D > 1)}": {
             "latent_dim": st.just(D),
             "event_shape": st.sampled_from([event for event in EVENTS if math.prod(event) == D]),
             "batch": st.just((1,)),
-            "moved": st.sampled_from(moved),
+            "perturbation": st.sampled_from(perturbation),
             "samples": st.just((2,)),
         }
         for D in sizes
@@ -78,48 +78,48 @@ class _Row(NamedTuple):
         return values
 
 
-def _row(found: View, stretch: float = 1.0) -> _Row:
+def _row(view: View, stretch: float = 1.0) -> _Row:
     """The answer to ordinary inputs, or to them times a number."""
-    size = math.prod(found.event)
-    if isinstance(found.support, Surface) and size < 2:
-        raise Inconclusive(f"{found.support} has no points in one dimension")
-    inputs = found.inputs()
-    p = found.ask(inputs if stretch == 1.0 else stretch * inputs)
-    return _Row(p, space_of(found.support, found.event), found.event, found.case)
+    size = math.prod(view.event)
+    if isinstance(view.support, Surface) and size < 2:
+        raise Inconclusive(f"{view.support} has no points in one dimension")
+    inputs = view.inputs()
+    p = view.call(inputs if stretch == 1.0 else stretch * inputs)
+    return _Row(p, space_of(view.support, view.event), view.event, view.case)
 
 
-@check(*ANSWERS, fast=6, deep=80, strata=ONE_ROW)
+@check(*DISTRIBUTIONS, fast=6, deep=80, regions=ONE_ROW)
 def stays_in_its_support(subject: Subject, case: Case) -> None:
     """Samples lie in the declared support, and every value that the support names has probability.
 
     Data is held against the likelihood's support before training, and a posterior's against the prior's; a
     support that promises too much lets data in that has a log-likelihood of minus infinity.
     """
-    found = view(subject, case)
-    row = _row(found)
+    view = view_of(subject, case)
+    row = _row(view)
     samples = row.sample(500, 1)
     if not np.all(np.isfinite(samples)):
         raise Violation("a sample is not finite.")
     outside = samples[~row.space.contains(samples)]
     if len(outside):
-        raise Violation(f"the declared support is {found.support}, and it drew {outside[0]}.")
-    if found.kind in LIKELIHOODS:
+        raise Violation(f"the declared support is {view.support}, and it drew {outside[0]}.")
+    if view.kind in LIKELIHOODS:
         points = row.space.extremes(samples)
         log_prob = row.log_prob(points)
         if not np.all(np.isfinite(log_prob)):
             at = int(np.argmin(np.isfinite(log_prob)))
             raise Violation(
-                f"the declared support is {found.support}, and log_prob of {points[at]} is {log_prob[at]}. "
+                f"the declared support is {view.support}, and log_prob of {points[at]} is {log_prob[at]}. "
                 "Declare the values that have a density: Values(low, high), with open=True if the ends have none."
             )
 
 
 @check(
-    *ANSWERS,
+    *DISTRIBUTIONS,
     fast=6,
     deep=60,
     mandatory=False,
-    strata=_of_sizes(1, 2, 3, moved=(0.1, 0.3)),
+    regions=_of_sizes(1, 2, 3, perturbation=(0.1, 0.3)),
 )
 def density_integrates_to_one(subject: Subject, case: Case) -> None:
     """The density integrates to 1, or the probabilities sum to it, by quadrature where there are few dimensions.
@@ -128,12 +128,12 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
     numbers are comparisons of nothing. Quadrature is refined until it settles; where it does not, as for a
     density with poles, this check says nothing and the next one decides.
     """
-    found = view(subject, case)
-    row = _row(found)
+    view = view_of(subject, case)
+    row = _row(view)
     _integrates_to_one(row)
-    if found.kind == "likelihood" and isinstance(row.space, Lattice):
+    if view.kind == "likelihood" and isinstance(row.space, Lattice):
         for stretch in (4.0, -4.0):  # the last of many levels has any probability at large outputs only
-            _integrates_to_one(_row(found, stretch))
+            _integrates_to_one(_row(view, stretch))
 
 
 def _integrates_to_one(row: _Row) -> None:
@@ -149,11 +149,11 @@ def _integrates_to_one(row: _Row) -> None:
     else:
 
         def density(cube: Floats) -> Floats:
-            points, volume = space.chart(cube, pilot)
+            points, volume = space.from_cube(cube, pilot)
             with np.errstate(over="ignore", invalid="ignore"):
                 return np.nan_to_num(np.exp(row.log_prob(points)) * volume, nan=np.inf)
 
-        total, error = integral(density, space.unchart(pilot, pilot))
+        total, error = integral(density, space.to_cube(pilot, pilot))
     if error > 0.005:
         raise Inconclusive(f"the quadrature does not settle: {total:.3f} ± {error:.3f}")
     smooth = error < 1e-4  # else ridges may have been missed between the nodes
@@ -161,15 +161,15 @@ def _integrates_to_one(row: _Row) -> None:
         raise Violation(f"its density integrates to {total:.4f} ± {error:.4f}; expected 1.")
 
 
-@check(*POSTERIORS, *LIKELIHOODS, fast=5, deep=60, mandatory=False, strata=ONE_ROW, statistical=True)
+@check(*POSTERIORS, *LIKELIHOODS, fast=5, deep=60, mandatory=False, regions=ONE_ROW, statistical=True)
 def mean_is_that_of_the_samples(subject: Subject, case: Case) -> None:
     """mean() is the average of the samples.
 
     Reconstructions, codes and figures are made of it; a mode, a median or a logit in its place looks much the
     same. A distribution may have no mean: reconstructions and figures then are draws.
     """
-    found = view(subject, case)
-    row = _row(found)
+    view = view_of(subject, case)
+    row = _row(view)
     if (means := mean_of(row.p)) is None:
         raise NotApplicable("it has no mean(): reconstructions and figures show draws")
     mean = f64(means).reshape(-1)
@@ -187,7 +187,7 @@ def mean_is_that_of_the_samples(subject: Subject, case: Case) -> None:
         )
 
 
-@check(*ANSWERS, fast=6, deep=60, strata=_of_sizes(1, 2, 4, moved=(1.0, 0.5)), statistical=True)
+@check(*DISTRIBUTIONS, fast=6, deep=60, regions=_of_sizes(1, 2, 4, perturbation=(1.0, 0.5)), statistical=True)
 def samples_are_from_the_density(subject: Subject, case: Case) -> None:
     """Samples and density describe the same distribution, in 1, 2 and 4 dimensions.
 
@@ -195,7 +195,7 @@ def samples_are_from_the_density(subject: Subject, case: Case) -> None:
     without its weights, a scale that is squared in one place only, two dimensions swapped, each makes a bound that
     is none. The averages of random bounded functions under the samples are held against those under the density.
     """
-    row = _row(view(subject, case))
+    row = _row(view_of(subject, case))
     pilot = row.sample(2000, 3)
     rng = np.random.default_rng([case.seed, 4])
     samples, proposed = row.sample(DRAWS, 4), row.space.propose(DRAWS, pilot, rng)

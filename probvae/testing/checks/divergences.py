@@ -13,7 +13,7 @@ from probvae.objectives.kl import exact_kl
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, NotApplicable, Violation, check
 from probvae.testing.subject import Refused, Subject
-from probvae.testing.views import POSTERIORS, View, f64, stateless, view
+from probvae.testing.views import POSTERIORS, View, f64, stateless, view_of
 
 DRAWS = 5000
 SIGMAS = 7.5
@@ -27,16 +27,16 @@ def exact_kl_is_that_of_the_samples(subject: Subject, case: Case) -> None:
     The evidence lower bound takes the closed form wherever there is one. A class that derives from a distribution
     of TensorFlow Probability, to draw or to weigh in another way, inherits its closed forms too.
     """
-    one = view(subject, replace(case, batch=(ROWS,)))
-    told = False
+    one = view_of(subject, replace(case, batch=(ROWS,)))
+    compared = False
     for other in _counterparts(subject, one):
         posterior, prior = (other, one) if subject.kind == "prior" else (one, other)
-        q, p = posterior.answer(), prior.answer()
+        q, p = posterior.distribution(), prior.distribution()
         exact = exact_kl(q, p) if posterior.component.support in prior.component.support else None
         if exact is not None:
             _agree(q, p, f64(exact), case)
-            told = True
-    if not told:
+            compared = True
+    if not compared:
         raise NotApplicable("no closed form of a KL is registered for it")
 
 
@@ -47,7 +47,7 @@ def _counterparts(subject: Subject, one: View) -> Iterator[View]:
         other = Subject(kind, name, subject.registry)
         if not any(parameter.required for parameter in other.signature.plain.values()):
             try:
-                yield view(other, replace(one.case, configuration={}))
+                yield view_of(other, replace(one.case, configuration={}))
             except (Refused, Inconclusive):
                 continue
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.subject import Refused, Subject
-from probvae.testing.views import CONDITIONAL, View, f64, view
+from probvae.testing.views import CONDITIONAL, View, f64, view_of
 
 READINGS = 24
 """At how many initial values an element may be without effect by chance, as behind units of relu that are off."""
@@ -47,7 +47,7 @@ def every_part_of_an_example_is_read(subject: Subject, case: Case) -> None:
 def _all_are_read(subject: Subject, case: Case, parts_of: Callable[[Flags], dict[str, Flags]]) -> None:
     read, same = np.zeros(case.event_shape, bool), 0
     for attempt in range(READINGS):
-        now = _read(view(subject, _again(case, attempt)))
+        now = _read(view_of(subject, _again(case, attempt)))
         same = same + 1 if read.any() and np.array_equal(now, read) else 0
         read |= now
         unread = [name for name, part in parts_of(read).items() if not part.any()]
@@ -61,16 +61,16 @@ def _all_are_read(subject: Subject, case: Case, parts_of: Callable[[Flags], dict
     )
 
 
-def _read(found: View) -> Flags:
+def _read(view: View) -> Flags:
     """Which elements [*E] of an example change the posterior when they take the values of another example."""
-    size = prod(found.input_shape)
-    one = tf.reshape(found.inputs(batch=(ROWS,)), (ROWS, 1, size))
+    size = prod(view.input_shape)
+    one = tf.reshape(view.inputs(batch=(ROWS,)), (ROWS, 1, size))
     changed = tf.where(tf.eye(size, dtype=tf.bool), tf.roll(one, 1, axis=0), one)  # [ROWS, size, size]
-    q = found.ask(tf.reshape(tf.concat([one, changed], axis=1), (-1, *found.input_shape)))
-    points = tf.reshape(found.points(q, 8), (8, 1, *found.event))
+    q = view.call(tf.reshape(tf.concat([one, changed], axis=1), (-1, *view.input_shape)))
+    points = tf.reshape(view.points(q, 8), (8, 1, *view.event))
     log_prob = f64(q.log_prob(points)).reshape(8, ROWS, 1 + size)
     differ = np.abs(log_prob - log_prob[..., :1]) > 1e-5 * (1 + np.abs(log_prob))  # by more than rounding
-    return np.any(differ, axis=(0, 1))[1:].reshape(found.input_shape)
+    return np.any(differ, axis=(0, 1))[1:].reshape(view.input_shape)
 
 
 def _slices(read: Flags) -> dict[str, Flags]:
@@ -103,7 +103,7 @@ def elements_are_no_copies(subject: Subject, case: Case) -> None:
         raise Inconclusive("there is one element only")
     copies = list(combinations(range(count[-1]), 2))
     for attempt in range(COMPARISONS):
-        copies = _still_copies(view(subject, _again(case, attempt)), copies)
+        copies = _still_copies(view_of(subject, _again(case, attempt)), copies)
         if not copies:
             return
     one, other = copies[0]
@@ -114,13 +114,13 @@ def elements_are_no_copies(subject: Subject, case: Case) -> None:
     )
 
 
-def _still_copies(found: View, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _still_copies(view: View, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The pairs of places along the last axis whose exchange leaves all densities as they are."""
-    p = found.ask(found.inputs(batch=(ROWS,)))
-    points = tf.reshape(found.points(p, 12), (12, 1, *found.event))
+    p = view.call(view.inputs(batch=(ROWS,)))
+    points = tf.reshape(view.points(p, 12), (12, 1, *view.event))
     before, left = f64(p.log_prob(points)), []
     for one, other in pairs:
-        order = np.arange(found.event[-1])
+        order = np.arange(view.event[-1])
         order[[one, other]] = other, one
         after = f64(p.log_prob(tf.gather(points, order, axis=-1)))
         with np.errstate(invalid="ignore"):
@@ -130,4 +130,4 @@ def _still_copies(found: View, pairs: list[tuple[int, int]]) -> list[tuple[int, 
 
 
 def _again(case: Case, attempt: int) -> Case:
-    return replace(case, seed=case.seed + attempt, moved=max(case.moved, 0.1))
+    return replace(case, seed=case.seed + attempt, perturbation=max(case.perturbation, 0.1))

@@ -13,7 +13,7 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, POSTERIORS, f64, stateless, view
+from probvae.testing.views import DISTRIBUTIONS, POSTERIORS, f64, stateless, view_of
 
 ROWS = 6
 STEPS = (0.02, 0.005)
@@ -25,22 +25,22 @@ WAVES = 6
 SIGMAS = 7.5
 
 
-@check(*ANSWERS, fast=5, deep=60)
+@check(*DISTRIBUTIONS, fast=5, deep=60)
 def gradients_are_slopes_of_the_density(subject: Subject, case: Case) -> None:
     """The gradient of log_prob to the inputs and to the variables is its slope, by finite differences.
 
     A stop_gradient that was left behind, a parameter that passes through numpy on one of its two ways: the value
     is right, a gradient arrives, and it points elsewhere.
     """
-    found = view(subject, case)
-    inputs = found.inputs(batch=(ROWS,))
-    points = tf.stop_gradient(found.ask(inputs).sample(8, seed=stateless(case)))
+    view = view_of(subject, case)
+    inputs = view.inputs(batch=(ROWS,))
+    points = tf.stop_gradient(view.call(inputs).sample(8, seed=stateless(case)))
     given = {} if inputs is None else {"inputs": tf.Variable(inputs)}
 
     def log_prob() -> Tensor:
-        return found.ask(tf.convert_to_tensor(given["inputs"]) if given else None).log_prob(points)
+        return view.call(tf.convert_to_tensor(given["inputs"]) if given else None).log_prob(points)
 
-    groups = [group for group in (given, found.variables) if group]
+    groups = [group for group in (given, view.variables) if group]
     rng = np.random.default_rng([case.seed, 11])
     tried = [_are_slopes(log_prob, group, rng) for group in groups]
     if groups and not any(tried):
@@ -85,7 +85,7 @@ def _is_slope(
     length = np.sqrt(sum(math.prod(v.shape) for v in group.values()))
     middle = f64(densities)
     for step in (step / length for step in STEPS):
-        near, far = (_moved(log_prob, group, direction, distance) for distance in (step / 2, step))
+        near, far = (_perturbed(log_prob, group, direction, distance) for distance in (step / 2, step))
         fine = float((weights * (near[1] - near[0])).sum()) / step
         coarse = float((weights * (far[1] - far[0])).sum()) / (2 * step)
         # 4 times the second difference near, less the one far: of a curve nothing is left, of a kink its height.
@@ -104,7 +104,7 @@ def _is_slope(
     return True
 
 
-def _moved(
+def _perturbed(
     log_prob: Callable[[], Tensor],
     group: Mapping[str, tf.Variable],
     direction: Mapping[str, Tensor],
@@ -129,12 +129,12 @@ def samples_move_with_the_density(subject: Subject, case: Case) -> None:
     E[∂f(z)/∂x] = E[f(z) ∂log q(z | x)/∂x] for every bounded f. A location that is cut from the path, noise that is
     scaled twice, a sampler by rejection whose acceptance is forgotten: a gradient arrives, of something else.
     """
-    found = view(subject, case)
-    inputs = tf.repeat(found.inputs(batch=(1,)), DRAWS, axis=0)  # [N, ...], each with a sample of its own
+    view = view_of(subject, case)
+    inputs = tf.repeat(view.inputs(batch=(1,)), DRAWS, axis=0)  # [N, ...], each with a sample of its own
     rng = np.random.default_rng([case.seed, 13])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(inputs)
-        q = found.ask(inputs)
+        q = view.call(inputs)
         z = q.sample(seed=stateless(case, 13))  # [N, D]
         log_prob = q.log_prob(tf.stop_gradient(z))
         directions, phases = _waves(f64(z), rng)

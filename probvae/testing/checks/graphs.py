@@ -12,19 +12,19 @@ import tensorflow as tf
 from probvae.core import FINAL_STEP, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
-from probvae.testing.models import small_model
+from probvae.testing.linear_gaussian import small_model
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, View, built, f64, stateless, view
+from probvae.testing.views import DISTRIBUTIONS, View, built, f64, stateless, view_of
 
 
-@check(*ANSWERS, "bijector", "objective", fast=3, deep=20)
+@check(*DISTRIBUTIONS, "bijector", "objective", fast=3, deep=20)
 def graph_equals_eager(subject: Subject, case: Case) -> None:
     """A graph gives the values of eager code, for batches of unknown size, is traced once, and remembers nothing.
 
     Python that runs while a graph is traced (a NumPy draw, a counter, a shape read as a number) is frozen into it:
     right in the first step, and in a notebook, and wrong from then on.
     """
-    function, arguments, unknown = _asked(subject, case)
+    function, arguments, unknown = _computation(subject, case)
     one, two = function(*arguments), function(*arguments)
     _equal("a second call", two, "the first", one)
     graph = _compiled(function, input_signature=unknown)
@@ -35,13 +35,13 @@ def graph_equals_eager(subject: Subject, case: Case) -> None:
         raise Violation(f"the graph was traced {traces} times for two batches of one shape.")
 
 
-@check(*ANSWERS, "bijector", fast=1, deep=6, tag="xla")
+@check(*DISTRIBUTIONS, "bijector", fast=1, deep=6, tag="xla")
 def xla_equals_eager(subject: Subject, case: Case) -> None:
     """Compiled by XLA it gives the densities of eager code, where the component promises that it compiles.
 
     Samples are others, as XLA has random numbers of its own; they must be finite.
     """
-    function, arguments, _ = _asked(subject, case)
+    function, arguments, _ = _computation(subject, case)
     found = _compiled(function, jit_compile=True)(*arguments)
     expected = function(*arguments)
     if subject.kind != "bijector":
@@ -58,7 +58,7 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     return tf.function(partial(function), autograph=False, **options)
 
 
-def _asked(subject: Subject, case: Case) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
+def _computation(subject: Subject, case: Case) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
     """What a step asks of the component, as a function of tensors; the tensors; their specs of unknown size."""
     seed = stateless(case)
     if subject.kind == "objective":
@@ -67,37 +67,37 @@ def _asked(subject: Subject, case: Case) -> tuple[Callable[..., Any], list[Tenso
         x = model.examples(max(2, *case.batch))
         step = tf.constant(FINAL_STEP, tf.int32)
 
-        def losses(x: Tensor, seed: Tensor, step: Tensor) -> list[Tensor]:
-            found = objective(model.vae, x, seed, step)
-            return [found.per_example, *[found.terms[name] for name in sorted(found.terms)]]
+        def compute(x: Tensor, seed: Tensor, step: Tensor) -> list[Tensor]:
+            losses = objective(model.vae, x, seed, step)
+            return [losses.per_example, *[losses.terms[name] for name in sorted(losses.terms)]]
 
         arguments = [x, seed, step]
-        return losses, arguments, [_unknown(x), _known(seed), _known(step)]
-    found = view(subject, case)
+        return compute, arguments, [_unknown(x), _known(seed), _known(step)]
+    view = view_of(subject, case)
     if subject.kind == "bijector":
         x = tf.random.stateless_normal((3, case.latent_dim), seed)
 
         def there(x: Tensor) -> list[Tensor]:
-            bijector = found.component.bijector()
+            bijector = view.component.bijector()
             y = bijector.forward(x)
             return [y, bijector.forward_log_det_jacobian(tf.identity(x), event_ndims=1), bijector.inverse(x)]
 
         return there, [x], [_unknown(x)]
-    return _asked_of_an_answer(found, seed)
+    return _of_distribution(view, seed)
 
 
-def _asked_of_an_answer(found: View, seed: Tensor) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
-    points = found.points(found.answer(), 6)
+def _of_distribution(view: View, seed: Tensor) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
+    points = view.points(view.distribution(), 6)
 
     def step(points: Tensor, seed: Tensor, *inputs: Tensor) -> list[Tensor]:
-        p = found.ask(inputs[0] if inputs else None)
+        p = view.call(inputs[0] if inputs else None)
         return [p.sample(3, seed=seed), p.log_prob(points)]
 
     arguments, specs = [points, seed], [_unknown(points), _known(seed)]
-    inputs = found.inputs()
+    inputs = view.inputs()
     if inputs is not None:
         arguments.append(inputs)
-        specs.append(tf.TensorSpec([*[None] * len(found.batch), *found.input_shape], inputs.dtype))
+        specs.append(tf.TensorSpec([*[None] * len(view.batch), *view.input_shape], inputs.dtype))
     return step, arguments, specs
 
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 from probvae.core import REAL, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import NotApplicable, Violation, check
-from probvae.testing.subject import Subject, wander
-from probvae.testing.views import View, stateless, view
+from probvae.testing.subject import Subject, perturb
+from probvae.testing.views import View, stateless, view_of
 
 Singles = npt.NDArray[np.float32]
 Function = Callable[..., Any]
@@ -39,29 +39,29 @@ def finite_at_every_joint(subject: Subject, case: Case) -> None:
     The inverse of a rational-quadratic spline takes the root of what is nearly zero at some knots, and rounds
     below it for a few floats next to them. Training meets one of them after hours.
     """
-    found = view(subject, replace(case, moved=0.0))
+    view = view_of(subject, replace(case, perturbation=0.0))
     # Each partial is a function of its own: TensorFlow counts the traces of functions with the same code together.
-    start, value = (tf.function(partial(f), autograph=False) for f in _functions(found))
+    start, value = (tf.function(partial(f), autograph=False) for f in _functions(view))
     rng = np.random.default_rng([case.seed, 13])
-    for draw, _ in enumerate(wander(found.component, DRAWS, SIZES, rng)):
+    for draw, _ in enumerate(perturb(view.component, DRAWS, SIZES, rng)):
         noise = rng.normal(size=(LINES, case.latent_dim)) * rng.choice([1.0, 3.0], size=(LINES, 1))
         with suppress(tf.errors.InvalidArgumentError), np.errstate(all="ignore"):  # so far out not all need hold
             points = np.array(start(tf.constant(noise, tf.float32), stateless(case, draw)))
             _finite_along_lines(value, points, rng)
 
 
-def _functions(found: View) -> tuple[Function, Function]:
+def _functions(view: View) -> tuple[Function, Function]:
     """What gives points [LINES, D] that lines go through, and what must be finite at points [N, D]."""
-    if found.kind == "bijector":
+    if view.kind == "bijector":
 
         def log_det(y: Tensor) -> Tensor:  # [] where it is constant
-            values = found.component.bijector().inverse_log_det_jacobian(y, event_ndims=1)
+            values = view.component.bijector().inverse_log_det_jacobian(y, event_ndims=1)
             return tf.broadcast_to(values, tf.shape(y)[:1])
 
-        return lambda noise, seed: found.component.bijector().forward(noise), log_det
-    if found.support != REAL:
+        return lambda noise, seed: view.component.bijector().forward(noise), log_det
+    if view.support != REAL:
         raise NotApplicable("its density does not reach everywhere, and lines leave it")
-    distribution = found.component.distribution
+    distribution = view.component.distribution
     return lambda noise, seed: distribution().sample(LINES, seed=seed), lambda z: distribution().log_prob(z)
 
 

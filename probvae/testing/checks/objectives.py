@@ -14,7 +14,7 @@ from probvae.core import FINAL_STEP, Losses, Objective, Seed, Tensor, fold_in, l
 from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Violation, check
 from probvae.testing.dependence import dependence
-from probvae.testing.models import LinearGaussian, small_model
+from probvae.testing.linear_gaussian import LinearGaussian, small_model
 from probvae.testing.spaces import Floats
 from probvae.testing.strategies import some_values
 from probvae.testing.subject import Refused, Subject
@@ -199,7 +199,7 @@ def means_are_as_declared(subject: Subject, case: Case) -> None:
     model.be_off_by(float(rng.choice(OFF)), x)
     exact = model.exact(x)
     named = {name: getattr(exact, name) for name in NAMED if name in objective.terms}
-    told = False
+    compared = False
     for step in (FINAL_STEP, *rng.choice(STEPS, size=2, replace=False)):
         expected = named | dict(objective.expected(exact, int(step)))
         if unknown := set(expected) - {"loss", *objective.terms}:
@@ -208,11 +208,11 @@ def means_are_as_declared(subject: Subject, case: Case) -> None:
             )
         if not expected:
             continue
-        told = True
+        compared = True
         found = _drawn(objective, model, x, case, 800, int(step))
         for name, right in expected.items():
             _is_on_average(name, found[name], np.broadcast_to(np.asarray(right, np.float64), (len(x),)), int(step))
-    if not told:
+    if not compared:
         raise NotApplicable("it declares nothing in expected(), and none of its terms has a known name")
 
 

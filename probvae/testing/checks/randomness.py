@@ -11,27 +11,27 @@ from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Violation, check
 from probvae.testing.dependence import dependence
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, f64, stateless, view
+from probvae.testing.views import DISTRIBUTIONS, f64, stateless, view_of
 
 DRAWS = 10_000
 """How many draws of two seeds are compared."""
 
 
-@check(*ANSWERS, fast=5, deep=60)
+@check(*DISTRIBUTIONS, fast=5, deep=60)
 def draws_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
     """The same seed gives the same draw whatever came before, and another seed another one.
 
     A run that was killed goes on as if nothing had been only if all noise is a function of seed and step. A seed
     that is ignored, or used for two things, makes noise that is the same in every step.
     """
-    found = view(subject, case)
-    p = found.answer()
+    view = view_of(subject, case)
+    p = view.distribution()
     seed = stateless(case)
     tf.random.set_seed(1)
     first = f64(p.sample(16, seed=seed))
     tf.random.set_seed(2)
     tf.random.normal((3,))
-    if not np.array_equal(first, f64(found.answer().sample(16, seed=seed)), equal_nan=True):
+    if not np.array_equal(first, f64(view.distribution().sample(16, seed=seed)), equal_nan=True):
         raise Violation("two draws with the same seed differ: something random is not a function of the seed.")
     if all(np.array_equal(first, f64(p.sample(16, seed=stateless(case, salt)))) for salt in (1, 2, 3)):
         raise Violation("draws with different seeds are all the same: the seed is ignored.")
@@ -42,15 +42,15 @@ def draws_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
             raise Violation("256 draws in one call are all the same.")
 
 
-@check(*ANSWERS, fast=4, deep=40, statistical=True)
+@check(*DISTRIBUTIONS, fast=4, deep=40, statistical=True)
 def draws_of_other_seeds_are_independent(subject: Subject, case: Case) -> None:
     """The draws of one seed say nothing about those of another: all of the noise follows the seed, not a part.
 
     A mixture whose component is drawn with a constant seed, while the rest follows the one that is given, chooses
     the same components in every step. Within one call nothing is wrong with its draws.
     """
-    found = view(subject, replace(case, batch=(1,), moved=max(case.moved, 1.0)))
-    p = found.answer()
+    view = view_of(subject, replace(case, batch=(1,), perturbation=max(case.perturbation, 1.0)))
+    p = view.distribution()
 
     def draws(seed: tf.Tensor) -> np.ndarray:
         return f64(p.sample(DRAWS, seed=seed)).reshape(DRAWS, -1)

@@ -13,7 +13,7 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import CONDITIONAL, View, f64, stateless, view
+from probvae.testing.views import CONDITIONAL, View, f64, stateless, view_of
 
 ROWS = 5
 SPECIAL = (0.0, 1e-30, 1e-7, -1e-7, 0.5, 1.0, -1.0)
@@ -29,12 +29,12 @@ def rows_do_not_mix(subject: Subject, case: Case) -> None:
     Batch normalisation, a flatten that takes in the batch axis, a reshape in the wrong order: each trains, and
     gives an example another posterior in other company.
     """
-    found = view(subject, case)
-    inputs = found.inputs(batch=(ROWS,))
-    points = tf.reshape(found.points(found.ask(inputs), 6), (6, 1, *found.event))
+    view = view_of(subject, case)
+    inputs = view.inputs(batch=(ROWS,))
+    points = tf.reshape(view.points(view.call(inputs), 6), (6, 1, *view.event))
 
     def densities(rows: Tensor) -> Floats:
-        return f64(found.ask(rows).log_prob(points))  # [6, rows]
+        return f64(view.call(rows).log_prob(points))  # [6, rows]
 
     expected = densities(inputs)
     others = tf.concat([-7.0 * inputs[:2], inputs[2:3], 3.0 * inputs[3:] + 1.0], axis=0)
@@ -58,8 +58,8 @@ def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
     Noise without a batch axis broadcasts without an error: all examples of a batch then share it, the gradient is
     far noisier than its batch size says, and the images of one call are all variations of the same draw.
     """
-    found = view(subject, case)
-    p = found.ask(tf.repeat(found.inputs(batch=(1,)), 2, axis=0))
+    view = view_of(subject, case)
+    p = view.call(tf.repeat(view.inputs(batch=(1,)), 2, axis=0))
     draws = f64(p.sample(TWINS, seed=stateless(case))).reshape(TWINS, 2, -1)
     changes = np.any(draws[1:, 0] != draws[:-1, 0], axis=-1).sum()
     if changes < TWINS // 10:  # else equal draws of both rows would be no rarer than once in 10^16
@@ -75,13 +75,13 @@ def leading_axes_are_rows(subject: Subject, case: Case) -> None:
     An importance-weighted bound decodes [S, B, D] at once; a transposed reshape gives each example the likelihood
     of another one's latents.
     """
-    found = view(subject, case)
-    inputs = found.inputs(batch=(2, 3))
-    flat = tf.reshape(inputs, (6, *found.input_shape))
-    p, rows = found.ask(inputs), found.ask(flat)
+    view = view_of(subject, case)
+    inputs = view.inputs(batch=(2, 3))
+    flat = tf.reshape(inputs, (6, *view.input_shape))
+    p, rows = view.call(inputs), view.call(flat)
     if tuple(p.batch_shape) != (2, 3):
         raise Violation(f"inputs [2, 3, ...] gave batch {p.batch_shape.as_list()}; expected [2, 3].")
-    points = tf.reshape(found.points(rows, 4), (4, 1, *found.event))
+    points = tf.reshape(view.points(rows, 4), (4, 1, *view.event))
     one = f64(p.log_prob(points[:, :, None])).reshape(4, 6)
     other = f64(rows.log_prob(points))
     for row in range(6):
@@ -98,8 +98,8 @@ def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
     """
     differs, reached = False, np.zeros(0, bool)
     for attempt in range(12):  # behind relu units that are all off, nothing moves
-        again = replace(case, seed=case.seed + attempt, moved=max(case.moved, 0.1))
-        values, slopes = _effects(view(subject, again))
+        again = replace(case, seed=case.seed + attempt, perturbation=max(case.perturbation, 0.1))
+        values, slopes = _effects(view_of(subject, again))
         differs |= bool(np.any(np.abs(values - values[:, :1]) > 1e-6))
         reached = slopes if not len(reached) else reached | slopes
         if differs and (reached.all() or (subject.kind == "encoder" and reached.any())):
@@ -112,13 +112,13 @@ def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
     )
 
 
-def _effects(found: View) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _effects(view: View) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Log-densities [8, rows] at points, and which elements of the input have a gradient of any of them."""
-    inputs = found.inputs(batch=(ROWS,))
+    inputs = view.inputs(batch=(ROWS,))
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        p = found.ask(inputs)
-        points = tf.reshape(tf.stop_gradient(found.points(p, 8)), (8, 1, *found.event))
+        p = view.call(inputs)
+        points = tf.reshape(tf.stop_gradient(view.points(p, 8)), (8, 1, *view.event))
         log_prob = p.log_prob(points)  # [8, rows]
     gradient = tape.gradient(log_prob, inputs)
     if gradient is None:
@@ -133,18 +133,18 @@ def special_outputs_are_no_exceptions(subject: Subject, case: Case) -> None:
     A constant that needs a series near the middle, as that of the continuous Bernoulli, is a function of its own
     there; networks start near 0, so that nearly all of the first steps are in it.
     """
-    found = view(subject, case)
-    D = int(np.prod(found.input_shape))
-    values = [v for v in SPECIAL if abs(v) > 0.4 or not isinstance(found.support, Surface)]  # 0 has no direction
+    view = view_of(subject, case)
+    D = int(np.prod(view.input_shape))
+    values = [v for v in SPECIAL if abs(v) > 0.4 or not isinstance(view.support, Surface)]  # 0 has no direction
     special = np.repeat(np.array(values)[:, None], D, axis=1)  # [N, D]
     direction = np.random.default_rng([case.seed, 15]).choice([-1.0, 1.0], size=D)
 
     def densities(away: float) -> Floats:
-        rows = tf.constant((special + away * direction).reshape(-1, *found.input_shape), tf.float32)
-        return f64(found.ask(rows).log_prob(points))  # [8, N]
+        rows = tf.constant((special + away * direction).reshape(-1, *view.input_shape), tf.float32)
+        return f64(view.call(rows).log_prob(points))  # [8, N]
 
-    middle = tf.zeros((1, *found.input_shape))
-    points = tf.reshape(found.points(found.ask(middle), 8), (8, 1, *found.event))
+    middle = tf.zeros((1, *view.input_shape))
+    points = tf.reshape(view.points(view.call(middle), 8), (8, 1, *view.event))
     here = densities(0.0)
     near, far = (np.abs((densities(h) + densities(-h)) / 2 - here) for h in (0.05, 0.3))
     # Of a smooth function the first is 1/36 of the second, of one with a kink a sixth, of one that jumps as much.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from probvae.errors import explained
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.fresh import fresh_process
 from probvae.testing.instances import answers, arrays, assign, compare, keep, questions
-from probvae.testing.subject import Refused, Subject, why
-from probvae.testing.views import ANSWERS, View, view
+from probvae.testing.subject import Refused, Subject
+from probvae.testing.views import DISTRIBUTIONS, View, view_of
 
 
-@check(*ANSWERS, "bijector", fast=5, deep=60)
+@check(*DISTRIBUTIONS, "bijector", fast=5, deep=60)
 def restores(subject: Subject, case: Case) -> None:
     """A second instance, already in use, that is given the first one's variables by name answers as the first.
 
@@ -21,31 +22,31 @@ def restores(subject: Subject, case: Case) -> None:
     supplies zeros in the place of the examples. What is computed in the first call and kept does not follow the
     variables when they are restored, nor when they learn.
     """
-    found = view(subject, case)
-    inputs, points = questions(found)
-    expected = answers(found, inputs, points)
+    view = view_of(subject, case)
+    inputs, points = questions(view)
+    expected = answers(view, inputs, points)
     try:
         second = View(subject.kind, subject.build(case, restoring=True), case)
     except Exception as error:
-        reason = (str(error) if isinstance(error, Refused) else why(error)).rstrip(".")
+        reason = (str(error) if isinstance(error, Refused) else explained(error)).rstrip(".")
         raise Violation(f"it does not build as loading a run builds it: {reason}. {keep(subject)}") from error
     with suppress(Exception):  # before its variables are restored an answer need not exist
         answers(second, inputs, points)
-    assign(second.component, arrays(found.component))
+    assign(second.component, arrays(view.component))
     compare(answers(second, inputs, points), expected, "a second instance with the same variables", subject)
 
 
-@check(*ANSWERS, "bijector", fast=2, deep=10)
+@check(*DISTRIBUTIONS, "bijector", fast=2, deep=10)
 def restores_in_a_fresh_process(subject: Subject, case: Case) -> None:
     """Built from its configuration in a new process and given its saved variables, it answers as before.
 
     That is what loading a run does. Names that count the layers made so far, hashes that differ between
     processes, and state left in a module all hold within one process and not across two.
     """
-    found = view(subject, case)
-    inputs, points = questions(found)
-    expected = answers(found, inputs, points)
-    reply = fresh_process().ask(subject, case, arrays(found.component), inputs, points)
+    view = view_of(subject, case)
+    inputs, points = questions(view)
+    expected = answers(view, inputs, points)
+    reply = fresh_process().ask(subject, case, arrays(view.component), inputs, points)
     if reply.problem:
         if reply.unreachable:
             raise Inconclusive(reply.problem)

@@ -13,14 +13,14 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, POSTERIORS, View, f64, stateless, view
+from probvae.testing.views import DISTRIBUTIONS, POSTERIORS, View, f64, stateless, view_of
 
 ROWS = 16
 TRIES = 24
 """How often a gradient may be exactly zero by chance, as behind a unit of relu that is off."""
 
 
-@check(*ANSWERS, "bijector", fast=5, deep=60)
+@check(*DISTRIBUTIONS, "bijector", fast=5, deep=60)
 def owns_its_variables(subject: Subject, case: Case) -> None:
     """Every variable that is used belongs to the component, under a name; use makes none and changes none.
 
@@ -28,13 +28,13 @@ def owns_its_variables(subject: Subject, case: Case) -> None:
     runs and its loss falls. One that is set by the first batch, or follows the batches, makes a density that is
     another one after each question.
     """
-    found = view(subject, case)
+    view = view_of(subject, case)
     try:
-        before = named_variables(found.component) if isinstance(found.component, Component) else {}
+        before = named_variables(view.component) if isinstance(view.component, Component) else {}
         values = {name: f64(variable) for name, variable in before.items()}
         with tf.GradientTape() as tape:
-            _use(found)
-        after = named_variables(found.component) if isinstance(found.component, Component) else {}
+            _use(view)
+        after = named_variables(view.component) if isinstance(view.component, Component) else {}
     except TrainingError as error:
         raise Violation(str(error)) from error
     owned = {id(variable.value) for variable in after.values()}
@@ -57,18 +57,18 @@ def owns_its_variables(subject: Subject, case: Case) -> None:
         )
 
 
-def _use(found: View) -> Tensor:
+def _use(view: View) -> Tensor:
     """Everything that a training step asks of a component: a draw, and its density."""
-    if found.kind == "bijector":
-        bijector = found.component.bijector()
-        y = bijector.forward(tf.random.stateless_normal((4, found.case.latent_dim), stateless(found.case)))
+    if view.kind == "bijector":
+        bijector = view.component.bijector()
+        y = bijector.forward(tf.random.stateless_normal((4, view.case.latent_dim), stateless(view.case)))
         return bijector.inverse(tf.identity(y)), bijector.inverse_log_det_jacobian(tf.identity(y), event_ndims=1)
-    p = found.answer()
-    x = p.sample(4, seed=stateless(found.case))
+    p = view.distribution()
+    x = p.sample(4, seed=stateless(view.case))
     return x, p.log_prob(tf.stop_gradient(tf.identity(x)))
 
 
-@check(*ANSWERS, "bijector", fast=5, deep=60)
+@check(*DISTRIBUTIONS, "bijector", fast=5, deep=60)
 def learns(subject: Subject, case: Case) -> None:
     """Every trainable variable receives a gradient from the density: there, finite, and not always zero.
 
@@ -77,10 +77,12 @@ def learns(subject: Subject, case: Case) -> None:
     """
     still: set[str] | None = None
     for attempt in range(TRIES):
-        found = view(subject, replace(case, seed=case.seed + attempt, moved=max(case.moved, 0.1 * attempt)))
-        if not isinstance(found.component, Component):
+        view = view_of(
+            subject, replace(case, seed=case.seed + attempt, perturbation=max(case.perturbation, 0.1 * attempt))
+        )
+        if not isinstance(view.component, Component):
             return
-        zero = _without_gradient(found)
+        zero = _without_gradient(view)
         still = zero if still is None else still & zero
         if not still:
             return
@@ -90,11 +92,11 @@ def learns(subject: Subject, case: Case) -> None:
     )
 
 
-def _without_gradient(found: View) -> set[str]:
+def _without_gradient(view: View) -> set[str]:
     with tf.GradientTape() as tape:
-        loss = _density(found)
+        loss = _density(view)
     zero = set()
-    for name, gradient in tape.gradient(loss, found.variables).items():
+    for name, gradient in tape.gradient(loss, view.variables).items():
         if gradient is None:
             raise Violation(
                 f"the density does not depend on {name}. Build the distribution from it inside the method that "
@@ -108,16 +110,16 @@ def _without_gradient(found: View) -> set[str]:
     return zero
 
 
-def _density(found: View) -> Tensor:
-    if found.kind == "bijector":
-        bijector = found.component.bijector()
-        y = tf.random.stateless_normal((32, found.case.latent_dim), stateless(found.case))
+def _density(view: View) -> Tensor:
+    if view.kind == "bijector":
+        bijector = view.component.bijector()
+        y = tf.random.stateless_normal((32, view.case.latent_dim), stateless(view.case))
         x = bijector.inverse(tf.identity(y))
         log_det = bijector.inverse_log_det_jacobian(tf.identity(y), event_ndims=1)
         return tf.reduce_sum(tf.sin(x + 0.5)) + tf.reduce_sum(tf.cast(log_det, tf.float32))
-    inputs = None if found.kind == "prior" else found.inputs(batch=(ROWS,))
-    p = found.ask(inputs)
-    points = tf.stop_gradient(p.sample(8, seed=stateless(found.case)))  # [8, ...]
+    inputs = None if view.kind == "prior" else view.inputs(batch=(ROWS,))
+    p = view.call(inputs)
+    points = tf.stop_gradient(p.sample(8, seed=stateless(view.case)))  # [8, ...]
     # Also the points of other rows, which the density of a row need not like: a gradient at the mode is zero.
     points = tf.concat([points, points if inputs is None else tf.roll(points, 1, axis=1)], axis=0)
     return tf.reduce_sum(tf.cast(p.log_prob(points), tf.float32))
@@ -130,23 +132,23 @@ def samples_carry_gradients(subject: Subject, case: Case) -> None:
     Training descends through them (Kingma and Welling, Auto-encoding variational Bayes, 2014). Where the path is
     cut, the encoder still learns from the KL, and from nothing else.
     """
-    _carries(view(subject, case))
+    _carries(view_of(subject, case))
 
 
 @check("prior", fast=4, deep=40, tag="reparameterized")
 def prior_samples_carry_gradients(subject: Subject, case: Case) -> None:
     """The samples of a prior that promises to be reparameterized carry a gradient to every trainable variable."""
-    _carries(view(subject, case))
+    _carries(view_of(subject, case))
 
 
-def _carries(found: View) -> None:
-    inputs = found.inputs(batch=(ROWS,))
+def _carries(view: View) -> None:
+    inputs = view.inputs(batch=(ROWS,))
     with tf.GradientTape() as tape:
         if inputs is not None:
             tape.watch(inputs)
-        z = found.ask(inputs).sample(16, seed=stateless(found.case))
-        loss = tf.reduce_sum(tf.sin(z * 1.3 + tf.range(1.0, 1.0 + found.event[0])))
-    sources = ({"inputs": inputs} if inputs is not None else {}) | found.variables
+        z = view.call(inputs).sample(16, seed=stateless(view.case))
+        loss = tf.reduce_sum(tf.sin(z * 1.3 + tf.range(1.0, 1.0 + view.event[0])))
+    sources = ({"inputs": inputs} if inputs is not None else {}) | view.variables
     for name, gradient in zip(sources, tape.gradient(loss, list(sources.values())), strict=True):
         if gradient is None:
             raise Violation(
@@ -154,7 +156,7 @@ def _carries(found: View) -> None:
             )
         if not np.all(np.isfinite(tf.convert_to_tensor(gradient))):
             raise Violation(f"the gradient of a sample to {name} is not finite.")
-        if name == "inputs" and found.kind == "posterior":
+        if name == "inputs" and view.kind == "posterior":
             _reaches_each_output(f64(gradient))
 
 

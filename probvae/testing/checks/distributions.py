@@ -13,22 +13,22 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import ANSWERS, LATENT, LIKELIHOODS, POSTERIORS, View, f64, stateless, view
+from probvae.testing.views import DISTRIBUTIONS, LATENT, LIKELIHOODS, POSTERIORS, View, f64, stateless, view_of
 
 
-@check(*ANSWERS, fast=8, deep=100)
+@check(*DISTRIBUTIONS, fast=8, deep=100)
 def shapes(subject: Subject, case: Case) -> None:
     """The answer is a float32 distribution with the contract's batch and event shape, static and dynamic alike.
 
     Dimensions on the wrong side of batch and event broadcast without an error and give a loss that is wrong by a
     sum; float64 or int32 samples fail in a model that is float32 everywhere else.
     """
-    found = view(subject, case)
-    p = found.answer()
+    view = view_of(subject, case)
+    p = view.distribution()
     static = (tuple(p.batch_shape), tuple(p.event_shape))
-    if static != (found.batch, found.event):
+    if static != (view.batch, view.event):
         raise Violation(
-            f"expected batch {list(found.batch)} and event {list(found.event)}; got batch {list(static[0])} and "
+            f"expected batch {list(view.batch)} and event {list(view.event)}; got batch {list(static[0])} and "
             f"event {list(static[1])}. tfd.Independent(..., reinterpreted_batch_ndims=...) makes batch dimensions "
             "event dimensions."
         )
@@ -36,10 +36,10 @@ def shapes(subject: Subject, case: Case) -> None:
     if dynamic != static:
         raise Violation(f"the static shapes are {static}, the dynamic ones {dynamic}.")
     x = p.sample(case.samples, seed=stateless(case))
-    _same_shape("a sample", x, (*case.samples, *found.batch, *found.event))
-    _same_shape("log_prob of a sample", p.log_prob(x), (*case.samples, *found.batch))
-    if found.kind in LIKELIHOODS and (mean := mean_of(p)) is not None:
-        _same_shape("mean()", mean, (*found.batch, *found.event))
+    _same_shape("a sample", x, (*case.samples, *view.batch, *view.event))
+    _same_shape("log_prob of a sample", p.log_prob(x), (*case.samples, *view.batch))
+    if view.kind in LIKELIHOODS and (mean := mean_of(p)) is not None:
+        _same_shape("mean()", mean, (*view.batch, *view.event))
 
 
 def _same_shape(what: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
@@ -49,15 +49,15 @@ def _same_shape(what: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
         raise Violation(f"expected {what} in float32; got {tensor.dtype.name}.")
 
 
-@check(*ANSWERS, fast=6, deep=80)
+@check(*DISTRIBUTIONS, fast=6, deep=80)
 def log_prob_broadcasts(subject: Subject, case: Case) -> None:
     """log_prob of [S, ..., event] is the log_prob of each point by itself, whichever way it is asked.
 
     The log weights of an importance-weighted bound are taken at [S, B, D] in one call. A reduction over one axis
     too many or too few, or an axis counted from the wrong end, shows only there.
     """
-    found = view(subject, case)
-    p = found.answer()
+    view = view_of(subject, case)
+    p = view.distribution()
     x, log_x = p.experimental_sample_and_log_prob((2, 3), seed=stateless(case))
     together = f64(p.log_prob(tf.identity(x)))  # [2, 3, ...]; a bijector must not answer from its cache
     _close("sample_and_log_prob", f64(log_x), together, "log_prob of the same points")
@@ -65,9 +65,9 @@ def log_prob_broadcasts(subject: Subject, case: Case) -> None:
         _close(
             "log_prob of [2, 3, ...]", together[at], f64(p.log_prob(tf.identity(x[at]))), "that of the point alone"
         )
-    if found.batch:
+    if view.batch:
         flat = p.log_prob(x[0, 0])  # [...], one point for each row
-        for row in np.ndindex(*found.batch):
+        for row in np.ndindex(*view.batch):
             alone = p.log_prob(tf.broadcast_to(x[(0, 0, *row)], x[0, 0].shape))[row]
             _close("log_prob of one row", f64(flat[row]), f64(alone), "log_prob with that point in every row")
 
@@ -81,7 +81,7 @@ def _close(what: str, one: Floats, other: Floats, that: str, tolerance: float = 
         raise Violation(f"{what} is {one[at]:.6g} and {that} is {other[at]:.6g}.")
 
 
-@check(*ANSWERS, fast=7, deep=100)
+@check(*DISTRIBUTIONS, fast=7, deep=100)
 def finite(subject: Subject, case: Case) -> None:
     """Densities and their slopes are finite at samples and far away; samples are, at extreme inputs too.
 
@@ -89,24 +89,24 @@ def finite(subject: Subject, case: Case) -> None:
     shifted is minus infinity a few scales out, and a tf.where that mends the value leaves a gradient of NaN. They
     come after hours of training.
     """
-    found = view(subject, case)
-    for name, inputs in _inputs(found):
-        _finite_at(found, name, inputs)
-    p = found.answer()
-    _finite("log_prob over the support", p.log_prob(found.points(p, 40)))
-    if found.kind in LATENT and found.support == REAL:
-        _finite_far_away(found)
+    view = view_of(subject, case)
+    for name, inputs in _inputs(view):
+        _finite_at(view, name, inputs)
+    p = view.distribution()
+    _finite("log_prob over the support", p.log_prob(view.points(p, 40)))
+    if view.kind in LATENT and view.support == REAL:
+        _finite_far_away(view)
 
 
-def _finite_at(found: View, name: str, inputs: Tensor) -> None:
-    sources = ({"inputs": inputs} if inputs is not None else {}) | found.variables
+def _finite_at(view: View, name: str, inputs: Tensor) -> None:
+    sources = ({"inputs": inputs} if inputs is not None else {}) | view.variables
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(list(sources.values()))
-        p = found.ask(inputs)
+        p = view.call(inputs)
         with tape.stop_recording():
-            x = p.sample(4, seed=stateless(found.case))
+            x = p.sample(4, seed=stateless(view.case))
             _finite(f"a sample at {name} inputs", x)
-            unlikely = found.points(p, 12)
+            unlikely = view.points(p, 12)
         log_prob, far = p.log_prob(tf.identity(x)), p.log_prob(unlikely)
     _finite(f"log_prob of a sample at {name} inputs", log_prob)
     for source, slope in _slopes(tape, log_prob, sources):
@@ -117,17 +117,17 @@ def _finite_at(found: View, name: str, inputs: Tensor) -> None:
                 raise Violation(
                     f"the gradient of log_prob to its {source}, at {name} inputs and unlikely points, is nan."
                 )
-    if found.kind in POSTERIORS:
+    if view.kind in POSTERIORS:
         _positive(p, name)
 
 
-def _finite_far_away(found: View) -> None:
-    axes = np.concatenate([np.eye(found.case.latent_dim), -np.eye(found.case.latent_dim)])
+def _finite_far_away(view: View) -> None:
+    axes = np.concatenate([np.eye(view.case.latent_dim), -np.eye(view.case.latent_dim)])
     sizes = (10.0, 100.0)
-    points = found.spread(np.concatenate([size * axes for size in sizes]))
+    points = view.spread(np.concatenate([size * axes for size in sizes]))
     with tf.GradientTape() as tape:
         tape.watch(points)
-        log_prob = found.answer().log_prob(points)
+        log_prob = view.distribution().log_prob(points)
     for part, size in zip(tf.split(log_prob, len(sizes)), sizes, strict=True):
         _finite(f"log_prob {size:g} away from the origin", part)
     slope = tape.gradient(log_prob, points)
@@ -145,15 +145,15 @@ def _slopes(
             yield name, tf.convert_to_tensor(gradient)
 
 
-def _inputs(found: View) -> list[tuple[str, Tensor]]:
-    if found.kind == "prior":
+def _inputs(view: View) -> list[tuple[str, Tensor]]:
+    if view.kind == "prior":
         return [("no", None)]
-    plain, size = found.inputs(), 30.0 if found.kind == "decoder" else 200.0
+    plain, size = view.inputs(), 30.0 if view.kind == "decoder" else 200.0
     low, high = -size, size
-    if isinstance(found.support, Values) and found.support.low > -inf and found.support.high == inf:
+    if isinstance(view.support, Values) and view.support.low > -inf and view.support.high == inf:
         # What is above 0 is often the exponential of an output, and e^200 is no number, nor is e^-200.
-        low, high = -10.0 if found.support.open else low, 10.0
-    sizes = (0.0, 1.0, 255.0) if found.kind == "encoder" else (0.0, high, low)
+        low, high = -10.0 if view.support.open else low, 10.0
+    sizes = (0.0, 1.0, 255.0) if view.kind == "encoder" else (0.0, high, low)
     return [("ordinary", plain), *((f"constant {size:g}", tf.fill(plain.shape, size)) for size in sizes)]
 
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from probvae.testing import Case
-from probvae.testing.models import small_model
+from probvae.testing.linear_gaussian import small_model
 
 
 @pytest.mark.parametrize("D", [1, 3])
