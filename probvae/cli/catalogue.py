@@ -62,7 +62,7 @@ def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
 
     load_plugins(default(), plugins)
     spec = default()[kind, name]
-    signature = Signature(spec.load(), f"{name} {kind}")
+    signature = Signature.of(spec.load())
     click.secho(f"{kind} {name}", bold=True, nl=False)
     click.echo(f"  ({spec.owner})\n\n{signature.summary}")
     if signature.doc.long_description:

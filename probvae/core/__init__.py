@@ -1,5 +1,6 @@
 """Contracts, `Component`, `VAE`: what every other part of probvae stands on."""
 
+from probvae.core.checked import Checked
 from probvae.core.component import Component
 from probvae.core.data import ArrayLike, Binarize, Data, DataInfo, Dataset, LazyIntensities, Split
 from probvae.core.distributions import CustomDistribution
@@ -14,7 +15,7 @@ from probvae.core.parameters import Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
 from probvae.core.replicas import whole_batch_mean
 from probvae.core.seeds import Stream, as_seed, fold_in
-from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, a
+from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature
 from probvae.core.step import gradient_step, gradients_and_means
 from probvae.core.typed import STRICT, Count, from_json
 from probvae.core.types import Array, Distribution, Seed, Shape, Tensor
@@ -28,6 +29,7 @@ __all__ = [
     "Count",
     "from_json",
     "Component",
+    "Checked",
     "Encoder",
     "Decoder",
     "Prior",
@@ -63,7 +65,6 @@ __all__ = [
     "REQUIRED",
     "Parameter",
     "Signature",
-    "a",
     "Array",
     "Binarize",
     "Distribution",

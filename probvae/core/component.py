@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import keras
 import tensorflow as tf
 
-from probvae.core.arguments import check_arguments
+from probvae.core.checked import Checked
 from probvae.core.copying import NotSerialized, copied_layer
 from probvae.core.parameters import Promises
 from probvae.errors import PluginError
@@ -27,7 +27,7 @@ def _is_kept_by_keras(name: str) -> bool:
     return name in _KERAS_ATTRIBUTES or name.startswith("_self_")
 
 
-class Component(NotSerialized):
+class Component(Checked, NotSerialized):
     """A Keras layer that sees every variable in its attributes.
 
     Keras sees its own weights and layers, in lists and dicts too, and is silent about everything else: a raw
@@ -47,12 +47,6 @@ class Component(NotSerialized):
 
     kind: ClassVar[str] = "component"
     promises: ClassVar[Promises] = Promises()
-
-    def __new__(cls, *arguments: Any, **keywords: Any) -> Component:
-        """Refuse what a spec would refuse, before anything is made."""
-        check_arguments(cls, arguments, keywords)
-        made: Component = super().__new__(cls, *arguments, **keywords)
-        return made
 
     def __init__(self) -> None:
         super().__init__()

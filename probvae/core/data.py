@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from probvae.core.checked import Checked
 from probvae.core.types import Array, Tensor
 from probvae.core.values import Values
 
@@ -138,7 +139,7 @@ class Data:
     test: Split
 
 
-class Dataset(ABC):
+class Dataset(Checked, ABC):
     """A source of examples."""
 
     kind: ClassVar[str] = "dataset"

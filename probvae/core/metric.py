@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from probvae.core.checked import Checked
 from probvae.core.data import Data
 from probvae.core.types import Seed
 from probvae.core.vae import VAE
 
 
-class Metric(ABC):
+class Metric(Checked, ABC):
     """Named numbers about a trained model, each with its standard error where it is an estimate."""
 
     kind: ClassVar[str] = "metric"

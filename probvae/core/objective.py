@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core.arguments import check_arguments
+from probvae.core.checked import Checked
 from probvae.core.losses import Losses
 from probvae.core.parameters import Promises
 from probvae.core.types import Array, Seed, Tensor
@@ -42,7 +42,7 @@ class Exact(Protocol):
         """The negative importance-weighted bound, on average: with one sample the negative ELBO."""
 
 
-class Objective(ABC):
+class Objective(Checked, ABC):
     """What is minimised, as a pure function of (vae, x, seed, step).
 
     Attributes:
@@ -67,11 +67,6 @@ class Objective(ABC):
     couples_rows: bool = False
     posterior: ClassVar[Literal["any", "diagonal"]] = "any"
     promises: ClassVar[Promises] = Promises()
-
-    def __new__(cls, *arguments: Any, **keywords: Any) -> Objective:
-        """Refuse what a spec would refuse, before anything is made."""
-        check_arguments(cls, arguments, keywords)
-        return super().__new__(cls)
 
     @abstractmethod
     def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:

@@ -1,20 +1,21 @@
-"""The signature is the schema: what a component's `__init__` says, read once for validation, help and filling."""
+"""The signature is the schema: one reading of `__init__` for validation, specs, help, JSON Schema and the kit."""
 
 from __future__ import annotations
 
 import inspect
-import types
+import json
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args
 
-import annotated_types
 import docstring_parser
-from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, create_model
+import numpy as np
+from pydantic import PydanticUserError, TypeAdapter
 
 from probvae.core.parameters import Use
+from probvae.core.words import describe, with_article
 from probvae.errors import PluginError
 
 CONTEXT = {
@@ -29,16 +30,14 @@ CONTEXT = {
 
 REQUIRED = inspect.Parameter.empty
 
-_FIELD = "parameter "  # with a space, so that it is no name of a parameter itself
-
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a component.
+    """One parameter of a class.
 
     Args:
-        name: as in the signature and in a spec.
-        annotation: its type, with bounds.
+        name: its name in the signature and in a spec.
+        annotation: its type, with bounds; Any where it has none.
         default: its default, or REQUIRED.
         description: its line in the docstring.
     """
@@ -68,47 +67,114 @@ class Parameter:
 
     @property
     def expected(self) -> str:
-        """What values it takes, in words."""
-        return a(self.kind) if self.kind else describe(self.annotation)
+        """The values that it accepts, in words."""
+        return with_article(self.kind) if self.kind else describe(self.annotation)
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        """Validates values of the annotation.
+
+        Raises:
+            PluginError: the type has no values in JSON, as a function has none.
+        """
+        try:
+            return TypeAdapter(self.annotation)
+        except PydanticUserError as error:
+            raise PluginError(
+                f"parameter {self.name!r} has a type that a spec cannot hold: {describe(self.annotation)}."
+            ) from error
+
+    def parse(self, value: object) -> Any:
+        """A plain value in the type of the annotation, without conversions other than list to tuple.
+
+        Raises:
+            ValueError: the value is of another type, out of bounds or not finite.
+            PluginError: a spec cannot hold values of the annotation.
+        """
+        adapter = self._adapter
+        return adapter.validate_json(json.dumps(value, allow_nan=False, default=_to_json), strict=True)
+
+    def accepts(self, value: object) -> bool:
+        """Whether a value is right as an argument in Python; always where a spec cannot hold the annotation."""
+        if self.annotation is Any or (value is None and self.default is None):
+            return True
+        if self.kind:
+            kind = getattr(type(value), "kind", None)
+            return kind == self.kind or (kind is not None and self.kind == "component")
+        try:
+            self.parse(value)
+        except PluginError:
+            return True
+        except (TypeError, ValueError):  # pydantic's errors are of the second kind
+            return False
+        return True
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of a plain parameter.
+
+        Raises:
+            PluginError: a spec cannot hold values of the annotation.
+        """
+        schema = self._adapter.json_schema() | {"description": self.description}
+        if self.default is not REQUIRED:
+            schema["default"] = self._adapter.dump_python(self.default, mode="json")
+        return schema
 
 
 class Signature:
-    """The parameters of a component's factory, as its author wrote them.
+    """The parameters of a class, as its author wrote them. Use the cached `Signature.of`.
 
     Args:
-        factory: a class or a function that makes a component.
-        owner: what to call it in errors.
+        factory: the class, or a function that makes an object.
 
-    Raises:
-        PluginError: a parameter has no type, or one that cannot be resolved.
+    Attributes:
+        problem: why a spec cannot use the class, empty if it can.
     """
 
-    def __init__(self, factory: Callable[..., Any], owner: str) -> None:
+    def __init__(self, factory: Callable[..., Any]) -> None:
         self.factory = factory
-        self.owner = owner
-        # Keras layers define __new__, which inspect.signature(cls) would read instead.
+        self.problem = ""
+        self.doc = docstring_parser.parse(inspect.getdoc(factory) or "", docstring_parser.DocstringStyle.GOOGLE)
+        # Classes may define __new__, which inspect.signature(factory) would read instead.
         function = factory.__init__ if inspect.isclass(factory) else factory
+        self.call = inspect.signature(function)
         try:
             hints = typing.get_type_hints(function, include_extras=True)
         except (NameError, TypeError) as error:
-            raise PluginError(f"{owner}: a type in its signature cannot be resolved: {error}.") from error
-        self.doc = docstring_parser.parse(inspect.getdoc(factory) or "", docstring_parser.DocstringStyle.GOOGLE)
+            hints = {}
+            self.problem = f"a type in its signature cannot be resolved: {error}."
         lines = {part.arg_name: " ".join((part.description or "").split()) for part in self.doc.params}
         self.all: dict[str, Parameter] = {}
-        for name, parameter in inspect.signature(function).parameters.items():
+        for name, parameter in self.call.parameters.items():
             if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
+            self.all[name] = Parameter(name, hints.get(name, Any), parameter.default, lines.get(name, ""))
             if name == "use":
-                raise PluginError(
-                    f"{owner}: its parameter is named 'use', which names components in a spec. Rename it."
+                self.problem = "its parameter is named 'use', which names components in a spec. Rename it."
+            elif name not in hints and name not in CONTEXT and not self.problem:
+                self.problem = (
+                    f"its parameter {name!r} has no type annotation, so a spec cannot be checked against it. "
+                    f"Write {name}: int, float, bool, str, tuple[int, ...] or another type."
                 )
-            if name not in hints and name not in CONTEXT:
-                raise PluginError(
-                    f"{owner}: its parameter {name!r} has no type annotation, so a spec cannot be checked against "
-                    f"it. Write {name}: int, float, bool, str, tuple[int, ...] or another type."
-                )
-            annotation = hints.get(name, Any)
-            self.all[name] = Parameter(name, annotation, parameter.default, lines.get(name, ""))
+
+    @staticmethod
+    def read(factory: Callable[..., Any]) -> Signature:
+        """The signature of any class, whether a spec can use it or not; cached."""
+        if factory not in _CACHE:
+            _CACHE[factory] = Signature(factory)
+        return _CACHE[factory]
+
+    @staticmethod
+    def of(factory: Callable[..., Any]) -> Signature:
+        """The signature of a class for specs; cached.
+
+        Raises:
+            PluginError: a spec cannot use the class: a parameter has no type, or one that cannot be resolved.
+        """
+        signature = Signature.read(factory)
+        if signature.problem:
+            raise PluginError(f"{factory.__name__}: {signature.problem}")
+        return signature
 
     @property
     def context(self) -> list[str]:
@@ -130,101 +196,18 @@ class Signature:
         """The settable parameters that hold plain values."""
         return {name: parameter for name, parameter in self.settable.items() if not parameter.kind}
 
-    @cached_property
-    def model(self) -> type[BaseModel]:
-        """A strict pydantic model of the plain parameters."""
-        fields: dict[str, Any] = {}
-        for name, parameter in self.plain.items():
-            default = ... if parameter.default is REQUIRED else parameter.default
-            # An alias, because pydantic reserves names such as `copy` and `schema`.
-            field = Field(default, alias=name, description=parameter.description, validate_default=True)
-            fields[f"{_FIELD}{name}"] = (parameter.annotation, field)
-            try:
-                TypeAdapter(parameter.annotation)
-            except PydanticUserError as error:
-                raise PluginError(
-                    f"{self.owner}: its signature has a type that a spec cannot hold: "
-                    f"{name}: {describe(parameter.annotation)}."
-                ) from error
-        config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-        return create_model(self.owner, __config__=config, **fields)
-
-    def parameter_of(self, location: tuple[int | str, ...]) -> str:
-        """The parameter that a validation error of `model` is about; of a default, pydantic names the field."""
-        return str(location[0]).removeprefix(_FIELD)
-
-    def values_of(self, checked: BaseModel) -> dict[str, Any]:
-        """The values of an instance of `model`, by parameter."""
-        return {name: getattr(checked, f"{_FIELD}{name}") for name in self.plain}
-
     @property
     def summary(self) -> str:
         """The first line of the docstring."""
         return self.doc.short_description or ""
 
 
-def a(noun: str) -> str:
-    """The noun with its article.
-
-    >>> a("encoder"), a("prior")
-    ('an encoder', 'a prior')
-    """
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+_CACHE: dict[Callable[..., Any], Signature] = {}
 
 
-def describe(annotation: Any) -> str:
-    """A type and its bounds in words.
-
-    >>> describe(Annotated[int, annotated_types.Ge(1)])
-    'an integer >= 1'
-    >>> describe(tuple[float, ...] | None)
-    'a list, each a number; or nothing'
-    """
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        bounds = " and ".join(filter(None, map(_bound, _markers(arguments[1:]))))
-        return f"{describe(arguments[0])} {bounds}".strip()
-    if origin is Literal:
-        return f"one of {', '.join(map(repr, arguments))}"
-    if origin in (Union, types.UnionType):
-        return "; or ".join(map(describe, arguments))
-    if origin in (tuple, list):
-        if len(arguments) == 1 or (len(arguments) == 2 and arguments[1] is Ellipsis):
-            return f"a list, each {describe(arguments[0])}"
-        return f"a list of {len(arguments)}: {', '.join(map(describe, arguments))}"
-    simple = {
-        int: "an integer",
-        float: "a number",
-        bool: "true or false",
-        str: "a string",
-        type(None): "nothing",
-        dict: "a table",
-        list: "a list",
-        tuple: "a list",
-    }
-    return simple.get(origin or annotation, getattr(annotation, "__name__", str(annotation)))
-
-
-def _markers(markers: Iterable[Any]) -> Iterator[Any]:
-    """Markers one by one: `Interval` and `Len` stand for several."""
-    for marker in markers:
-        yield from marker if isinstance(marker, annotated_types.GroupedMetadata) else [marker]
-
-
-def _bound(marker: Any) -> str:
-    match marker:
-        case annotated_types.Ge():
-            return f">= {marker.ge}"
-        case annotated_types.Gt():
-            return f"> {marker.gt}"
-        case annotated_types.Le():
-            return f"<= {marker.le}"
-        case annotated_types.Lt():
-            return f"< {marker.lt}"
-        case annotated_types.MinLen():
-            return f"({marker.min_length} or more of them)"
-        case annotated_types.MaxLen():
-            return f"({marker.max_length} or fewer of them)"
-        case annotated_types.MultipleOf():
-            return f"that {marker.multiple_of} divides"
-    return ""
+def _to_json(value: object) -> object:
+    """Numbers and shapes of the libraries in JSON's types; of the rest a table, which no parameter accepts."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    as_list = getattr(value, "as_list", None)  # a tf.TensorShape
+    return as_list() if callable(as_list) else {"": str(value)}

@@ -148,11 +148,6 @@ class Arrays(Dataset):
         return self._read()
 
     def _read(self) -> _Parts:
-        if not 0 < self.divide_by < math.inf:
-            refuse("divide_by", "a number above 0", f"{self.divide_by}")
-        if not 0 < self.share < 0.5:
-            refuse("share", "a number between 0 and 0.5", f"{self.share}")
-        protocol(self.binarize)  # refuses an unknown one before anything is read
         chosen = choose(self.files, self.label_files if self.labels == "auto" else None)
         self._check_memory(chosen)
         labels, classes, notes = self._labels(chosen)

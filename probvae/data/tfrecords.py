@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TypeAlias, get_args
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from annotated_types import Gt, MinLen
 
@@ -33,7 +33,7 @@ from probvae.data.layout import Kind, Layout
 from probvae.data.records import Records
 from probvae.data.refusal import refuse, to_probabilities
 from probvae.data.shards import Shard, find
-from probvae.errors import DataError, did_you_mean
+from probvae.errors import DataError
 
 Files: TypeAlias = str | tuple[str, ...]
 
@@ -113,7 +113,6 @@ class TFRecords(Dataset):
 
     @cached_property
     def _parts(self) -> _Parts:
-        self._check()
         parts = {part: self._records(part) for part in self.files}
         self._check_memory(parts)
         train, *others = parts.values()
@@ -132,24 +131,6 @@ class TFRecords(Dataset):
         records = replace(train, values=kind, shuffle_buffer=self.shuffle_buffer)
         notes = tuple(self._note(part, records) for part, records in parts.items())
         return _Parts(Split(records, divide_by=self.divide_by), validation, test, values, notes)
-
-    def _check(self) -> None:
-        """Refuse parameters that can be seen to be wrong without any file."""
-        if not 0 < self.divide_by < math.inf:
-            refuse("divide_by", "a number above 0", f"{self.divide_by}")
-        if self.shuffle_buffer < 1:
-            refuse("shuffle_buffer", "at least 1", f"{self.shuffle_buffer}")
-        if not self.layout.shape or min(self.layout.shape) < 1:
-            refuse("shape", "the shape of one example, as [28, 28, 1]", f"{list(self.layout.shape)}")
-        kinds = get_args(Kind)
-        if self.layout.kind not in kinds:
-            refuse(
-                "dtype", "one of four kinds", f"{self.layout.kind!r}", did_you_mean(str(self.layout.kind), kinds)
-            )
-        if self.binarize == "static":
-            hint = 'Take "dynamic", or write files of zeros and ones.'
-            refuse("binarize", '"dynamic" or "none", as examples that are streamed are not kept', '"static"', hint)
-        protocol(self.binarize)  # refuses an unknown one
 
     def _records(self, part: str) -> Records:
         """The examples of a part, the first of each of its files looked at.

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from probvae.core import Positive
+from probvae.core import Checked, Positive
 
 
 @dataclass(frozen=True)
-class EvaluateSettings:
+class EvaluateSettings(Checked):
     """How a trained model is measured on the test data.
 
     Args:
@@ -19,6 +19,9 @@ class EvaluateSettings:
             published tables use 5,000.
         batch_size: how many latents are decoded at a time, which bounds the memory.
         seed: what the noise is a function of.
+
+    Raises:
+        ConfigError: a setting is out of its bounds.
     """
 
     samples: Positive = 100

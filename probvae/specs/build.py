@@ -29,9 +29,9 @@ from probvae.core import (
     LazyIntensities,
     Objective,
     Shape,
-    a,
     full_scale,
 )
+from probvae.core.words import with_article
 from probvae.errors import ConfigError, DataWarning, ProbvaeError, SpecError, TooLargeError, explained
 from probvae.specs.document import Document, show
 from probvae.specs.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
@@ -227,7 +227,7 @@ def blamed(document: Document, part: Part) -> Iterator[None]:
     except (ProbvaeError, MemoryError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a component is anyone's code, and may call sys.exit
-        expected = f"{a(part.kind)} that works" if part.kind else "settings that work"
+        expected = f"{with_article(part.kind)} that works" if part.kind else "settings that work"
         raise SpecError([document.problem(part.path, expected, show(part.use), explained(error))]) from error
 
 

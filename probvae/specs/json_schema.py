@@ -24,8 +24,7 @@ def json_schema(registry: Registry) -> dict[str, Any]:
         "versions": {"type": "object"},
     }
     properties |= {
-        name: _signature(Signature(factory, f"[{name}]"), registry, definitions)
-        for name, factory in SETTINGS.items()
+        name: _signature(Signature.of(factory), registry, definitions) for name, factory in SETTINGS.items()
     }
     top = _table(properties, required=["schema", "model"])
     return {
@@ -48,7 +47,7 @@ def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> d
         definitions[slot.kind] = {"type": "object", "properties": {"use": {"enum": names}}, "allOf": choices}
         for name in registry.names(slot.kind):
             try:
-                signature = Signature(registry[slot.kind, name].load(), f"{name} {slot.kind}")
+                signature = Signature.of(registry[slot.kind, name].load())
                 table = _signature(signature, registry, definitions)
             except PluginError:
                 continue
@@ -74,12 +73,11 @@ def _reference(definition: str) -> dict[str, Any]:
 
 def _signature(signature: Signature, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
     """A table of a signature's parameters."""
-    schema = signature.model.model_json_schema()
-    definitions |= schema.get("$defs", {})
-    properties = {
-        name: {key: value for key, value in field.items() if key != "title"}
-        for name, field in schema.get("properties", {}).items()
-    }
+    properties = {}
+    for name, parameter in signature.plain.items():
+        schema = parameter.json_schema()
+        definitions |= schema.pop("$defs", {})
+        properties[name] = {key: value for key, value in schema.items() if key != "title"}
     for name, parameter in signature.components.items():
         inner = _component(registry, Slot((name,), str(parameter.kind), parameter.use), definitions)
         properties[name] = {**inner, "description": parameter.description}

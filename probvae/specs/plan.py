@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
-from probvae.core import CONTEXT, Signature, a
+from probvae.core import CONTEXT, Parameter, Signature
+from probvae.core.words import with_article
 from probvae.errors import ConfigError, PluginError, Problem, SpecError, UnknownNameError, did_you_mean
 from probvae.evaluation import EvaluateSettings
 from probvae.registry import Registry
@@ -144,7 +142,7 @@ class _Planner:
         settings = {}
         for name, factory in SETTINGS.items():
             table = self.table((name,), tables)
-            part = self.part(Slot((name,), ""), None, Signature(factory, f"[{name}]"), table or {})
+            part = self.part(Slot((name,), ""), None, Signature.of(factory), table or {})
             if part and self.sound(part):
                 settings[name] = part
         versions = self.table(("versions",), tables) or {}
@@ -205,9 +203,8 @@ class _Planner:
         path, kind, default = slot
         if isinstance(parent.get(path[-1]), str):
             name = parent[path[-1]]
-            self.wrong(
-                path, f"a table that names {a(kind)}", show(name), f'Write {path[-1]} = {{ use = "{name}" }}.'
-            )
+            hint = f'Write {path[-1]} = {{ use = "{name}" }}.'
+            self.wrong(path, f"a table that names {with_article(kind)}", show(name), hint)
             return None
         table = self.table(path, parent, required=default is None)
         if table is None and (default is None or path[-1] in parent):
@@ -217,17 +214,17 @@ class _Planner:
         known = f"Known: {', '.join(self.registry.names(kind))}."
         if not isinstance(use, str):
             found = "no such key" if use is None else show(use)
-            self.wrong((*path, "use"), f"the name of {a(kind)}", found, known)
+            self.wrong((*path, "use"), f"the name of {with_article(kind)}", found, known)
             return None
         try:
             spec = self.registry[kind, use]
         except UnknownNameError as error:
-            self.wrong((*path, "use"), f"the name of {a(kind)}", show(use), str(error))
+            self.wrong((*path, "use"), f"the name of {with_article(kind)}", show(use), str(error))
             return None
         try:
-            signature = Signature(spec.load(), f"{use} {kind}")
+            signature = Signature.of(spec.load())
         except PluginError as error:
-            self.wrong((*path, "use"), f"{a(kind)} that can be used", show(use), str(error))
+            self.wrong((*path, "use"), f"{with_article(kind)} that can be used", show(use), str(error))
             return None
         if (*path, "use") in self.document.overridden:
             table = self.without_strangers(path, table, signature, use)
@@ -256,38 +253,32 @@ class _Planner:
             if part:
                 parts[name] = part
         plain = {key: value for key, value in table.items() if key in signature.plain}
-        values = self.values(path, signature, plain)
+        owner = f"{use} {slot.kind}" if use else f"[{'.'.join(path)}]"
+        values = self.values(path, owner, signature, plain)
         return None if len(self.problems) > before else Part(path, slot.kind, use, signature, values, parts)
 
-    def values(self, path: KeyPath, signature: Signature, table: dict[str, Any]) -> dict[str, Any]:
+    def values(self, path: KeyPath, owner: str, signature: Signature, table: dict[str, Any]) -> dict[str, Any]:
         """The plain parameters, typed, with defaults."""
-        try:
-            # What JSON has not, a date, becomes a table, which no parameter takes for a string.
-            checked = signature.model.model_validate_json(
-                json.dumps(table, default=lambda value: {"": str(value)})
-            )
-        except ValidationError as error:
-            for name in dict.fromkeys(signature.parameter_of(part["loc"]) for part in error.errors()):
-                self.refused((*path, name), signature, table)
-            return {}
-        except PluginError as error:
-            self.wrong(path, "a component with a usable signature", str(error))
-            return {}
-        return signature.values_of(checked)
+        values = {}
+        for name, parameter in signature.plain.items():
+            try:
+                values[name] = parameter.parse(table.get(name, parameter.default))
+            except PluginError as error:
+                self.wrong(path, "a component with a usable signature", f"{owner}: {error}")
+            except (TypeError, ValueError):
+                self.refused((*path, name), owner, parameter, table)
+        return values
 
-    def refused(self, path: KeyPath, signature: Signature, table: dict[str, Any]) -> None:
-        name = path[-1]
-        parameter = signature.plain[name]
+    def refused(self, path: KeyPath, owner: str, parameter: Parameter, table: dict[str, Any]) -> None:
+        name = parameter.name
         about = f"{name}: {parameter.description}"
         if name in table:
             self.wrong(path, parameter.expected, show(table[name]), about)
         elif parameter.required:
-            self.wrong(path, parameter.expected, "no such key", f"{signature.owner} needs it: {about}")
+            self.wrong(path, parameter.expected, "no such key", f"{owner} needs it: {about}")
         else:
             found = f"the default {parameter.default!r}"
-            hint = (
-                f"The signature of {signature.owner} is wrong, not the spec: change its annotation or its default."
-            )
+            hint = f"The signature of {owner} is wrong, not the spec: change its annotation or its default."
             self.wrong(path, parameter.expected, found, hint)
 
     def unknown(self, path: KeyPath, table: Mapping[str, Any], known: Any) -> None:

@@ -78,7 +78,7 @@ class Subject:
         self.factory = self.registry[self._lookup, of].load() if isinstance(of, str) else of
         if isinstance(self.factory, type):
             _is_of(kind, self.name, self.factory)
-        self.signature = Signature(self.factory, f"{self.name} {kind}")
+        self.signature = Signature.of(self.factory)
         self.promises = _promises(self.name, self.factory, self.signature)
 
     @property
@@ -158,7 +158,7 @@ class Subject:
             use = inner.pop("use", parameter.use or self.choices(kind)[0])
             if name in table or parameter.required or parameter.use:
                 part = self.registry[kind, use].load()
-                arguments[name] = self._make(part, Signature(part, use), inner, case, given)
+                arguments[name] = self._make(part, Signature.of(part), inner, case, given)
         supply: dict[str, Callable[[], Any]] = {
             "latent_dim": lambda: case.latent_dim,
             "event_shape": lambda: case.event_shape,
@@ -173,7 +173,7 @@ class Subject:
     def _inner(self, signature: Signature) -> Iterator[Signature]:
         for parameter in signature.components.values():
             for name in self.choices(str(parameter.kind)):
-                inner = Signature(self.registry[str(parameter.kind), name].load(), name)
+                inner = Signature.of(self.registry[str(parameter.kind), name].load())
                 yield inner
                 yield from self._inner(inner)
 

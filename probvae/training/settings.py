@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 import keras
 from annotated_types import Ge, Le
 
-from probvae.core import Positive, PositiveFloat
+from probvae.core import Checked, Positive, PositiveFloat
 from probvae.errors import ConfigError
 from probvae.training.compilation import Jit
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(Checked):
     """How a model is trained: Adam (Kingma and Ba, 2015) on minibatches.
 
     Args:
@@ -37,7 +37,7 @@ class TrainSettings:
         seed: what the initial weights, the order of the data and all noise are a function of.
 
     Raises:
-        ConfigError: a setting is made meaningless by another.
+        ConfigError: a setting is out of its bounds, or has no meaning with another.
     """
 
     epochs: Positive = 20

@@ -208,7 +208,7 @@ def test_list_of_a_kind_without_components_says_so(program):
 def test_show_describes_a_component_and_each_of_its_parameters(kind, name, program):
     ended = program("show", kind, name)
     assert (ended.status, ended.err) == (0, "")
-    signature = Signature(Registry()[kind, name].load(), name)
+    signature = Signature.of(Registry()[kind, name].load())
     assert signature.summary
     assert signature.summary in ended.out
     lines = [" ".join(line.split()) for line in ended.out.splitlines()]
@@ -222,7 +222,7 @@ def test_show_describes_a_component_and_each_of_its_parameters(kind, name, progr
 
 @pytest.mark.parametrize(("kind", "name"), COMPONENTS)
 def test_every_parameter_of_a_built_in_component_has_a_type_and_a_description(kind, name):
-    signature = Signature(Registry()[kind, name].load(), name)
+    signature = Signature.of(Registry()[kind, name].load())
     for parameter in signature.all.values():
         assert parameter.description, f"{kind} {name}: {parameter.name} has no line in the docstring"
         assert parameter.expected not in ("", "Any")
@@ -233,8 +233,8 @@ def test_every_parameter_of_a_built_in_component_has_a_type_and_a_description(ki
 def test_every_setting_has_a_description():
     from probvae.specs.plan import SETTINGS
 
-    for name, factory in SETTINGS.items():
-        for parameter in Signature(factory, name).all.values():
+    for factory in SETTINGS.values():
+        for parameter in Signature.of(factory).all.values():
             assert parameter.description
             assert not parameter.required
 

@@ -96,7 +96,7 @@ def registry() -> Registry:
 
 @cache
 def _signature(kind: str, name: str) -> Signature:
-    return Signature(registry()[kind, name].load(), name)
+    return Signature.of(registry()[kind, name].load())
 
 
 def _pick(rng: Rng, choices: Any) -> Any:

@@ -134,7 +134,7 @@ def test_every_component_is_there_with_its_parameters_and_their_descriptions(sch
         assert sorted(names) == sorted(registry.names(kind))
         tables = {name: schema["$defs"][f"{kind}.{name}"] for name in names}
         for name, table in tables.items():
-            signature = Signature(registry[kind, name].load(), name)
+            signature = Signature.of(registry[kind, name].load())
             assert table["description"] == signature.summary
             assert set(table["properties"]) == {"use", *signature.settable}
             assert table["additionalProperties"] is False

@@ -84,7 +84,7 @@ def test_a_filled_component_has_every_parameter_that_is_set(kind, planned, regis
         table = filled
         for key in settings[kind].split("."):
             table = table[key]
-        settable = Signature(registry[kind, name].load(), name).settable
+        settable = Signature.of(registry[kind, name].load()).settable
         unset = {key for key, parameter in settable.items() if parameter.default is None}
         assert table["use"] == name
         assert set(table) == {"use", *settable} - unset

@@ -1,14 +1,20 @@
-"""What a spec refuses, a constructor refuses too; and latents of two supports are not compared."""
+"""What a spec refuses, a constructor refuses too."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 import probvae
 from probvae import components as c
-from probvae.core import SIMPLEX, SPHERE, UNIT, VAE, Prior, Values
-from probvae.errors import ConfigError, ShapeError
+from probvae import data
+from probvae.core import Metric, Positive, Prior
+from probvae.errors import ConfigError, SpecError
+from probvae.evaluation import EvaluateSettings
+from probvae.training import TrainSettings
 
 
 @pytest.mark.parametrize(
@@ -51,30 +57,45 @@ def test_what_carries_no_annotation_is_left_to_the_class():
         Free(2)
 
 
-class Circle(Prior):
-    support = SPHERE
+def test_settings_refuse_what_a_spec_refuses_in_the_same_words():
+    for make, parameter, expected, got in (
+        (lambda: TrainSettings(epochs=-3), "epochs", "an integer >= 1", "-3"),
+        (lambda: TrainSettings(20, 128, True), "learning_rate", "a number > 0", "True"),
+        (lambda: replace(TrainSettings(), jit="maybe"), "jit", "one of 'auto', True, False", "'maybe'"),
+        (lambda: EvaluateSettings(samples="100"), "samples", "an integer >= 1", "'100'"),
+    ):
+        with pytest.raises(ConfigError, match=f"expected {parameter} to be {expected}; got {got}"):
+            make()
+    spec = {"schema": 1, "train": {"epochs": -3}}
+    with pytest.raises(SpecError, match=r"train\.epochs: expected an integer >= 1; (got|found) -3"):
+        probvae.build(spec)
 
-    def distribution(self):
-        return tfp.distributions.SphericalUniform(2)
+
+def test_datasets_and_metrics_are_checked_too():
+    class Count(Metric):
+        def __init__(self, bins: Positive = 10) -> None:
+            self.bins = bins
+
+        def __call__(self, vae, data, seed):
+            return {"bins": (self.bins, None)}
+
+    assert Count(3).bins == 3
+    with pytest.raises(ConfigError, match="Count: expected bins to be an integer >= 1; got 0"):
+        Count(0)
+    with pytest.raises(ConfigError, match=r"Arrays: expected share to be a number > 0 and < 0\.5; got 0\.7"):
+        data.Arrays("x.npy", share=0.7)
 
 
-def test_a_posterior_and_a_prior_of_two_supports_are_refused():
-    decoder = c.DenseDecoder(2, c.Bernoulli((4,)), hidden=())
-    encoder = c.DenseEncoder((4,), c.DiagonalNormal(2), hidden=())
-    with pytest.raises(ShapeError, match="lives on all numbers, the prior Circle on the unit sphere"):
-        VAE(encoder, decoder, Circle())
+def test_a_large_array_is_not_written_out_to_be_checked():
+    class Start(Prior):
+        def __init__(self, latent_dim: int, examples: npt.NDArray[Any]) -> None:
+            super().__init__()
 
+        def distribution(self):
+            raise NotImplementedError
 
-@pytest.mark.parametrize(
-    ("inner", "outer", "inside"),
-    [
-        (SPHERE, SPHERE, True),
-        (SPHERE, SIMPLEX, False),
-        (SPHERE, Values(), False),
-        (Values(), SPHERE, False),
-        (UNIT, Values(), True),
-        (Values(), UNIT, False),
-    ],
-)
-def test_a_surface_has_a_measure_of_its_own(inner, outer, inside):
-    assert (inner in outer) == inside
+    class Unreadable(np.ndarray):
+        def tolist(self):
+            raise AssertionError("written out")
+
+    Start(2, np.zeros(3).view(Unreadable))

@@ -1,0 +1,38 @@
+"""Checked: the base of every class that a spec can set up."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any, Self
+
+from probvae.core.signature import Signature
+from probvae.errors import ConfigError
+
+
+class Checked:
+    """Validates the arguments of constructors by the rules of specs.
+
+    A subclass writes a typed `__init__`, or is a dataclass. Arguments without an annotation, or with one that a
+    spec cannot hold (an array, a function), are left to the class.
+
+    Raises:
+        ConfigError: an argument is of another type than its annotation says, or out of its bounds.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Validate the arguments before anything is made."""
+        signature = Signature.read(cls)
+        try:
+            given = signature.call.bind(None, *args, **kwargs).arguments
+        except TypeError:  # a missing or an unknown argument: Python raises this itself when it calls __init__
+            given = {}
+        for name, value in given.items():
+            parameter = signature.all.get(name)
+            if parameter is not None and not parameter.accepts(value):
+                raise ConfigError(
+                    f"{cls.__name__}: expected {name} to be {parameter.expected}; got "
+                    f"{textwrap.shorten(repr(value), 80)}.",
+                    parameter=name,
+                )
+        new = super().__new__
+        return new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
