@@ -32,7 +32,7 @@ from reference import EVENT, conv, dense
 from probvae.core import Split
 from probvae.data import Arrays, batches_of
 from probvae.objectives import ELBO
-from probvae.training.steps import Steps
+from probvae.training.steps import CompiledSteps
 
 HERE = Path(__file__).parent
 GIGA, MEBI = 10**9, 2**20
@@ -106,7 +106,7 @@ class Training:
         vae = make()
         optimizer = keras.optimizers.Adam(1e-3)
         optimizer.build(vae.trainable_variables)
-        self.steps = Steps(vae, ELBO(), optimizer, seed=0, jit=jit)
+        self.steps = CompiledSteps(vae, ELBO(), optimizer, seed=0, jit=jit)
         self.done = 0
         self.use(split, batch_size)
         self.take()  # traced, compiled, and TensorFlow's own memory taken

@@ -31,7 +31,7 @@ from reference import EVENT, conv, dense
 from probvae import VAE
 from probvae.core import BINARY, Data, DataInfo, Split
 from probvae.objectives import ELBO
-from probvae.training import Epoch, Listener, Trainer, TrainSettings
+from probvae.training import Callback, Epoch, Trainer, TrainSettings
 from probvae.training.checkpoint import snapshot, verify, write
 
 HERE = Path(__file__).parent
@@ -103,7 +103,7 @@ def by_hand(kind: Kind, split: Split) -> Callable[[], None]:
     return epoch
 
 
-class Turns(Listener):
+class Turns(Callback):
     """After each epoch of the trainer, has the loop by hand take as many steps; keeps the seconds of both.
 
     The trainer's are all that pass between two of its epochs' ends: its steps, the validation of one batch, and

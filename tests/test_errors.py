@@ -5,7 +5,15 @@ import re
 import pytest
 from tensorflow.errors import ResourceExhaustedError
 
-from probvae.errors import ProbvaeError, UserError, WorkError, explained, explaining, told, told_plainly
+from probvae.errors import (
+    ProbvaeError,
+    UserError,
+    WorkError,
+    as_probvae_error,
+    explained,
+    explained_errors,
+    explaining,
+)
 
 
 class Odd(BaseException):
@@ -43,14 +51,14 @@ def test_an_error_of_a_component_is_one_line_with_its_place(statement, message, 
     error = caught(component(tmp_path, f"def fail():\n    {statement}"))
     assert message in explained(error)
     assert "\n" not in explained(error)
-    assert isinstance(told(error), WorkError)
-    assert message in str(told(error))
+    assert isinstance(as_probvae_error(error), WorkError)
+    assert message in str(as_probvae_error(error))
 
 
 def test_what_probvae_says_is_told_as_it_is():
     error = UserError("It is wrong.")
     wrapped = caught(lambda: raised(RuntimeError("in user code: ..."), error))
-    assert told(wrapped) is error
+    assert as_probvae_error(wrapped) is error
     assert explained(error) == "It is wrong."
 
 
@@ -59,8 +67,8 @@ def raised(error, cause):
 
 
 def test_an_error_of_our_own_code_keeps_its_traceback():
-    scope = {"told_plainly": told_plainly}
-    exec(compile("def ours():\n    with told_plainly():\n        1 / 0", explaining.__file__, "exec"), scope)
+    scope = {"explained_errors": explained_errors}
+    exec(compile("def ours():\n    with explained_errors():\n        1 / 0", explaining.__file__, "exec"), scope)
     with pytest.raises(ZeroDivisionError):
         scope["ours"]()
 
@@ -80,9 +88,9 @@ def test_nothing_that_a_component_raises_passes_but_an_interrupt(raises, tmp_pat
     def fail():
         raise raises
 
-    with pytest.raises(ProbvaeError, match=r"test_errors\.py, line"), told_plainly():
+    with pytest.raises(ProbvaeError, match=r"test_errors\.py, line"), explained_errors():
         fail()
-    with pytest.raises(KeyboardInterrupt), told_plainly():
+    with pytest.raises(KeyboardInterrupt), explained_errors():
         raise KeyboardInterrupt
 
 
@@ -94,7 +102,7 @@ def test_no_tensorflow_is_needed():
     "error", [MemoryError("Unable to allocate 7 TiB"), ResourceExhaustedError(None, None, "OOM")]
 )
 def test_too_little_memory_is_told_with_what_the_memory_depends_on(error):
-    known = told(error)
+    known = as_probvae_error(error)
     assert isinstance(known, WorkError)
     assert re.search(
         r"not enough memory: .*(Unable|OOM).* train\.batch_size, objective\.samples .* Lower", str(known)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from probvae.errors import told_plainly
+from probvae.errors import explained_errors
 
 _NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} [\d:.]+ +\d+ ")
 
@@ -24,7 +24,7 @@ class ModelCommand(click.Command):
         """Import TensorFlow, then do the command's work."""
         with without_notes():
             import tensorflow  # noqa: F401
-        with told_plainly():
+        with explained_errors():
             return super().invoke(ctx)
 
 

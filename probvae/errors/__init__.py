@@ -1,6 +1,6 @@
 """What probvae raises, and what it tells of what others raise."""
 
-from probvae.errors.explaining import explained, told, told_plainly
+from probvae.errors.explaining import as_probvae_error, explained, explained_errors
 from probvae.errors.kinds import (
     CheckpointError,
     CheckpointWarning,
@@ -46,6 +46,6 @@ __all__ = [
     "Interrupted",
     "did_you_mean",
     "explained",
-    "told",
-    "told_plainly",
+    "as_probvae_error",
+    "explained_errors",
 ]

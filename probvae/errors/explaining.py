@@ -27,11 +27,11 @@ GENERATED = "__autograph_generated_file"
 """What autograph calls a file of code that it has rewritten."""
 
 
-def told(error: BaseException) -> ProbvaeError | None:
-    """What to tell the user of any error; None for one of our own code, which nothing but a traceback explains.
+def as_probvae_error(error: BaseException) -> ProbvaeError | None:
+    """An error as one of probvae's; None for a bug in probvae's own code, which needs a traceback.
 
-    That is what probvae itself has to say, where it is what TensorFlow has wrapped into a report of its own, and
-    otherwise the error in one line, if a component or the computation is to blame for it.
+    An error of probvae that TensorFlow has wrapped into one of its own is unwrapped. Any other one becomes one
+    line, if the code of a component or the computation has failed.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -55,18 +55,18 @@ def told(error: BaseException) -> ProbvaeError | None:
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Raise what goes wrong in the code of components, traced or not, as one error that says what and where.
+def explained_errors() -> Iterator[None]:
+    """Re-raise errors in the code of components, traced or not, as one error that says what failed and where.
 
     Raises:
-        ProbvaeError: see `told`.
+        ProbvaeError: see `as_probvae_error`.
     """
     try:
         yield
     except (ProbvaeError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # a component is anyone's code, and may call sys.exit
-        if (known := told(error)) is None:
+    except BaseException as error:  # the code of a component may call sys.exit
+        if (known := as_probvae_error(error)) is None:
             raise
         raise known from (None if known.__traceback__ else error)  # where it was wrapped, that says nothing more
 

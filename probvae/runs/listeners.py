@@ -14,10 +14,10 @@ from tensorboard.summary import Writer  # type: ignore[import-untyped]
 from probvae.errors import PluginWarning
 from probvae.registry import Registry
 from probvae.runs.folder import Run, write
-from probvae.training import Epoch, Listener
+from probvae.training import Callback, Epoch
 
 
-class MetricsLog(Listener):
+class MetricsLog(Callback):
     """Appends each epoch to metrics.jsonl; a resumed run goes on after its checkpoint's epoch."""
 
     def __init__(self, run: Run) -> None:
@@ -40,7 +40,7 @@ class MetricsLog(Listener):
             os.fsync(file.fileno())  # before the checkpoint, which says that the row need not be written again
 
 
-class TensorBoard(Listener):
+class TensorBoard(Callback):
     """Writes each epoch's numbers as TensorBoard scalars.
 
     By TensorBoard's own writer, as that of TensorFlow is an operation among those of the training.
@@ -57,7 +57,7 @@ class TensorBoard(Listener):
         self.writer.flush()
 
 
-class PluginHooks(Listener):
+class PluginHooks(Callback):
     """Passes each epoch on to the plugins; one that fails is told once an epoch and disturbs nothing."""
 
     def __init__(self, registry: Registry, run: Run) -> None:

@@ -9,7 +9,7 @@ from probvae.core import VAE
 from probvae.errors import UserError
 from probvae.runs.folder import Origin, Run, find_run
 from probvae.specs import read
-from probvae.training import best_checkpoint, transfer
+from probvae.training import best_checkpoint, warm_start
 
 
 def freeze(vae: VAE, parts: Sequence[str]) -> None:
@@ -50,7 +50,7 @@ def start_from(folder: str, vae: VAE, frozen: Sequence[str]) -> Start:
     path = find_run(folder)
     run = Run(path, read(path).tables)
     checkpoint, complaints = best_checkpoint(run.checkpoints, run.identity)
-    found = transfer(checkpoint, vae, frozen)
+    found = warm_start(checkpoint, vae, frozen)
     count = len(found.taken)
     lines = [f"passed over: {complaint}" for complaint in complaints]
     lines.append(f"Start:      {count} of {count + len(found.kept)} variables from {checkpoint.folder}")

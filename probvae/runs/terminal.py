@@ -13,12 +13,12 @@ from rich.progress import Progress as Bar
 
 from probvae.evaluation import Bounds
 from probvae.runs.models import Prepared
-from probvae.training import Compilation, Epoch, Listener, Progress, Team
+from probvae.training import Callback, Compilation, Devices, Epoch, Progress
 
 LABELS = {"negative_log_likelihood": "nll", "negative_elbo": "-elbo", "beta": "β"}
 
 
-class Terminal(Listener):
+class Terminal(Callback):
     """A live bar on a terminal, and a line for each epoch everywhere."""
 
     def __init__(self, console: Console, epochs: int) -> None:
@@ -94,7 +94,7 @@ def terms(means: Mapping[str, float], digits: int = 2) -> str:
     return f"loss {means['loss']:.{digits}f} ({parts})"
 
 
-def announce(console: Console, folder: Path, prepared: Prepared, here: Team) -> None:
+def announce(console: Console, folder: Path, prepared: Prepared, here: Devices) -> None:
     """What is about to be trained, on what, and which choices are in force."""
     checked, (vae, _, choices), source = prepared
     info = source.info

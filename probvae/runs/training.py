@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from probvae import registry as registries
-from probvae.errors import Interrupted, UserError, WorkError, told_plainly
+from probvae.errors import Interrupted, UserError, WorkError, explained_errors
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, open_run, versions
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
@@ -20,7 +20,7 @@ from probvae.runs.signals import Asked, listening
 from probvae.runs.starting import Start, freeze, start_from
 from probvae.runs.terminal import Terminal, announce
 from probvae.specs import Plan
-from probvae.training import Listener, Team, Trainer, team
+from probvae.training import Callback, Devices, Trainer, select_devices
 
 
 def train(
@@ -57,7 +57,7 @@ def train(
         WorkError: training failed; the last good checkpoint is there.
         KeyboardInterrupt: a signal came; the run is saved, and resuming it goes on with the very next step.
     """
-    here = team(devices)
+    here = select_devices(devices)
     console = (console or Console(highlight=False)) if here.chief else Console(quiet=True)
     registry = registry or registries.default()
     if not isinstance(spec, Mapping) and Path(spec).is_dir():
@@ -68,7 +68,7 @@ def train(
             "Several workers: expected a folder that all of them know; found none. Name it with --out."
         )
     asked = Asked(console)
-    with listening(asked), told_plainly():
+    with listening(asked), explained_errors():
         with here.strategy.scope():  # where variables are made for all devices
             prepared = prepare(spec, overrides, plugins, registry)
         asked.check()
@@ -91,7 +91,7 @@ def train(
 def _lead(
     run: Run,
     prepared: Prepared,
-    here: Team,
+    here: Devices,
     resume: bool,
     plugins: Sequence[str | Path],
     console: Console,
@@ -110,8 +110,8 @@ def _lead(
         status = "failed"
         try:
             with Terminal(console, prepared.plan.setting("train").epochs) as terminal:
-                listeners = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
-                _fit(run, prepared, here, resume, asked, listeners)
+                callbacks = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
+                _fit(run, prepared, here, resume, asked, callbacks)
             vae, data = prepared.assembly.vae, prepared.source.data
             checkpoint = restore_best(run, vae)
             if kept := measured(run, prepared.plan, checkpoint):
@@ -134,7 +134,7 @@ def _lead(
 
 
 def _fit(
-    run: Run, prepared: Prepared, here: Team, resume: bool, asked: Asked, listeners: Sequence[Listener] = ()
+    run: Run, prepared: Prepared, here: Devices, resume: bool, asked: Asked, callbacks: Sequence[Callback] = ()
 ) -> None:
     """Train, until the training is finished.
 
@@ -145,7 +145,7 @@ def _fit(
     settings, data = prepared.plan.setting("train"), prepared.source.data
     identity = run.identity if run.environment_file.exists() else ""
     with here.strategy.scope():
-        trainer = Trainer(vae, objective, data, settings, run.checkpoints, listeners, identity)
+        trainer = Trainer(vae, objective, data, settings, run.checkpoints, callbacks, identity)
         if resume:
             trainer.resume()
         asked.stop = trainer.stop  # before the check: a signal between the two would be lost

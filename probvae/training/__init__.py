@@ -1,26 +1,26 @@
-"""Training: the loop, its checkpoints, and what it tells whoever listens."""
+"""Training: the loop, its checkpoints and callbacks."""
 
+from probvae.training.callbacks import Callback, Epoch, Progress
 from probvae.training.checkpoint import Checkpoint, best_checkpoint, newest_checkpoint, restore
 from probvae.training.compilation import Compilation
-from probvae.training.devices import Team, team
-from probvae.training.events import Epoch, Listener, Progress
+from probvae.training.devices import Devices, select_devices
 from probvae.training.settings import TrainSettings
 from probvae.training.trainer import Trainer
-from probvae.training.transfer import Transfer, transfer
+from probvae.training.warm_start import WarmStart, warm_start
 
 __all__ = [
     "Checkpoint",
     "Compilation",
     "Epoch",
-    "Listener",
+    "Callback",
     "Progress",
     "TrainSettings",
-    "Team",
+    "Devices",
     "Trainer",
-    "Transfer",
+    "WarmStart",
     "best_checkpoint",
     "newest_checkpoint",
     "restore",
-    "team",
-    "transfer",
+    "select_devices",
+    "warm_start",
 ]

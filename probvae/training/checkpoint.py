@@ -28,7 +28,7 @@ from safetensors.numpy import save
 
 from probvae.core import STRICT, Array, Count, from_json, named_variables, trainable_names
 from probvae.errors import CheckpointError
-from probvae.training.totals import TotalsState
+from probvae.training.running_means import RunningMeansState
 
 FORMAT = 2
 WEIGHTS, OPTIMIZER, STATE, MANIFEST = "weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json"
@@ -58,7 +58,7 @@ class CheckpointState:
     epoch: Count
     best_step: Count
     best_loss: float | None
-    totals: TotalsState
+    totals: RunningMeansState
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,12 @@ class Compilation:
 
     Args:
         jit: whether the step is compiled.
-        guessed: whether that was left to us.
+        automatic: whether that was left to us.
         reason: why, in a phrase.
     """
 
     jit: bool
-    guessed: bool
+    automatic: bool
     reason: str
 
     @classmethod
@@ -70,7 +70,7 @@ class Compilation:
             TrainingError: it was asked for.
         """
         why = str(error.message).strip().partition("\n")[0]
-        if not self.guessed:
+        if not self.automatic:
             raise TrainingError(
                 f'XLA cannot compile this model: {why} Set train.jit = "auto" or false.'
             ) from error

@@ -16,7 +16,7 @@ NO_PROXY = "no_grpc_proxy"
 
 
 @dataclass(frozen=True)
-class Team:
+class Devices:
     """Who takes part in a training.
 
     Args:
@@ -36,7 +36,7 @@ class Team:
         return f"{replicas} replicas" + (f" in {self.workers} processes" if self.workers > 1 else "")
 
 
-def team(devices: int = 0) -> Team:
+def select_devices(devices: int = 0) -> Devices:
     """The devices to train on. Call it before anything else uses TensorFlow.
 
     Where the environment variable TF_CONFIG names a cluster, this process is one of its workers
@@ -60,21 +60,21 @@ def team(devices: int = 0) -> Team:
         ) from error
 
 
-def _alone(devices: int) -> Team:
+def _alone(devices: int) -> Devices:
     gpus = tf.config.list_physical_devices("GPU")
     if devices > len(gpus) > 0:
         raise UserError(f"devices: expected at most {len(gpus)}, the GPUs of this machine; found {devices}.")
     count = devices or max(1, len(gpus))
     if count == 1:
-        return Team(tf.distribute.get_strategy())
+        return Devices(tf.distribute.get_strategy())
     if not gpus:
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     kind = "GPU" if gpus else "CPU"
-    return Team(tf.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(count)]))
+    return Devices(tf.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(count)]))
 
 
-def _worker(cluster: dict[str, Any], devices: int) -> Team:
+def _worker(cluster: dict[str, Any], devices: int) -> Devices:
     if devices:
         raise UserError(
             f"devices: expected none beside TF_CONFIG, whose workers take all of their machines; found {devices}."
@@ -84,7 +84,7 @@ def _worker(cluster: dict[str, Any], devices: int) -> Team:
     os.environ[NO_PROXY] = ",".join([*filter(None, [os.environ.get(NO_PROXY)]), *hosts])
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     workers = sum(len(addresses) for job, addresses in cluster.items() if job in ("chief", "worker"))
-    return Team(strategy, workers, strategy.extended.should_checkpoint)
+    return Devices(strategy, workers, strategy.extended.should_checkpoint)
 
 
 def _cluster() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Steps of an objective's descent, compiled, on one device or on all that share the work."""
+"""Compiled training steps, on one device or on several that share each batch."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from probvae.data.epochs import Batch
 from probvae.errors import TrainingError
 
 
-class Taken(NamedTuple):
-    """Steps that were taken.
+class StepResults(NamedTuple):
+    """The results of some training steps.
 
     Args:
         means: of the loss and its terms, a row for each step, in nats per example.
@@ -40,7 +40,7 @@ class Taken(NamedTuple):
     asked: bool
 
 
-class Steps:
+class CompiledSteps:
     """Training steps of a model.
 
     Each replica takes its rows of the batch; gradients and means are summed over all of them, so that a step is
@@ -52,8 +52,8 @@ class Steps:
         optimizer: what applies the gradients; it clips nothing.
         seed: what the latent noise is a function of, beside the step.
         clip_norm: the largest global norm of a gradient; 0 for any.
-        go_on: whether steps go on after one whose loss or gradient is not finite, which is left out. Otherwise
-            they end with one whose loss is not; what a bad gradient does to the variables shows in the next loss.
+        skip_non_finite: skip a step whose loss or gradient is not finite, and continue. Otherwise the steps end at
+            a loss that is not finite; what a bad gradient does to the variables shows in the next loss.
         jit: whether the step is compiled by XLA.
     """
 
@@ -64,7 +64,7 @@ class Steps:
         optimizer: keras.optimizers.Optimizer,
         seed: Seed,
         clip_norm: float = 0.0,
-        go_on: bool = False,
+        skip_non_finite: bool = False,
         jit: bool = False,
     ) -> None:
         self._vae = vae
@@ -72,7 +72,7 @@ class Steps:
         self._optimizer = optimizer
         self._seed = seed
         self._clip_norm = clip_norm
-        self._go_on = go_on
+        self._skip_non_finite = skip_non_finite
         self._strategy = tf.distribute.get_strategy()
         self.names = ("loss", *objective.terms)
         # What several replicas exchange cannot be compiled; alone, the whole step is.
@@ -82,7 +82,7 @@ class Steps:
         self._run = tf.function(self._many)
         self._evaluate = tf.function(self._evaluated)
 
-    def take(self, batches: Iterator[Batch], first: int, count: int, stop: bool = False) -> Taken:
+    def take(self, batches: Iterator[Batch], first: int, count: int, stop: bool = False) -> StepResults:
         """Take so many steps from the step `first` on, or fewer.
 
         Args:
@@ -94,7 +94,7 @@ class Steps:
         end, asked = tf.constant(first + count), tf.constant(float(stop))
         means, applied, taken, asked = self._run(batches, tf.constant(first), end, asked)
         taken = int(taken)
-        return Taken(means.numpy()[:taken], applied.numpy()[:taken], bool(asked))
+        return StepResults(means.numpy()[:taken], applied.numpy()[:taken], bool(asked))
 
     def agree(self, number: int) -> bool:
         """Whether all replicas have the same number."""
@@ -142,7 +142,7 @@ class Steps:
             values, finite, asked = self._descend(next(batches), seed, step, stop)
             means = means.write(step - first, values)
             applied = applied.write(step - first, finite)
-            going = (finite or self._go_on) and asked == 0
+            going = (finite or self._skip_non_finite) and asked == 0
             step += 1
         return means.stack(), applied.stack(), step - first, asked
 
@@ -181,7 +181,7 @@ class Steps:
         summed = self._total(tf.concat([values, [stop]], axis=0))
         values, asked = summed[:-1], summed[-1]
         finite = tf.reduce_all(tf.math.is_finite(values))
-        if self._clip_norm or self._go_on:  # not always: it costs a dense model a twentieth of its speed
+        if self._clip_norm or self._skip_non_finite:  # not always: it costs a dense model a twentieth of its speed
             gradients = self._total(gradients)
             norm = tf.linalg.global_norm(gradients)
             finite &= tf.math.is_finite(norm)

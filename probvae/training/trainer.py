@@ -23,11 +23,11 @@ from probvae.core import (
 )
 from probvae.data.batches import batches_of, in_order
 from probvae.data.epochs import Batch
-from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError, told_plainly
+from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError, explained_errors
+from probvae.training.callbacks import Callback, Epoch, Progress
 from probvae.training.checkpoint import WEIGHTS, CheckpointState, newest_checkpoint, restore, snapshot
 from probvae.training.compilation import Compilation
-from probvae.training.events import Epoch, Listener, Progress
-from probvae.training.faults import (
+from probvae.training.non_finite import (
     INITIALISE,
     NO_SLOPE,
     UNMOVED,
@@ -37,10 +37,10 @@ from probvae.training.faults import (
     not_finite,
     skip,
 )
+from probvae.training.running_means import RunningMeans
 from probvae.training.saver import Saver
 from probvae.training.settings import TrainSettings
-from probvae.training.steps import Steps, Taken
-from probvae.training.totals import Totals
+from probvae.training.steps import CompiledSteps, StepResults
 
 
 class Trainer:
@@ -56,18 +56,18 @@ class Trainer:
         data: the training and validation examples.
         settings: the [train] table.
         checkpoints: the folder for checkpoints; without one nothing is saved.
-        listeners: whom to tell.
+        callbacks: called as the training proceeds.
         run: what tells this run from others; a checkpoint of another one is not resumed from.
 
     Raises:
         UserError: there is nothing to validate on, or the replicas cannot share a batch.
     """
 
-    pulse = 0.5
-    """About how many seconds of steps are taken between two looks at the world outside."""
+    seconds_between_checks = 0.5
+    """Seconds of training between checks for signals and progress output."""
 
-    stride = 16
-    """How many steps that is where several workers train."""
+    steps_between_checks = 16
+    """The same in steps, where several workers train."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Trainer:
         data: Data,
         settings: TrainSettings,
         checkpoints: Path | None = None,
-        listeners: Sequence[Listener] = (),
+        callbacks: Sequence[Callback] = (),
         run: str = "",
     ) -> None:
         if not len(data.validation):
@@ -88,7 +88,7 @@ class Trainer:
         self.data = data
         self.settings = settings
         self.checkpoints = checkpoints
-        self.listeners = listeners
+        self.callbacks = callbacks
         self.run = run
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         if settings.batch_size % replicas:
@@ -106,7 +106,7 @@ class Trainer:
         self.best_loss = math.inf
         self.best_step = 0
         self._steps = self._compiled(self.compilation.jit)
-        self._epoch = Totals(self._steps.names)
+        self._epoch = RunningMeans(self._steps.names)
         self._stream: Iterator[Batch] | None = None
         self._pace: float | None = None  # seconds for a step; None before the first, which is also traced
         self._stop_asked = False
@@ -121,7 +121,7 @@ class Trainer:
         """Whether other processes take part, which must all do the same."""
         return isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
 
-    @told_plainly()
+    @explained_errors()
     def resume(self) -> bool:
         """Go back to the newest usable checkpoint; False where there is none.
 
@@ -141,20 +141,20 @@ class Trainer:
                 raise CheckpointError(" ".join(["No checkpoint is usable.", *complaints]))
             return False
         state = checkpoint.state
-        self._epoch = Totals.read(self._steps.names, state.totals)
+        self._epoch = RunningMeans.read(self._steps.names, state.totals)
         restore(checkpoint, self.vae, self.optimizer)
         self.step, self.best_step = state.step, state.best_step
         self.best_loss = math.inf if state.best_loss is None else state.best_loss
         self._stream = None
-        for listener in self.listeners:
-            listener.resumed(self.epoch, self.step, complaints)
+        for callback in self.callbacks:
+            callback.resumed(self.epoch, self.step, complaints)
         return True
 
     def stop(self) -> None:
         """Ask the training to save and to return after the steps that it is taking; from a signal, say."""
         self._stop_asked = True
 
-    @told_plainly()
+    @explained_errors()
     def train(self) -> bool:
         """Train until the epochs are done, the validation loss stops improving, or `stop` is called.
 
@@ -167,15 +167,15 @@ class Trainer:
             DataError: training examples that are read as they are needed turn out to be damaged.
         """
         if self.step == 0:
-            for listener in self.listeners:
-                listener.started()
+            for callback in self.callbacks:
+                callback.started()
         chief = tf.distribute.get_strategy().extended.should_checkpoint
         with Saver(self.checkpoints if chief else None, self.settings.keep) as saver:
             while self.step < self.settings.epochs * self.batches.steps_per_epoch:
                 best_epoch = self.best_step // self.batches.steps_per_epoch
                 if self.settings.patience and self.epoch - best_epoch >= self.settings.patience:
-                    for listener in self.listeners:
-                        listener.stopped_early(self.epoch, best_epoch)
+                    for callback in self.callbacks:
+                        callback.stopped_early(self.epoch, best_epoch)
                     return True
                 agreed = self._advance()
                 whole = self.step % self.batches.steps_per_epoch == 0
@@ -189,17 +189,17 @@ class Trainer:
                     return self.step == self.settings.epochs * self.batches.steps_per_epoch
             return True
 
-    @told_plainly()
+    @explained_errors()
     def validate(self) -> dict[str, float]:
         """The means over the validation data of the loss and its terms, with schedules at their end."""
-        totals = Totals(self._steps.names)
+        totals = RunningMeans(self._steps.names)
         noise = fold_in(self.settings.seed, Stream.VALIDATION)
         for number, (batch, count) in enumerate(in_order(self.data.validation, self.batches.size, noise)):
             totals.add(self._steps.evaluate(batch, fold_in(noise, Stream.LATENT, number)), count)
         return totals.means()
 
     def _advance(self) -> bool:
-        """Take some steps: for about a pulse, up to the epoch's end or the next checkpoint.
+        """Take some steps: for about `seconds_between_checks`, up to the epoch's end or the next checkpoint.
 
         Returns:
             Whether somebody asked to stop before them, and all workers know it.
@@ -211,14 +211,14 @@ class Trainer:
             count = min(count, every - done % every)
         if self._in_a_group:
             # Workers meet where they are in their loops, which must be equally long, however fast each of them is.
-            count = min(count, self.stride)
+            count = min(count, self.steps_between_checks)
         else:
-            count = min(count, max(1, int(self.pulse / self._pace))) if self._pace else 1
+            count = min(count, max(1, int(self.seconds_between_checks / self._pace))) if self._pace else 1
         began = time.perf_counter()
         means, applied, asked = self._take(count)
         seconds = time.perf_counter() - began
-        self._pace = self.pulse if self._pace is None else seconds / len(means)
-        latest = Totals(self._steps.names)
+        self._pace = self.seconds_between_checks if self._pace is None else seconds / len(means)
+        latest = RunningMeans(self._steps.names)
         for number, (row, moved) in enumerate(zip(means, applied, strict=True)):
             for totals in (self._epoch, latest):
                 totals.add(row, self.batches.examples(first + number), moved)
@@ -229,11 +229,11 @@ class Trainer:
         self.step += len(means)
         speed = latest.examples / seconds
         progress = Progress(first // steps + 1, done + len(means), steps, latest.means(), speed)
-        for listener in self.listeners:
-            listener.progress(progress)
+        for callback in self.callbacks:
+            callback.progress(progress)
         return asked
 
-    def _take(self, count: int) -> Taken:
+    def _take(self, count: int) -> StepResults:
         """Take steps; where it was only a guess that XLA compiles them, without XLA if it does not."""
         if self._stream is None:
             self._stream = self.batches.stream(self.step)
@@ -246,20 +246,22 @@ class Trainer:
             if not (told_by_tensorflow and self.compilation.jit and self._pace is None):  # it did compile
                 raise
             self.compilation = self.compilation.failed(error)
-            for listener in self.listeners:
-                listener.noted(self.compilation.reason)
+            for callback in self.callbacks:
+                callback.noted(self.compilation.reason)
             self._steps = self._compiled(jit=False)
             self._stream = None
             return self._take(count)
 
-    def _compiled(self, jit: bool) -> Steps:
+    def _compiled(self, jit: bool) -> CompiledSteps:
         settings = self.settings
-        go_on = settings.non_finite == "skip"
-        return Steps(self.vae, self.objective, self.optimizer, settings.seed, settings.clip_norm, go_on, jit)
+        skip_non_finite = settings.non_finite == "skip"
+        return CompiledSteps(
+            self.vae, self.objective, self.optimizer, settings.seed, settings.clip_norm, skip_non_finite, jit
+        )
 
     def _end_epoch(self) -> None:
         """Validate, and tell the epoch's numbers."""
-        totals, self._epoch = self._epoch, Totals(self._steps.names)
+        totals, self._epoch = self._epoch, RunningMeans(self._steps.names)
         if not totals.examples:
             moved = lower(self.settings) if self.epoch > 1 else UNMOVED
             raise self._stopped(f"after epoch {self.epoch}: not one of its steps was finite.", moved)
@@ -283,8 +285,8 @@ class Trainer:
             best=best,
             skipped=totals.skipped if self.settings.non_finite == "skip" else None,
         )
-        for listener in self.listeners:
-            listener.epoch_ended(ended)
+        for callback in self.callbacks:
+            callback.epoch_ended(ended)
 
     def _is_due(self, saver: Saver) -> bool:
         """Whether the epoch has gone on for so long that it is saved in its middle."""

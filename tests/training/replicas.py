@@ -12,11 +12,11 @@ import numpy as np
 from setups import OBJECTIVES, Record, trainer, vae, weights
 
 from probvae.errors import TrainingError
-from probvae.training import team
+from probvae.training import select_devices
 
 
 def main(folder: str, name: str, devices: str, options: str) -> None:
-    here = team(int(devices))
+    here = select_devices(int(devices))
     record = Record()
     settings = json.loads(options)
     with here.strategy.scope():
@@ -24,7 +24,7 @@ def main(folder: str, name: str, devices: str, options: str) -> None:
         stop, checkpoints = settings.pop("stop", False), settings.pop("checkpoints", None)
         checkpoints = Path(checkpoints) if checkpoints else None
         objective = OBJECTIVES[settings.pop("objective", "elbo")]()
-        made = trainer(vae(prior), objective, folder=checkpoints, listeners=[record], **settings)
+        made = trainer(vae(prior), objective, folder=checkpoints, callbacks=[record], **settings)
         if stop:
             record.progress = lambda _: made.stop()  # between the steps, as a signal comes
         made.resume()
@@ -33,7 +33,7 @@ def main(folder: str, name: str, devices: str, options: str) -> None:
         except TrainingError as error:
             sys.exit(f"error: {error}")
     np.savez(f"{folder}/{name}.npz", **weights(made.vae))
-    told = {"rows": record.rows, "finished": finished, "step": made.step, "team": str(here)}
+    told = {"rows": record.rows, "finished": finished, "step": made.step, "devices": str(here)}
     with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
         json.dump(told, file)
 

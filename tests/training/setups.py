@@ -23,7 +23,7 @@ from probvae.core import (
     whole_batch_mean,
 )
 from probvae.objectives import ELBO
-from probvae.training import Listener, Trainer, TrainSettings
+from probvae.training import Callback, Trainer, TrainSettings
 
 D, E = 2, (6,)
 TRAIN, BATCH = 20, 8  # three steps an epoch, the last of four examples
@@ -59,7 +59,7 @@ def data(train=TRAIN, validation=7, dynamic=True):
     return Data(info, split(train, dynamic=dynamic), split(validation), split(3))
 
 
-class Record(Listener):
+class Record(Callback):
     """Everything that a training tells, in order."""
 
     def __init__(self):
@@ -92,7 +92,7 @@ class Killed(KeyboardInterrupt):
     """Stands for a signal: nothing catches it."""
 
 
-class KillAt(Listener):
+class KillAt(Callback):
     """Kills the training as soon as so many steps are done."""
 
     def __init__(self, step):
@@ -106,10 +106,10 @@ class KillAt(Listener):
 class StepByStep(Trainer):
     """It looks at the world outside after each step."""
 
-    pulse = 0.0
+    seconds_between_checks = 0.0
 
 
-class StopAt(Listener):
+class StopAt(Callback):
     """Asks a trainer to stop after a step, as a signal does."""
 
     def __init__(self, of, step):
@@ -121,7 +121,7 @@ class StopAt(Listener):
             self.of.stop()
 
 
-def trainer(model=None, objective=None, folder=None, listeners=(), examples=None, kind=Trainer, **settings):
+def trainer(model=None, objective=None, folder=None, callbacks=(), examples=None, kind=Trainer, **settings):
     settings = {"epochs": 2, "batch_size": BATCH, "learning_rate": 1e-2} | settings
     return kind(
         model or vae(),
@@ -129,14 +129,14 @@ def trainer(model=None, objective=None, folder=None, listeners=(), examples=None
         examples or data(),
         TrainSettings(**settings),
         folder,
-        listeners,
+        callbacks,
     )
 
 
 def trained(*arguments, **options):
     """The trainer after training, with a record of what it told."""
     record = Record()
-    options["listeners"] = [record, *options.get("listeners", ())]
+    options["callbacks"] = [record, *options.get("callbacks", ())]
     done = trainer(*arguments, **options)
     done.train()
     return SimpleNamespace(trainer=done, vae=done.vae, weights=weights(done.vae), record=record, rows=record.rows)

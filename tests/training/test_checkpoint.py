@@ -16,7 +16,7 @@ from probvae import components
 from probvae.core import VAE, named_variables, trainable_names
 from probvae.errors import CheckpointError, TrainingError
 from probvae.registry import default
-from probvae.training import best_checkpoint, checkpoint, newest_checkpoint, restore, transfer
+from probvae.training import best_checkpoint, checkpoint, newest_checkpoint, restore, warm_start
 from probvae.training.checkpoint import (
     FORMAT,
     MANIFEST,
@@ -29,7 +29,7 @@ from probvae.training.checkpoint import (
     verify,
     write,
 )
-from probvae.training.totals import Totals, TotalsState
+from probvae.training.running_means import RunningMeans, RunningMeansState
 
 from .setups import Holder, assert_same, differs, dropping_vae, vae, weights
 
@@ -43,7 +43,7 @@ def adam(model):
 
 
 def state(step, best=None):
-    totals = TotalsState(sums={"loss": 2.5}, examples=3, seconds=0.5, skipped=0)
+    totals = RunningMeansState(sums={"loss": 2.5}, examples=3, seconds=0.5, skipped=0)
     return CheckpointState("", step, step // 10, best or step, best_loss=1.0, totals=totals)
 
 
@@ -459,7 +459,7 @@ def test_weights_that_are_not_finite_are_refused_by_name_and_older_ones_are_take
 
 def test_totals_of_another_objective_are_refused():
     with pytest.raises(CheckpointError, match=r"expected sums of loss, kl; got loss\."):
-        Totals.read(["loss", "kl"], state(1).totals)
+        RunningMeans.read(["loss", "kl"], state(1).totals)
 
 
 # Another model
@@ -537,7 +537,7 @@ def test_a_model_of_other_shapes_has_nothing_to_start_from(three):
         TrainingError,
         match=r"none of the same name and shape, as \S+ is float32 \[.*\] there, float32 \[.*\] here",
     ):
-        transfer(verify(three / "step-000030"), VAE(encoder, decoder, components.StandardNormal(3)))
+        warm_start(verify(three / "step-000030"), VAE(encoder, decoder, components.StandardNormal(3)))
 
 
 # Writing

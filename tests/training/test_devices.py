@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from probvae.errors import TemporaryError, UserError, told_plainly
+from probvae.errors import TemporaryError, UserError, explained_errors
 from probvae.runs.workers import free_addresses
-from probvae.training import team
+from probvae.training import select_devices
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.devices import NO_PROXY
 
@@ -75,7 +75,7 @@ def test_devices_that_share_the_batches_train_what_one_does(devices, options, tm
     model, objective = vae(options.pop("prior")), OBJECTIVES[options.pop("objective", "elbo")]()
     reference = trained(model, objective, epochs=2, **options)
     found = result(process, tmp_path, "several")
-    assert found[0]["team"] == f"{devices} replicas"
+    assert found[0]["devices"] == f"{devices} replicas"
     assert_close(found, reference)
 
 
@@ -87,7 +87,7 @@ def test_two_processes_train_what_one_does(tmp_path):
     assert results[0][0]["rows"] == results[1][0]["rows"]
     for name, value in results[0][1].items():
         np.testing.assert_array_equal(results[1][1][name], value, err_msg=name)
-    assert results[0][0]["team"] == "2 replicas in 2 processes"
+    assert results[0][0]["devices"] == "2 replicas in 2 processes"
     assert_close(results[0], reference)
 
 
@@ -103,7 +103,7 @@ def test_one_worker_that_is_asked_to_stop_stops_all_after_the_same_step(tmp_path
 
 
 def test_a_worker_that_is_gone_is_told_as_something_that_may_pass():
-    with pytest.raises(TemporaryError, match=r"another worker is gone.*--resume"), told_plainly():
+    with pytest.raises(TemporaryError, match=r"another worker is gone.*--resume"), explained_errors():
         raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
 
 
@@ -152,7 +152,7 @@ def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tm
 def test_a_cluster_that_cannot_be_read_is_told(text, found, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match=rf"TF_CONFIG: expected .*; found .*{found}"):
-        team()
+        select_devices()
 
 
 def test_workers_speak_to_each_other_directly(monkeypatch):
@@ -160,16 +160,16 @@ def test_workers_speak_to_each_other_directly(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
     monkeypatch.setenv(NO_PROXY, "own.example.org")
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", Mock)
-    assert team().workers == 2
+    assert select_devices().workers == 2
     assert os.environ[NO_PROXY] == "own.example.org,one.example.org,two.example.org"
 
 
 def test_devices_after_tensorflow_was_used_are_refused(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(UserError, match="before TensorFlow is used"):
-        team(3)
+        select_devices(3)
 
 
 def test_one_device_is_what_there_is(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert str(team()) == str(team(1)) == "one device"
+    assert str(select_devices()) == str(select_devices(1)) == "one device"

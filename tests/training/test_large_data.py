@@ -53,12 +53,12 @@ def records(root, **how):
 def stopped_and_resumed(load, stop, folder):
     """A training that is stopped after a step and goes on with a new trainer and new data; and its rows."""
     first, record = Record(), Record()
-    stopped = trainer(examples=load(), folder=folder, listeners=[first], kind=StepByStep, **SETTINGS)
-    stopped.listeners = [first, StopAt(stopped, stop)]
+    stopped = trainer(examples=load(), folder=folder, callbacks=[first], kind=StepByStep, **SETTINGS)
+    stopped.callbacks = [first, StopAt(stopped, stop)]
     assert not stopped.train()
     assert stopped.step == stop
     tf.random.set_seed(stop)
-    again = trainer(vae(seed=5), examples=load(), folder=folder, listeners=[record], kind=StepByStep, **SETTINGS)
+    again = trainer(vae(seed=5), examples=load(), folder=folder, callbacks=[record], kind=StepByStep, **SETTINGS)
     assert again.resume()
     assert again.train()
     return again, [*first.rows, *record.rows]

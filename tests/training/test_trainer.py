@@ -253,13 +253,13 @@ def test_a_training_stopped_after_any_step_goes_on_with_the_very_next_batch(stop
     settings = {"epochs": 3, "kind": StepByStep, "jit": jit, "keep": 1}
     whole = whole_training(jit)
     first = Record()
-    stopped = trainer(folder=tmp_path, listeners=[first], **settings)
-    stopped.listeners = [first, StopAt(stopped, stop)]
+    stopped = trainer(folder=tmp_path, callbacks=[first], **settings)
+    stopped.callbacks = [first, StopAt(stopped, stop)]
     assert not stopped.train()
     assert stopped.step == stop
 
     record = Record()
-    again = trainer(vae(seed=5), folder=tmp_path, listeners=[record], **settings)
+    again = trainer(vae(seed=5), folder=tmp_path, callbacks=[record], **settings)
     assert again.resume()
     assert record.told == [("resumed", stop // STEPS, stop, [])]
     assert again.train()
@@ -335,7 +335,7 @@ def test_a_checkpoint_of_another_run_is_not_resumed_from(tmp_path):
     again = trainer(folder=one, epochs=2)
     again.run = "one"
     record = Record()
-    again.listeners = [record]
+    again.callbacks = [record]
     again.resume()
     ((_, step, complaints),) = record.of("resumed")
     assert step == STEPS
@@ -365,7 +365,7 @@ def two_epochs(tmp_path_factory):
 
 def test_a_finished_run_takes_no_step_when_resumed(finished):
     record = Record()
-    again = trainer(folder=finished, listeners=[record], epochs=2)
+    again = trainer(folder=finished, callbacks=[record], epochs=2)
     assert again.resume()
     again.train()
     assert record.told == [("resumed", 2, 2 * STEPS, [])]
@@ -382,7 +382,7 @@ def test_a_resumed_run_passes_over_a_damaged_checkpoint_and_says_so(finished, re
     file = finished / "step-000006" / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-1])
     record = Record()
-    again = trainer(folder=finished, epochs=3, listeners=[record])
+    again = trainer(folder=finished, epochs=3, callbacks=[record])
     again.resume()
     again.train()
     ((epoch, _, complaints),) = record.of("resumed")
@@ -444,7 +444,7 @@ def stopped(tmp_path_factory):
         snapshots.model,
         folder=folder,
         kind=Scripted,
-        listeners=[snapshots],
+        callbacks=[snapshots],
         epochs=6,
         patience=2,
         learning_rate=0.1,
@@ -476,7 +476,7 @@ def test_the_best_weights_are_kept(stopped):
 def test_resuming_after_an_early_stop_does_nothing(stopped):
     folder, done, _ = stopped
     record = Record()
-    again = trainer(vae(seed=4), folder=folder, listeners=[record], kind=Scripted, epochs=6, patience=2)
+    again = trainer(vae(seed=4), folder=folder, callbacks=[record], kind=Scripted, epochs=6, patience=2)
     again.resume()
     again.train()
     assert record.told == [("resumed", 4, 4 * STEPS, []), ("stopped_early", 4, 2)]
@@ -486,7 +486,7 @@ def test_resuming_after_an_early_stop_does_nothing(stopped):
 def test_more_patience_goes_on_after_an_early_stop(stopped):
     folder, _, _ = stopped
     record = Record()
-    again = trainer(vae(seed=4), listeners=[record], folder=folder, kind=Scripted, epochs=5, patience=3)
+    again = trainer(vae(seed=4), callbacks=[record], folder=folder, kind=Scripted, epochs=5, patience=3)
     again.resume()
     again.checkpoints = None  # the other tests look at this folder
     again.train()
@@ -743,7 +743,7 @@ def test_what_xla_cannot_compile_is_trained_without_it_and_that_is_said():
             self.told.append(("noted", note))
 
     notes = Notes()
-    done = trained(objective=Uncompilable(), epochs=1, listeners=[notes])
+    done = trained(objective=Uncompilable(), epochs=1, callbacks=[notes])
     (note,) = notes.of("noted")
     assert note.startswith("Going on without XLA, which cannot compile this model:")
     assert_same(done.weights, trained(epochs=1, jit=False).weights)

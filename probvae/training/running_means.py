@@ -15,8 +15,8 @@ from probvae.errors import CheckpointError
 
 
 @dataclass(frozen=True)
-class TotalsState:
-    """Totals as plain numbers.
+class RunningMeansState:
+    """Running means as plain numbers.
 
     Args:
         sums: the sums of the loss and its terms over the examples, by name.
@@ -33,7 +33,7 @@ class TotalsState:
     skipped: Count
 
 
-class Totals:
+class RunningMeans:
     """Sums of the loss and its terms over examples.
 
     They are added in double precision, step by step, so that neither how many steps are taken at a time nor a
@@ -63,13 +63,13 @@ class Totals:
         values = self._sums / self.examples if self.examples else np.full(len(self._names), np.nan)
         return dict(zip(self._names, map(float, values), strict=True))
 
-    def state(self) -> TotalsState:
+    def state(self) -> RunningMeansState:
         """Plain numbers, from which `read` makes the same totals."""
         sums = dict(zip(self._names, map(float, self._sums), strict=True))
-        return TotalsState(sums, self.examples, self.seconds, self.skipped)
+        return RunningMeansState(sums, self.examples, self.seconds, self.skipped)
 
     @classmethod
-    def read(cls, names: Sequence[str], state: TotalsState) -> Totals:
+    def read(cls, names: Sequence[str], state: RunningMeansState) -> RunningMeans:
         """The totals of a state.
 
         Raises:

@@ -10,7 +10,7 @@ from probvae.errors import TrainingError
 from probvae.training.checkpoint import WEIGHTS, Checkpoint, compare, read
 
 
-class Transfer(NamedTuple):
+class WarmStart(NamedTuple):
     """What a model took from a checkpoint, by name.
 
     Args:
@@ -24,7 +24,7 @@ class Transfer(NamedTuple):
     unused: list[str]
 
 
-def transfer(checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = ()) -> Transfer:
+def warm_start(checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = ()) -> WarmStart:
     """Give a model the values of the checkpoint's variables that have the same name, shape and dtype.
 
     Args:
@@ -54,4 +54,4 @@ def transfer(checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = ()) -> Tr
             )
     for name, value in read(checkpoint.folder / WEIGHTS, taken).items():
         variables[name].assign(value)
-    return Transfer(taken, kept, found.extra)
+    return WarmStart(taken, kept, found.extra)

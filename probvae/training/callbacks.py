@@ -45,7 +45,7 @@ class Epoch:
         return row | {f"validation/{name}": value for name, value in self.validation.items()}
 
 
-class Listener:
+class Callback:
     """Whoever wants to know how a training goes; each method does nothing until it is overridden."""
 
     def started(self) -> None:
