@@ -1,6 +1,7 @@
 """Names to components, by way of plugins. Nothing here imports TensorFlow."""
 
-from probvae.registry.hookspecs import KINDS, ComponentSpec, RunView, hookimpl
+from probvae.registry.component_spec import KINDS, ComponentSpec
+from probvae.registry.hookspecs import RunView, hookimpl
 from probvae.registry.plugins import PluginInfo
 from probvae.registry.registry import Registry, default, register
 

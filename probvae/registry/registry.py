@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import functools
+import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from probvae.errors import UnknownNameError, did_you_mean
-from probvae.registry.hookspecs import KINDS, ComponentSpec
-from probvae.registry.plugins import PluginInfo, Plugins
+import pluggy
+
+from probvae.errors import UnknownNameError, did_you_mean, explained
+from probvae.registry.component_spec import KINDS, ComponentSpec
+from probvae.registry.loading import new_manager, register_target, validate
+from probvae.registry.plugins import Plugin, PluginInfo, duplicate, from_file, installed
+
+DISABLE = "PROBVAE_DISABLE_PLUGINS"
 
 C = TypeVar("C", bound=type[Any])
+T = TypeVar("T")
+K = TypeVar("K")
 
 
 class Registry(Mapping[tuple[str, str], ComponentSpec]):
-    """The components of all plugins, by (kind, name); the plugins are found on first use.
+    """The components of all plugins, by (kind, name); installed plugins are discovered on first use.
 
-    `registry["prior", "mixture"].load()` is the class of the built-in mixture prior.
+    `registry["prior", "mixture"].load()` is the class of the built-in mixture prior. Of two plugins with the same
+    namespace or component, neither works, so that the result does not depend on the order of loading.
 
     Args:
-        disabled: the names of plugins to list but not to import.
+        disabled: the names of plugins to list but not to import, besides those in the environment variable
+            `PROBVAE_DISABLE_PLUGINS`, separated by commas.
     """
 
     def __init__(self, disabled: Iterable[str] = ()) -> None:
-        self._plugins = Plugins(disabled)
+        self._manager = new_manager()
+        self._disabled = set(disabled)
+        self._plugins: list[Plugin] = []
+        self._discovered = False
 
     def __getitem__(self, key: tuple[str, str]) -> ComponentSpec:
         try:
@@ -52,60 +66,118 @@ class Registry(Mapping[tuple[str, str], ComponentSpec]):
         return [name for known, name in self if known == kind]
 
     def owner(self, kind: str, name: str) -> str:
-        """The distribution with its version, or the file or module, that gives a component."""
+        """The distribution with its version, or the file or module, that a component comes from."""
         return self[kind, name].owner
 
     @property
     def plugins(self) -> list[PluginInfo]:
         """Every plugin, whether it works or not, by name."""
-        return [plugin.info() for plugin in self._plugins.settled()]
+        return [plugin.info for plugin in self._resolved()]
+
+    @property
+    def hooks(self) -> pluggy.HookRelay:
+        """Every plugin's hooks: `registry.hooks.probvae_cli(app=app)`. Errors in them are raised."""
+        self._resolved()
+        return self._manager.hook
+
+    def notify(self, hook: str, **arguments: object) -> list[str]:
+        """Call a hook in each plugin separately, so that a failure in one does not affect the others.
+
+        Returns:
+            The failures, each as `plugin X: HOOK failed: ...`.
+        """
+        self._resolved()
+        failures = []
+        plugins = dict(self._manager.list_name_plugin())
+        for name, hooks in plugins.items():
+            others = [other for other in plugins.values() if other is not hooks]
+            try:
+                self._manager.subset_hook_caller(hook, others)(**arguments)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a plugin is anyone's code, and may call sys.exit
+                failures.append(f"plugin {name}: {hook} failed: {explained(error)}")
+        return failures
 
     def disable(self, names: Iterable[str]) -> None:
-        """Takes the plugins of these names out; those that were not imported yet will not be."""
-        self._plugins.disabled.update(names)
+        """Disable the plugins of these names; those that were not imported yet will not be."""
+        self._disabled.update(names)
 
     def load_file(self, path: str | Path) -> PluginInfo:
-        """Takes a file in as a plugin, whose namespace is the file's stem; does nothing if it is in already.
+        """Load a file as a plugin, whose namespace is the file's stem, unless it was loaded before.
 
         Raises:
-            PluginError: it is no Python file, or its stem is no identifier. What is wrong inside it is not
-                raised: the answer's state is then `"broken"`.
+            PluginError: it is no Python file, or its stem is no identifier. An error inside the file is not
+                raised: the state is then `"broken"`.
         """
-        return self._plugins.load_file(path)
+        plugin = self._added(from_file(Path(path)))
+        self._resolved()
+        return plugin.info
 
     def register(self, kind: str, name: str) -> Callable[[C], C]:
-        """A decorator that names a class, under the namespace of the file or module that it stands in."""
+        """A decorator that registers a class, in the namespace of the file or module that defines it.
+
+        Raises:
+            PluginError: the kind or the name is invalid, or another class of the module has the name.
+        """
 
         def decorate(factory: C) -> C:
-            self._plugins.declare(ComponentSpec(kind, name, factory))
+            spec = ComponentSpec(kind, name, factory)
+            validate(spec)
+            file = register_target()
+            if file is not None:
+                file.append(spec)
+            else:
+                module = spec.target.partition(":")[0]
+                self._added(Plugin(module.rpartition(".")[2].strip("_"), f"module {module}")).register(spec)
             return factory
 
         return decorate
 
-    @property
-    def hooks(self) -> Any:
-        """Every plugin's hooks: `registry.hooks.probvae_cli(app=app)`. Errors in them are raised."""
-        self._plugins.settled()
-        return self._plugins.manager.hook
+    def _added(self, plugin: Plugin) -> Plugin:
+        """The plugin itself, or the one of the same name and source that was added before."""
+        for known in self._plugins:
+            if (known.name, known.source) == (plugin.name, plugin.source):
+                return known
+        self._plugins.append(plugin)
+        return plugin
 
-    def notify(self, hook: str, **arguments: Any) -> list[str]:
-        """Calls a hook in each plugin by itself, so that one that fails disturbs nothing else.
-
-        Returns:
-            What failed, each as `plugin X: HOOK failed: ...`.
-        """
-        return self._plugins.notify(hook, **arguments)
+    def _resolved(self) -> list[Plugin]:
+        """Every plugin, activated or not; its state depends on the set of plugins and not on their order."""
+        if not self._discovered:
+            self._discovered = True
+            self._plugins += installed()
+        disabled = self._disabled.union(map(str.strip, os.environ.get(DISABLE, "").split(",")))
+        for (_, name), same in _grouped(self._plugins, lambda plugin: (plugin.built_in, plugin.name)):
+            if name in disabled:
+                for plugin in same:
+                    plugin.deactivate(self._manager, "disabled", f"by an option or by {DISABLE}")
+            elif len(same) > 1:
+                owners = " and by ".join(sorted(plugin.owner for plugin in same))
+                for plugin in same:
+                    reason = f"the namespace {name!r} is claimed by {owners}; rename one"
+                    plugin.deactivate(self._manager, "broken", reason)
+            elif same[0].state is None:
+                same[0].activate(self._manager)
+        pairs = [(plugin, spec) for plugin in self._plugins for spec in plugin.components]
+        for (kind, name), twice in _grouped(pairs, lambda pair: (pair[1].kind, pair[1].name)):
+            if len(twice) > 1:
+                targets = sorted(f"{spec.target} of {plugin.owner}" for plugin, spec in twice)
+                for plugin, _ in twice:
+                    plugin.deactivate(self._manager, "broken", duplicate(kind, name, targets))
+        return sorted(self._plugins, key=lambda plugin: (plugin.name, plugin.source))
 
     @property
     def _components(self) -> dict[tuple[str, str], ComponentSpec]:
-        given = [spec for plugin in self._plugins.settled() for spec in plugin.given]
-        given.sort(key=lambda spec: (KINDS.index(spec.kind), "." in spec.name, spec.name))
-        return {(spec.kind, spec.name): spec for spec in given}
+        components = [spec for plugin in self._resolved() for spec in plugin.components]
+        components.sort(key=lambda spec: (KINDS.index(spec.kind), "." in spec.name, spec.name))
+        return {(spec.kind, spec.name): spec for spec in components}
 
     def _unknown(self, kind: str, name: str) -> str:
+        """The message for an unknown name: suggestions, and the plugins that might have it but do not work."""
         known = self.names(kind)
-        namespaced = [full for full in known if full.endswith(f".{name}")]
-        suggestion = did_you_mean(namespaced[0] if namespaced else name, known)
+        qualified = [full for full in known if full.endswith(f".{name}")]
+        suggestion = did_you_mean(qualified[0] if qualified else name, known)
         text = f"No {kind} is named {name!r}. {suggestion}"
         if kinds := [other for other, full in self if full == name]:
             text += f" There is one of kind {' and '.join(kinds)}."
@@ -124,6 +196,13 @@ class Registry(Mapping[tuple[str, str], ComponentSpec]):
         return text
 
 
+def _grouped(things: Iterable[T], key: Callable[[T], K]) -> Iterable[tuple[K, list[T]]]:
+    groups = defaultdict(list)
+    for thing in things:
+        groups[key(thing)].append(thing)
+    return groups.items()
+
+
 @functools.cache
 def default() -> Registry:
     """The registry that the command line, specs and `probvae.register` use."""
@@ -131,13 +210,13 @@ def default() -> Registry:
 
 
 def register(kind: str, name: str) -> Callable[[C], C]:
-    """A decorator that names a component in the default registry, as in a notebook or in a `--plugin` file.
+    """A decorator that registers a component in the default registry, as in a notebook or in a `--plugin` file.
 
     The name to use in a spec is `namespace.name`, where the namespace is the stem of the file given with
     `--plugin`, or the last name of the module otherwise; in a notebook it is `main`.
 
     Args:
-        kind: what the class is: `prior`, `encoder`, `decoder`, ...
+        kind: the kind of the class: `prior`, `encoder`, `decoder`, ...
         name: its short name, as `student_t`.
     """
     return default().register(kind, name)

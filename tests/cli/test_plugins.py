@@ -47,7 +47,7 @@ BROKEN = {
         "no hook is named 'probvae_component'. Did you mean 'probvae_components'?",
     ),
     "exits": ("raise SystemExit(3)", "SystemExit: 3"),
-    "is_empty": ("", "it offers nothing"),
+    "is_empty": ("", "it has no component and no hook"),
     "no_kind": (
         '@probvae.register("priors", "x")\nclass X:\n    """X."""',
         "no kind is named 'priors'. Did you mean 'prior'?",

@@ -95,9 +95,9 @@ def test_the_same_file_twice_is_loaded_once(world, registry):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("absent.py", "found nothing"),
-        ("notes.txt", r"found \.txt"),
-        ("", "found a folder"),
+        ("absent.py", "got no such file"),
+        ("notes.txt", r"got \.txt"),
+        ("", "got a folder"),
         ("my-prior.py", "Rename it, for example to my_prior.py"),
         ("2d.py", "for example to _2d.py"),
     ],
@@ -152,7 +152,7 @@ BROKEN = {
     "exit": ("raise SystemExit(3)", r"SystemExit: 3 \(.*, line 2\)"),
     "nothing_offered": (
         "x = 1",
-        r"it offers nothing; expected @probvae.register\(kind, name\) on a class, or @hookimpl on one of probvae_",
+        r"it has no component and no hook; expected @probvae.register\(kind, name\) on a class, or @hookimpl on",
     ),
     "unmarked_hook": ("def probvae_components(): return []", "expected @probvae.hookimpl above it"),
     "misspelt_argument": ("@hookimpl\ndef probvae_run_started(runn): pass", "'runn'.* can not be found"),
@@ -163,7 +163,7 @@ BROKEN = {
     ),
     "no_return": (f"{HOOK} pass", "returned None; expected ComponentSpecs"),
     "no_iterable": (f"{HOOK} return 1", "TypeError: 'int' object is not iterable"),
-    "no_spec": (f"{HOOK} return [('prior', 'x')]", r"expected a ComponentSpec; found \('prior', 'x'\)"),
+    "no_spec": (f"{HOOK} return [('prior', 'x')]", r"expected a ComponentSpec; got \('prior', 'x'\)"),
     "unknown_kind": (
         f"{HOOK} return [ComponentSpec('pior', 'x', 'a:B')]",
         "no kind is named 'pior'. Did you mean 'prior'",
@@ -179,7 +179,7 @@ BROKEN = {
     "name_that_is_no_text": (f"{HOOK} return [ComponentSpec('prior', 3, 'a:B')]", "prior 3: expected a name"),
     "factory_without_class": (
         f"{HOOK} return [ComponentSpec('prior', 'x', 'package.module')]",
-        "expected a class or 'package.module:Class'; found 'package.module'",
+        "expected a class or 'package.module:Class'; got 'package.module'",
     ),
     "function_as_factory": (f"{HOOK} return [ComponentSpec('prior', 'x', print)]", "expected a class or"),
     "name_given_twice": (
@@ -239,7 +239,7 @@ def test_an_entry_point_to_nothing_is_a_broken_plugin(world, registry):
 
 def test_an_entry_point_that_is_no_identifier_is_a_broken_plugin(world, registry):
     world.install("some-dist", {"my-prior": "own_components", "probvae.components": "own_components"})
-    assert "expected a name that is an identifier; found 'my-prior'" in info(registry, "my-prior").reason
+    assert "expected a name that is an identifier; got 'my-prior'" in info(registry, "my-prior").reason
     (stranger,) = [plugin for plugin in registry.plugins if plugin.source == "some-dist" and "." in plugin.name]
     assert stranger.state == "broken"
     assert registry.names("prior") == ["maf", "mixture"]

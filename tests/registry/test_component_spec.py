@@ -90,7 +90,7 @@ def test_a_factory_is_imported_when_it_is_loaded(world):
         ("bad_priors:Prior", "ZeroDivisionError: division by zero"),
         ("exit_priors:Prior", "SystemExit: 1"),
         ("math:Prior", "AttributeError: module 'math' has no attribute 'Prior'"),
-        ("math:sqrt", "TypeError: expected a class; found <built-in function sqrt>"),
+        ("math:sqrt", "TypeError: expected a class; got <built-in function sqrt>"),
     ],
 )
 def test_a_factory_that_cannot_be_loaded_says_whose_it_is_and_why(world, factory, reason):
