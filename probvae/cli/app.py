@@ -112,7 +112,7 @@ def _table(error: SpecError) -> str:
     lines = [f"The spec has {count} problem{'s' * (count > 1)}."]
     for problem in error.problems:
         place = f"{problem.where}: " if problem.where else ""
-        lines += ["", f"{place}{problem.path}", f"  expected  {problem.expected}", f"  found     {problem.found}"]
+        lines += ["", f"{place}{problem.path}", f"  expected  {problem.expected}", f"  got       {problem.found}"]
         lines += [f"  {problem.hint}"] if problem.hint else []
     return "\n".join(lines)
 

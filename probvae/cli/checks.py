@@ -128,7 +128,7 @@ def _components(plugins: Sequence[PluginInfo]) -> list[tuple[str, str]]:
     owned = [(kind, name) for info in plugins for kind, name in info.gives if kind in CHECKED_KINDS]
     if not owned:
         names = " and ".join(info.name for info in plugins)
-        raise PluginError(f"{names}: expected components of a kind with checks; found none.")
+        raise PluginError(f"{names}: expected components of a kind with checks; got none.")
     flows = [name for kind, name in owned if kind == "prior" and hasattr(default()[kind, name].load(), "bijector")]
     return owned + [("bijector", name) for name in flows]
 

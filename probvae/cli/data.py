@@ -66,7 +66,7 @@ def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> 
 
     load_plugins(default(), plugins)
     if any(setting.partition("=")[0].strip() == "use" for setting in settings):
-        raise UserError(f"--set: expected parameters of {name!r}; found 'use', which is the NAME before it.")
+        raise UserError(f"--set: expected parameters of {name!r}; got 'use', which is the NAME before it.")
     document = read({"data": {"use": name}}).override(f"data.{setting}" for setting in settings)
     return Source(document, plan_dataset(document, default()))
 

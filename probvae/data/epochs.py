@@ -47,9 +47,9 @@ class TrainingBatches(ABC):
 
     def __init__(self, split: Split, batch_size: int, seed: Seed, multiple_of: int = 1) -> None:
         if batch_size < 1:
-            raise ConfigError(f"batch_size: expected at least 1; found {batch_size}.", "batch_size")
+            raise ConfigError(f"batch_size: expected at least 1; got {batch_size}.", "batch_size")
         if not len(split):
-            raise ConfigError("Expected a split with at least one example; found an empty one.")
+            raise ConfigError("Expected a split with at least one example; got an empty one.")
         self._split = split
         self._seed = seed
         self.size = min(batch_size, -(-len(split) // multiple_of) * multiple_of)

@@ -35,14 +35,14 @@ def read_idx(content: bytes, shape: tuple[int, ...], name: str) -> npt.NDArray[n
         kind = kind_of(Path(name), io.BytesIO(content)).what
         raise DataError(
             f"{name}: expected an IDX file of unsigned bytes with {len(shape)} dimensions (magic number "
-            f"{magic.hex()}); found {content[:4].hex()}{', ' * bool(content)}{kind}."
+            f"{magic.hex()}); got {content[:4].hex()}{', ' * bool(content)}{kind}."
         )
     header = struct.Struct(f">{len(shape)}I")
     start = len(magic) + header.size
     expected = idx_length(shape)
     if len(content) >= start and (found := header.unpack_from(content, len(magic))) != shape:
-        raise DataError(f"{name}: expected dimensions {list(shape)}; found {list(found)}.")
+        raise DataError(f"{name}: expected dimensions {list(shape)}; got {list(found)}.")
     if len(content) != expected:
         more = " or more" * (len(content) > expected)  # no more is read than shows that it is too much
-        raise DataError(f"{name}: expected {expected:,} bytes; found {len(content):,}{more}.")
+        raise DataError(f"{name}: expected {expected:,} bytes; got {len(content):,}{more}.")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

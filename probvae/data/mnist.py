@@ -332,10 +332,10 @@ def _read_npz(path: Path, shape: tuple[int, ...]) -> Array:
     try:
         file = ArrayFile.at(str(path), "folder")
         if "arr_0" not in file.names or not file.archive:
-            raise DataError(f"{path}: expected a .npz file with an array arr_0; found {listed(file.names)}.")
+            raise DataError(f"{path}: expected a .npz file with an array arr_0; got {listed(file.names)}.")
         found = file.array("arr_0")
         if found.header.shape != shape or found.header.dtype != np.uint8:
-            raise DataError(f"{path}: expected uint8 {list(shape)}; found {found.header}.")
+            raise DataError(f"{path}: expected uint8 {list(shape)}; got {found.header}.")
         return found.read()
     except ConfigError as error:
         raise DataError(str(error)) from error
@@ -346,6 +346,6 @@ def _check(path: Path, content: bytes, expected: str, what: str = "") -> None:
     if found != expected:
         kind = f"{path.stat().st_size:,} bytes, {kind_of(path, io.BytesIO(content)).what}"
         raise DataError(
-            f"{path}: expected {what}sha256 {expected}; found {found} ({kind}). It is "
+            f"{path}: expected {what}sha256 {expected}; got {found} ({kind}). It is "
             "damaged or another dataset's: MNIST, KMNIST and Fashion-MNIST name files alike. Replace it."
         )

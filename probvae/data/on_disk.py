@@ -57,7 +57,7 @@ class File:
             part = _pread(self._descriptor, end - start, start)
             if not part:
                 raise DataError(
-                    f"{self.path}: expected {self.size:,} bytes, as when it was opened; found "
+                    f"{self.path}: expected {self.size:,} bytes, as when it was opened; got "
                     f"{os.fstat(self._descriptor).st_size:,}. It must stay as it is while it is in use."
                 )
             parts.append(part)

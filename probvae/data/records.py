@@ -167,4 +167,4 @@ class Records:
                 f"{self.values}, as in the validation and test examples" if self.values != REAL else "numbers"
             )
             found = str(Values.of(x)) if np.isfinite(x).all() else "NaN or infinity"
-        return DataError(f"{shard.path}, record {number}: expected {expected}; found {found}.")
+        return DataError(f"{shard.path}, record {number}: expected {expected}; got {found}.")

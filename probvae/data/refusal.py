@@ -10,7 +10,7 @@ from probvae.errors import ConfigError
 
 def refuse(parameter: str, expected: str, found: str, hint: str = "") -> NoReturn:
     """Raise what a user reads: the parameter, what was expected, what was found, how to fix it."""
-    message = f"data.{parameter}: expected {expected}; found {found}."
+    message = f"data.{parameter}: expected {expected}; got {found}."
     raise ConfigError(f"{message} {hint}" if hint else message, parameter)
 
 

@@ -99,7 +99,7 @@ class Problem:
 
     def __str__(self) -> str:
         text = f"{self.where}: " if self.where else ""
-        text += f"{self.path}: expected {self.expected}; found {self.found}."
+        text += f"{self.path}: expected {self.expected}; got {self.found}."
         return f"{text} {self.hint}" if self.hint else text
 
 

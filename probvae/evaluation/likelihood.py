@@ -72,7 +72,7 @@ def bounds(
         progress: is told how many examples are done, and of how many.
     """
     if not len(split):
-        raise UserError("Expected at least one example to measure on; found none.")
+        raise UserError("Expected at least one example to measure on; got none.")
     part = min(samples, 50, batch_size)
     rows = min(max(1, batch_size // part), len(split))
     _check_room(vae, rows, part)

@@ -238,7 +238,7 @@ def find_run(folder: str | Path) -> Path:
     runs = sorted(str(spec.parent) for spec in path.parent.glob("*/spec.toml")) if path.parent.is_dir() else []
     near = f" Runs beside it: {', '.join(runs)}." if runs else ""
     what = "a folder without a spec.toml and an environment.json" if path.is_dir() else "no such folder"
-    raise UserError(f"{path}: expected a run that `probvae train` made; found {what}.{near}")
+    raise UserError(f"{path}: expected a run that `probvae train` made; got {what}.{near}")
 
 
 def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bool) -> Run:

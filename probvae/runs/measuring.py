@@ -43,7 +43,7 @@ def evaluate(
         UserError: an override is of another table, so that the numbers would not be of this run.
     """
     if others := [setting for setting in overrides if not setting.startswith("evaluate.")]:
-        raise UserError(f"Expected settings of the [evaluate] table only; found {', '.join(others)}.")
+        raise UserError(f"Expected settings of the [evaluate] table only; got {', '.join(others)}.")
     vae, run, plan, checkpoint = restored(folder, overrides, plugins, registry)
     return measure(run, vae, data_source(plan).data, plan, checkpoint, console or Console(highlight=False))
 

@@ -64,9 +64,7 @@ def train(
         spec = find_run(spec)
         out = out or spec
     if here.workers > 1 and out is None:
-        raise UserError(
-            "Several workers: expected a folder that all of them know; found none. Name it with --out."
-        )
+        raise UserError("Several workers: expected a folder that all of them know; got none. Name it with --out.")
     asked = Asked(console)
     with listening(asked), explained_errors():
         with here.strategy.scope():  # where variables are made for all devices

@@ -117,7 +117,7 @@ def _moments(vae: VAE, x: Any) -> dict[str, Any]:
 def _split(data: Data, name: str) -> Split:
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     if name not in splits:
-        raise UserError(f"split: expected one of {', '.join(splits)}; found {name!r}.")
+        raise UserError(f"split: expected one of {', '.join(splits)}; got {name!r}.")
     return splits[name]
 
 
@@ -125,7 +125,7 @@ def _write(path: Path, figure: Callable[[], Any] | None, arrays: Callable[[], di
     """Write a picture or arrays, after the suffix, and say what is where."""
     kinds = [".npz"] if figure is None else [".png", ".npz"]
     if path.suffix not in kinds:
-        raise UserError(f"--out {path}: expected a name that ends in {' or '.join(kinds)}; found {path.suffix!r}.")
+        raise UserError(f"--out {path}: expected a name that ends in {' or '.join(kinds)}; got {path.suffix!r}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png" and figure is not None:

@@ -57,16 +57,16 @@ class PluginNames:
             hint = f"Try {rest.replace('_', '-')}" if rest else "Say what it brings, as tails"
             raise UserError(
                 f"plugin name {name!r}: expected one without 'probvae' or 'plugin' in front, as 'probvae-' is put "
-                f"there; found {first!r}. {hint}."
+                f"there; got {first!r}. {hint}."
             )
         if keyword.iskeyword(namespace):
             raise UserError(
-                f"plugin name {name!r}: expected a name that Python leaves free; found a keyword of Python. "
+                f"plugin name {name!r}: expected a name that Python leaves free; got a keyword of Python. "
                 f"Add a word, as {name}-prior."
             )
         if namespace in claimed:
             raise UserError(
-                f"plugin name {name!r}: expected a namespace that no plugin has; found {namespace!r} taken by "
+                f"plugin name {name!r}: expected a namespace that no plugin has; got {namespace!r} taken by "
                 f"{claimed[namespace]}. Take another; `probvae plugins` lists those that are taken."
             )
         return cls(namespace)
@@ -77,9 +77,9 @@ def _check_form(name: str) -> None:
         better = re.sub("[^a-z0-9]+", "-", re.sub("(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()).strip("-")
         raise UserError(
             "plugin name: expected lower-case words of a-z and 0-9, joined by single dashes or underscores, that "
-            f"start with a letter; found {name!r}. Try {better if _NAME.fullmatch(better) else 'heavy-tails'}."
+            f"start with a letter; got {name!r}. Try {better if _NAME.fullmatch(better) else 'heavy-tails'}."
         )
     if len(name) > LONGEST:
         raise UserError(
-            f"plugin name {name!r}: expected at most {LONGEST} characters; found {len(name)}. Shorten it."
+            f"plugin name {name!r}: expected at most {LONGEST} characters; got {len(name)}. Shorten it."
         )

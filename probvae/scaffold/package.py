@@ -60,14 +60,14 @@ def write(files: Mapping[str, str], folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         found = "a folder with files in it" if folder.is_dir() else "a file"
         raise UserError(
-            f"folder {folder}: expected a new or an empty one; found {found}. Nothing was written. "
+            f"folder {folder}: expected a new or an empty one; got {found}. Nothing was written. "
             "Name another with --out, or move it away."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"folder {folder}: expected one that can be made; found {error}. Name another with --out."
+            f"folder {folder}: expected one that can be made; got {error}. Name another with --out."
         ) from error
     for path, text in files.items():
         target = folder / path

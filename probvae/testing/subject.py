@@ -187,7 +187,7 @@ def _is_of(kind: str, name: str, factory: type) -> None:
     if kind == "bijector":
         if not hasattr(factory, "bijector"):
             raise UserError(
-                f"{name}: expected a class with a method bijector(), a tfb.Bijector; found none. "
+                f"{name}: expected a class with a method bijector(), a tfb.Bijector; got none. "
                 "Only flows have one; check the prior itself: kind 'prior'."
             )
     elif not issubclass(factory, KINDS[kind]):

@@ -55,7 +55,7 @@ def select_devices(devices: int = 0) -> Devices:
         return _alone(devices)
     except RuntimeError as error:  # TensorFlow fixes its devices when it is first used
         raise UserError(
-            f"Several devices: expected to be asked for before TensorFlow is used; found it in use ({error}). "
+            f"Several devices: expected to be asked for before TensorFlow is used; got it in use ({error}). "
             "Start a new process, as `probvae train` does."
         ) from error
 
@@ -63,7 +63,7 @@ def select_devices(devices: int = 0) -> Devices:
 def _alone(devices: int) -> Devices:
     gpus = tf.config.list_physical_devices("GPU")
     if devices > len(gpus) > 0:
-        raise UserError(f"devices: expected at most {len(gpus)}, the GPUs of this machine; found {devices}.")
+        raise UserError(f"devices: expected at most {len(gpus)}, the GPUs of this machine; got {devices}.")
     count = devices or max(1, len(gpus))
     if count == 1:
         return Devices(tf.distribute.get_strategy())
@@ -77,7 +77,7 @@ def _alone(devices: int) -> Devices:
 def _worker(cluster: dict[str, Any], devices: int) -> Devices:
     if devices:
         raise UserError(
-            f"devices: expected none beside TF_CONFIG, whose workers take all of their machines; found {devices}."
+            f"devices: expected none beside TF_CONFIG, whose workers take all of their machines; got {devices}."
         )
     hosts = sorted({address.rpartition(":")[0] for addresses in cluster.values() for address in addresses})
     # Where http_proxy is set, gRPC would look for the other workers through it, and wait for ever.
@@ -100,6 +100,6 @@ def _cluster() -> dict[str, Any]:
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise UserError(
             'TF_CONFIG: expected {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": '
-            f"0}}}}; found {text!r} ({type(error).__name__}: {error})."
+            f"0}}}}; got {text!r} ({type(error).__name__}: {error})."
         ) from error
     return cluster

@@ -81,7 +81,7 @@ class Trainer:
     ) -> None:
         if not len(data.validation):
             raise UserError(
-                "Expected at least one validation example, by which the best epoch is known; found none."
+                "Expected at least one validation example, by which the best epoch is known; got none."
             )
         self.vae = vae
         self.objective = objective
@@ -94,7 +94,7 @@ class Trainer:
         if settings.batch_size % replicas:
             near = max(1, round(settings.batch_size / replicas)) * replicas
             raise ConfigError(
-                f"train: expected a batch_size that {replicas} replicas can share evenly; found "
+                f"train: expected a batch_size that {replicas} replicas can share evenly; got "
                 f"{settings.batch_size}. Take {near}.",
                 parameter="batch_size",
             )

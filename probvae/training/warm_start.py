@@ -43,7 +43,7 @@ def warm_start(checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = ()) -> 
     if not taken:
         name, reason = next(iter(kept.items()))
         raise TrainingError(
-            f"{checkpoint.folder}: expected variables of this model; found none of the same name and shape, as "
+            f"{checkpoint.folder}: expected variables of this model; got none of the same name and shape, as "
             f"{name} is {reason}. Start from a run of a model with the same parts."
         )
     for name, reason in kept.items():

@@ -86,11 +86,11 @@ def test_it_imports_no_numerical_library(folder):
     ("name", "words"),
     [
         ("Tails", "expected lower-case words of a-z and 0-9, joined by single dashes or underscores, that start "
-                  "with a letter; found 'Tails'. Try tails."),
-        ("probvae", "found 'probvae'. Say what it brings"),
-        ("class", "found a keyword of Python"),
-        ("data", "found 'data' taken by probvae "),
-        ("components", "found 'components' taken by probvae "),
+                  "with a letter; got 'Tails'. Try tails."),
+        ("probvae", "got 'probvae'. Say what it brings"),
+        ("class", "got a keyword of Python"),
+        ("data", "got 'data' taken by probvae "),
+        ("components", "got 'components' taken by probvae "),
     ],
 )  # fmt: skip
 def test_a_name_that_cannot_be_is_an_error_and_writes_nothing(name, words, program, folder):
@@ -107,7 +107,7 @@ def test_a_folder_that_is_taken_is_an_error_and_stays_as_it_is(program, folder):
     mine.write_text("mine")
     ended = program("new-plugin", "tails")
     assert (ended.status, ended.out) == (2, "")
-    assert "folder probvae-tails: expected a new or an empty one; found a folder with files in it." in ended.err
+    assert "folder probvae-tails: expected a new or an empty one; got a folder with files in it." in ended.err
     assert "Name another with --out" in ended.err
     assert mine.read_text() == "mine"
 
@@ -169,7 +169,7 @@ def test_the_plugin_module_imports_no_numerical_library(installed):
 def test_the_name_of_an_installed_plugin_is_taken(installed, tmp_path):
     ended = installed.run("-m", "probvae", "new-plugin", "tails", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "found 'tails' taken by probvae-tails 0.1.0" in ended.stderr
+    assert "got 'tails' taken by probvae-tails 0.1.0" in ended.stderr
     assert not [*tmp_path.iterdir()]
 
 

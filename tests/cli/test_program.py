@@ -112,11 +112,11 @@ def test_help_names_every_command_and_the_exit_statuses(program):
         (["sample", "runs/a", "--count", "many"], "many"),
         (["encode", "runs/a", "--split", "tset"], "'validation'"),
         (["check", "spec.toml", "--plugin", "nowhere.py"], "nowhere.py: expected a Python file, ending in .py"),
-        (["plugins", "--plugin", "."], "expected a Python file, ending in .py; found a folder"),
+        (["plugins", "--plugin", "."], "expected a Python file, ending in .py; got a folder"),
         (["data", "info", "mnits"], "Did you mean 'mnist'?"),
         (["data", "info", "fashion_mini", "--set", "binarise=none"], "Did you mean 'binarize'?"),
         (["data", "info", "arrays"], "the file with the training examples"),
-        (["evaluate", "nowhere"], "expected a run that `probvae train` made; found no such folder"),
+        (["evaluate", "nowhere"], "expected a run that `probvae train` made; got no such folder"),
         (["sample", "."], "a folder without a spec.toml"),
     ],
 )

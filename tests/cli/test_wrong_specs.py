@@ -144,9 +144,9 @@ TYPES = [
         "an integer for a boolean",
         *('"mixture"', '"vamp"', K, "learned_weights = 1"),
         at=(18, "model.prior.learned_weights"),
-        says=("true or false", "found     1"),
+        says=("true or false", "got       1"),
     ),
-    case("an integer for a list", "[8, 16]", "8", at=(8, "model.encoder.filters"), says=("a list", "found     8")),
+    case("an integer for a list", "[8, 16]", "8", at=(8, "model.encoder.filters"), says=("a list", "got       8")),
     case(
         "a string in a list", "[8, 16]", '[8, "16"]', at=(8, "model.encoder.filters"), says=("a list", '[8, "16"]')
     ),
@@ -386,7 +386,7 @@ def told(ended):
     count = int(re.fullmatch(r"error: The spec has (\d+) problems?\.", first)[1])
     assert len(rest) == count
     for problem in rest:
-        assert re.match(r"\S.*\n  expected  \S.*\n  found     \S.*(\n  \S|$)", problem), problem
+        assert re.match(r"\S.*\n  expected  \S.*\n  got       \S.*(\n  \S|$)", problem), problem
     return [tuple(problem.split("\n", 1)) for problem in rest]
 
 
@@ -530,7 +530,7 @@ def test_a_setting_of_no_known_form_is_told_with_an_example(setting, program, sp
 @pytest.mark.parametrize(
     ("setting", "path", "words"),
     [
-        ("model.prior.components=0", "model.prior.components", ["an integer >= 1", "found     0"]),
+        ("model.prior.components=0", "model.prior.components", ["an integer >= 1", "got       0"]),
         ("model.prior.components=many", "model.prior.components", ["an integer >= 1", '"many"']),
         ("model.prior.components=", "model.prior.components", ["an integer >= 1", '""']),
         ("model.prior.components='", "model.prior.components", ["an integer >= 1", "'"]),

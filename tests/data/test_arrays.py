@@ -245,16 +245,16 @@ def test_values_that_are_not_finite_are_refused_with_their_place(value):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((0, 5)), r"found [0, 5] in a.npy"),
-        (np.zeros((5, 0)), r"found [5, 0] in a.npy"),
-        (np.zeros(()), r"found [] in a.npy"),
-        (np.zeros(5), r"found [5] in a.npy. Examples of one number are an array [N, 1]"),
-        (np.zeros((5, 2), np.complex64), "real numbers; found complex64"),
-        (np.full((5, 2), "text"), "real numbers; found text in a.npy. If the text is numbers"),
-        (np.zeros((5, 2), "datetime64[s]"), "real numbers; found datetime64"),
-        (np.zeros((5, 2), [("a", "f4")]), "real numbers; found [("),
+        (np.zeros((0, 5)), r"got [0, 5] in a.npy"),
+        (np.zeros((5, 0)), r"got [5, 0] in a.npy"),
+        (np.zeros(()), r"got [] in a.npy"),
+        (np.zeros(5), r"got [5] in a.npy. Examples of one number are an array [N, 1]"),
+        (np.zeros((5, 2), np.complex64), "real numbers; got complex64"),
+        (np.full((5, 2), "text"), "real numbers; got text in a.npy. If the text is numbers"),
+        (np.zeros((5, 2), "datetime64[s]"), "real numbers; got datetime64"),
+        (np.zeros((5, 2), [("a", "f4")]), "real numbers; got [("),
         (np.array([[None]]), "never unpickled"),
-        (np.zeros((2, 5)), "enough training examples to split off validation and test examples; found 2"),
+        (np.zeros((2, 5)), "enough training examples to split off validation and test examples; got 2"),
     ],
 )
 def test_an_array_that_cannot_be_data_is_refused(array, message):
@@ -301,9 +301,9 @@ def test_a_missing_file_is_named_with_its_whole_path(here):
 def test_names_that_do_not_tell_are_listed_with_the_way_out():
     np.savez("a.npz", left=NORMAL, right=NORMAL)
     message = refusal(Arrays("a.npz"), "train")
-    assert "found left, right" in message
+    assert "got left, right" in message
     assert 'data.train = "a.npz:left"' in message
-    assert "found left, right" in refusal(Arrays("a.npz:middle"), "train")
+    assert "got left, right" in refusal(Arrays("a.npz:middle"), "train")
     np.savez("empty.npz")
     assert "no arrays" in refusal(Arrays("empty.npz"), "train")
 
@@ -331,7 +331,7 @@ def test_parts_of_different_shape_or_kind_are_refused():
     message = refusal(Arrays("a.npy", test="b.npy"), "test")
     assert "[28, 28, 1]" in message
     assert "[14, 28, 1]" in message
-    assert "uint8; found float64" in refusal(Arrays("a.npy", validation="c.npy", divide_by=255), "validation")
+    assert "uint8; got float64" in refusal(Arrays("a.npy", validation="c.npy", divide_by=255), "validation")
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_columns_have_the_names_that_are_given():
     assert Arrays("a.npy", columns=names).load().info.columns == names
     assert Arrays("a.npy").info().columns == ()
     told = refusal(Arrays("a.npy", columns=("a", "b")), "columns")
-    assert "a name for each element of an example, of shape [5]; found 2" in told
+    assert "a name for each element of an example, of shape [5]; got 2" in told
 
 
 @pytest.mark.parametrize("name", ["y", "labels", "target", "targets", "classes"])
@@ -480,7 +480,7 @@ def test_a_small_archive_that_expands_to_much_is_refused_without_expanding_it(he
             member.write(bytes(1_000_000))
     message = refusal(Arrays("a.npz"), "train")
     assert re.search(
-        r"at most 100 times; found a\.npz, in which x\.npy expands 1,0\d\d times, from .* to 140\.0 MB", message
+        r"at most 100 times; got a\.npz, in which x\.npy expands 1,0\d\d times, from .* to 140\.0 MB", message
     )
     assert "numpy.save" in message
 
@@ -491,8 +491,7 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(monkeypatch):
     monkeypatch.setattr("probvae.data.arrays.available_memory", lambda: 1500)
     message = refusal(Arrays("a.npy"), "train")
     assert (
-        "expected data that fits in the 1.5 kB of memory that are available; found a.npy, float32 [30, 5]"
-        in message
+        "expected data that fits in the 1.5 kB of memory that are available; got a.npy, float32 [30, 5]" in message
     )
     assert "needs 1.8 kB" in message
     assert "data.in_memory = false" in message
@@ -508,7 +507,7 @@ def test_a_file_with_holes_is_as_large_as_it_says(in_memory, monkeypatch):
         file.truncate(30 * 10**9 + 128)
     monkeypatch.setattr("probvae.data.arrays.available_memory", lambda: 15 * 10**9)
     message = refusal(Arrays("a.npy", in_memory=in_memory), "train")
-    assert "found a.npy, uint8 [30, 1000000000], with which the data needs" in message
+    assert "got a.npy, uint8 [30, 1000000000], with which the data needs" in message
 
 
 def test_an_array_that_runs_out_of_memory_while_it_is_read_is_a_message(monkeypatch):
@@ -518,4 +517,4 @@ def test_an_array_that_runs_out_of_memory_while_it_is_read_is_a_message(monkeypa
         raise MemoryError
 
     monkeypatch.setattr("probvae.data.array_files.read_array", read_array)
-    assert "data that fits in memory; found a.npy" in refusal(Arrays("a.npy"), "train")
+    assert "data that fits in memory; got a.npy" in refusal(Arrays("a.npy"), "train")

@@ -182,7 +182,7 @@ def test_the_bits_of_chunks_are_a_function_of_the_seed():
 
 
 def test_a_batch_size_below_one_and_an_empty_split_are_refused():
-    with pytest.raises(ConfigError, match="batch_size: expected at least 1; found 0"):
+    with pytest.raises(ConfigError, match="batch_size: expected at least 1; got 0"):
         Batches(split(10), 0, seed=0)
     with pytest.raises(ConfigError, match="empty"):
         Batches(split(0), 1, seed=0)

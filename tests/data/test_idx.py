@@ -22,12 +22,12 @@ def test_an_array_survives_the_round_trip():
     ("content", "message"),
     [
         (b"", "an empty file"),
-        (b"PK\x03\x04", "magic number 00000803.*found 504b0304"),
-        (idx(ARRAY[0]), "3 dimensions.*found 00000802"),
-        (idx(ARRAY)[:10], "expected 40 bytes; found 10"),
-        (idx(ARRAY)[:-1], "expected 40 bytes; found 39"),
-        (idx(ARRAY) + b"\0", "expected 40 bytes; found 41"),
-        (idx(ARRAY[:1]), r"expected dimensions \[2, 3, 4\]; found \[1, 3, 4\]"),
+        (b"PK\x03\x04", "magic number 00000803.*got 504b0304"),
+        (idx(ARRAY[0]), "3 dimensions.*got 00000802"),
+        (idx(ARRAY)[:10], "expected 40 bytes; got 10"),
+        (idx(ARRAY)[:-1], "expected 40 bytes; got 39"),
+        (idx(ARRAY) + b"\0", "expected 40 bytes; got 41"),
+        (idx(ARRAY[:1]), r"expected dimensions \[2, 3, 4\]; got \[1, 3, 4\]"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(content, message):

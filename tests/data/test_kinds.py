@@ -65,7 +65,7 @@ CONVERTED = {
     "separated by tabs": (table("\t"), ARRAY),
     "separated by semicolons": (table(";", "a;b;c"), ARRAY),
     "separated by spaces": (table(" "), ARRAY),
-    "found a.dat, which is text": (b"\n".join(b"%d" % n for n in range(20)), np.arange(20.0)[:, None]),
+    "got a.dat, which is text": (b"\n".join(b"%d" % n for n in range(20)), np.arange(20.0)[:, None]),
     "text with columns": (
         b"name,x,y\n" + b"\n".join(b"cell,%d,2" % n for n in range(20)),
         [[n, 2] for n in range(20)],
@@ -123,7 +123,7 @@ def test_a_file_is_named_by_its_content_whatever_it_is_called(said, name, here):
     with pytest.raises(ConfigError) as caught:
         Arrays(name).info()
     message = str(caught.value)
-    assert f"data.train: expected a .npy or .npz file; found {name}, which is " in message
+    assert f"data.train: expected a .npy or .npz file; got {name}, which is " in message
     assert said in message
     assert "pickled (object) data" not in message
     assert "load it unsafely" not in message
@@ -153,5 +153,5 @@ def test_a_small_file_that_expands_to_much_is_looked_at_in_little_memory(here):
 
 def test_what_is_no_file_is_not_opened(here):
     for path, said in ((".", "a directory"), ("/dev/zero", "a device")):
-        with pytest.raises(ConfigError, match=rf"expected a \.npy or \.npz file; found .*, {said}"):
+        with pytest.raises(ConfigError, match=rf"expected a \.npy or \.npz file; got .*, {said}"):
             Arrays(path).info()

@@ -275,13 +275,13 @@ def test_a_truncated_archive_in_a_folder_is_named(tiny, archives, tmp_path):
 @pytest.mark.parametrize(
     ("saved", "message"),
     [
-        ({"x": np.zeros(3)}, "expected a .npz file with an array arr_0; found x"),
-        ({"arr_0": np.zeros((TRAIN, 28, 28))}, r"expected uint8 \[50, 28, 28\]; found float64"),
+        ({"x": np.zeros(3)}, "expected a .npz file with an array arr_0; got x"),
+        ({"arr_0": np.zeros((TRAIN, 28, 28))}, r"expected uint8 \[50, 28, 28\]; got float64"),
         (
             {"arr_0": np.zeros((TRAIN, 784), np.uint8)},
-            r"expected uint8 \[50, 28, 28\]; found uint8 \[50, 784\]",
+            r"expected uint8 \[50, 28, 28\]; got uint8 \[50, 784\]",
         ),
-        ({"arr_0": np.array([None])}, r"expected uint8 \[50, 28, 28\]; found object"),
+        ({"arr_0": np.array([None])}, r"expected uint8 \[50, 28, 28\]; got object"),
     ],
 )
 def test_an_npz_file_with_something_else_is_refused(tiny, archives, tmp_path, saved, message):
@@ -297,7 +297,7 @@ def test_a_file_of_another_kind_is_named(tiny, archives, tmp_path):
     with pytest.raises(DataError, match=r"bytes, an HTML page\)"):
         tiny(folder=str(put(tmp_path / "a", {**archives, IMAGES: page}))).load()
     del archives[IMAGES]
-    with pytest.raises(DataError, match=r"found 3c21444f, an HTML page"):
+    with pytest.raises(DataError, match=r"got 3c21444f, an HTML page"):
         tiny(folder=str(put(tmp_path / "b", {**archives, IMAGES.removesuffix(".gz"): page}))).load()
 
 

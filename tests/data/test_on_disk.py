@@ -204,7 +204,7 @@ def test_a_file_that_becomes_shorter_is_told_with_its_sizes():
     stream = batches.stream(0)
     next(stream)
     os.truncate("a.npy", 500)
-    message = "a.npy: expected 1,328 bytes, as when it was opened; found 500. It must stay"
+    message = "a.npy: expected 1,328 bytes, as when it was opened; got 500. It must stay"
     with pytest.raises(DataError, match=message):
         found[:]
     with pytest.raises(tf.errors.OpError) as caught:
@@ -242,7 +242,7 @@ def test_an_archive_cannot_stay_on_disk():
     np.savez("a.npz", BYTES)
     np.save("b.npy", BYTES)
     message = refusal("a.npz")
-    assert "found the archive a.npz" in message
+    assert "got the archive a.npz" in message
     assert "numpy.save" in message
     assert "a.npz" in refusal("b.npy", parameter="test", test="a.npz")
     np.savez("labels.npz", y=np.arange(40))
@@ -253,12 +253,12 @@ def test_an_archive_cannot_stay_on_disk():
     ("array", "message"),
     [
         (np.asfortranarray(BYTES), "Fortran's order in a.npy. Save numpy.ascontiguousarray"),
-        (np.array([[None]]), "real numbers; found object in a.npy"),
-        (np.zeros((5, 2), np.complex64), "real numbers; found complex64"),
-        (np.zeros((5, 2), [("a", "f4")]), "real numbers; found [("),
+        (np.array([[None]]), "real numbers; got object in a.npy"),
+        (np.zeros((5, 2), np.complex64), "real numbers; got complex64"),
+        (np.zeros((5, 2), [("a", "f4")]), "real numbers; got [("),
         (np.zeros(5), "Examples of one number are an array [N, 1]"),
-        (np.zeros(()), "found [] in a.npy"),
-        (np.zeros((0, 5)), "found [0, 5] in a.npy"),
+        (np.zeros(()), "got [] in a.npy"),
+        (np.zeros((0, 5)), "got [0, 5] in a.npy"),
         (np.full((5, 2), np.nan), "NaN or infinity in example 0"),
         (np.zeros((2, 5)), "enough training examples to split off"),
     ],

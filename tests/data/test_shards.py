@@ -82,6 +82,6 @@ def test_patterns_name_files_in_order_each_once(here):
 def test_a_pattern_of_nothing_is_refused(patterns, here):
     write("here.tfrecord", [b"x"])
     (here / "more").mkdir()
-    with pytest.raises(ConfigError, match=r"data\.validation: expected .*; found no") as caught:
+    with pytest.raises(ConfigError, match=r"data\.validation: expected .*; got no") as caught:
         find(patterns, "validation")
     assert caught.value.parameter == "validation"

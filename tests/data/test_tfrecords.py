@@ -219,17 +219,17 @@ def test_an_example_is_called_by_its_file_and_place():
 @pytest.mark.parametrize(
     ("how", "parameter", "message"),
     [
-        ({"train": "none-*"}, "train", "found no file"),
-        ({"test": "empty.tfrecord"}, "test", "at least one example; found 1 files without any"),
-        ({"feature": "img"}, "feature", "a feature 'img'; found features image in record 0 of"),
+        ({"train": "none-*"}, "train", "got no file"),
+        ({"test": "empty.tfrecord"}, "test", "at least one example; got 1 files without any"),
+        ({"feature": "img"}, "feature", "a feature 'img'; got features image in record 0 of"),
         ({"shape": (2, 3)}, None, ""),
-        ({"shape": (28, 28, 1)}, "shape", "784 bytes in 'image' (uint8 [28, 28, 1]); found 6 in record 0"),
-        ({"dtype": "float32"}, "shape", "24 bytes in 'image' (float32 [2, 3, 1]); found 6 in record 0"),
-        ({"dtype": "float_list"}, "dtype", "'image' to be a float_list, for float_list; found a bytes_list"),
-        ({"test": "lists.tfrecord"}, "dtype", "'image' to be a bytes_list, for uint8; found a float_list"),
-        ({"test": "text.tfrecord"}, "feature", "tf.train.Example messages; found something else"),
-        ({"test": "two.tfrecord"}, "feature", "one string of bytes in 'image'; found 2"),
-        ({"binarize": "dynamic"}, "binarize", "found integers from 0 to 255 in the validation and test examples"),
+        ({"shape": (28, 28, 1)}, "shape", "784 bytes in 'image' (uint8 [28, 28, 1]); got 6 in record 0"),
+        ({"dtype": "float32"}, "shape", "24 bytes in 'image' (float32 [2, 3, 1]); got 6 in record 0"),
+        ({"dtype": "float_list"}, "dtype", "'image' to be a float_list, for float_list; got a bytes_list"),
+        ({"test": "lists.tfrecord"}, "dtype", "'image' to be a bytes_list, for uint8; got a float_list"),
+        ({"test": "text.tfrecord"}, "feature", "tf.train.Example messages; got something else"),
+        ({"test": "two.tfrecord"}, "feature", "one string of bytes in 'image'; got 2"),
+        ({"binarize": "dynamic"}, "binarize", "got integers from 0 to 255 in the validation and test examples"),
     ],
 )
 def test_a_mistake_is_told_with_its_parameter(how, parameter, message):
@@ -324,11 +324,11 @@ def odd(content, message):
 
 BEFORE = [flipped, gone, truncated, shorter, longer]
 ODD = {
-    "feature": odd(record(BYTES[0], name="x"), "a feature 'image'; found features x"),
-    "size": odd(record(BYTES[0, :1]), r"6 bytes in 'image' \(uint8 \[2, 3, 1\]\); found 3"),
-    "kind": odd(record(BYTES[0], "float_list"), "'image' to be a bytes_list, for uint8; found a float_list"),
-    "text": odd(b"some text", "records that are tf.train.Example messages; found something else"),
-    "binary": odd(b"\xff\xff\xff", "records that are tf.train.Example messages; found something else"),
+    "feature": odd(record(BYTES[0], name="x"), "a feature 'image'; got features x"),
+    "size": odd(record(BYTES[0, :1]), r"6 bytes in 'image' \(uint8 \[2, 3, 1\]\); got 3"),
+    "kind": odd(record(BYTES[0], "float_list"), "'image' to be a bytes_list, for uint8; got a float_list"),
+    "text": odd(b"some text", "records that are tf.train.Example messages; got something else"),
+    "binary": odd(b"\xff\xff\xff", "records that are tf.train.Example messages; got something else"),
 }
 
 
@@ -359,8 +359,8 @@ def test_a_record_that_is_unlike_the_first_is_named(name, here):
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (1.5, r"numbers from 0 to 1, as in the validation and test examples; found numbers from 1\.5 to 1\.5"),
-        (np.nan, "found NaN or infinity"),
+        (1.5, r"numbers from 0 to 1, as in the validation and test examples; got numbers from 1\.5 to 1\.5"),
+        (np.nan, "got NaN or infinity"),
     ],
 )
 def test_a_training_example_of_other_values_is_named(value, expected, here):
@@ -397,7 +397,7 @@ def test_records_too_short_for_an_example_allocate_nothing(monkeypatch):
     write("short.tfrecord", [record(BYTES[0]), *[b""] * 1000])
     monkeypatch.setattr(Records, "load", None)
     with pytest.raises(
-        DataError, match=r"short\.tfrecord, record 1: expected a feature 'image'; found features \(none\)"
+        DataError, match=r"short\.tfrecord, record 1: expected a feature 'image'; got features \(none\)"
     ):
         dataset(validation="short.tfrecord").info()
 
@@ -406,13 +406,13 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_is_loaded(monkeypatch)
     monkeypatch.setattr(Records, "load", None)
     monkeypatch.setattr("probvae.data.tfrecords.available_memory", lambda: 50)
     with pytest.raises(
-        ConfigError, match=r"in the 50 bytes of memory that are available; found \d+ bytes\. Name"
+        ConfigError, match=r"in the 50 bytes of memory that are available; got \d+ bytes\. Name"
     ) as caught:
         dataset(shuffle_buffer=1).info()
     assert caught.value.parameter == "validation"
     monkeypatch.setattr("probvae.data.tfrecords.available_memory", lambda: 500)
     with pytest.raises(
-        ConfigError, match=r"found 1\.\d kB, for 10,000 records of up to \d\d bytes\. Set a smaller one"
+        ConfigError, match=r"got 1\.\d kB, for 10,000 records of up to \d\d bytes\. Set a smaller one"
     ) as caught:
         dataset(shuffle_buffer=10_000).info()
     assert caught.value.parameter == "shuffle_buffer"

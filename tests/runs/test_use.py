@@ -184,7 +184,7 @@ MISTAKES = {
         "cannot be written",
     ),
     "a folder as the file": (lambda run, to: use.sample(run, 3, out=to / "d.npz"), "cannot be written"),
-    "an unknown split": (lambda run, to: use.encode(run, "tset", to / "x.npz"), "test; found 'tset'"),
+    "an unknown split": (lambda run, to: use.encode(run, "tset", to / "x.npz"), "test; got 'tset'"),
     "no run": (lambda run, to: use.sample(to, 3), "expected a run"),
 }
 

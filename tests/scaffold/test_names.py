@@ -50,11 +50,11 @@ def test_a_name_of_another_form_is_refused_with_one_that_can_be(name, better):
     with pytest.raises(UserError) as refused:
         of(name)
     assert "expected lower-case words of a-z and 0-9" in str(refused.value)
-    assert str(refused.value).endswith(f"found {name!r}. Try {better}.")
+    assert str(refused.value).endswith(f"got {name!r}. Try {better}.")
 
 
 def test_a_name_too_long_for_the_templates_lines_is_refused():
-    with pytest.raises(UserError, match=f"expected at most {LONGEST} characters; found {LONGEST + 1}"):
+    with pytest.raises(UserError, match=f"expected at most {LONGEST} characters; got {LONGEST + 1}"):
         of("t" * (LONGEST + 1))
 
 
@@ -70,16 +70,16 @@ def test_a_name_too_long_for_the_templates_lines_is_refused():
 def test_what_is_put_before_a_name_is_refused_in_it(name, found, way_out):
     with pytest.raises(UserError) as refused:
         of(name)
-    assert f"found {found}. {way_out}" in str(refused.value)
+    assert f"got {found}. {way_out}" in str(refused.value)
 
 
 @pytest.mark.parametrize("name", [word for word in keyword.kwlist if word.islower()])
 def test_a_keyword_of_python_is_refused(name):
-    with pytest.raises(UserError, match=f"found a keyword of Python. Add a word, as {name}-prior"):
+    with pytest.raises(UserError, match=f"got a keyword of Python. Add a word, as {name}-prior"):
         of(name)
 
 
 @pytest.mark.parametrize("name", ["heavy-tails", "heavy_tails"])
 def test_a_namespace_that_is_taken_is_refused_with_who_has_it(name):
-    with pytest.raises(UserError, match="found 'heavy_tails' taken by other-tails 2"):
+    with pytest.raises(UserError, match="got 'heavy_tails' taken by other-tails 2"):
         of(name, heavy_tails="other-tails 2.0")

@@ -92,7 +92,7 @@ def test_the_files_are_written_as_they_are(tmp_path):
 
 def test_a_folder_with_anything_in_it_is_left_as_it_is(tmp_path):
     (tmp_path / "pyproject.toml").write_text("mine")
-    with pytest.raises(UserError, match="found a folder with files in it"):
+    with pytest.raises(UserError, match="got a folder with files in it"):
         write(files(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
     assert (tmp_path / "pyproject.toml").read_text() == "mine"
@@ -101,14 +101,14 @@ def test_a_folder_with_anything_in_it_is_left_as_it_is(tmp_path):
 def test_a_file_in_the_folders_place_is_left_as_it_is(tmp_path):
     taken = tmp_path / "taken"
     taken.write_text("mine")
-    with pytest.raises(UserError, match="expected a new or an empty one; found a file"):
+    with pytest.raises(UserError, match="expected a new or an empty one; got a file"):
         write(files(), taken)
     assert taken.read_text() == "mine"
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="expected one that can be made; found"):
+    with pytest.raises(UserError, match="expected one that can be made; got"):
         write(files(), tmp_path / "file" / "folder")
 
 

@@ -193,7 +193,7 @@ def test_an_option_takes_the_place_of_a_whole_table(document):
 
 
 def test_an_option_through_a_value_is_refused():
-    with pytest.raises(SpecError, match=r"--set a\.b\.c=1: a\.b: expected a table; found 2\."):
+    with pytest.raises(SpecError, match=r"--set a\.b\.c=1: a\.b: expected a table; got 2\."):
         read({"a": {"b": 2}}).override(["a.b.c=1"])
 
 
@@ -232,18 +232,18 @@ def nested(levels: int) -> str:
 
 BEYOND = {
     "a.toml": {
-        f"b = 1\na = {nested(200)}": r"a\.toml:2: a: expected at most 32 tables and lists .*; found more\.",
+        f"b = 1\na = {nested(200)}": r"a\.toml:2: a: expected at most 32 tables and lists .*; got more\.",
         f"b = 1\na = {nested(20_000)}": r"a\.toml:2: TOML: expected at most 32 tables and lists",
         f"[{'.'.join('a' * 5000)}]\nb = 1": r"a\.toml:1: (a\.)+a: expected at most 32",
-        f"b = [\n1]\na = {'1' * 5000}": r"a\.toml:3: TOML: expected an integer of at most 64 bits; found",
-        f"a = 0x{'f' * 5000}": r"a\.toml:1: a: expected an integer of at most 64 bits; found one of 20000 bits",
-        "a = [1, [9223372036854775808]]": r"a\.toml:1: a: expected an integer of at most 64 bits; found 92233720",
+        f"b = [\n1]\na = {'1' * 5000}": r"a\.toml:3: TOML: expected an integer of at most 64 bits; got",
+        f"a = 0x{'f' * 5000}": r"a\.toml:1: a: expected an integer of at most 64 bits; got one of 20000 bits",
+        "a = [1, [9223372036854775808]]": r"a\.toml:1: a: expected an integer of at most 64 bits; got 92233720",
     },
     "a.json": {
         f'{{"a": {nested(200)}}}': r"a\.json: a: expected at most 32 tables and lists",
         f'{{"a": {nested(200_000)}}}': r"a\.json: JSON: expected at most 32 tables and lists",
         f'{{"a": {"1" * 5000}}}': r"a\.json: JSON: expected an integer of at most 64 bits",
-        '{"a": {"b": "\\ud800"}}': r'a\.json: a\.b: expected text; found "\\ud800", half of a character\.',
+        '{"a": {"b": "\\ud800"}}': r'a\.json: a\.b: expected text; got "\\ud800", half of a character\.',
         '{"a\\u001b": 1, "a\\u001b": 2}': r'"a\\u001b": expected each key once',
     },
 }

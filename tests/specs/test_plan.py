@@ -205,14 +205,14 @@ def test_a_default_that_contradicts_its_annotation_is_blamed_on_the_signature(de
     with pytest.raises(SpecError) as refused:
         plan(read(spec), registry)
     assert str(refused.value) == (
-        f"model.prior.df: expected a number > 0; found the default {default!r}. "
+        f"model.prior.df: expected a number > 0; got the default {default!r}. "
         "The signature of test_plan.odd prior is wrong, not the spec: change its annotation or its default."
     )
 
 
 @pytest.mark.parametrize("version", [None, 1, ["1"], {"a": "1"}])
 def test_a_version_is_a_string(version, planned):
-    with pytest.raises(SpecError, match=r"^versions\.tensorflow: expected a version, as a string; found "):
+    with pytest.raises(SpecError, match=r"^versions\.tensorflow: expected a version, as a string; got "):
         planned(SPEC | {"versions": {"keras": "3", "tensorflow": version}})
 
 
@@ -236,7 +236,7 @@ def test_a_wrong_dict_is_told_without_a_place():
 
 def test_a_spec_without_data_says_so_where_data_is_needed(planned):
     without = {key: value for key, value in SPEC.items() if key != "data"}
-    with pytest.raises(SpecError, match=r"data: expected a table; found no such table\. Write a table \[data\]"):
+    with pytest.raises(SpecError, match=r"data: expected a table; got no such table\. Write a table \[data\]"):
         data_source(planned(without))
 
 

@@ -63,7 +63,7 @@ def test_a_number_that_is_too_large_is_told_with_its_key_in_less_than_two_gigaby
         assert line.startswith(
             f"--set {setting}: {key}: expected a model that can be trained in the available memory"
         )
-        assert f"found {value.strip('[]').split(', ')[-1]}, which makes" in line
+        assert f"got {value.strip('[]').split(', ')[-1]}, which makes" in line
         assert line.endswith("Lower it.")
         assert re.search(what, line), line
 
@@ -112,20 +112,20 @@ def test_a_model_is_refused_exactly_where_its_variables_and_what_trains_them_do_
     "key", ["model.latent_dim", "model.prior.components", "objective.samples", "train.batch_size"]
 )
 def test_a_size_that_tensorflow_cannot_count_is_refused(key):
-    with pytest.raises(SpecError, match=rf"{key}: expected at most 2147483647; found 1000000000000\."):
+    with pytest.raises(SpecError, match=rf"{key}: expected at most 2147483647; got 1000000000000\."):
         assemble_in_memory(planned(f"{key}=1000000000000"), (28, 28, 1))
 
 
 def test_the_size_is_blamed_and_not_a_number_that_divides_it(little):
     little(10**6)
-    with pytest.raises(SpecError, match=r"^--set .*: model\.encoder\.hidden: .*; found 5006, which makes"):
+    with pytest.raises(SpecError, match=r"^--set .*: model\.encoder\.hidden: .*; got 5006, which makes"):
         assemble_in_memory(planned("model.encoder.hidden=[5006]", "objective.samples=2"), (28, 28, 1))
 
 
 def test_too_many_layers_are_blamed_on_their_number(monkeypatch):
     monkeypatch.setattr("probvae.core.room.MOST_VARIABLES", 20)
     layers = "model.prior={ use = 'maf', layers = 500, hidden = [4] }"
-    with pytest.raises(SpecError, match=r"model\.prior\.layers: .*; found 500, which makes at least 21 variables"):
+    with pytest.raises(SpecError, match=r"model\.prior\.layers: .*; got 500, which makes at least 21 variables"):
         assemble_in_memory(planned(layers), (4, 4, 1))
 
 

@@ -151,7 +151,7 @@ def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tm
 )
 def test_a_cluster_that_cannot_be_read_is_told(text, found, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(UserError, match=rf"TF_CONFIG: expected .*; found .*{found}"):
+    with pytest.raises(UserError, match=rf"TF_CONFIG: expected .*; got .*{found}"):
         select_devices()
 
 

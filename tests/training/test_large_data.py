@@ -98,7 +98,7 @@ def test_a_damaged_record_ends_the_training_with_its_place(jit, tmp_path):
         write_shards(tmp_path, made, 2, part)
     write(tmp_path / "train-1.tfrecord", [*made[10:14], made[14, :3], *made[15:]])
     examples = records(tmp_path)
-    with pytest.raises(DataError, match=r"train-1\.tfrecord, record 4: expected 6 bytes in 'image' .*; found 3\."):
+    with pytest.raises(DataError, match=r"train-1\.tfrecord, record 4: expected 6 bytes in 'image' .*; got 3\."):
         trained(examples=examples, jit=jit, **SETTINGS)
 
 

@@ -34,5 +34,5 @@ def told(uri: str, then: str) -> Iterator[None]:
 
 def _error(uri: str, expected: str, found: str, then: str) -> TrackingError:
     found = " ".join(found.split()).rstrip(".")
-    text = f"MLFLOW_TRACKING_URI={uri}: expected {expected}; found {found}. {then}"
+    text = f"MLFLOW_TRACKING_URI={uri}: expected {expected}; got {found}. {then}"
     return TrackingError(re.sub(r"//[^/@\s]+@", "//***@", text))  # a password is not for the log

@@ -281,7 +281,7 @@ def test_a_database_in_memory_needs_no_file(run, tmp_path):
     [
         ("nonsense://x", "unsupported URI 'nonsense://x'"),
         ("mlruns", "MLFLOW_ALLOW_FILE_STORE=true"),
-        ("postgresql://me:secret@127.0.0.1/mlflow", "to be installed; found No module named"),
+        ("postgresql://me:secret@127.0.0.1/mlflow", "to be installed; got No module named"),
     ],
 )
 def test_what_mlflow_refuses_is_told_with_its_reason(uri, words, run, monkeypatch):
