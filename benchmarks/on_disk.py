@@ -29,7 +29,7 @@ import keras
 import numpy as np
 from reference import EVENT, conv, dense
 
-from probvae.core import Split
+from probvae import Split
 from probvae.data import Arrays, batches_of
 from probvae.objectives import ELBO
 from probvae.training.steps import CompiledSteps

@@ -28,8 +28,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from reference import EVENT, conv, dense
 
-from probvae import VAE
-from probvae.core import BINARY, Data, DataInfo, Split
+from probvae import BINARY, VAE, Data, DataInfo, Split
 from probvae.objectives import ELBO
 from probvae.training import Callback, Epoch, Trainer, TrainSettings
 from probvae.training.checkpoint import snapshot, verify, write

@@ -1,54 +1,74 @@
 """probvae: variational autoencoders from interchangeable, checked parts, on TensorFlow Probability.
 
-Importing this package imports no TensorFlow; each name below is loaded when it is first used.
+All that the author of a component needs is here. Importing this package imports no TensorFlow; each name below
+loads on first use.
 """
-
-from typing import TYPE_CHECKING
 
 from probvae._lazy import lazy
 
 __version__ = "0.1.0"
 
-_WHERE = {
-    "VAE": "probvae.core",
-    "Component": "probvae.core",
-    "Encoder": "probvae.core",
-    "Decoder": "probvae.core",
-    "Prior": "probvae.core",
-    "PosteriorHead": "probvae.core",
-    "LikelihoodHead": "probvae.core",
-    "Objective": "probvae.core",
-    "Dataset": "probvae.core",
-    "ELBO": "probvae.objectives",
-    "IWAE": "probvae.objectives",
-    "ComponentSpec": "probvae.registry",
-    "RunView": "probvae.registry",
-    "hookimpl": "probvae.registry",
-    "register": "probvae.registry",
-    "build": "probvae.runs",
-    "load": "probvae.runs",
-    "train": "probvae.runs",
-}
+TARGETS = [
+    # the parts of a model, and what trains and measures it
+    "probvae.core:VAE",
+    "probvae.core:Encoder",
+    "probvae.core:Decoder",
+    "probvae.core:Prior",
+    "probvae.core:PosteriorHead",
+    "probvae.core:LikelihoodHead",
+    "probvae.core:Objective",
+    "probvae.core:Dataset",
+    "probvae.core:Metric",
+    "probvae.core:Component",
+    "probvae.objectives:ELBO",
+    "probvae.objectives:IWAE",
+    # from a spec
+    "probvae.runs:build",
+    "probvae.runs:load",
+    "probvae.runs:train",
+    # plugins
+    "probvae.registry:register",
+    "probvae.registry:ComponentSpec",
+    "probvae.registry:hookimpl",
+    "probvae.registry:RunView",
+    # signatures
+    "probvae.core:Positive",
+    "probvae.core:PositiveFloat",
+    "probvae.core:Use",
+    "probvae.core:Promises",
+    # supports
+    "probvae.core:Values",
+    "probvae.core:REAL",
+    "probvae.core:UNIT",
+    "probvae.core:BINARY",
+    "probvae.core:COUNTS",
+    "probvae.core:ONE_HOT",
+    "probvae.core:SPHERE",
+    "probvae.core:SIMPLEX",
+    "probvae.core:Support",
+    # types
+    "probvae.core:Array",
+    "probvae.core:Distribution",
+    "probvae.core:Seed",
+    "probvae.core:Shape",
+    "probvae.core:Tensor",
+    # densities and objectives
+    "probvae.core:CustomDistribution",
+    "probvae.core:Exact",
+    "probvae.core:Losses",
+    "probvae.core:normal_noise",
+    "probvae.core:sample_and_log_prob",
+    "probvae.core:stopped_log_prob",
+    "probvae.core:whole_batch_mean",
+    # data
+    "probvae.core:Data",
+    "probvae.core:DataInfo",
+    "probvae.core:Split",
+    # errors
+    "probvae.errors:ProbvaeError",
+    "probvae.errors:ConfigError",
+    "probvae.errors:DataError",
+    "probvae.errors:ShapeError",
+]
 
-__all__ = list(_WHERE)
-__getattr__, __dir__ = lazy(__name__, _WHERE)
-
-if TYPE_CHECKING:  # the same once more, for editors and type checkers
-    from probvae.core import VAE as VAE
-    from probvae.core import Component as Component
-    from probvae.core import Dataset as Dataset
-    from probvae.core import Decoder as Decoder
-    from probvae.core import Encoder as Encoder
-    from probvae.core import LikelihoodHead as LikelihoodHead
-    from probvae.core import Objective as Objective
-    from probvae.core import PosteriorHead as PosteriorHead
-    from probvae.core import Prior as Prior
-    from probvae.objectives.elbo import ELBO as ELBO
-    from probvae.objectives.iwae import IWAE as IWAE
-    from probvae.registry import ComponentSpec as ComponentSpec
-    from probvae.registry import RunView as RunView
-    from probvae.registry import hookimpl as hookimpl
-    from probvae.registry import register as register
-    from probvae.runs.models import build as build
-    from probvae.runs.models import load as load
-    from probvae.runs.training import train as train
+__all__, __getattr__, __dir__ = lazy(__name__, TARGETS)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
-def lazy(package: str, where: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """A module's `__getattr__` and `__dir__` (PEP 562).
+def lazy(package: str, targets: Iterable[str]) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+    """A module's `__all__`, `__getattr__` and `__dir__` (PEP 562).
+
+    Type checkers and editors read the package's stub, which `tools/stubs.py` writes from the same targets.
 
     Args:
-        package: the module's name.
-        where: a name of the module -> the module that defines it.
+        package: the package's name.
+        targets: its public names, each with the module that defines it: `"package.module:Name"`.
     """
+    modules = {name: module for module, _, name in (target.partition(":") for target in targets)}
 
     def __getattr__(name: str) -> Any:  # noqa: N807
-        if name not in where:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(where[name]), name)
+        return getattr(importlib.import_module(modules[name]), name)
 
-    return __getattr__, lambda: sorted(where)
+    return list(modules), __getattr__, lambda: sorted(modules)

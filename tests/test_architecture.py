@@ -389,9 +389,3 @@ def test_a_mention_in_a_docstring_or_elsewhere_is_none(fake):
         {"core/a": '"""Like Mixture."""\nx = "a mixture of two"', "components/a": "Mixture()\nx = 'mixture'"}
     )
     assert mentions(tree, "core", {"mixture"}, {"Mixture"}) == []
-
-
-def test_type_checkers_see_the_same_front_door():
-    tree = ast.parse(Path(probvae.__file__).read_text())
-    seen = {alias.asname for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert seen - {None} == set(probvae.__all__)

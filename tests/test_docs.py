@@ -35,6 +35,7 @@ PRIOR = (ROOT / "docs" / "write_a_prior.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
 LARGE = (ROOT / "docs" / "large_data.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 CLUSTERS = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
 PAGES = {
     "checks.md": CHECKS,
@@ -43,6 +44,7 @@ PAGES = {
     "large_data.md": LARGE,
     "training.md": TRAINING,
     "clusters.md": CLUSTERS,
+    "python.md": PYTHON,
 }
 
 ALL = list(testing.iter_checks())

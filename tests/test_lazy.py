@@ -1,9 +1,18 @@
-"""Packages list their names and load them on first use."""
+"""Packages list their names and load them on first use; stubs give type checkers the same names."""
 
+import importlib.util
+import inspect
+import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import probvae
+
+ROOT = Path(__file__).parents[1]
 
 PACKAGES = [
     "probvae",
@@ -16,13 +25,28 @@ PACKAGES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def stubs():
+    spec = importlib.util.spec_from_file_location("stubs", ROOT / "tools" / "stubs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_dir_shows_the_public_names_and_each_of_them_loads(package):
-    module = __import__(package, fromlist=["_"])
+    module = importlib.import_module(package)
     assert set(module.__all__) <= set(dir(module))
     assert all(getattr(module, name) is not None for name in module.__all__)
     with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nothing'"):
         _ = module.nothing
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_has_the_name_of_a_lazy_name(package):
+    """An import of such a module would replace the name."""
+    module = importlib.import_module(package)
+    assert not {found.name for found in pkgutil.iter_modules(module.__path__)} & set(module.__all__)
 
 
 def test_listing_the_names_imports_no_tensorflow():
@@ -31,3 +55,40 @@ def test_listing_the_names_imports_no_tensorflow():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_every_lazy_package_is_here(stubs):
+    assert [".".join(folder.relative_to(ROOT).parts) for folder in stubs.lazy_packages()] == PACKAGES
+
+
+def test_the_stubs_are_those_of_the_tables(stubs):
+    for folder in stubs.lazy_packages():
+        assert (folder / "__init__.pyi").read_text() == stubs.stub(folder), "run python tools/stubs.py"
+
+
+# What is public
+
+
+OUTSIDE = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(
+        path
+        for folder in ("plugins", "examples", "probvae/scaffold/template")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in (".py", ".md", ".template", ".toml")
+    ),
+]
+
+
+def test_nobody_outside_imports_the_core():
+    assert len(OUTSIDE) > 30
+    assert [path for path in OUTSIDE if "probvae.core" in path.read_text(encoding="utf-8")] == []
+
+
+def test_every_public_name_is_documented():
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    rows = "".join(line for line in page.splitlines() if line.startswith("|"))
+    assert set(re.findall(r"`(\w+)[`(]", rows)) >= set(probvae.__all__)
+    public = {name: getattr(probvae, name) for name in probvae.__all__}
+    assert [name for name, found in public.items() if callable(found) and not inspect.getdoc(found)] == []

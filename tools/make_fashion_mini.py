@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from probvae.core import Array, Split
+from probvae import Array, Split
 from probvae.data import FashionMnist
 from probvae.data.fixed import fixed_order
 from probvae.data.mini import FILE

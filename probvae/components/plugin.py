@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from probvae.registry import ComponentSpec, hookimpl
 
-_BUILT_IN = {
-    "encoder": {
-        "dense": "probvae.components.encoders:DenseEncoder",
-        "conv": "probvae.components.encoders:ConvEncoder",
-        "resnet": "probvae.components.encoders:ResNetEncoder",
-    },
-    "decoder": {
-        "dense": "probvae.components.decoders:DenseDecoder",
-        "conv_transpose": "probvae.components.decoders:ConvTransposeDecoder",
-        "resnet": "probvae.components.decoders:ResNetDecoder",
-    },
-    "posterior": {
-        "diagonal_normal": "probvae.components.posteriors.normal:DiagonalNormal",
-        "full_covariance_normal": "probvae.components.posteriors.normal:FullCovarianceNormal",
-    },
-    "likelihood": {
-        "bernoulli": "probvae.components.likelihoods.bernoulli:Bernoulli",
-        "continuous_bernoulli": "probvae.components.likelihoods.bernoulli:ContinuousBernoulli",
-        "normal": "probvae.components.likelihoods.normal:Normal",
-    },
-    "prior": {
-        "standard_normal": "probvae.components.priors.standard_normal:StandardNormal",
-        "mixture": "probvae.components.priors.mixture:Mixture",
-        "vamp": "probvae.components.priors.vamp:Vamp",
-        "realnvp": "probvae.components.priors.flows:RealNVP",
-        "maf": "probvae.components.priors.flows:MAF",
-        "spline": "probvae.components.priors.flows:Spline",
-    },
-}
+BUILT_IN = [
+    ComponentSpec("encoder", "dense", "probvae.components.encoders:DenseEncoder"),
+    ComponentSpec("encoder", "conv", "probvae.components.encoders:ConvEncoder"),
+    ComponentSpec("encoder", "resnet", "probvae.components.encoders:ResNetEncoder"),
+    ComponentSpec("decoder", "dense", "probvae.components.decoders:DenseDecoder"),
+    ComponentSpec("decoder", "conv_transpose", "probvae.components.decoders:ConvTransposeDecoder"),
+    ComponentSpec("decoder", "resnet", "probvae.components.decoders:ResNetDecoder"),
+    ComponentSpec("posterior", "diagonal_normal", "probvae.components.posteriors.normal:DiagonalNormal"),
+    ComponentSpec(
+        "posterior", "full_covariance_normal", "probvae.components.posteriors.normal:FullCovarianceNormal"
+    ),
+    ComponentSpec("likelihood", "bernoulli", "probvae.components.likelihoods.bernoulli:Bernoulli"),
+    ComponentSpec(
+        "likelihood", "continuous_bernoulli", "probvae.components.likelihoods.bernoulli:ContinuousBernoulli"
+    ),
+    ComponentSpec("likelihood", "normal", "probvae.components.likelihoods.normal:Normal"),
+    ComponentSpec("prior", "standard_normal", "probvae.components.priors.standard_normal:StandardNormal"),
+    ComponentSpec("prior", "mixture", "probvae.components.priors.mixture:Mixture"),
+    ComponentSpec("prior", "vamp", "probvae.components.priors.vamp:Vamp"),
+    ComponentSpec("prior", "realnvp", "probvae.components.priors.flows:RealNVP"),
+    ComponentSpec("prior", "maf", "probvae.components.priors.flows:MAF"),
+    ComponentSpec("prior", "spline", "probvae.components.priors.flows:Spline"),
+]
 
 
 @hookimpl
-def probvae_components() -> Iterator[ComponentSpec]:
-    """Every built-in encoder, decoder, head and prior."""
-    for kind, factories in _BUILT_IN.items():
-        for name, factory in factories.items():
-            yield ComponentSpec(kind, name, factory)
+def probvae_components() -> list[ComponentSpec]:
+    """The encoders, decoders, heads and priors of this package."""
+    return BUILT_IN

@@ -4,30 +4,13 @@ Importing this package imports no TensorFlow; each name below is loaded when it 
 """
 
 from probvae._lazy import lazy
+from probvae.data.plugin import BUILT_IN
 
-__all__ = [
-    "FashionMini",
-    "FashionMnist",
-    "Mnist",
-    "Kmnist",
-    "Arrays",
-    "TFRecords",
-    "Batches",
-    "batches_of",
-    "chunks",
+TARGETS = [
+    *(spec.target for spec in BUILT_IN),
+    "probvae.data.batches:Batches",
+    "probvae.data.batches:batches_of",
+    "probvae.data.batches:chunks",
 ]
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "FashionMini": "probvae.data.mini",
-        "FashionMnist": "probvae.data.mnist",
-        "Mnist": "probvae.data.mnist",
-        "Kmnist": "probvae.data.mnist",
-        "Arrays": "probvae.data.arrays",
-        "TFRecords": "probvae.data.tfrecords",
-        "Batches": "probvae.data.batches",
-        "batches_of": "probvae.data.batches",
-        "chunks": "probvae.data.batches",
-    },
-)
+__all__, __getattr__, __dir__ = lazy(__name__, TARGETS)

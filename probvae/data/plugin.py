@@ -1,16 +1,20 @@
-"""The built-in datasets, registered by the same hook as everyone else's."""
+"""The built-in datasets, registered through the same hook as everyone else's."""
+
+from __future__ import annotations
 
 from probvae.registry import ComponentSpec, hookimpl
+
+BUILT_IN = [
+    ComponentSpec("dataset", "fashion_mini", "probvae.data.mini:FashionMini"),
+    ComponentSpec("dataset", "fashion_mnist", "probvae.data.mnist:FashionMnist"),
+    ComponentSpec("dataset", "mnist", "probvae.data.mnist:Mnist"),
+    ComponentSpec("dataset", "kmnist", "probvae.data.mnist:Kmnist"),
+    ComponentSpec("dataset", "arrays", "probvae.data.arrays:Arrays"),
+    ComponentSpec("dataset", "tfrecords", "probvae.data.tfrecords:TFRecords"),
+]
 
 
 @hookimpl
 def probvae_components() -> list[ComponentSpec]:
-    """The datasets of this package, by name."""
-    return [
-        ComponentSpec("dataset", "fashion_mini", "probvae.data.mini:FashionMini"),
-        ComponentSpec("dataset", "fashion_mnist", "probvae.data.mnist:FashionMnist"),
-        ComponentSpec("dataset", "mnist", "probvae.data.mnist:Mnist"),
-        ComponentSpec("dataset", "kmnist", "probvae.data.mnist:Kmnist"),
-        ComponentSpec("dataset", "arrays", "probvae.data.arrays:Arrays"),
-        ComponentSpec("dataset", "tfrecords", "probvae.data.tfrecords:TFRecords"),
-    ]
+    """The datasets of this package."""
+    return BUILT_IN

@@ -1,11 +1,8 @@
 """Objectives: what is minimised. Importing this package imports no TensorFlow; each name loads on first use."""
 
 from probvae._lazy import lazy
+from probvae.objectives.plugin import BUILT_IN
 
-_WHERE = {
-    "ELBO": "probvae.objectives.elbo",
-    "IWAE": "probvae.objectives.iwae",
-}
+TARGETS = [spec.target for spec in BUILT_IN]
 
-__all__ = list(_WHERE)
-__getattr__, __dir__ = lazy(__name__, _WHERE)
+__all__, __getattr__, __dir__ = lazy(__name__, TARGETS)

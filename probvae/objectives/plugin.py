@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from probvae.registry import ComponentSpec, hookimpl
+
+BUILT_IN = [
+    ComponentSpec("objective", "elbo", "probvae.objectives.elbo:ELBO"),
+    ComponentSpec("objective", "iwae", "probvae.objectives.iwae:IWAE"),
+]
 
 
 @hookimpl
-def probvae_components() -> Iterator[ComponentSpec]:
-    """Every built-in objective."""
-    yield ComponentSpec("objective", "elbo", "probvae.objectives.elbo:ELBO")
-    yield ComponentSpec("objective", "iwae", "probvae.objectives.iwae:IWAE")
+def probvae_components() -> list[ComponentSpec]:
+    """The objectives of this package."""
+    return BUILT_IN

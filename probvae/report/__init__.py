@@ -6,29 +6,16 @@ used.
 
 from probvae._lazy import lazy
 
-__all__ = [
-    "draw",
-    "Drawn",
-    "curves",
-    "samples",
-    "reconstructions",
-    "latent_grid",
-    "latent_map",
-    "NoPictureError",
-    "save",
+TARGETS = [
+    "probvae.report.folder:draw",
+    "probvae.report.folder:Drawn",
+    "probvae.report.history:curves",
+    "probvae.report.examples:samples",
+    "probvae.report.examples:reconstructions",
+    "probvae.report.grid:latent_grid",
+    "probvae.report.map:latent_map",
+    "probvae.report.style:NoPictureError",
+    "probvae.report.style:save",
 ]
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "draw": "probvae.report.folder",
-        "Drawn": "probvae.report.folder",
-        "curves": "probvae.report.history",
-        "samples": "probvae.report.examples",
-        "reconstructions": "probvae.report.examples",
-        "latent_grid": "probvae.report.grid",
-        "latent_map": "probvae.report.map",
-        "NoPictureError": "probvae.report.style",
-        "save": "probvae.report.style",
-    },
-)
+__all__, __getattr__, __dir__ = lazy(__name__, TARGETS)

@@ -5,14 +5,13 @@ Importing this package imports no TensorFlow; each name loads on first use.
 
 from probvae._lazy import lazy
 
-_WHERE = {
-    "Run": "probvae.runs.folder",
-    "build": "probvae.runs.models",
-    "check": "probvae.runs.models",
-    "evaluate": "probvae.runs.measuring",
-    "load": "probvae.runs.models",
-    "train": "probvae.runs.training",
-}
+TARGETS = [
+    "probvae.runs.folder:Run",
+    "probvae.runs.models:build",
+    "probvae.runs.models:check",
+    "probvae.runs.measuring:evaluate",
+    "probvae.runs.models:load",
+    "probvae.runs.training:train",
+]
 
-__all__ = list(_WHERE)
-__getattr__, __dir__ = lazy(__name__, _WHERE)
+__all__, __getattr__, __dir__ = lazy(__name__, TARGETS)

@@ -15,20 +15,19 @@ Importing this package imports no TensorFlow; each name below is loaded when it 
 
 from probvae._lazy import lazy
 
-_WHERE = {
-    "check": "probvae.testing.runner",
-    "contract": "probvae.testing.parametrize",
-    "iter_checks": "probvae.testing.checks",
-    "replay": "probvae.testing.runner",
-    "Case": "probvae.testing.case",
-    "Check": "probvae.testing.checking",
-    "Report": "probvae.testing.report",
-    "Result": "probvae.testing.report",
-    "Subject": "probvae.testing.subject",
-    "Refused": "probvae.testing.subject",
-    "Violation": "probvae.testing.checking",
-    "CHECKED_KINDS": "probvae.testing.subject",
-}
+TARGETS = [
+    "probvae.testing.runner:check",
+    "probvae.testing.parametrize:contract",
+    "probvae.testing.checks:iter_checks",
+    "probvae.testing.runner:replay",
+    "probvae.testing.case:Case",
+    "probvae.testing.checking:Check",
+    "probvae.testing.report:Report",
+    "probvae.testing.report:Result",
+    "probvae.testing.subject:Subject",
+    "probvae.testing.subject:Refused",
+    "probvae.testing.checking:Violation",
+    "probvae.testing.subject:CHECKED_KINDS",
+]
 
-__all__ = list(_WHERE)
-__getattr__, __dir__ = lazy(__name__, _WHERE)
+__all__, __getattr__, __dir__ = lazy(__name__, TARGETS)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from probvae.core import Tensor
+from probvae import Tensor
 
 CELLS = 64
 NODES = 4

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
-from probvae.core import Distribution, Tensor
+from probvae import Distribution, Tensor
 from probvae.errors import ShapeError
 
 from probvae_hyperspherical.angle import Angle, log_area

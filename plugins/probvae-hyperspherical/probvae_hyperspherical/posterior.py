@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tensorflow as tf
 from annotated_types import Ge, Gt, Le
-from probvae.core import SPHERE, Distribution, PosteriorHead, Promises, Tensor
+from probvae import SPHERE, Distribution, PosteriorHead, Promises, Tensor
 
 from probvae_hyperspherical.distributions import VonMisesFisher
 

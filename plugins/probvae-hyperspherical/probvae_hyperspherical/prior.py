@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from annotated_types import Ge
-from probvae.core import SPHERE, Distribution, Prior, Promises
+from probvae import SPHERE, Distribution, Prior, Promises
 
 from probvae_hyperspherical.distributions import SphericalUniform
 

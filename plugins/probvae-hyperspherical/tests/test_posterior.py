@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from probvae.core import SPHERE
+from probvae import SPHERE
 from probvae.errors import ConfigError
 
 from probvae_hyperspherical.posterior import CEILING, VonMisesFisherPosterior

@@ -11,7 +11,7 @@ from probvae import hookimpl
 from probvae_mlflow.errors import told
 
 if TYPE_CHECKING:
-    from probvae.registry import RunView
+    from probvae import RunView
 
     from probvae_mlflow.tracker import Tracker
 

@@ -18,7 +18,7 @@ from probvae_mlflow import names
 from probvae_mlflow.store import check, experiment_id
 
 if TYPE_CHECKING:
-    from probvae.registry import RunView
+    from probvae import RunView
 
 STATUS = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")

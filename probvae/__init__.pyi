@@ -1,0 +1,55 @@
+"""Written by tools/stubs.py."""
+
+from probvae.core import BINARY as BINARY
+from probvae.core import COUNTS as COUNTS
+from probvae.core import ONE_HOT as ONE_HOT
+from probvae.core import REAL as REAL
+from probvae.core import SIMPLEX as SIMPLEX
+from probvae.core import SPHERE as SPHERE
+from probvae.core import UNIT as UNIT
+from probvae.core import VAE as VAE
+from probvae.core import Array as Array
+from probvae.core import Component as Component
+from probvae.core import CustomDistribution as CustomDistribution
+from probvae.core import Data as Data
+from probvae.core import DataInfo as DataInfo
+from probvae.core import Dataset as Dataset
+from probvae.core import Decoder as Decoder
+from probvae.core import Distribution as Distribution
+from probvae.core import Encoder as Encoder
+from probvae.core import Exact as Exact
+from probvae.core import LikelihoodHead as LikelihoodHead
+from probvae.core import Losses as Losses
+from probvae.core import Metric as Metric
+from probvae.core import Objective as Objective
+from probvae.core import Positive as Positive
+from probvae.core import PositiveFloat as PositiveFloat
+from probvae.core import PosteriorHead as PosteriorHead
+from probvae.core import Prior as Prior
+from probvae.core import Promises as Promises
+from probvae.core import Seed as Seed
+from probvae.core import Shape as Shape
+from probvae.core import Split as Split
+from probvae.core import Support as Support
+from probvae.core import Tensor as Tensor
+from probvae.core import Use as Use
+from probvae.core import Values as Values
+from probvae.core import normal_noise as normal_noise
+from probvae.core import sample_and_log_prob as sample_and_log_prob
+from probvae.core import stopped_log_prob as stopped_log_prob
+from probvae.core import whole_batch_mean as whole_batch_mean
+from probvae.errors import ConfigError as ConfigError
+from probvae.errors import DataError as DataError
+from probvae.errors import ProbvaeError as ProbvaeError
+from probvae.errors import ShapeError as ShapeError
+from probvae.objectives import ELBO as ELBO
+from probvae.objectives import IWAE as IWAE
+from probvae.registry import ComponentSpec as ComponentSpec
+from probvae.registry import RunView as RunView
+from probvae.registry import hookimpl as hookimpl
+from probvae.registry import register as register
+from probvae.runs import build as build
+from probvae.runs import load as load
+from probvae.runs import train as train
+
+__version__: str

@@ -1,0 +1,21 @@
+"""Written by tools/stubs.py."""
+
+from probvae.components.decoders import ConvTransposeDecoder as ConvTransposeDecoder
+from probvae.components.decoders import DenseDecoder as DenseDecoder
+from probvae.components.decoders import NetworkDecoder as NetworkDecoder
+from probvae.components.decoders import ResNetDecoder as ResNetDecoder
+from probvae.components.encoders import ConvEncoder as ConvEncoder
+from probvae.components.encoders import DenseEncoder as DenseEncoder
+from probvae.components.encoders import NetworkEncoder as NetworkEncoder
+from probvae.components.encoders import ResNetEncoder as ResNetEncoder
+from probvae.components.likelihoods.bernoulli import Bernoulli as Bernoulli
+from probvae.components.likelihoods.bernoulli import ContinuousBernoulli as ContinuousBernoulli
+from probvae.components.likelihoods.normal import Normal as Normal
+from probvae.components.posteriors.normal import DiagonalNormal as DiagonalNormal
+from probvae.components.posteriors.normal import FullCovarianceNormal as FullCovarianceNormal
+from probvae.components.priors.flows import MAF as MAF
+from probvae.components.priors.flows import RealNVP as RealNVP
+from probvae.components.priors.flows import Spline as Spline
+from probvae.components.priors.mixture import Mixture as Mixture
+from probvae.components.priors.standard_normal import StandardNormal as StandardNormal
+from probvae.components.priors.vamp import Vamp as Vamp

@@ -1,0 +1,4 @@
+"""Written by tools/stubs.py."""
+
+from probvae.objectives.elbo import ELBO as ELBO
+from probvae.objectives.iwae import IWAE as IWAE
