@@ -1,4 +1,4 @@
-"""What probvae raises. An error names the thing, what was expected, what was found, and the way out.
+"""What probvae raises. An error names the thing, what was expected, what it got, and how to fix it.
 
 `UserError` means that the input is wrong (exit status 2 on the command line), `WorkError` that the work
 failed although the input was fine (exit status 1), `TemporaryError` that the same may well succeed later (exit
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 
 
 class ProbvaeError(Exception):
-    """The root of every error that probvae raises on purpose."""
+    """The base class of all errors that probvae raises."""
 
 
 class UserError(ProbvaeError, ValueError):
-    """What the user gave is wrong, and the message says how to mend it."""
+    """The user's input is wrong; the message says how to fix it."""
 
 
 class ConfigError(UserError):
-    """A component got a parameter that it cannot work with.
+    """A component got an invalid parameter.
 
     Args:
-        message: what was expected, what was found, the way out.
-        parameter: the name of the parameter at fault, so that a spec can point at its line.
+        message: what was expected, what it got, how to fix it.
+        parameter: the name of the invalid parameter, so that the error can point at its line in a spec.
     """
 
     def __init__(self, message: str, parameter: str | None = None) -> None:
@@ -34,11 +34,11 @@ class ConfigError(UserError):
 
 
 class ShapeError(UserError):
-    """An array or a distribution has another shape than its contract says."""
+    """An array or a distribution has the wrong shape."""
 
 
 class TooLargeError(UserError):
-    """What was asked for does not fit into the memory there is.
+    """A request does not fit into the available memory.
 
     Args:
         message: what was expected, and what it got.
@@ -64,7 +64,7 @@ class PluginError(UserError):
 
 
 class ProbvaeWarning(UserWarning):
-    """Something is not as it should be, and the program goes on without it."""
+    """Something is wrong, and the program continues without it."""
 
 
 class PluginWarning(ProbvaeWarning):
@@ -72,11 +72,11 @@ class PluginWarning(ProbvaeWarning):
 
 
 class CheckpointWarning(ProbvaeWarning):
-    """A checkpoint is damaged, and another one is taken."""
+    """A checkpoint is damaged, and an older one is used."""
 
 
 class DataWarning(ProbvaeWarning):
-    """The data is probably not as the model takes it."""
+    """The data is probably not what the model expects."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Problem:
     Args:
         path: the key path, as `model.prior.components`.
         expected: what would have been right.
-        found: what stands there.
-        hint: the way out, where there is one.
+        found: what the spec contains.
+        hint: how to fix it, where that is known.
         where: the file and line, or the option, that it comes from.
     """
 
@@ -104,7 +104,7 @@ class Problem:
 
 
 class SpecError(UserError):
-    """A spec is wrong; `problems` holds everything that is, each with its place."""
+    """A spec is wrong; `problems` lists all its mistakes, each with its place."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -124,21 +124,21 @@ class CheckpointError(WorkError):
 
 
 class TrainingError(WorkError):
-    """Training cannot go on: a loss is not finite, or a variable is left out."""
+    """Training cannot continue: a loss is not finite, or a variable is not trained."""
 
 
 class TemporaryError(WorkError):
-    """The work failed for a reason outside of it, which may be gone when it is tried again.
+    """The work failed for an external, temporary reason; the same command may succeed later.
 
     The program's exit status is then 75, EX_TEMPFAIL in sysexits.h, by which a scheduler can tell.
     """
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked the program to end, and what there was to save is saved.
+    """A signal stopped the program, after the state was saved.
 
     Args:
-        signal_number: which one; the program's exit status is 128 and that.
+        signal_number: its number; the program's exit status is 128 plus this number.
     """
 
     def __init__(self, signal_number: int) -> None:

@@ -1,4 +1,4 @@
-"""The pictures of a trained model: how it learned, what it makes up and makes again, where it puts things.
+"""Figures of a trained model: curves, samples, reconstructions, latent space.
 
 Importing this package imports neither TensorFlow nor matplotlib; each name below is loaded when it is first
 used.

@@ -1,4 +1,4 @@
-"""Examples with a few columns, as the rows of a table: each a line over its columns."""
+"""Figures of table-like data: each example is a line over its columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ACROSS = 4  # pairs in a row
 
 
 def column_names(event_shape: Sequence[int], info: DataInfo | None) -> tuple[str, ...]:
-    """What to call the elements of an example of shape [n]: by their names, or x₁, x₂, ..."""
+    """The names of the elements of an example of shape [n]; x₁, x₂, ... where the data has none."""
     given = info.columns if info else ()
     return tuple(map(short, given)) or tuple(subscripted("x", number + 1) for number in range(event_shape[0]))
 
@@ -33,7 +33,7 @@ def profiles(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]],
 
 
 def pairs(title: str, subtitle: str, x: Array, again: Array, names: Sequence[str]) -> Figure:
-    """Rows [N, n], each with its reconstruction in axes of its own."""
+    """Rows [N, n], each with its reconstruction in its own axes."""
     across = min(_ACROSS, len(x))
     down = -(-len(x) // across)
     figure = chart(max(across * min(1.2 + 0.18 * len(names), 3.0) + 1.0, 5.0), 1.2 * down + 0.5, title, subtitle)

@@ -1,8 +1,8 @@
-"""A prior's density in the plane of two of its latents, and regions that hold given shares of its mass.
+"""The density of a prior over two of its latents, and its highest-density regions.
 
-The density is taken at the centres of the cells of a grid, and interpolated between them, as contours are drawn.
-A region is where it exceeds a level. The level is a quantile of the density at fresh samples of the prior, so that
-a region holds its share of the mass even where the density is only approximate (Hyndman, Computing and graphing
+The density is evaluated at the centres of the cells of a grid and interpolated between them. A region is where it
+exceeds a level. The level is a quantile of the density at fresh samples of the prior, so that a region holds its
+share of the mass even where the density is only approximate (Hyndman, Computing and graphing
 highest density regions, 1996).
 """
 
@@ -19,18 +19,18 @@ from probvae.report.marginal import marginal
 from probvae.report.style import NoPictureError
 
 _SAMPLES = 20_000
-_EDGES = 160  # evenly spaced ones, and as many again at quantiles of the samples
-_CHUNK = 1 << 14  # densities at a time: a mixture of hundreds of posteriors takes memory for each of them
-_TOLERANCE = 0.05  # how far from 1 the cells' total may be
+_EDGES = 160  # evenly spaced edges; the same number again are quantiles of the samples
+_CHUNK = 1 << 14  # points per call of log_prob; a mixture of K components takes K times the memory
+_TOLERANCE = 0.05  # largest difference from 1 of the total over all cells
 
 _BINS = 256
-_BANDWIDTHS = 2.0 ** np.arange(-5, 1)  # beside Scott's, which is meant for one normal
-_STRETCHED = 4.0  # how much wider than the others the kernel of a sample in the tails may be
+_BANDWIDTHS = 2.0 ** np.arange(-5, 1)  # multiples of Scott's bandwidth, which assumes one normal
+_STRETCHED = 4.0  # largest factor by which a kernel is widened in the tails
 
 
 @dataclass(frozen=True)
 class Table:
-    """A density in the plane, known at the centres of the cells of a grid.
+    """A density over two latents, tabulated at the centres of the cells of a grid.
 
     Args:
         edges: the edges of the cells, [M + 1] and [N + 1].
@@ -48,11 +48,11 @@ class Table:
 
     @property
     def mass(self) -> Array:
-        """The probability of each cell: [M, N], in total about 1."""
+        """The probability of each cell: [M, N]; the total is about 1."""
         return self.density * np.outer(*(np.diff(edges) for edges in self.edges))
 
     def at(self, points: Array) -> Array:
-        """The density at points [..., 2], interpolated between the centres, 0 beyond them: [...]."""
+        """The density at points [..., 2], interpolated between the centres and 0 outside of them: [...]."""
         corner, shares, inside = [], [], np.ones(points.shape[:-1], bool)
         for centres, place in zip(self.centres, np.moveaxis(points, -1, 0), strict=True):
             below = np.clip(np.searchsorted(centres, place) - 1, 0, len(centres) - 2)
@@ -68,11 +68,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Regions:
-    """Where a prior has its mass.
+    """Highest-density regions of a prior.
 
     Args:
         table: its density.
-        levels: the densities above which the shares of the mass lie, from the lowest up, equal ones once.
+        levels: the densities that bound the regions, ascending and distinct.
     """
 
     table: Table
@@ -80,7 +80,7 @@ class Regions:
 
     @property
     def corners(self) -> Array:
-        """The lowest and the highest corner of a box around the largest region: [2, 2]."""
+        """The lowest and the highest corner of the bounding box of the largest region: [2, 2]."""
         inside = self.table.density >= self.levels[0]
         first, second = self.table.centres
         first, second = first[inside.any(axis=1)], second[inside.any(axis=0)]
@@ -90,29 +90,29 @@ class Regions:
 def regions(prior: Distribution, axes: tuple[int, int], shares: Sequence[float], seed: Seed = 0) -> Regions:
     """The regions of two of a prior's latents that hold these shares of its mass.
 
-    The density is the prior's own where that of two latents follows from it, else estimated from samples.
+    Where the marginal density of the two latents is known, it is used; otherwise it is estimated from samples.
 
     Args:
         prior: p(z), [], [D].
         axes: which two of the D.
         shares: between 0 and 1.
-        seed: what the samples are a function of.
+        seed: seed of the samples.
 
     Raises:
-        NoPictureError: the samples are not finite, or one of the two latents is always the same.
+        NoPictureError: the samples are not finite, or one of the two latents is constant.
     """
     fresh = draws(prior, _SAMPLES, fold_in(seed, 0))[:, axes]
     table = _known(marginal(prior, axes), fold_in(seed, 1))
     if table is None:
         table = estimated(draws(prior, _SAMPLES, fold_in(seed, 1))[:, axes], fresh)
     density = table.at(fresh)
-    # A little lower, so that the cells of a plateau, equal up to rounding, are all above.
+    # Slightly lower, so that all cells of a plateau, equal up to rounding, are included.
     levels = np.unique(np.quantile(density, 1 - np.asarray(shares)) * (1 - 1e-5))
     return Regions(table, levels)
 
 
 def _known(prior: Distribution | None, seed: Seed) -> Table | None:
-    """The density of two latents, where it is known and a table can hold it."""
+    """The tabulated density, or None where it is unknown or a table is too coarse for it."""
     if prior is None:
         return None
     try:
@@ -126,10 +126,10 @@ def tabulate(prior: Distribution, seed: Seed = 0) -> Table:
 
     Args:
         prior: p(z), [], [2].
-        seed: what the samples that say where to look are a function of.
+        seed: seed of the samples that place the cells.
 
     Raises:
-        NoPictureError: there is no density, or the cells' total is not 1, so that the table would mislead.
+        NoPictureError: there is no density, or it does not sum to 1 over the cells.
     """
     samples = draws(prior, _SAMPLES, seed)  # [S, 2]
     edges = (cells(samples[:, 0]), cells(samples[:, 1]))
@@ -141,7 +141,7 @@ def tabulate(prior: Distribution, seed: Seed = 0) -> Table:
 
 
 def expect_total(total: float, count: int) -> None:
-    """Refuse a density that does not sum to 1.
+    """Check that a density sums to 1.
 
     Raises:
         NoPictureError: it does not.
@@ -155,16 +155,16 @@ def expect_total(total: float, count: int) -> None:
 
 
 def estimated(points: Array, fresh: Array) -> Table:
-    """The density that points [S, 2] come from, by kernels that are wider where points are fewer.
+    """An adaptive kernel density estimate from points [S, 2].
 
     The bandwidth is the best of several by the integrated squared error, which fresh samples estimate without
     bias, up to a constant (after Rudemo, Empirical choice of histograms and kernel density estimators, 1982). Then
-    the kernel of each point is stretched by one over the square root of the density there (Abramson, On bandwidth
-    variation in kernel estimates, 1982), and the bandwidth is chosen anew.
+    the kernel of each point is scaled by one over the square root of the density there (Abramson, On bandwidth
+    variation in kernel estimates, 1982), and the bandwidth is chosen again.
 
     Args:
         points: [S, 2].
-        fresh: others from the same density, [N, 2].
+        fresh: independent points from the same density, [N, 2].
     """
     low, high = np.quantile(points, [0.0005, 0.9995], axis=0)
     room = 0.15 * (high - low) + 1e-6
@@ -188,14 +188,14 @@ def estimated(points: Array, fresh: Array) -> Table:
 
 
 def _blurred(parts: Mapping[float, Array], edges: Array, scale: Array) -> Table:
-    """The sum of histograms [bins, bins], each blurred by normal kernels its key times `scale` [2] wide."""
+    """The sum of histograms [bins, bins], each smoothed by normal kernels of width key times `scale` [2]."""
     width = edges[:, 1] - edges[:, 0]  # [2], of a bin
     apart = np.subtract.outer(np.arange(_BINS), np.arange(_BINS))
     mass = np.zeros((_BINS, _BINS))
     for stretch, part in parts.items():
         bins = np.maximum(stretch * scale / width, 0.5)
         kernels = np.exp(-0.5 * (apart / bins[:, None, None]) ** 2)
-        first, second = kernels / kernels.sum(axis=1, keepdims=True)  # a sample keeps its mass
+        first, second = kernels / kernels.sum(axis=1, keepdims=True)  # the mass of a sample is preserved
         mass += first @ part @ second.T
     return Table((edges[0], edges[1]), mass / width.prod())
 
@@ -209,7 +209,7 @@ def draws(prior: Distribution, count: int, seed: Seed) -> Array:
 
 
 def cells(samples: Array) -> Array:
-    """Edges of cells that cover samples [S]: half of them even, half at their quantiles."""
+    """Edges of cells that cover samples [S]: half of them evenly spaced, half at quantiles."""
     low, high = samples.min(), samples.max()
     if low == high:
         raise NoPictureError(f"All samples of the prior have a latent at {low:g}: it has no density.")

@@ -1,4 +1,4 @@
-"""Examples that a model makes up, and examples that it makes again."""
+"""Figures of samples and of reconstructions."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def samples(
 
     Args:
         vae: the model.
-        seed: what the samples are a function of.
-        data: examples to draw behind such points or rows.
+        seed: seed of the samples.
+        data: examples drawn behind points or rows, for comparison.
         count: how many samples; by default 100 tiles, 2,000 points or 200 rows.
-        info: what the data is, for the names of its columns.
+        info: description of the data, for the names of its columns.
 
     Raises:
-        NoPictureError: examples of this shape have no picture, or the outputs are not finite.
+        NoPictureError: examples of this shape cannot be drawn, or the outputs are not finite.
     """
     title = "Samples from the prior"
     form = form_of(vae.event_shape)
@@ -70,17 +70,17 @@ def samples(
 def reconstructions(
     vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info: DataInfo | None = None
 ) -> Figure:
-    """Random examples of a split beside what the model makes of them.
+    """Random examples of a split and their reconstructions.
 
     Args:
         vae: the model.
         split: the examples.
-        seed: what the choice of examples and the latent noise are a function of.
-        name: what the picture calls the split.
-        info: what the data is, for the names of its columns.
+        seed: seed of the choice of examples and of the latent noise.
+        name: name of the split in the figure.
+        info: description of the data, for the names of its columns.
 
     Raises:
-        NoPictureError: examples of this shape have no picture, or the outputs are not finite.
+        NoPictureError: examples of this shape cannot be drawn, or the outputs are not finite.
     """
     form = form_of(vae.event_shape)
     count = min(_PAIRED.get(form, _SIDE * _PAIRED_ROWS), len(split))
@@ -141,13 +141,13 @@ def decoded(vae: VAE, z: Tensor, seed: Seed) -> tuple[Array, str]:
 
 
 def some(split: Split, count: int, seed: Seed) -> Array:
-    """Random examples of a split as a model sees them, in the order in which they are stored: [B, *E]."""
+    """Random examples of a split, prepared as for a model, in their stored order: [B, *E]."""
     kept = chosen(len(split), count, fold_in(seed, 0))
     return np.asarray(replace(split, stored=split.stored[kept]).prepare(split.stored[kept], fold_in(seed, 1)))
 
 
 def chosen(size: int, count: int, seed: Seed) -> Array:
-    """Which examples to draw, `count` of `size` at most, sorted.
+    """Sorted indices of at most `count` of `size` examples.
 
     Raises:
         NoPictureError: there are none.

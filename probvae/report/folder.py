@@ -18,11 +18,11 @@ from probvae.report.style import NoPictureError, save
 
 @dataclass(frozen=True)
 class Drawn:
-    """What became of the figures.
+    """The figures that were written and those that were not.
 
     Args:
         written: the files.
-        left_out: the names of the figures that are not there, each with the reason.
+        left_out: name of each figure that was not drawn -> the reason.
     """
 
     written: tuple[Path, ...]
@@ -30,14 +30,14 @@ class Drawn:
 
 
 def draw(vae: VAE, data: Data, rows: Sequence[Mapping[str, float]], folder: Path, seed: int = 0) -> Drawn:
-    """Draw every figure that this model and this data have.
+    """Draw every figure that applies to this model and data.
 
     Args:
         vae: the trained model.
         data: what it was trained on; the figures show the test examples.
         rows: one for each epoch, as in a run's `metrics.jsonl`.
         folder: where the PNG files go; it is created.
-        seed: what is random about the figures is a function of.
+        seed: seed of the figures.
     """
     figures: dict[str, Callable[[], Figure]] = {
         "curves": lambda: curves(rows),

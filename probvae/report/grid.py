@@ -1,4 +1,4 @@
-"""The latent plane as the decoder sees it."""
+"""The latent grid: the decoder's means over the latent plane."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probvae.report.tiles import form_of, mosaic
 
 _MOST_TILES = 20
 _FEWEST_TILES = 8
-_PIXELS = 640  # of images side by side, about
+_PIXELS = 640  # approximate width of all images
 
 
 def latent_grid(vae: VAE, seed: Seed = 0, info: DataInfo | None = None) -> Figure:
@@ -24,12 +24,12 @@ def latent_grid(vae: VAE, seed: Seed = 0, info: DataInfo | None = None) -> Figur
 
     Args:
         vae: the model.
-        seed: what the samples that locate the prior are a function of.
-        info: what the data is, for the names of its columns.
+        seed: seed of the samples that locate the prior.
+        info: description of the data, for the names of its columns.
 
     Raises:
-        NoPictureError: the model has not two latents, they do not fill the plane, or examples of its shape have no
-            picture.
+        NoPictureError: the model does not have two latents, they lie on a surface, or examples of its shape
+            cannot be drawn.
     """
     if vae.latent_dim != 2:
         raise NoPictureError(f"A grid of the latent space needs two latents; this model has {vae.latent_dim}.")
@@ -73,7 +73,7 @@ def latent_grid(vae: VAE, seed: Seed = 0, info: DataInfo | None = None) -> Figur
 
 
 def _mesh(x: Array, what: str, names: tuple[str, ...]) -> Figure:
-    """Means [M, N, 2] in the plane of the data, joined along both latents."""
+    """Means [M, N, 2] in data space, joined along both latents."""
     subtitle = f"{what} at the prior's quantiles, joined along each of the two latents."
     figure, axes = plane("Latent space", subtitle, x.reshape(-1, 2))
     for lines, colour, label in [(x.swapaxes(0, 1), COLOURS[0], "along z₁"), (x, COLOURS[2], "along z₂")]:

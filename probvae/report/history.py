@@ -1,4 +1,4 @@
-"""How training went: the loss and its terms, epoch by epoch."""
+"""Training curves: the loss and its terms for each epoch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from probvae.report.style import COLOURS, FAINT, HAIRLINE, INK, NoPictureError, 
 _SIDES = {"train": ("training", COLOURS[0]), "validation": ("validation", COLOURS[2])}
 _NAMES = {"kl": "KL divergence", "beta": "weight of the KL, β"}
 _WITHOUT_UNIT = ("beta",)
-_MARKED = 30  # up to this many epochs each has a dot
+_MARKED = 30  # up to this number of epochs, each has a marker
 
 
 class _Best(NamedTuple):
-    """The lowest loss: whose, of which epoch, and how low."""
+    """The lowest loss: its split, epoch and value."""
 
     side: str
     epoch: float
@@ -28,7 +28,7 @@ class _Best(NamedTuple):
 
 
 def curves(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """The loss of every epoch on training and validation data, and those of its terms that change.
+    """The loss on training and validation data for each epoch, and those of its terms that are not constant.
 
     Args:
         rows: one for each epoch, with "epoch" and, for every term, "train/<term>" and "validation/<term>".
@@ -58,7 +58,7 @@ def curves(rows: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def _terms(rows: Sequence[Mapping[str, float]]) -> list[str]:
-    """The terms in the order in which the rows name them."""
+    """The terms in the order of the rows' keys."""
     keys = (key.partition("/") for row in rows for key in row)
     return list(dict.fromkeys(term for side, _, term in keys if side in _SIDES and term))
 
@@ -70,14 +70,14 @@ def _series(rows: Sequence[Mapping[str, float]], side: str, term: str) -> Array:
 
 
 def _changes(rows: Sequence[Mapping[str, float]], term: str) -> bool:
-    """Whether a term is ever another number: the weight of a KL often stays 1, on both sides."""
+    """Whether a term is not constant; the weight of a KL often is."""
     values = np.concatenate([_series(rows, side, term) for side in _SIDES])
     values = values[np.isfinite(values)]
     return bool(len(values)) and bool(np.ptp(values) > 1e-6 * np.abs(values).max())
 
 
 def _best(rows: Sequence[Mapping[str, float]]) -> _Best | None:
-    """The lowest loss on validation data, or on training data where there is no other."""
+    """The lowest loss on validation data, or on training data where there is none."""
     for side in ("validation", "train"):
         loss = _series(rows, side, "loss")
         if np.isfinite(loss).any():
@@ -87,7 +87,7 @@ def _best(rows: Sequence[Mapping[str, float]]) -> _Best | None:
 
 
 def _panel(axes: Axes, rows: Sequence[Mapping[str, float]], term: str, keep: float | None = None) -> None:
-    """One term on both sides; `keep` is a value that has to be in view."""
+    """One term on both splits; `keep` is a value that must be visible."""
     plain(axes)
     epochs = np.array([row["epoch"] for row in rows], np.float64)
     both = np.stack([_series(rows, side, term) for side in _SIDES])  # [sides, epochs]
@@ -105,18 +105,18 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, float]], term: str, keep: flo
     axes.set_axisbelow(True)
     axes.set_xlabel("epoch")
     axes.set_ylabel("" if term in _WITHOUT_UNIT else "nats per example")
-    # A term's name is anybody's: a dollar sign in it is no formula.
+    # A term's name may contain a dollar sign, which is no formula.
     axes.set_title(_NAMES.get(term, term.replace("_", " ")), loc="left", size=10, color=INK, parse_math=False)
 
 
 def _limits(values: Array, keep: float | None) -> tuple[float, float]:
-    """Limits that show what happens after the first twentieth of the epochs, and the start where it fits.
+    """Limits for all but the first twentieth of the epochs, which is included where it fits.
 
-    A loss often falls by hundreds of nats in its first epochs, beside which all later progress would be flat.
+    A loss often falls by hundreds of nats in the first epochs; later progress would then look flat.
 
     Args:
         values: [sides, epochs], at least one of them finite.
-        keep: a value to include in any case.
+        keep: a value that is always included.
     """
     late = values[:, values.shape[1] // 20 :]
     late = late if np.isfinite(late).any() else values

@@ -1,4 +1,4 @@
-"""Where the encoder puts the data."""
+"""The latent map: examples in latent space."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info:
     """The examples of a split in latent space, coloured by label, over regions that hold the prior's mass.
 
     With more than two latents it shows the two along which the posterior means vary most over the examples,
-    which is how active latents are told from idle ones (Burda, Grosse, Salakhutdinov, Importance weighted
-    autoencoders, 2016), and says so. Latents on a surface, as a sphere, are drawn without the prior's regions: the
-    plane has none of its mass; a circle is drawn as such.
+    which is the criterion for active latents (Burda, Grosse, Salakhutdinov, Importance weighted
+    autoencoders, 2016), and says so. Latents on a surface, such as a sphere, are drawn without the regions, as
+    the plane has none of the prior's mass; a circle is drawn as a circle.
 
     Args:
         vae: the model.
         split: the examples; 10,000 at most are drawn.
-        seed: what is random about it is a function of.
-        name: what the picture calls the split.
-        info: what the data is, for the names of its classes.
+        seed: seed of the figure.
+        name: name of the split in the figure.
+        info: description of the data, for the names of its classes.
 
     Raises:
-        NoPictureError: the model has a single latent, or there are no examples, or they have no finite place.
+        NoPictureError: the model has a single latent, there are no examples, or a latent is not finite.
     """
     if vae.latent_dim < 2:
         raise NoPictureError("A map of the latent space needs at least two latents; this model has one.")
@@ -58,7 +58,7 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info:
     figure, axes = plane("Data in latent space", subtitle, shown, outline)
     if prior is not None:
         _regions(axes, prior)
-    elif support == SPHERE:  # the circle, or how a sphere looks from far away
+    elif support == SPHERE:  # the circle, or the outline of a sphere
         axes.plot(*_CIRCLE.T, color=INK, lw=0.6, alpha=0.55, zorder=0)
     _points(axes, shown, places.labels, info.classes if info else ())
     for axis, latent in zip((axes.xaxis, axes.yaxis), places.axes, strict=True):
@@ -69,7 +69,7 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where examples lie: latents [N, D], how they were found, labels [N], and which two of the D to draw."""
+    """The latents [N, D] of examples, how they were computed, labels [N], and the two of the D to draw."""
 
     latents: Array
     found_at: str
@@ -105,7 +105,7 @@ def _regions(axes: Axes, prior: Regions) -> None:
 
 
 def _points(axes: Axes, shown: Array, labels: Array | None, classes: Sequence[str]) -> None:
-    order = np.random.default_rng(0).permutation(len(shown))  # so that no label covers the others
+    order = np.random.default_rng(0).permutation(len(shown))  # so that no class covers the others
     x, y = shown[order].T
     size = float(np.clip(30_000 / len(shown), 4, 20))
     if labels is None:
@@ -122,7 +122,7 @@ def _points(axes: Axes, shown: Array, labels: Array | None, classes: Sequence[st
     for label, colour in zip(found.tolist(), COLOURS, strict=False):
         name = short(classes[label]) if 0 <= label < len(classes) else str(label)
         axes.scatter([], [], color=colour, lw=0, label=name)
-        # A name among its points is for those who cannot go by the colours.
+        # A name among its points, for readers who cannot distinguish the colours.
         place = np.median(shown[labels == label], axis=0)
         text = axes.text(place[0], place[1], name, weight="bold", ha="center", va="center", parse_math=False)
         text.set(size=10 if len(name) < 3 else 8, color=INK, zorder=5)

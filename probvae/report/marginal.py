@@ -1,4 +1,4 @@
-"""The distribution of two of a prior's latents, where it follows from that of all of them."""
+"""Marginal distributions of two latents, in closed form."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ tfd = tfp.distributions
 
 
 def marginal(distribution: Distribution, axes: tuple[int, int]) -> Distribution | None:
-    """The distribution of two elements of an event [D]; None where it is not known.
+    """The marginal distribution of two elements of an event [D]; None where it has no closed form here.
 
-    It is known of normals with any covariance, of independent elements, and of mixtures of these.
+    Implemented for normals with any covariance, independent elements, and mixtures of these.
 
     Args:
         distribution: [...], [D].
-        axes: which two of the D, in rising order.
+        axes: the two indices, ascending.
 
     Returns:
         [...], [2].

@@ -1,4 +1,4 @@
-"""The latents at given quantiles of a prior of two."""
+"""The latents at given quantiles of a prior over two latents."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from probvae.report.density import cells, draws, expect_total, log_density
 from probvae.report.style import NoPictureError
 
 _SAMPLES = 20_000
-_CHECKED = 500  # fresh samples whose quantiles are checked
-_APART = 0.12  # how far from uniform they may be: by chance farther once in a million times
-_SHARE = 0.02  # of the mass, at most, in a cell
+_CHECKED = 500  # number of fresh samples in the check
+_APART = 0.12  # largest distance from uniform; exceeded by chance once in a million times
+_SHARE = 0.02  # largest fraction of the mass in one cell
 _REFINEMENTS = 6
 
 
 def quantile_grid(prior: Distribution, first: Array, second: Array, seed: Seed = 0) -> Array:
-    """The latents at given quantiles of a prior of two, by the inverse of Rosenblatt's transform.
+    """The latents at given quantiles of a prior over two latents, by the inverse of Rosenblatt's transform.
 
     z1 is the quantile of its marginal, z2 of its conditional given that z1 (Rosenblatt, Remarks on a
-    multivariate transformation, 1952): uniform levels become the prior, whatever it is. Fresh samples are
+    multivariate transformation, 1952): uniform levels become samples of the prior. Fresh samples are
     transformed to check it: their levels must be uniform.
 
     Args:
         prior: p(z), [], [2].
         first: levels between 0 and 1 for z1, [M].
         second: levels between 0 and 1 for z2, [N].
-        seed: what the samples that say where to look, and those that check it, are a function of.
+        seed: seed of the samples that place the cells and of those that check the result.
 
     Returns:
         [M, N, 2].
 
     Raises:
-        NoPictureError: there is no density, it does not sum to 1, or the samples are from another one.
+        NoPictureError: there is no density, it does not sum to 1, or the samples have another density.
     """
     samples = draws(prior, _SAMPLES, fold_in(seed, 0))  # [S, 2]
     edges = cells(samples[:, 0])
@@ -51,7 +51,7 @@ def quantile_grid(prior: Distribution, first: Array, second: Array, seed: Seed =
 
 
 def _check(prior: Distribution, samples: Array, edges: Array, cumulated: Array, seed: Seed) -> None:
-    """Refuse quantiles that are not those of fresh samples, by the test of Kolmogorov and Smirnov."""
+    """Check the quantiles on fresh samples by the Kolmogorov-Smirnov test."""
     fresh = draws(prior, _CHECKED, seed)  # [N, 2]
     slices = _slices(prior, fresh[:, 0], samples)
     rows = zip(fresh[:, 1], slices.edges, slices.cumulated, strict=True)
@@ -69,7 +69,7 @@ def _check(prior: Distribution, samples: Array, edges: Array, cumulated: Array, 
 
 
 class _Slices(NamedTuple):
-    """A density along z2 at M places of z1.
+    """The density along z2 at M values of z1.
 
     Args:
         edges: of cells along z2, for each z1: [M, N + 1].
@@ -83,7 +83,7 @@ class _Slices(NamedTuple):
 
 
 def _slices(prior: Distribution, z1: Array, samples: Array) -> _Slices:
-    """The density at each z1, in cells that are made finer where its mass is until none holds much of it."""
+    """The density at each z1, in cells that are refined until each holds little of the mass."""
     coarse = cells(samples[:, 1])
     edges = np.broadcast_to(coarse, (len(z1), len(coarse)))
     for refinement in range(_REFINEMENTS + 1):
@@ -100,7 +100,7 @@ def _slices(prior: Distribution, z1: Array, samples: Array) -> _Slices:
 
 
 def _refined(edges: Array, share: Array, coarse: Array) -> Array:
-    """As many edges again as the coarse ones, at the quantiles of the cells' shares, some given to neighbours."""
+    """The coarse edges, and the same number at quantiles of the cells' smoothed shares."""
     spread = np.convolve(share, (0.25, 0.5, 0.25), mode="same") + 1e-12
     cumulated = np.concatenate([[0.0], np.cumsum(spread)])
     levels = cumulated[-1] * (1 - np.cos(np.linspace(0, np.pi, len(coarse)))) / 2  # closer in the tails

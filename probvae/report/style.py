@@ -1,4 +1,4 @@
-"""The look that all figures share, through matplotlib's objects only: no pyplot, no global state."""
+"""The common style of all figures. Matplotlib's objects only: no pyplot, no global state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probvae.core import Array
 from probvae.errors import UserError
 
 COLOURS = (
-    # Ten that stay apart under colour-vision deficiencies (Petroff, Accessible color sequences, 2021).
+    # Ten that can be distinguished under colour-vision deficiencies (Petroff, Accessible color sequences, 2021).
     "#3f90da",
     "#ffa90e",
     "#bd1f01",
@@ -33,7 +33,7 @@ FAINT = "#6b6b6b"
 HAIRLINE = "#c8c8c8"
 
 DPI = 150
-LARGEST_FILE = 500_000  # bytes: what a page or a repository carries without a second thought
+LARGEST_FILE = 500_000  # bytes, small enough for a page or a repository
 
 _LONGEST_NAME = 24
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -43,7 +43,7 @@ _LINE = 0.19
 
 
 class NoPictureError(UserError):
-    """This picture does not exist for this model or data, and the message says why."""
+    """This figure cannot be drawn for this model or data; the message says why."""
 
 
 def sheet(width: float, height: float, title: str, subtitle: str = "") -> tuple[Figure, float]:
@@ -51,12 +51,12 @@ def sheet(width: float, height: float, title: str, subtitle: str = "") -> tuple[
 
     Args:
         width: of the figure, in inches.
-        height: of what comes under the heading, in inches.
-        title: what the picture shows.
-        subtitle: how it came about; wrapped to the width.
+        height: of the content below the heading, in inches.
+        title: title of the figure.
+        subtitle: what it was made from; wrapped to the width.
 
     Returns:
-        The figure, and the share of its height that is below the heading.
+        The figure, and the fraction of its height below the heading.
     """
     lines = textwrap.wrap(subtitle, int(14.2 * (width - 2 * _MARGIN)))
     head = _MARGIN + _TITLE + _LINE * len(lines)
@@ -70,14 +70,14 @@ def sheet(width: float, height: float, title: str, subtitle: str = "") -> tuple[
 
 
 def chart(width: float, height: float, title: str, subtitle: str = "") -> Figure:
-    """A figure whose axes are laid out below its heading by themselves; sizes in inches."""
+    """A figure whose axes are laid out automatically below its heading; sizes in inches."""
     figure, share = sheet(width, height, title, subtitle)
     figure.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, share - 0.02), w_pad=0.06, h_pad=0.06)
     return figure
 
 
 def plane(title: str, subtitle: str, *points: Array) -> tuple[Figure, Axes]:
-    """Axes of equal scales that just hold all points [N, 2], on a sheet no higher than they need."""
+    """Axes of equal scales that contain all points [N, 2], in a figure of fitting height."""
     low = np.min([cloud.min(axis=0) for cloud in points], axis=0)
     high = np.max([cloud.max(axis=0) for cloud in points], axis=0)
     room = np.where(high > low, 0.03 * (high - low), 0.5)
@@ -90,7 +90,7 @@ def plane(title: str, subtitle: str, *points: Array) -> tuple[Figure, Axes]:
 
 
 def name_axes(axes: Axes, names: Sequence[str]) -> None:
-    """Names of the two axes, in which a dollar sign is no formula."""
+    """Label the two axes; a dollar sign starts no formula."""
     for axis, name in zip((axes.xaxis, axes.yaxis), names, strict=True):
         axis.label.set_parse_math(False)
         axis.set_label_text(name)
@@ -107,7 +107,7 @@ def plain(axes: Axes) -> Axes:
 
 
 def beside(axes: Axes, title: str = "") -> None:
-    """A legend to the right of the axes, its dots and lines strong enough to tell their colours."""
+    """A legend to the right of the axes, with opaque handles."""
     legend = axes.legend(
         title=title, title_fontsize=9, frameon=False, fontsize=9, labelcolor=INK, loc="upper left",
         bbox_to_anchor=(1, 1), handletextpad=0.4,
@@ -118,16 +118,16 @@ def beside(axes: Axes, title: str = "") -> None:
         if isinstance(handle, PathCollection):
             handle.set_sizes([30])
     for text in legend.get_texts():
-        text.set_parse_math(False)  # a name is anybody's: a dollar sign in it is no formula
+        text.set_parse_math(False)  # a user's name may contain a dollar sign, which is no formula
 
 
 def short(name: str) -> str:
-    """A name that is not ours, no longer than a figure has room for."""
+    """A user's name, shortened to fit into a figure."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def subscripted(letter: str, number: int) -> str:
-    """A letter with a number below.
+    """A letter with a subscript.
 
     >>> subscripted("z", 12)
     'z₁₂'
@@ -136,11 +136,11 @@ def subscripted(letter: str, number: int) -> str:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG of at most 500 kB, coarser than usual where it takes that."""
+    """Write a figure as a PNG of at most 500 kB; the resolution is reduced where necessary."""
     dpi = float(DPI)
     while True:
         file = io.BytesIO()
-        # Without the name of the program and its version, equal pictures are equal files.
+        # Without the program's name and version, equal figures are equal files.
         figure.savefig(file, dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
         if file.tell() <= LARGEST_FILE or dpi < DPI / 4:
             break

@@ -1,4 +1,4 @@
-"""Many examples in one picture, each in a cell: images, heat maps, or lines."""
+"""Mosaics: many examples in one figure, as images, heat maps or lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def form_of(event_shape: Sequence[int]) -> Form:
     """How examples of shape E are drawn.
 
     Raises:
-        NoPictureError: they are not.
+        NoPictureError: examples of this shape cannot be drawn.
     """
     match tuple(event_shape):
         case (_, _, 1 | 3):
@@ -58,7 +58,7 @@ def shared_range(*values: Array) -> tuple[float, float]:
 
 
 def range_note(event_shape: Sequence[int], scale: tuple[float, float]) -> str:
-    """What heights mean, or shades where they are not from 0 to 1."""
+    """The range of heights, or of shades where it is not 0 to 1."""
     form = form_of(event_shape)
     if form in ("lines", "columns"):
         return f" Heights go from {scale[0]:.3g} to {scale[1]:.3g}."
@@ -83,14 +83,14 @@ def mosaic(
 
     Args:
         panels: values [rows, columns, *E] each, of which the first has the most columns.
-        title: what the picture shows.
-        subtitle: how it came about.
-        width: of the tiles together, in pixels, at most; whole multiples of an image's pixels stay sharp.
+        title: title of the figure.
+        subtitle: what it was made from.
+        width: largest width of all tiles in pixels; images are scaled by whole numbers where possible.
         gap: white pixels between images, in pixels of the images.
         between: space between panels, in inches.
         left: space for labels at the left, in inches.
         bottom: space for labels below, in inches.
-        colours: of the lines in each row, in turns, where the tiles are lines.
+        colours: colours of the lines of each row, repeated, where tiles are lines.
     """
     event_shape = panels[0].shape[2:]
     form, scale = form_of(event_shape), shared_range(*panels)
@@ -150,7 +150,7 @@ def _images(axes: Axes, panel: Array, scale: tuple[float, float], form: Form, ga
     shades = shades.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
     shades = np.broadcast_to(shades, (*shades.shape[:2], 3))
     enlarged = axes.bbox.width >= shades.shape[1] - 0.5
-    smoothing = "nearest" if enlarged else "auto"  # only what is made smaller needs any
+    smoothing = "nearest" if enlarged else "auto"  # only downscaled images need smoothing
     axes.imshow(shades, extent=(0, columns, rows, 0), aspect="auto", interpolation=smoothing)
 
 

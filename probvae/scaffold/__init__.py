@@ -1,4 +1,4 @@
-"""Plugin packages to begin from: what one is called, and its files. Nothing here imports TensorFlow."""
+"""Templates of plugin packages: their names and files. Nothing here imports TensorFlow."""
 
 from probvae.scaffold.names import PluginNames
 from probvae.scaffold.package import render, write

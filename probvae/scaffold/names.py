@@ -1,4 +1,4 @@
-"""What a new plugin is called, in each of the places where it has a name."""
+"""The names of a new plugin: namespace, module and distribution."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from probvae.errors import UserError
 
 LONGEST = 32
-"""So long can a name be with every line of the templates within their line length."""
+"""The longest name with which every line of the templates keeps its line length."""
 
 _NAME = re.compile("[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
@@ -20,7 +20,7 @@ class PluginNames:
     """The names of one plugin.
 
     Args:
-        namespace: what stands before the dot in a spec, as `heavy_tails`.
+        namespace: the part before the dot in a spec, such as `heavy_tails`.
     """
 
     namespace: str
@@ -32,7 +32,7 @@ class PluginNames:
 
     @property
     def distribution(self) -> str:
-        """What pip knows, as `probvae-heavy-tails`; also the name of the folder."""
+        """The name for pip, such as `probvae-heavy-tails`; also the name of the folder."""
         return self.module.replace("_", "-")
 
     @classmethod
@@ -41,10 +41,10 @@ class PluginNames:
 
         Args:
             name: lower-case words, joined by dashes or underscores: `tails`, `heavy-tails`.
-            claimed: the namespaces that cannot be taken any more, each with who has it.
+            claimed: namespaces in use -> their owners.
 
         Raises:
-            UserError: the name cannot be that of a plugin, or is taken.
+            UserError: the name is invalid or in use.
 
         >>> PluginNames.of("heavy-tails", claimed={}).module
         'probvae_heavy_tails'
@@ -61,13 +61,13 @@ class PluginNames:
             )
         if keyword.iskeyword(namespace):
             raise UserError(
-                f"plugin name {name!r}: expected a name that Python leaves free; got a keyword of Python. "
+                f"plugin name {name!r}: expected a name that is no Python keyword; got a keyword. "
                 f"Add a word, as {name}-prior."
             )
         if namespace in claimed:
             raise UserError(
-                f"plugin name {name!r}: expected a namespace that no plugin has; got {namespace!r} taken by "
-                f"{claimed[namespace]}. Take another; `probvae plugins` lists those that are taken."
+                f"plugin name {name!r}: expected an unused namespace; got {namespace!r} taken by "
+                f"{claimed[namespace]}. Take another; `probvae plugins` lists those in use."
             )
         return cls(namespace)
 

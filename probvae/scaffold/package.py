@@ -1,4 +1,4 @@
-"""The files of a new plugin package, from the templates beside this file."""
+"""The files of a new plugin package, rendered from templates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILES = (
     "$module/student_t.py",
     "tests/test_student_t.py",
 )
-"""Where each goes. The template of `a/.b` is `template/b.template`, a suffix that no tool takes for its own."""
+"""The path of each file. The template of `a/.b` is `template/b.template`; no tool reads files of that suffix."""
 
 
 def render(names: PluginNames, version: str) -> dict[str, str]:
@@ -30,7 +30,7 @@ def render(names: PluginNames, version: str) -> dict[str, str]:
 
     Args:
         names: what the plugin is called.
-        version: the lowest version of probvae that the package asks for.
+        version: the lowest version of probvae that the package requires.
     """
     values = {
         "namespace": names.namespace,
@@ -47,27 +47,27 @@ def _template(path: str) -> Template:
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:
-    """Writes the files into a folder that is new or empty; whatever happens, none is written over another.
+    """Write the files into a new or empty folder; existing files are never overwritten.
 
     Args:
         files: texts by path within the folder.
-        folder: made if it is not there, with the folders above it.
+        folder: created if missing, with its parents.
 
     Raises:
-        UserError: the folder is taken, or cannot be made.
+        UserError: the folder is not empty, or cannot be created.
         OSError: a file in it cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         found = "a folder with files in it" if folder.is_dir() else "a file"
         raise UserError(
-            f"folder {folder}: expected a new or an empty one; got {found}. Nothing was written. "
+            f"folder {folder}: expected a new or empty folder; got {found}. Nothing was written. "
             "Name another with --out, or move it away."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"folder {folder}: expected one that can be made; got {error}. Name another with --out."
+            f"folder {folder}: expected a folder that can be created; got {error}. Name another with --out."
         ) from error
     for path, text in files.items():
         target = folder / path

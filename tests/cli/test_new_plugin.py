@@ -88,7 +88,7 @@ def test_it_imports_no_numerical_library(folder):
         ("Tails", "expected lower-case words of a-z and 0-9, joined by single dashes or underscores, that start "
                   "with a letter; got 'Tails'. Try tails."),
         ("probvae", "got 'probvae'. Say what it brings"),
-        ("class", "got a keyword of Python"),
+        ("class", "got a keyword"),
         ("data", "got 'data' taken by probvae "),
         ("components", "got 'components' taken by probvae "),
     ],
@@ -107,7 +107,7 @@ def test_a_folder_that_is_taken_is_an_error_and_stays_as_it_is(program, folder):
     mine.write_text("mine")
     ended = program("new-plugin", "tails")
     assert (ended.status, ended.out) == (2, "")
-    assert "folder probvae-tails: expected a new or an empty one; got a folder with files in it." in ended.err
+    assert "folder probvae-tails: expected a new or empty folder; got a folder with files in it." in ended.err
     assert "Name another with --out" in ended.err
     assert mine.read_text() == "mine"
 

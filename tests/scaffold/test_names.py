@@ -75,7 +75,7 @@ def test_what_is_put_before_a_name_is_refused_in_it(name, found, way_out):
 
 @pytest.mark.parametrize("name", [word for word in keyword.kwlist if word.islower()])
 def test_a_keyword_of_python_is_refused(name):
-    with pytest.raises(UserError, match=f"got a keyword of Python. Add a word, as {name}-prior"):
+    with pytest.raises(UserError, match=f"got a keyword. Add a word, as {name}-prior"):
         of(name)
 
 

@@ -101,14 +101,14 @@ def test_a_folder_with_anything_in_it_is_left_as_it_is(tmp_path):
 def test_a_file_in_the_folders_place_is_left_as_it_is(tmp_path):
     taken = tmp_path / "taken"
     taken.write_text("mine")
-    with pytest.raises(UserError, match="expected a new or an empty one; got a file"):
+    with pytest.raises(UserError, match="expected a new or empty folder; got a file"):
         write(files(), taken)
     assert taken.read_text() == "mine"
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="expected one that can be made; got"):
+    with pytest.raises(UserError, match="expected a folder that can be created; got"):
         write(files(), tmp_path / "file" / "folder")
 
 
