@@ -30,7 +30,7 @@ import numpy as np
 from reference import EVENT, conv, dense
 
 from probvae import Split
-from probvae.data import Arrays, batches_of
+from probvae.data import Arrays, Batches
 from probvae.objectives import ELBO
 from probvae.training.steps import CompiledSteps
 
@@ -113,7 +113,7 @@ class Training:
 
     def use(self, split: Split, batch_size: int) -> None:
         """Go on with the examples of a split."""
-        self.batches = batches_of(split, batch_size, seed=0)
+        self.batches = Batches(split, batch_size, seed=0)
         self.stream = self.batches.stream(self.done)
 
     def take(self) -> float:
@@ -153,7 +153,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     path = folder / "on_disk.npy"
     rng = np.random.default_rng(1)
     size = options.batch_size
-    warm_up = Split(rng.integers(0, 256, (4096, *EVENT), np.uint8), divide_by=255.0, dynamic=True)
+    warm_up = Split(rng.integers(0, 256, (4096, *EVENT), np.uint8), divide_by=255.0, binarize_on_read=True)
     pairs = {kind: [Training(kind, warm_up, size) for _ in range(2)] for kind in KINDS}
     with made(path, options.gigabytes, options.keep) as count:
         before = resident()
@@ -166,7 +166,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
                 file.use(data.train, size)
                 for _ in range(options.rounds):
                     file.take()
-        subset = Split(data.train.stored[: options.subset], divide_by=255.0, dynamic=True)
+        subset = Split(data.train.stored[: options.subset], divide_by=255.0, binarize_on_read=True)
         rows = {}
         for kind, (file, memory) in pairs.items():
             memory.use(subset, size)

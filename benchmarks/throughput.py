@@ -61,7 +61,7 @@ KINDS = {
 def images(count: int) -> Split:
     """Random bytes, binarised afresh at every step."""
     stored = np.random.default_rng(0).integers(0, 256, (count, *EVENT), np.uint8)
-    return Split(stored, divide_by=255.0, dynamic=True)
+    return Split(stored, divide_by=255.0, binarize_on_read=True)
 
 
 def by_hand(kind: Kind, split: Split) -> Callable[[], None]:

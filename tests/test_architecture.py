@@ -256,7 +256,7 @@ def test_the_tree_is_read_whole(tree):
     assert any(reference.deferred for reference in inner)
     assert heavy(tree, "probvae.core")
     assert ("probvae", "probvae.core") in {reference[:2] for reference in inner}  # a front door's string
-    assert ("probvae.data.plugin", "probvae.data.mini") in {reference[:2] for reference in inner}
+    assert ("probvae.data.plugin", "probvae.data.datasets.mini") in {reference[:2] for reference in inner}
 
 
 # The rules can be broken

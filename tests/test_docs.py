@@ -19,7 +19,7 @@ from rich.console import Console
 import probvae
 from probvae import testing
 from probvae.cli.app import main
-from probvae.data import Arrays, TFRecords, record_batches
+from probvae.data import Arrays, TFRecords, records
 from probvae.errors import ConfigError
 from probvae.registry import Registry, default
 from probvae.testing import agreement, strategies
@@ -405,7 +405,7 @@ def test_the_page_on_training_tells_the_defaults_of_the_code():
 
 def test_the_page_on_large_data_tells_the_numbers_of_the_code():
     text = one_line(LARGE)
-    assert record_batches._AT_ONCE == 8
+    assert records._AT_ONCE == 8
     assert "reads eight of them in turns" in text
     (table,) = [tomllib.loads(shown)["data"] for shown in blocks(LARGE, "toml")[1:]]
     default_buffer = inspect.signature(TFRecords).parameters["shuffle_buffer"].default

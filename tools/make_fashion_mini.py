@@ -15,8 +15,8 @@ import numpy as np
 
 from probvae import Array, Split
 from probvae.data import FashionMnist
-from probvae.data.fixed import fixed_order
-from probvae.data.mini import FILE
+from probvae.data.datasets.mini import FILE
+from probvae.data.feeding.binarize import fixed_order
 
 CLASSES = 10
 

@@ -2,7 +2,7 @@
 
 from probvae.core.checked import Checked
 from probvae.core.component import Component
-from probvae.core.data import ArrayLike, Binarize, Data, DataInfo, Dataset, LazyIntensities, Split
+from probvae.core.data import ArrayLike, Binarize, Data, DataInfo, Dataset, LazyIntensities, Split, StreamedArray
 from probvae.core.distributions import CustomDistribution
 from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
 from probvae.core.images import channels_first, full_scale
@@ -44,6 +44,7 @@ __all__ = [
     "DataInfo",
     "Split",
     "ArrayLike",
+    "StreamedArray",
     "LazyIntensities",
     "Values",
     "BINARY",

@@ -13,6 +13,7 @@ import tensorflow as tf
 from probvae.core.checked import Checked
 from probvae.core.types import Array, Tensor
 from probvae.core.values import Values
+from probvae.errors import DataError
 
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
 
@@ -39,6 +40,57 @@ class ArrayLike(Protocol):
         """
 
 
+class StreamedArray(ABC):
+    """Examples [N, *E] that are read fastest in an order of their own, as from many files: training streams them.
+
+    It is an `ArrayLike` too, for what reads single examples (figures, components that start from examples). A
+    dataset whose examples can be read in any order needs no more than an `ArrayLike`.
+    """
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """[N, *E]."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers, one that TensorFlow has."""
+
+    def __len__(self) -> int:
+        """N."""
+        return self.shape[0]
+
+    @abstractmethod
+    def __getitem__(self, which: Any, /) -> Array:
+        """Some examples [B, *E], in memory; `which` is a slice, or integers [B], none of them negative."""
+
+    @abstractmethod
+    def epoch(self, seed: Tensor) -> tf.data.Dataset:
+        """Every example once, as pairs: its number, int64 [], and its content, from which `decode` makes it.
+
+        Args:
+            seed: int32 [2]; the order is a function of it alone.
+        """
+
+    def decode(self, content: Tensor, indices: Tensor) -> Tensor:
+        """The stored examples [B, *E] of contents [B, ...]; those that a resumed run skips are not decoded.
+
+        Args:
+            content: what `epoch` gives, batched.
+            indices: the examples' numbers, int64 [B].
+        """
+        return content
+
+    def place(self, index: int) -> str:
+        """The name of an example in a message."""
+        return str(index)
+
+    def fault(self, error: Exception) -> DataError | None:
+        """The damaged data that an error from `epoch` or `decode` comes from; None if it comes from elsewhere."""
+        return None
+
+
 @dataclass(frozen=True)
 class Split:
     """The examples of one part of a dataset, as stored: `prepare` turns a batch of them into what a model sees.
@@ -47,24 +99,24 @@ class Split:
         stored: [N, *E], of any real dtype; images usually stay uint8. An array if it is in memory.
         labels: [N] integers that colour figures, or None.
         divide_by: what the stored values are divided by.
-        dynamic: binarise afresh at every reading, P(1) = the value (Salakhutdinov and Murray, On the
+        binarize_on_read: binarise afresh at every reading, P(1) = the value (Salakhutdinov and Murray, On the
             quantitative analysis of deep belief networks, 2008).
     """
 
     stored: ArrayLike
     labels: Array | None = None
     divide_by: float = 1.0
-    dynamic: bool = False
+    binarize_on_read: bool = False
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def prepare(self, stored: Tensor, seed: Tensor) -> Tensor:
-        """ArrayLike values [B, *E] as float32 [B, *E], binarised with `seed` where the split is dynamic."""
+        """Stored values [B, *E] as float32 [B, *E], binarised with `seed` if the split is binarised on read."""
         x = tf.cast(stored, tf.float32)
         if self.divide_by != 1.0:
             x /= self.divide_by
-        if self.dynamic:
+        if self.binarize_on_read:
             x = tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, tf.float32)
         return x
 
@@ -75,7 +127,7 @@ class Split:
 
 @dataclass(frozen=True)
 class LazyIntensities:
-    """All that `Split.intensities` would give, computed where it is asked for: a `ArrayLike` of float32 [N, *E].
+    """All that `Split.intensities` would give, computed when it is read: an `ArrayLike` of float32 [N, *E].
 
     Args:
         split: the examples.

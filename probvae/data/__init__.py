@@ -8,9 +8,8 @@ from probvae.data.plugin import BUILT_IN
 
 TARGETS = [
     *(spec.target for spec in BUILT_IN),
-    "probvae.data.batches:Batches",
-    "probvae.data.batches:batches_of",
-    "probvae.data.batches:chunks",
+    "probvae.data.feeding.batches:Batches",
+    "probvae.data.feeding.batches:batches_in_order",
 ]
 
 __all__, __getattr__, __dir__ = lazy(__name__, TARGETS)

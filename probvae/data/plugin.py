@@ -5,11 +5,11 @@ from __future__ import annotations
 from probvae.registry import ComponentSpec, hookimpl
 
 BUILT_IN = [
-    ComponentSpec("dataset", "fashion_mini", "probvae.data.mini:FashionMini"),
-    ComponentSpec("dataset", "fashion_mnist", "probvae.data.mnist:FashionMnist"),
-    ComponentSpec("dataset", "mnist", "probvae.data.mnist:Mnist"),
-    ComponentSpec("dataset", "kmnist", "probvae.data.mnist:Kmnist"),
-    ComponentSpec("dataset", "arrays", "probvae.data.arrays:Arrays"),
+    ComponentSpec("dataset", "fashion_mini", "probvae.data.datasets.mini:FashionMini"),
+    ComponentSpec("dataset", "fashion_mnist", "probvae.data.datasets.mnist:FashionMnist"),
+    ComponentSpec("dataset", "mnist", "probvae.data.datasets.mnist:Mnist"),
+    ComponentSpec("dataset", "kmnist", "probvae.data.datasets.mnist:Kmnist"),
+    ComponentSpec("dataset", "arrays", "probvae.data.datasets.arrays:Arrays"),
     ComponentSpec("dataset", "tfrecords", "probvae.data.tfrecords:TFRecords"),
 ]
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import REAL, Array, Tensor, Values
+from probvae.core import REAL, Array, StreamedArray, Tensor, Values, fold_in
 from probvae.data.layout import Layout, demand, within
 from probvae.data.shards import Shard
 from probvae.errors import DataError
 
 _MARK = "probvae record "  # TensorFlow's errors say it, with the number of an example
+_AT_ONCE = 8  # files that are read in turns
 _AT_A_TIME = 2**22  # values
 _OF_FILES = (
     tf.errors.DataLossError,
@@ -27,7 +28,7 @@ _OF_FILES = (
 
 
 @dataclass(frozen=True)
-class Records:
+class Records(StreamedArray):
     """Examples in TFRecord files, `ArrayLike` in the order of the files: each can be read by its place.
 
     Args:
@@ -71,10 +72,19 @@ class Records:
                 contents[place] = content
         try:
             with tf.device("CPU"):
-                array: Array = self.parse(tf.constant(contents, tf.string), tf.constant(rows, tf.int64)).numpy()
+                array: Array = self.decode(tf.constant(contents, tf.string), tf.constant(rows, tf.int64)).numpy()
         except Exception as error:
             raise self.fault(error) or error from None
         return array
+
+    def epoch(self, seed: Tensor) -> tf.data.Dataset:
+        """The numbers and records of an epoch's examples.
+
+        The files are read in a random order, some of them in turns, and each example is drawn from the next ones,
+        as many as the shuffle buffer holds.
+        """
+        files = tf.random.experimental.stateless_shuffle(tf.range(len(self.shards)), fold_in(seed, 0))
+        return _shuffled(self.dataset(files, _AT_ONCE), self.shuffle_buffer, fold_in(seed, 1))
 
     def load(self) -> Array:
         """All examples, in memory."""
@@ -82,7 +92,7 @@ class Records:
         size = max(1, _AT_A_TIME // max(1, array[:1].size))
         blocks = self.dataset(tf.range(len(self.shards))).batch(size)
         try:
-            for block in blocks.map(lambda indices, records: self.parse(records, indices)):
+            for block in blocks.map(lambda indices, records: self.decode(records, indices)):
                 array[end : end + len(block)] = block
                 end += len(block)
         except Exception as error:
@@ -116,13 +126,18 @@ class Records:
 
         return tf.data.Dataset.from_tensor_slices(order).interleave(read, cycle_length=at_once)
 
-    def parse(self, records: Tensor, indices: Tensor) -> Tensor:
+    def decode(self, records: Tensor, indices: Tensor) -> Tensor:
         """The stored examples [B, *E] of records [B] that have these numbers [B]."""
         names = tf.strings.join([_MARK, tf.strings.as_string(indices)])
         stored = self.layout.parse(records, names)
         return demand(within(stored, self.values), stored, names)
 
-    def place(self, index: int) -> tuple[Shard, int]:
+    def place(self, index: int) -> str:
+        """The name of an example in a message: its file, and which of its records it is."""
+        shard, number = self._find(index)
+        return f"{shard.path.name} record {number}"
+
+    def _find(self, index: int) -> tuple[Shard, int]:
         """The file of an example, and which of its records it is."""
         file = int(np.searchsorted(self.starts, index, side="right")) - 1
         return self.shards[file], index - int(self.starts[file])
@@ -132,7 +147,7 @@ class Records:
         if isinstance(error, DataError):
             return error
         if named := re.search(rf"{_MARK}(\d+)", str(error)):
-            shard, number = self.place(int(named[1]))
+            shard, number = self._find(int(named[1]))
             return self._wrong(shard, number, shard.records([number])[0])
         if isinstance(error, _OF_FILES) or "Could not parse example" in str(error):
             return next(filter(None, map(self._damage, self.shards)), None)
@@ -168,3 +183,19 @@ class Records:
             )
             found = str(Values.of(x)) if np.isfinite(x).all() else "NaN or infinity"
         return DataError(f"{shard.path}, record {number}: expected {expected}; got {found}.")
+
+
+def _shuffled(examples: tf.data.Dataset, buffer: int, seed: Tensor) -> tf.data.Dataset:
+    """What `Dataset.shuffle` gives, as a function of a seed [2] alone: there TensorFlow's global seed comes in."""
+    words = tf.random.stateless_uniform((2,), seed, minval=1, maxval=tf.int64.max, dtype=tf.int64)
+    spec = examples.element_spec
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(examples),
+        buffer_size=buffer,
+        seed=words[0],
+        seed2=words[1],
+        output_types=[part.dtype for part in spec],
+        output_shapes=[part.shape for part in spec],
+        reshuffle_each_iteration=False,
+    )
+    return tf.data.experimental.from_variant(variant, spec)

@@ -27,8 +27,8 @@ from probvae.core import (
     available_memory,
     readable,
 )
-from probvae.data.fixed import binarised, block, protocol
-from probvae.data.kinds import EMPTY, RECORDS, kind_of
+from probvae.data.feeding.binarize import binarised, block, protocol
+from probvae.data.files.kinds import EMPTY, RECORDS, kind_of
 from probvae.data.layout import Kind, Layout
 from probvae.data.records import Records
 from probvae.data.refusal import refuse, to_probabilities

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, available_memory, fold_in, readable
 from probvae.core.room import largest_tensor
-from probvae.data.batches import chunks
+from probvae.data.feeding.batches import batches_in_order
 from probvae.errors import UserError
 
 MARGIN = 8
@@ -97,7 +97,7 @@ def bounds(
     noise = fold_in(seed, Stream.EVALUATION)
     reduced = []
     done = 0
-    for number, x in enumerate(chunks(split, rows, noise)):
+    for number, x in enumerate(batches_in_order(split, rows, noise)):
         reduced.append([values.numpy() for values in reduce(x, fold_in(noise, Stream.LATENT, number))])
         done += len(x)
         if progress is not None:

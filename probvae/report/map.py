@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from probvae.core import SPHERE, VAE, Array, DataInfo, Seed, Split, Stream, Surface, fold_in, mean_of
-from probvae.data.batches import chunks
+from probvae.data.feeding.batches import batches_in_order
 from probvae.report.density import Regions, regions
 from probvae.report.examples import chosen
 from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, plane, short, subscripted
@@ -80,9 +80,9 @@ class _Places:
 def _places(vae: VAE, split: Split, seed: Seed) -> _Places:
     kept = chosen(len(split), _MOST, fold_in(seed, 0))
     labels = None if split.labels is None else np.asarray(split.labels)[kept]
-    part = Split(split.stored[kept], labels, split.divide_by, split.dynamic)
+    part = Split(split.stored[kept], labels, split.divide_by, split.binarize_on_read)
     found_at, parts = "at its posterior mean", []
-    for number, x in enumerate(chunks(part, 500, fold_in(seed, 1))):
+    for number, x in enumerate(batches_in_order(part, 500, fold_in(seed, 1))):
         q = vae.posterior(x)  # [B], [D]
         z = mean_of(q)
         if z is None:

@@ -21,7 +21,7 @@ from probvae.core import (
     gradients_and_means,
     losses_of,
 )
-from probvae.data.epochs import Batch
+from probvae.data.feeding.batches import Batch
 from probvae.errors import TrainingError
 
 

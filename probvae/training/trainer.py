@@ -21,8 +21,7 @@ from probvae.core import (
     named_variables,
     trainable_names,
 )
-from probvae.data.batches import batches_of, in_order
-from probvae.data.epochs import Batch
+from probvae.data.feeding.batches import Batch, Batches, padded_batches
 from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError, explained_errors
 from probvae.training.callbacks import Callback, Epoch, Progress
 from probvae.training.checkpoint import WEIGHTS, CheckpointState, newest_checkpoint, restore, snapshot
@@ -98,7 +97,7 @@ class Trainer:
                 f"{settings.batch_size}. Take {near}.",
                 parameter="batch_size",
             )
-        self.batches = batches_of(data.train, settings.batch_size, settings.seed, multiple_of=replicas)
+        self.batches = Batches(data.train, settings.batch_size, settings.seed, replicas=replicas)
         self.optimizer = settings.optimizer(self.batches.steps_per_epoch)
         self.optimizer.build(vae.trainable_variables)
         self.compilation = Compilation.of(settings.jit, vae, objective.couples_rows and replicas > 1)
@@ -194,7 +193,7 @@ class Trainer:
         """The means over the validation data of the loss and its terms, with schedules at their end."""
         totals = RunningMeans(self._steps.names)
         noise = fold_in(self.settings.seed, Stream.VALIDATION)
-        for number, (batch, count) in enumerate(in_order(self.data.validation, self.batches.size, noise)):
+        for number, (batch, count) in enumerate(padded_batches(self.data.validation, self.batches.size, noise)):
             totals.add(self._steps.evaluate(batch, fold_in(noise, Stream.LATENT, number)), count)
         return totals.means()
 

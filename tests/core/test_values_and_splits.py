@@ -88,7 +88,7 @@ def test_preparing_divides():
 
 
 def test_intensities_are_what_is_prepared_without_noise():
-    split = Split(STORED, divide_by=255, dynamic=True)
+    split = Split(STORED, divide_by=255, binarize_on_read=True)
     static = Split(STORED, divide_by=255)
     np.testing.assert_array_equal(split.intensities(5), static.prepare(STORED[:5], SEED))
     assert split.intensities().shape == (64, 4)
@@ -98,7 +98,7 @@ def test_intensities_are_what_is_prepared_without_noise():
 def test_binarisation_has_the_intensity_as_its_probability():
     levels = np.array([0, 51, 128, 254, 255], np.uint8)
     count = 40_000
-    split = Split(levels[None], divide_by=255, dynamic=True)
+    split = Split(levels[None], divide_by=255, binarize_on_read=True)
     x = split.prepare(np.broadcast_to(levels, (count, 5)), SEED).numpy()
     assert set(np.unique(x)) == {0.0, 1.0}
     p = levels / 255
@@ -109,7 +109,7 @@ def test_binarisation_has_the_intensity_as_its_probability():
 
 
 def test_binarisation_is_a_function_of_the_seed():
-    split = Split(STORED, divide_by=255, dynamic=True)
+    split = Split(STORED, divide_by=255, binarize_on_read=True)
     first, again, other = (split.prepare(STORED, tf.constant(seed)).numpy() for seed in ([1, 2], [1, 2], [1, 3]))
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)

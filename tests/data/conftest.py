@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from probvae.data.fetch import File
-from probvae.data.mnist import Mnist, MnistLike
+from probvae.data.datasets.mnist import Mnist, MnistLike
+from probvae.data.files.fetch import File
 
 TRAIN, TEST, HELD_OUT = 50, 20, 10
 

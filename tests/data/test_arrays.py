@@ -6,7 +6,7 @@ import pytest
 
 from probvae.core import BINARY, COUNTS, REAL, UNIT, Values
 from probvae.data import Arrays, FashionMini
-from probvae.data.mini import FILE
+from probvae.data.datasets.mini import FILE
 from probvae.errors import ConfigError
 
 RNG = np.random.default_rng(0)
@@ -197,7 +197,7 @@ def test_intensities_can_be_binarised(binarize):
     assert data.info.values == BINARY
     assert "divided by 255" in data.info.protocol
     assert "binarised" in data.info.protocol
-    assert data.train.dynamic == (binarize == "dynamic")
+    assert data.train.binarize_on_read == (binarize == "dynamic")
     assert set(np.unique(data.test.stored)) == {0, 1}
 
 
@@ -488,7 +488,7 @@ def test_a_small_archive_that_expands_to_much_is_refused_without_expanding_it(he
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(monkeypatch):
     np.save("a.npy", NORMAL)
     np.savez("b.npz", x=BYTES, y=LABELS)
-    monkeypatch.setattr("probvae.data.arrays.available_memory", lambda: 1500)
+    monkeypatch.setattr("probvae.data.datasets.arrays.available_memory", lambda: 1500)
     message = refusal(Arrays("a.npy"), "train")
     assert (
         "expected data that fits in the 1.5 kB of memory that are available; got a.npy, float32 [30, 5]" in message
@@ -505,7 +505,7 @@ def test_a_file_with_holes_is_as_large_as_it_says(in_memory, monkeypatch):
     claiming("a.npy", (30, 10**9), "|u1")
     with open("a.npy", "r+b") as file:
         file.truncate(30 * 10**9 + 128)
-    monkeypatch.setattr("probvae.data.arrays.available_memory", lambda: 15 * 10**9)
+    monkeypatch.setattr("probvae.data.datasets.arrays.available_memory", lambda: 15 * 10**9)
     message = refusal(Arrays("a.npy", in_memory=in_memory), "train")
     assert "got a.npy, uint8 [30, 1000000000], with which the data needs" in message
 
@@ -516,5 +516,5 @@ def test_an_array_that_runs_out_of_memory_while_it_is_read_is_a_message(monkeypa
     def read_array(file):
         raise MemoryError
 
-    monkeypatch.setattr("probvae.data.array_files.read_array", read_array)
+    monkeypatch.setattr("probvae.data.files.array_files.read_array", read_array)
     assert "data that fits in memory; got a.npy" in refusal(Arrays("a.npy"), "train")

@@ -5,18 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probvae.core import Split, Stream, fold_in
-from probvae.data import Batches, chunks
-from probvae.data.batches import in_order
+from probvae.data import Batches, batches_in_order
+from probvae.data.feeding.batches import padded_batches
 from probvae.errors import ConfigError
 
 
-def split(count, dynamic=False):
+def split(count, binarize_on_read=False):
     """Examples that are their own number."""
-    return Split(np.arange(count, dtype=np.int32).reshape(count, 1), dynamic=dynamic)
+    return Split(np.arange(count, dtype=np.int32).reshape(count, 1), binarize_on_read=binarize_on_read)
 
 
 def grey(count=64):
-    return Split(np.full((count, 4, 4, 1), 128, np.uint8), divide_by=255.0, dynamic=True)
+    return Split(np.full((count, 4, 4, 1), 128, np.uint8), divide_by=255.0, binarize_on_read=True)
 
 
 def epoch(batches, number):
@@ -84,7 +84,9 @@ def test_every_order_of_a_few_examples_is_equally_likely(count):
 
 @pytest.mark.parametrize(("count", "size"), [(20, 5), (20, 6)])
 def test_a_graph_gives_what_eager_execution_gives(count, size):
-    batches = Batches(Split(np.linspace(0, 1, count, dtype=np.float32)[:, None], dynamic=True), size, seed=1)
+    batches = Batches(
+        Split(np.linspace(0, 1, count, dtype=np.float32)[:, None], binarize_on_read=True), size, seed=1
+    )
     graph = tf.function(batches.batch, input_signature=[tf.TensorSpec((), tf.int64)])
     for step in range(2 * batches.steps_per_epoch):
         eager = batches.batch(step)
@@ -108,11 +110,11 @@ def test_the_size_of_every_batch_is_known_to_a_graph(count):
 
 
 @pytest.mark.parametrize(
-    ("count", "size", "multiple_of"), [(7, 3, 1), (6, 3, 3), (5, 8, 4), (5, 100, 2), (257, 16, 4)]
+    ("count", "size", "replicas"), [(7, 3, 1), (6, 3, 3), (5, 8, 4), (5, 100, 2), (257, 16, 4)]
 )
-def test_what_fills_up_a_batch_weighs_nothing_and_the_others_the_same(count, size, multiple_of):
-    batches = Batches(split(count), size, seed=1, multiple_of=multiple_of)
-    assert batches.size % multiple_of == 0
+def test_what_fills_up_a_batch_weighs_nothing_and_the_others_the_same(count, size, replicas):
+    batches = Batches(split(count), size, seed=1, replicas=replicas)
+    assert batches.size % replicas == 0
     for step in range(2 * batches.steps_per_epoch):
         x, weights = (tensor.numpy() for tensor in batches.batch(step))
         n = batches.examples(step)
@@ -124,7 +126,7 @@ def test_what_fills_up_a_batch_weighs_nothing_and_the_others_the_same(count, siz
 
 @pytest.mark.parametrize("first", [0, 1, 5, 1000])
 def test_a_stream_has_the_batches_from_any_step_on(first):
-    batches = Batches(Split(np.linspace(0, 1, 20, dtype=np.float32)[:, None], dynamic=True), 6, seed=1)
+    batches = Batches(Split(np.linspace(0, 1, 20, dtype=np.float32)[:, None], binarize_on_read=True), 6, seed=1)
     stream = batches.stream(first)
     for step in range(first, first + 9):
         for found, expected in zip(next(stream), batches.batch(step), strict=True):
@@ -159,7 +161,7 @@ def test_any_type_of_numbers_comes_out_as_float32(dtype):
 
 
 def test_chunks_give_all_examples_in_order():
-    parts = list(chunks(split(10), 4, seed=0))
+    parts = list(batches_in_order(split(10), 4, seed=0))
     assert [len(part) for part in parts] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate(parts)[:, 0], np.arange(10))
     assert parts[0].dtype == tf.float32
@@ -167,7 +169,7 @@ def test_chunks_give_all_examples_in_order():
 
 @pytest.mark.parametrize(("count", "size"), [(10, 4), (8, 4), (3, 5), (1, 1)])
 def test_in_order_is_what_chunks_are_filled_up(count, size):
-    filled, plain = in_order(split(count), size, seed=0), chunks(split(count), size, seed=0)
+    filled, plain = padded_batches(split(count), size, seed=0), batches_in_order(split(count), size, seed=0)
     for (batch, examples), chunk in zip(filled, plain, strict=True):
         assert examples == len(chunk)
         assert len(batch.x) == size
@@ -176,7 +178,7 @@ def test_in_order_is_what_chunks_are_filled_up(count, size):
 
 
 def test_the_bits_of_chunks_are_a_function_of_the_seed():
-    first, again, other = (np.concatenate(list(chunks(grey(), 10, seed))) for seed in (0, 0, 1))
+    first, again, other = (np.concatenate(list(batches_in_order(grey(), 10, seed))) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 

@@ -6,8 +6,8 @@ import pytest
 
 from probvae.core import BINARY, UNIT
 from probvae.data import FashionMini
-from probvae.data.mini import FILE
-from probvae.data.mnist import FashionMnist
+from probvae.data.datasets.mini import FILE
+from probvae.data.datasets.mnist import FashionMnist
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ def test_what_is_loaded_is_what_was_announced(binarize):
     for split in parts(data):
         assert split.stored.dtype == np.uint8
         assert split.stored.shape[1:] == data.info.event_shape == (28, 28, 1)
-    assert data.train.dynamic == (binarize == "dynamic")
+    assert data.train.binarize_on_read == (binarize == "dynamic")
 
 
 def test_the_classes_have_the_names_of_what_the_images_show(plain):

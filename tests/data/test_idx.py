@@ -3,7 +3,7 @@ import struct
 import numpy as np
 import pytest
 
-from probvae.data.idx import read_idx
+from probvae.data.files.idx import read_idx
 from probvae.errors import DataError
 
 ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)

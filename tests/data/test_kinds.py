@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from probvae.data import Arrays
-from probvae.data.kinds import kind_of
+from probvae.data.files.kinds import kind_of
 from probvae.data.tfrecords import TFRecords
 from probvae.errors import ConfigError
 

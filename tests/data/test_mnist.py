@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from probvae.data import FashionMnist, Kmnist, Mnist, fetch
+from probvae.data import FashionMnist, Kmnist, Mnist
+from probvae.data.files import fetch
 from probvae.errors import ConfigError, DataError
 
 PUBLISHED = (FashionMnist, Mnist, Kmnist)

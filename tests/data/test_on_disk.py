@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probvae.core import LazyIntensities, Split
-from probvae.data import Arrays, Batches, batches_of, chunks, on_disk
-from probvae.data.batches import in_order
-from probvae.data.fixed import binarised
-from probvae.data.npy import read_header
-from probvae.data.on_disk import OnDisk
+from probvae.data import Arrays, Batches, batches_in_order
+from probvae.data.feeding.batches import padded_batches
+from probvae.data.feeding.binarize import binarised
+from probvae.data.files import on_disk
+from probvae.data.files.npy import read_header
+from probvae.data.files.on_disk import OnDisk
 from probvae.errors import ConfigError, DataError
 
 RNG = np.random.default_rng(0)
@@ -87,9 +88,9 @@ def test_a_dataset_left_in_its_files_is_the_same_in_every_bit(binarize, how):
         np.testing.assert_array_equal(memory.stored, file.stored[:])
         np.testing.assert_array_equal(memory.intensities(3), file.intensities(3))
         np.testing.assert_array_equal(memory.labels, file.labels)
-        for x, y in zip(chunks(memory, 3, seed=0), chunks(file, 3, seed=0), strict=True):
+        for x, y in zip(batches_in_order(memory, 3, seed=0), batches_in_order(file, 3, seed=0), strict=True):
             np.testing.assert_array_equal(x, y)
-        for (x, n), (y, m) in zip(in_order(memory, 4, seed=0), in_order(file, 4, seed=0), strict=True):
+        for (x, n), (y, m) in zip(padded_batches(memory, 4, seed=0), padded_batches(file, 4, seed=0), strict=True):
             np.testing.assert_array_equal(x.x, y.x)
             assert n == m
         which = RNG.permutation(len(memory))
@@ -98,12 +99,11 @@ def test_a_dataset_left_in_its_files_is_the_same_in_every_bit(binarize, how):
 
 
 @pytest.mark.parametrize("binarize", ["none", "dynamic", "static"])
-@pytest.mark.parametrize(("size", "multiple_of"), [(5, 1), (7, 1), (64, 3)])
-def test_batches_are_the_same_in_every_bit(binarize, size, multiple_of):
+@pytest.mark.parametrize(("size", "replicas"), [(5, 1), (7, 1), (64, 3)])
+def test_batches_are_the_same_in_every_bit(binarize, size, replicas):
     np.save("a.npy", BYTES)
     memory, file = (
-        batches_of(data.train, size, seed=3, multiple_of=multiple_of)
-        for data in both(divide_by=255.0, binarize=binarize)
+        Batches(data.train, size, seed=3, replicas=replicas) for data in both(divide_by=255.0, binarize=binarize)
     )
     # Each beside its like: in a graph TensorFlow divides by a constant in another way than eagerly.
     graphs = [tf.function(b.batch, input_signature=[tf.TensorSpec((), tf.int64)]) for b in (memory, file)]
@@ -200,7 +200,7 @@ def consume(stream):
 def test_a_file_that_becomes_shorter_is_told_with_its_sizes():
     np.save("a.npy", BYTES)
     (whole, _), found = both(divide_by=255.0), opened()
-    batches = batches_of(both(divide_by=255.0)[1].train, 8, seed=0)
+    batches = Batches(both(divide_by=255.0)[1].train, 8, seed=0)
     stream = batches.stream(0)
     next(stream)
     os.truncate("a.npy", 500)
@@ -211,14 +211,14 @@ def test_a_file_that_becomes_shorter_is_told_with_its_sizes():
         consume(stream)
     assert message in str(batches.fault(caught.value))
     assert batches.fault(ValueError("of something else")) is None
-    assert batches_of(whole.train, 8, seed=0).fault(caught.value) is None
+    assert Batches(whole.train, 8, seed=0).fault(caught.value) is None
 
 
 def test_the_values_are_looked_at_once(monkeypatch):
     np.save("a.npy", BYTES)
     data = Arrays("a.npy", in_memory=False)
     info = data.info()
-    monkeypatch.setattr("probvae.data.arrays._block_values", None)
+    monkeypatch.setattr("probvae.data.datasets.arrays._block_values", None)
     assert data.load().info == info
 
 

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probvae.core import BINARY, COUNTS, REAL, UNIT, LazyIntensities, Split
-from probvae.data import TFRecords, batches_of, chunks
+from probvae.data import Batches, TFRecords, batches_in_order
 from probvae.data.layout import Layout
-from probvae.data.record_batches import RecordBatches
 from probvae.data.records import Records
 from probvae.data.shards import Shard
 from probvae.errors import ConfigError, DataError
@@ -40,8 +39,8 @@ def dataset(**how):
     return TFRecords(**{**PATTERNS, "shape": E, "shuffle_buffer": 15, **how})
 
 
-def batches(size=8, seed=3, multiple_of=1, **how):
-    return batches_of(dataset(**how).load().train, size, seed, multiple_of)
+def batches(size=8, seed=3, replicas=1, **how):
+    return Batches(dataset(**how).load().train, size, seed, replicas)
 
 
 def drawn(made, first, count):
@@ -63,7 +62,10 @@ def test_the_parts_are_what_was_written(how):
     assert data.info == dataset(**how).info()
     assert data.info.sizes == (50, 7, 5)
     assert data.info.event_shape == data.train.stored.shape[1:] == E
-    assert (data.train.dynamic, data.validation.dynamic) == (how.get("binarize") == "dynamic", False)
+    assert (data.train.binarize_on_read, data.validation.binarize_on_read) == (
+        how.get("binarize") == "dynamic",
+        False,
+    )
     assert data.info.values == {0: COUNTS, 1: UNIT, 2: BINARY}[len(how)]
     np.testing.assert_array_equal(data.train.stored.load(), BYTES)
     for part in (data.validation, data.test):
@@ -84,7 +86,7 @@ def test_any_examples_can_be_read(where, which):
 
 def test_chunks_and_intensities_are_in_the_order_of_the_files():
     train = dataset().load().train
-    np.testing.assert_array_equal(np.concatenate(list(chunks(train, 8, seed=0))), BYTES)
+    np.testing.assert_array_equal(np.concatenate(list(batches_in_order(train, 8, seed=0))), BYTES)
     np.testing.assert_array_equal(train.intensities(20), BYTES[:20])
 
 
@@ -98,7 +100,7 @@ def test_numbers_may_be_bytes_or_lists(kind, here):
     assert data.info.values == (REAL if "float" in kind else COUNTS)
     np.testing.assert_array_equal(data.validation.stored, array)
     np.testing.assert_array_equal(data.train.stored[:], array)
-    stream = batches_of(data.train, 10, 0).stream(0)
+    stream = Batches(data.train, 10, 0).stream(0)
     x = np.concatenate([next(stream).x for _ in range(5)])
     np.testing.assert_array_equal(np.sort(x, axis=0), np.sort(array, axis=0).astype(np.float32))
 
@@ -135,7 +137,7 @@ def test_an_epoch_is_a_permutation_whatever_the_files(tmp_path_factory, counts, 
         )
     shards = tuple(Shard.counted(path) for path in sorted(folder.iterdir()))
     records = Records(shards, Layout("image", (1,), "int64_list"), shuffle_buffer=4)
-    made = RecordBatches(Split(records), size, seed)
+    made = Batches(Split(records), size, seed)
     stream = made.stream(0)
     for number in range(2):
         steps = [number * made.steps_per_epoch + i for i in range(made.steps_per_epoch)]
@@ -178,10 +180,10 @@ def test_a_stream_has_the_batches_from_any_step_on(first):
             np.testing.assert_array_equal(made.indices(step)[: made.examples(step)], *drawn(made, step, 1))
 
 
-@pytest.mark.parametrize(("size", "multiple_of"), [(8, 1), (10, 1), (49, 7), (64, 4)])
-def test_batches_have_one_shape_and_what_fills_them_up_weighs_nothing(size, multiple_of):
-    made = batches(size, multiple_of=multiple_of)
-    assert made.size % multiple_of == 0
+@pytest.mark.parametrize(("size", "replicas"), [(8, 1), (10, 1), (49, 7), (64, 4)])
+def test_batches_have_one_shape_and_what_fills_them_up_weighs_nothing(size, replicas):
+    made = batches(size, replicas=replicas)
+    assert made.size % replicas == 0
     spec = made._drawn(0).map(made._prepared).element_spec
     assert (spec.x.shape, spec.weights.shape) == ((made.size, *E), (made.size,))
     stream, some = made.stream(0), made._drawn(0).as_numpy_iterator()
@@ -196,7 +198,7 @@ def test_batches_have_one_shape_and_what_fills_them_up_weighs_nothing(size, mult
 def test_binarisation_is_fresh_at_every_step_and_follows_the_intensities():
     files = dict.fromkeys(PATTERNS, "grey.tfrecord")
     write("grey.tfrecord", [np.full(E, 51)] * 500)
-    made = batches_of(TFRecords(**files, shape=E, divide_by=255, binarize="dynamic").load().train, 500, 0)
+    made = Batches(TFRecords(**files, shape=E, divide_by=255, binarize="dynamic").load().train, 500, 0)
     one, other = made.batch(0).x.numpy(), made.batch(1).x.numpy()
     assert set(np.unique(one)) == {0, 1}
     assert abs(one.mean() - 0.2) < 6 * 0.4 / np.sqrt(one.size)
@@ -368,7 +370,7 @@ def test_a_training_example_of_other_values_is_named(value, expected, here):
     for part in PATTERNS:
         write(f"{part}.tfrecord", [record(np.full(E, 0.5), "float_list")] * 9)
     write("train.tfrecord", [record(np.full(E, x), "float_list") for x in (0.0, 0.5, 0.75, value, 1.0)])
-    made = batches_of(TFRecords(**files, shape=E, dtype="float_list").load().train, 2, 0)
+    made = Batches(TFRecords(**files, shape=E, dtype="float_list").load().train, 2, 0)
     assert re.search(rf"train\.tfrecord, record 3: expected .*{expected}", told(made))
 
 

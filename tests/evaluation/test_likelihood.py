@@ -192,7 +192,7 @@ def test_the_mean_and_its_error_keep_what_single_precision_loses():
 
 def test_a_dynamic_split_has_the_bits_of_the_seed_and_shares_none_with_training():
     """Seen through a log-weight that differs for each row of bits."""
-    grey = Split(np.full((1, E, 16), 0.5, np.float32), dynamic=True)  # 64 bits in a single example
+    grey = Split(np.full((1, E, 16), 0.5, np.float32), binarize_on_read=True)  # 64 bits in a single example
     place = tf.constant(np.random.default_rng(0).normal(size=(E, 16)), tf.float32)
 
     def weigh(x):

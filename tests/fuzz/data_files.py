@@ -22,8 +22,8 @@ import tensorflow as tf
 
 from probvae.core import Dataset
 from probvae.data import Arrays, TFRecords
-from probvae.data.fetch import File
-from probvae.data.mnist import Mnist, MnistLike
+from probvae.data.datasets.mnist import Mnist, MnistLike
+from probvae.data.files.fetch import File
 
 E = (4, 3)
 Rng = np.random.Generator

@@ -11,7 +11,7 @@ from rich.console import Console
 from safetensors.numpy import load_file
 
 import probvae
-from probvae.data.mini import FILE
+from probvae.data.datasets.mini import FILE
 from probvae.registry import Registry
 
 from . import outputs

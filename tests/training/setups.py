@@ -45,7 +45,7 @@ def vae(prior="standard_normal", seed=0, head=None, hidden=(5,)):
     return VAE(encoder, c.DenseDecoder(D, head or c.Bernoulli(E), hidden), made)
 
 
-def data(train=TRAIN, validation=7, dynamic=True):
+def data(train=TRAIN, validation=7, binarize_on_read=True):
     """Bytes with structure, binarised afresh at every step."""
     rng = np.random.default_rng(0)
 
@@ -56,7 +56,7 @@ def data(train=TRAIN, validation=7, dynamic=True):
 
     sizes = (train, validation, 3)
     info = DataInfo(E, BINARY, sizes, "binarised for tests", "made up")
-    return Data(info, split(train, dynamic=dynamic), split(validation), split(3))
+    return Data(info, split(train, binarize_on_read=binarize_on_read), split(validation), split(3))
 
 
 class Record(Callback):

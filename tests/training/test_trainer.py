@@ -162,7 +162,7 @@ def test_another_objective_is_another_row():
 
 
 def test_means_weigh_a_smaller_last_batch_by_its_examples():
-    examples = data(dynamic=False)
+    examples = data(binarize_on_read=False)
     done = trained(objective=Wrapped(nothing_but_the_first_pixel), examples=examples, epochs=1)
     for part, split in [("train", examples.train), ("validation", examples.validation)]:
         first = split.intensities()[:, 0].mean()
@@ -180,7 +180,7 @@ def test_validation_is_the_same_each_time_and_does_not_move_the_model(reference)
 
 def test_a_dynamic_validation_split_has_the_bits_of_the_seed_and_shares_none_with_training():
     """Seen through a loss that differs for each batch of bits."""
-    grey = Split(np.full((BATCH, *E), 0.5, np.float32), dynamic=True)
+    grey = Split(np.full((BATCH, *E), 0.5, np.float32), binarize_on_read=True)
     examples = replace(data(), train=grey, validation=grey)
     place = tf.constant(np.random.default_rng(0).normal(size=(BATCH, *E)), tf.float32)
 
@@ -532,7 +532,7 @@ def test_only_the_terms_that_went_bad_first_are_named():
 
 
 def test_the_examples_to_blame_are_named():
-    examples = data(dynamic=False)
+    examples = data(binarize_on_read=False)
     examples.train.stored[[3, 11]] = 200, 201, 202, 203, 204, 205
 
     def refuse_some(losses, x, step):

@@ -14,7 +14,7 @@ import pooch
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from probvae.data.kinds import kind_of
+from probvae.data.files.kinds import kind_of
 from probvae.errors import DataError
 
 CACHE_VARIABLE = "PROBVAE_DATA"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from probvae.core import Split
-from probvae.data.fixed import binarised, fixed_order, protocol
+from probvae.data.feeding.binarize import binarised, fixed_order, protocol
 from probvae.errors import ConfigError
 
 RAMP = np.tile(np.arange(256, dtype=np.uint8), (5_000, 1))
@@ -26,10 +26,10 @@ def test_nothing_changes_without_binarisation():
 
 def test_dynamic_leaves_the_training_intensities_for_later():
     train, validation, test = binarised(split(), split(), split(), "dynamic")
-    assert train.dynamic
+    assert train.binarize_on_read
     assert np.array_equal(train.stored, RAMP)
     for part in (validation, test):
-        assert not part.dynamic
+        assert not part.binarize_on_read
         assert part.stored.dtype == np.uint8
         assert set(np.unique(part.stored)) == {0, 1}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from probvae.data.kinds import kind_of
+from probvae.data.files.kinds import kind_of
 from probvae.errors import DataError
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from probvae.core import Array
-from probvae.data.npy import Header
+from probvae.data.files.npy import Header
 from probvae.errors import DataError
 
 

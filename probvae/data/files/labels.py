@@ -8,8 +8,8 @@ from typing import TypeVar
 import numpy as np
 
 from probvae.core import Array
-from probvae.data.array_files import FileArray
-from probvae.data.on_disk import plain
+from probvae.data.files.array_files import FileArray
+from probvae.data.files.on_disk import plain
 
 T = TypeVar("T")
 _MOST_NAMES = 5

@@ -14,11 +14,11 @@ from typing import ClassVar
 import numpy as np
 
 from probvae.core import Array, Binarize, Data, DataInfo, Dataset
-from probvae.data.array_files import ArrayFile, listed
-from probvae.data.fetch import CACHE_VARIABLE, File, cache_folder, fetch
-from probvae.data.fixed import binarised, fixed_order, image_values, images, protocol
-from probvae.data.idx import idx_length, read_idx
-from probvae.data.kinds import kind_of
+from probvae.data.feeding.binarize import binarised, fixed_order, image_values, images, protocol
+from probvae.data.files.array_files import ArrayFile, listed
+from probvae.data.files.fetch import CACHE_VARIABLE, File, cache_folder, fetch
+from probvae.data.files.idx import idx_length, read_idx
+from probvae.data.files.kinds import kind_of
 from probvae.errors import ConfigError, DataError
 
 FASHION = (

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from probvae.core import Binarize, Data, DataInfo, Dataset
-from probvae.data.fixed import binarised, image_values, images, protocol
-from probvae.data.mnist import FASHION
+from probvae.data.datasets.mnist import FASHION
+from probvae.data.feeding.binarize import binarised, image_values, images, protocol
 
-FILE = Path(__file__).with_name("fashion_mini") / "fashion_mini.npz"
+FILE = Path(__file__).parents[1] / "fashion_mini" / "fashion_mini.npz"
 """The images and labels; `tools/make_fashion_mini.py` makes it."""
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, NoReturn
 
 from probvae.core import Array, readable
-from probvae.data.kinds import NPY, NPZ, kind_of, regular
-from probvae.data.npy import Header, read_array, read_header
-from probvae.data.on_disk import OnDisk
+from probvae.data.files.kinds import NPY, NPZ, kind_of, regular
+from probvae.data.files.npy import Header, read_array, read_header
+from probvae.data.files.on_disk import OnDisk
 from probvae.data.refusal import refuse
 from probvae.errors import ConfigError
 

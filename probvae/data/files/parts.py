@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
-from probvae.data.array_files import OBJECTS, ArrayFile, FileArray, listed
+from probvae.data.files.array_files import OBJECTS, ArrayFile, FileArray, listed
 from probvae.data.refusal import refuse
 
 Part: TypeAlias = Literal["train", "validation", "test"]

@@ -51,7 +51,7 @@ def binarised(train: Split, validation: Split, test: Split, binarize: Binarize) 
     """The three splits, binarised as asked, each with random numbers of its own."""
     if binarize == "none":
         return train, validation, test
-    first = replace(train, dynamic=True) if binarize == "dynamic" else _once(train, 0)
+    first = replace(train, binarize_on_read=True) if binarize == "dynamic" else _once(train, 0)
     return first, _once(validation, 1), _once(test, 2)
 
 

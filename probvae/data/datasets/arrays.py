@@ -25,11 +25,11 @@ from probvae.core import (
     channels_first,
     readable,
 )
-from probvae.data.array_files import TOO_LARGE, FileArray
-from probvae.data.fixed import SEED, binarised, block, fixed_order, protocol
-from probvae.data.labels import as_integers, described, read_labels
-from probvae.data.on_disk import OnDisk, plain
-from probvae.data.parts import Chosen, Part, choose, unused
+from probvae.data.feeding.binarize import SEED, binarised, block, fixed_order, protocol
+from probvae.data.files.array_files import TOO_LARGE, FileArray
+from probvae.data.files.labels import as_integers, described, read_labels
+from probvae.data.files.on_disk import OnDisk, plain
+from probvae.data.files.parts import Chosen, Part, choose, unused
 from probvae.data.refusal import refuse, to_probabilities
 
 _BYTES_SEEN = 16
