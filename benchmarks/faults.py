@@ -46,14 +46,14 @@ KINDS = [
 
 def spec(parts: str, precision: str, where: str, images: Path) -> dict[str, Any]:
     """A training of some ten seconds, which saves every few steps."""
-    encoder, decoder = PARTS[parts]
+    down, up = PARTS[parts]
     data = {"use": "arrays", "train": str(images), "divide_by": 255.0, "binarize": "dynamic"}
     return {
         "schema": 1,
         "model": {
             "latent_dim": 2,
-            "encoder": encoder,
-            "decoder": {**decoder, "likelihood": {"use": "bernoulli"}},
+            "encoder": {"network": down},
+            "decoder": {"network": up, "likelihood": {"use": "bernoulli"}},
             "prior": {"use": "mixture", "components": 8},
         },
         "objective": {"use": "elbo", "warmup_steps": 100},

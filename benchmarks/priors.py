@@ -27,13 +27,13 @@ NETWORKS = {"dense": ("dense", "dense"), "conv": ("conv", "conv_transpose")}
 
 def run(folder: Path, prior: str, network: str, epochs: int, latents: int) -> dict[str, Any]:
     """One row: the losses of the first two epochs, and the numbers on the test data."""
-    encoder, decoder = NETWORKS[network]
+    down, up = NETWORKS[network]
     spec = {
         "schema": 1,
         "model": {
             "latent_dim": latents,
-            "encoder": {"use": encoder},
-            "decoder": {"use": decoder, "likelihood": {"use": "bernoulli"}},
+            "encoder": {"network": {"use": down}},
+            "decoder": {"network": {"use": up}, "likelihood": {"use": "bernoulli"}},
             "prior": {"use": prior},
         },
         "data": {"use": "fashion_mini"},

@@ -5,11 +5,12 @@ from __future__ import annotations
 from probvae import VAE
 from probvae.components import (
     Bernoulli,
-    ConvEncoder,
-    ConvTransposeDecoder,
-    DenseDecoder,
-    DenseEncoder,
+    Conv,
+    ConvTranspose,
+    Dense,
     DiagonalNormal,
+    NetworkDecoder,
+    NetworkEncoder,
     StandardNormal,
 )
 
@@ -18,11 +19,11 @@ EVENT = (28, 28, 1)
 
 def dense() -> VAE:
     """784-400-20 and back, as in Kingma and Welling (2014): hardly any work for each image."""
-    encoder = DenseEncoder(EVENT, DiagonalNormal(20), (400,))
-    return VAE(encoder, DenseDecoder(20, Bernoulli(EVENT), (400,)), StandardNormal(20))
+    encoder = NetworkEncoder(Dense((400,)), DiagonalNormal(20), EVENT)
+    return VAE(encoder, NetworkDecoder(Dense((400,)), Bernoulli(EVENT), 20), StandardNormal(20))
 
 
 def conv() -> VAE:
     """The convolutional model of the recipe: two layers down, two up, two latents."""
-    encoder = ConvEncoder(EVENT, DiagonalNormal(2), (32, 64))
-    return VAE(encoder, ConvTransposeDecoder(2, Bernoulli(EVENT), (64, 32)), StandardNormal(2))
+    encoder = NetworkEncoder(Conv((32, 64)), DiagonalNormal(2), EVENT)
+    return VAE(encoder, NetworkDecoder(ConvTranspose((64, 32)), Bernoulli(EVENT), 2), StandardNormal(2))

@@ -21,6 +21,7 @@ from probvae.core import Exact as Exact
 from probvae.core import LikelihoodHead as LikelihoodHead
 from probvae.core import Losses as Losses
 from probvae.core import Metric as Metric
+from probvae.core import Network as Network
 from probvae.core import Objective as Objective
 from probvae.core import Positive as Positive
 from probvae.core import PositiveFloat as PositiveFloat

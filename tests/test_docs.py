@@ -382,7 +382,7 @@ def test_the_data_that_is_written_is_trained_on(number, folder):
     exec(blocks(LARGE, "python")[number], {})
     spec = tomllib.loads((folder / "examples" / "first.toml").read_text())
     spec |= tomllib.loads(blocks(LARGE, "toml")[number])
-    small = {"use": "dense", "hidden": [8]}
+    small = {"network": {"use": "dense", "hidden": [8]}}
     spec["model"] |= {"encoder": small, "decoder": {**small, "likelihood": {"use": "bernoulli"}}}
     spec["train"] |= {"epochs": 1}
     told = io.StringIO()

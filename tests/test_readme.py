@@ -34,7 +34,12 @@ def test_the_spec_is_the_one_that_make_demo_trains():
 def test_the_prior_trains_when_pasted(tmp_path):
     (tmp_path / "my_prior.py").write_text(blocks("python")[0])
     (tmp_path / "spec.toml").write_text(blocks("toml")[0])
-    small = ["train.epochs=1", "evaluate.samples=1", "model.encoder.use=dense", "model.decoder.use=dense"]
+    small = [
+        "train.epochs=1",
+        "evaluate.samples=1",
+        "model.encoder.network.use=dense",
+        "model.decoder.network.use=dense",
+    ]
     options = [part for text in ["model.prior.use=my_prior.student_t", *small] for part in ("--set", text)]
     done = run("-m", "probvae", "train", "spec.toml", "--plugin", "my_prior.py", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

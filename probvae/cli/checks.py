@@ -91,7 +91,7 @@ def _check_spec(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...
     plan, vae = check_spec(spec, overrides, plugins)
     for note in plan.notes:
         click.echo(f"note: {note}")
-    parts = ", ".join(f"{path[-1]} {part.use}" for path, part in plan.components.items())
+    parts = ", ".join(f"{path[-1]} {part.label}" for path, part in plan.components.items())
     click.echo(f"{spec} is right: {parts}; {vae.latent_dim} latents, examples of shape {list(vae.event_shape)}.")
 
 

@@ -3,10 +3,6 @@
 from probvae._lazy import lazy
 from probvae.components.plugin import BUILT_IN
 
-TARGETS = [
-    *(spec.target for spec in BUILT_IN),
-    "probvae.components.encoders:NetworkEncoder",
-    "probvae.components.decoders:NetworkDecoder",
-]
+TARGETS = [spec.target for spec in BUILT_IN]
 
 __all__, __getattr__, __dir__ = lazy(__name__, TARGETS)

@@ -1,16 +1,14 @@
 """Written by tools/stubs.py."""
 
-from probvae.components.decoders import ConvTransposeDecoder as ConvTransposeDecoder
-from probvae.components.decoders import DenseDecoder as DenseDecoder
 from probvae.components.decoders import NetworkDecoder as NetworkDecoder
-from probvae.components.decoders import ResNetDecoder as ResNetDecoder
-from probvae.components.encoders import ConvEncoder as ConvEncoder
-from probvae.components.encoders import DenseEncoder as DenseEncoder
 from probvae.components.encoders import NetworkEncoder as NetworkEncoder
-from probvae.components.encoders import ResNetEncoder as ResNetEncoder
 from probvae.components.likelihoods.bernoulli import Bernoulli as Bernoulli
 from probvae.components.likelihoods.bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from probvae.components.likelihoods.normal import Normal as Normal
+from probvae.components.networks.conv import Conv as Conv
+from probvae.components.networks.conv import ConvTranspose as ConvTranspose
+from probvae.components.networks.dense import Dense as Dense
+from probvae.components.networks.resnet import ResNet as ResNet
 from probvae.components.posteriors.normal import DiagonalNormal as DiagonalNormal
 from probvae.components.posteriors.normal import FullCovarianceNormal as FullCovarianceNormal
 from probvae.components.priors.flows import MAF as MAF

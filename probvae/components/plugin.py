@@ -5,12 +5,12 @@ from __future__ import annotations
 from probvae.registry import ComponentSpec, hookimpl
 
 BUILT_IN = [
-    ComponentSpec("encoder", "dense", "probvae.components.encoders:DenseEncoder"),
-    ComponentSpec("encoder", "conv", "probvae.components.encoders:ConvEncoder"),
-    ComponentSpec("encoder", "resnet", "probvae.components.encoders:ResNetEncoder"),
-    ComponentSpec("decoder", "dense", "probvae.components.decoders:DenseDecoder"),
-    ComponentSpec("decoder", "conv_transpose", "probvae.components.decoders:ConvTransposeDecoder"),
-    ComponentSpec("decoder", "resnet", "probvae.components.decoders:ResNetDecoder"),
+    ComponentSpec("encoder", "network", "probvae.components.encoders:NetworkEncoder"),
+    ComponentSpec("decoder", "network", "probvae.components.decoders:NetworkDecoder"),
+    ComponentSpec("network", "dense", "probvae.components.networks.dense:Dense"),
+    ComponentSpec("network", "conv", "probvae.components.networks.conv:Conv"),
+    ComponentSpec("network", "conv_transpose", "probvae.components.networks.conv:ConvTranspose"),
+    ComponentSpec("network", "resnet", "probvae.components.networks.resnet:ResNet"),
     ComponentSpec("posterior", "diagonal_normal", "probvae.components.posteriors.normal:DiagonalNormal"),
     ComponentSpec(
         "posterior", "full_covariance_normal", "probvae.components.posteriors.normal:FullCovarianceNormal"
@@ -31,5 +31,5 @@ BUILT_IN = [
 
 @hookimpl
 def probvae_components() -> list[ComponentSpec]:
-    """The encoders, decoders, heads and priors of this package."""
+    """The encoders, decoders, networks, heads and priors of this package."""
     return BUILT_IN

@@ -10,6 +10,7 @@ from probvae.core.kinds import KINDS
 from probvae.core.losses import FINAL_STEP, Losses
 from probvae.core.memory import available_memory, readable
 from probvae.core.metric import Metric
+from probvae.core.network import Network, dtype_policy
 from probvae.core.objective import Exact, Objective, losses_of
 from probvae.core.parameters import Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
@@ -33,6 +34,8 @@ __all__ = [
     "Encoder",
     "Decoder",
     "Prior",
+    "Network",
+    "dtype_policy",
     "PosteriorHead",
     "LikelihoodHead",
     "Objective",

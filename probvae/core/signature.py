@@ -56,6 +56,12 @@ class Parameter:
         return None
 
     @property
+    def alternatives(self) -> tuple[type, ...]:
+        """The classes that are accepted in Python besides those of the kind, as `keras.layers.Layer`."""
+        classes = (part for part in get_args(self.annotation) if isinstance(part, type))
+        return tuple(part for part in classes if not isinstance(getattr(part, "kind", None), str))
+
+    @property
     def use(self) -> str | None:
         """The component that a spec uses if it names none."""
         return next((part.name for part in get_args(self.annotation) if isinstance(part, Use)), None)
@@ -100,7 +106,7 @@ class Parameter:
             return True
         if self.kind:
             kind = getattr(type(value), "kind", None)
-            return kind == self.kind or (kind is not None and self.kind == "component")
+            return isinstance(value, self.alternatives) if kind is None else self.kind in (kind, "component")
         try:
             self.parse(value)
         except PluginError:

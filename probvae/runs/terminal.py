@@ -98,7 +98,7 @@ def announce(console: Console, folder: Path, prepared: Prepared, here: Devices) 
     """What is about to be trained, on what, and which choices are in force."""
     checked, (vae, _, choices), source = prepared
     info = source.info
-    parts = {path[-1]: part.use for path, part in checked.components.items()}
+    parts = {path[-1]: part.label for path, part in checked.components.items()}
     count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
     names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior")]
     train, validation, test = info.sizes

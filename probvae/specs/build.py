@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from probvae.core import (
@@ -27,8 +26,10 @@ from probvae.core import (
     Decoder,
     Encoder,
     LazyIntensities,
+    Network,
     Objective,
     Shape,
+    dtype_policy,
     full_scale,
 )
 from probvae.core.words import with_article
@@ -39,7 +40,7 @@ from probvae.specs.plan import DATA, MODEL, OBJECTIVE, Part, Plan, conflict
 Supply = Mapping[str, Callable[[], Any]]
 """Context parameter -> how to get its value, when a component first asks for it."""
 
-NETWORKS = (Encoder.kind, Decoder.kind)
+NETWORKS = (Encoder.kind, Decoder.kind, Network.kind)
 """The kinds whose layers compute in the precision of [train]; densities are float32 whatever it says."""
 
 
@@ -231,17 +232,6 @@ def blamed(document: Document, part: Part) -> Iterator[None]:
         raise SpecError([document.problem(part.path, expected, show(part.use), explained(error))]) from error
 
 
-@contextmanager
-def networks_in(precision: str) -> Iterator[None]:
-    """Layers that are made in here compute in this precision; variables are float32 in any."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def _build(document: Document, part: Part, supply: Supply, precision: str = "float32") -> Any:
     """A component, its own components first, with the context that its parameters name."""
     arguments = dict(part.values)
@@ -253,7 +243,7 @@ def _build(document: Document, part: Part, supply: Supply, precision: str = "flo
             expected, found = f"a place where {name!r} is known", f"{part.use!r}, which asks for it"
             raise SpecError([document.problem(part.path, expected, found)])
     with blamed(document, part):
-        with networks_in(precision if part.kind in NETWORKS else "float32"):
+        with dtype_policy(precision if part.kind in NETWORKS else "float32"):
             built = part.signature.factory(**arguments)
         contract = KINDS[part.kind]
         if not isinstance(built, contract):

@@ -26,9 +26,11 @@ class Slot(NamedTuple):
     use: str | None = None
 
 
+NETWORK = "network"
+"""The encoder and the decoder that are used by default: a network and a head."""
 MODEL = (
-    Slot(("model", "encoder"), "encoder"),
-    Slot(("model", "decoder"), "decoder"),
+    Slot(("model", "encoder"), "encoder", NETWORK),
+    Slot(("model", "decoder"), "decoder", NETWORK),
     Slot(("model", "prior"), "prior"),
 )
 OBJECTIVE = Slot(("objective",), "objective", "elbo")
@@ -56,6 +58,11 @@ class Part:
     signature: Signature
     values: dict[str, Any]
     parts: dict[str, Part]
+
+    @property
+    def label(self) -> str:
+        """The component's name for readers; what is made of a network and a head goes by their names."""
+        return " + ".join(str(part.use) for part in self.parts.values()) if self.use == NETWORK else str(self.use)
 
     def filled(self) -> dict[str, Any]:
         """The table with every default written out; a parameter that is not set (None) is left out."""
@@ -219,7 +226,8 @@ class _Planner:
         try:
             spec = self.registry[kind, use]
         except UnknownNameError as error:
-            self.wrong((*path, "use"), f"the name of {with_article(kind)}", show(use), str(error))
+            hint = self.as_parameter(slot, use) or str(error)
+            self.wrong((*path, "use"), f"the name of {with_article(kind)}", show(use), hint)
             return None
         try:
             signature = Signature.of(spec.load())
@@ -229,6 +237,19 @@ class _Planner:
         if (*path, "use") in self.document.overridden:
             table = self.without_strangers(path, table, signature, use)
         return self.part(slot, use, signature, {key: value for key, value in table.items() if key != "use"})
+
+    def as_parameter(self, slot: Slot, name: str) -> str:
+        """Where a name belongs that is no component of the slot's kind but a part of the one used by default."""
+        if slot.use is None:
+            return ""
+        default = Signature.of(self.registry[slot.kind, slot.use].load())
+        for parameter in default.components.values():
+            if (parameter.kind, name) in self.registry:
+                return (
+                    f"No {slot.kind} is named {name!r}; it is a {parameter.kind}. Write "
+                    f'{parameter.name} = {{ use = "{name}" }} instead.'
+                )
+        return ""
 
     def without_strangers(
         self, path: KeyPath, table: dict[str, Any], signature: Signature, use: str
@@ -298,10 +319,11 @@ class _Planner:
 
 def conflict(document: Document, part: Part, error: ConfigError) -> Problem:
     """A problem from what a component's constructor refused."""
-    path = (*part.path, error.parameter) if error.parameter else part.path
-    if not document.has(path):  # a default, which is nothing to point at
-        path = part.path
-    found = show(part.values[path[-1]]) if path != part.path else repr(part.use or "this table")
+    name, path = error.parameter, part.path
+    found = repr(part.use or "this table")
+    if name and document.has((*path, name)):  # not a default, which is nothing to point at
+        path = (*path, name)
+        found = repr(part.parts[name].use) if name in part.parts else show(part.values[name])
     return document.problem(path, "a value that the component accepts", found, str(error))
 
 

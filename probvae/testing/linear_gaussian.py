@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.components import DenseDecoder, DenseEncoder, FullCovarianceNormal, Normal
+from probvae.components import Dense, FullCovarianceNormal, NetworkDecoder, NetworkEncoder, Normal
 from probvae.components.posteriors.normal import MultivariateNormalDiag
 from probvae.core import VAE, Distribution, Positive, Prior, Tensor
 from probvae.testing.case import Case
@@ -188,8 +188,8 @@ def small_model(case: Case, posterior: Literal["any", "diagonal"] = "any") -> Li
     keras.utils.set_random_seed(case.seed)
     D, event = case.latent_dim, EVENTS[case.seed % len(EVENTS)]
     head = _DiagonalNormal(D) if posterior == "diagonal" else FullCovarianceNormal(D)
-    encoder = DenseEncoder(event, head, hidden=())
-    decoder = DenseDecoder(D, Normal(event, "fixed", NOISE), hidden=())
+    encoder = NetworkEncoder(Dense(hidden=()), head, event)
+    decoder = NetworkDecoder(Dense(hidden=()), Normal(event, "fixed", NOISE), D)
     vae = VAE(encoder, decoder, LearnedNormal(D))
     rng = np.random.default_rng([case.seed, 6])
     for variable in vae.trainable_variables:
@@ -199,7 +199,7 @@ def small_model(case: Case, posterior: Literal["any", "diagonal"] = "any") -> Li
     return LinearGaussian(vae, case.seed, _weights(encoder))
 
 
-def _make_diagonal(encoder: DenseEncoder, decoder: DenseDecoder) -> None:
+def _make_diagonal(encoder: NetworkEncoder, decoder: NetworkDecoder) -> None:
     """Set the outputs beside the diagonal of L to 0, make the rows of W orthogonal, and those beyond three 0."""
     W = np.asarray(decoder.network.last.kernel, np.float64)  # [D, 3]
     D = len(W)
@@ -212,7 +212,7 @@ def _make_diagonal(encoder: DenseEncoder, decoder: DenseDecoder) -> None:
         variable.assign(kept * np.asarray(variable))
 
 
-def _weights(coder: DenseEncoder | DenseDecoder) -> tuple[Floats, Floats]:
+def _weights(coder: NetworkEncoder | NetworkDecoder) -> tuple[Floats, Floats]:
     """The kernel and the bias of a network of one layer."""
     last = coder.network.last
     return np.asarray(last.kernel, np.float64), np.asarray(last.bias, np.float64)

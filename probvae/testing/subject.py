@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, get_args
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from probvae.components import Bernoulli, DenseDecoder, DenseEncoder, DiagonalNormal
+from probvae.components import Bernoulli, Dense, DiagonalNormal, NetworkDecoder, NetworkEncoder
 from probvae.core import (
     KINDS,
     Component,
@@ -159,11 +160,12 @@ class Subject:
             if name in table or parameter.required or parameter.use:
                 part = self.registry[kind, use].load()
                 arguments[name] = self._make(part, Signature.of(part), inner, case, given)
+        small = partial(Dense, (5,), "tanh")
         supply: dict[str, Callable[[], Any]] = {
             "latent_dim": lambda: case.latent_dim,
             "event_shape": lambda: case.event_shape,
-            "encoder": lambda: DenseEncoder(case.event_shape, DiagonalNormal(case.latent_dim), (5,), "tanh"),
-            "decoder": lambda: DenseDecoder(case.latent_dim, Bernoulli(case.event_shape), (5,), "tanh"),
+            "encoder": lambda: NetworkEncoder(small(), DiagonalNormal(case.latent_dim), case.event_shape),
+            "decoder": lambda: NetworkDecoder(small(), Bernoulli(case.event_shape), case.latent_dim),
             "examples": given,
             "steps_per_epoch": lambda: 10,
         }

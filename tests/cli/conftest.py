@@ -23,13 +23,13 @@ schema = 1
 latent_dim = 2
 
 [model.encoder]
-use = "conv"
-filters = [8, 16]
+network.use = "conv"
+network.filters = [8, 16]
 posterior = { use = "diagonal_normal" }
 
 [model.decoder]
-use = "conv_transpose"
-filters = [16, 8]
+network.use = "conv_transpose"
+network.filters = [16, 8]
 likelihood = { use = "bernoulli" }
 
 [model.prior]
@@ -53,8 +53,8 @@ schema = 1
 
 [model]
 latent_dim = 2
-encoder = { use = "dense", hidden = [4] }
-decoder = { use = "dense", hidden = [4], likelihood = { use = "bernoulli" } }
+encoder = { network = { use = "dense", hidden = [4] } }
+decoder = { network = { use = "dense", hidden = [4] }, likelihood = { use = "bernoulli" } }
 prior = { use = "standard_normal" }
 
 [data]

@@ -37,6 +37,7 @@ def case(mistake, *replacements, at, says):
 K = "components = 4"
 POSTERIOR = '{ use = "diagonal_normal" }'
 LIKELIHOOD = '{ use = "bernoulli" }'
+FILTERS = "model.encoder.network.filters"
 DATA = 'use = "fashion_mini"'
 
 NAMES = [
@@ -63,9 +64,15 @@ NAMES = [
     case("a misspelt dataset", "fashion_mini", "fashion_mimi", at=(24, "data.use"), says="'fashion_mini'?"),
     case(
         "a name of another kind",
-        *('"conv"', '"conv_transpose"'),
+        *('"conv"', '"bernoulli"'),
+        at=(7, "model.encoder.network.use"),
+        says=("No network is named 'bernoulli'", "There is one of kind likelihood."),
+    ),
+    case(
+        "a network in the place of an encoder",
+        *('network.use = "conv"\nnetwork.filters = [8, 16]', 'use = "dense"\nhidden = [8]'),
         at=(7, "model.encoder.use"),
-        says=("No encoder is named 'conv_transpose'", "There is one of kind decoder."),
+        says=("the name of an encoder", '"dense"', 'it is a network. Write network = { use = "dense" } instead.'),
     ),
     case(
         "a name of a plugin that is not there",
@@ -83,7 +90,7 @@ NAMES = [
         "a misspelt parameter that holds a component",
         *("posterior =", "posteriors ="),
         at=(9, "model.encoder.posteriors"),
-        says="Did you mean 'posterior'? Known: activation, filters, kernel_size, posterior, strides.",
+        says="Did you mean 'posterior'? Known: network, posterior.",
     ),
     case(
         "a misspelt parameter in an inline table",
@@ -106,7 +113,7 @@ NAMES = [
     ),
     case(
         "a parameter that the data supplies",
-        *("filters = [8, 16]", "event_shape = [28, 28, 1]"),
+        *("network.filters = [8, 16]", "event_shape = [28, 28, 1]"),
         at=(8, "model.encoder.event_shape"),
         says=("no such key here", "It is supplied from the data."),
     ),
@@ -146,17 +153,31 @@ TYPES = [
         at=(18, "model.prior.learned_weights"),
         says=("true or false", "got       1"),
     ),
-    case("an integer for a list", "[8, 16]", "8", at=(8, "model.encoder.filters"), says=("a list", "got       8")),
     case(
-        "a string in a list", "[8, 16]", '[8, "16"]', at=(8, "model.encoder.filters"), says=("a list", '[8, "16"]')
+        "an integer for a list",
+        "[8, 16]",
+        "8",
+        at=(8, FILTERS),
+        says=("a list", "got       8"),
     ),
     case(
-        "a list in a list", "[8, 16]", "[8, [16]]", at=(8, "model.encoder.filters"), says=("a list", "[8, [16]]")
+        "a string in a list",
+        "[8, 16]",
+        '[8, "16"]',
+        at=(8, FILTERS),
+        says=("a list", '[8, "16"]'),
+    ),
+    case(
+        "a list in a list",
+        "[8, 16]",
+        "[8, [16]]",
+        at=(8, FILTERS),
+        says=("a list", "[8, [16]]"),
     ),
     case(
         "neither of two types",
-        *("[8, 16]", '[8, 16]\nkernel_size = "3"'),
-        at=(9, "model.encoder.kernel_size"),
+        *("[8, 16]", '[8, 16]\nnetwork.kernel_size = "3"'),
+        at=(9, "model.encoder.network.kernel_size"),
         says=("an integer >= 1; or a list, each an integer >= 1", '"3"'),
     ),
     case(
@@ -195,9 +216,13 @@ RANGES = [
         says="9999",
     ),
     case("no latents", "latent_dim = 2", "latent_dim = 0", at=(4, "model.latent_dim"), says="an integer >= 1"),
-    case("no filters", "[8, 16]", "[]", at=(8, "model.encoder.filters"), says=("1 or more of them", "[]")),
+    case("no filters", "[8, 16]", "[]", at=(8, FILTERS), says=("1 or more of them", "[]")),
     case(
-        "a zero in a list", "[8, 16]", "[8, 0]", at=(8, "model.encoder.filters"), says=("integer >= 1", "[8, 0]")
+        "a zero in a list",
+        "[8, 16]",
+        "[8, 0]",
+        at=(8, FILTERS),
+        says=("integer >= 1", "[8, 0]"),
     ),
     case(
         "a negative learning rate", "1e-3", "-1.0", at=(29, "train.learning_rate"), says=("a number > 0", "-1.0")
@@ -220,9 +245,9 @@ RANGES = [
     ),
     case(
         "a choice that is not offered",
-        *("[8, 16]", '[8, 16]\nactivation = "reluu"'),
-        at=(9, "model.encoder.activation"),
-        says=("one of 'relu'", '"reluu"', "what follows each convolution"),
+        *("[8, 16]", '[8, 16]\nnetwork.activation = "reluu"'),
+        at=(9, "model.encoder.network.activation"),
+        says=("one of 'relu'", '"reluu"', "of each convolution"),
     ),
 ]
 
@@ -265,21 +290,21 @@ MISSING = [
 
 CONFLICTS = [
     case(
-        "an image that the decoder's strides do not divide",
-        *("filters = [16, 8]", "filters = [16, 8]\nstrides = 3"),
-        at=(14, "model.decoder.strides"),
-        says=("[3, 3]", "28 x 28 does not divide by 9", "Use fewer layers or smaller strides"),
+        "a network of the other side",
+        *('"conv_transpose"', '"conv"'),
+        at=(12, "model.decoder.network"),
+        says=("conv: expected", "[2]. Use 'conv_transpose', which goes from vectors to images."),
     ),
     case(
         "one kernel for two layers",
-        *("[8, 16]", "[8, 16]\nkernel_size = [3]"),
-        at=(9, "model.encoder.kernel_size"),
+        *("[8, 16]", "[8, 16]\nnetwork.kernel_size = [3]"),
+        at=(9, "model.encoder.network.kernel_size"),
         says=("expected one number, or one for each of the 2 layers", "got [3]"),
     ),
     case(
         "a convolutional encoder for vectors",
         *(DATA, 'use = "arrays"\ntrain = "vectors.npy"'),
-        at=(6, "model.encoder"),
+        at=(7, "model.encoder.network"),
         says=("expected images [height, width, channels]", "[5]", "Use 'dense'"),
     ),
     case(
@@ -418,7 +443,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_their_lines(program, spec
     )
     places = [place for place, _ in told(program("check", path))]
     assert places == [
-        f"{path}:8: model.encoder.filters",
+        f"{path}:8: model.encoder.network.filters",
         f"{path}:9: model.encoder.posterior.use",
         f"{path}:17: model.prior.use",
         f"{path}:27: train.epochs",

@@ -207,4 +207,4 @@ def test_supports_are_what_has_probability():
         "numbers from 0 to 1",
         "all numbers",
     ]
-    assert c.DenseDecoder(2, c.Bernoulli((4,))).support == c.Bernoulli.support
+    assert c.NetworkDecoder(c.Dense(), c.Bernoulli((4,)), 2).support == c.Bernoulli.support

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from probvae import components as c
 from probvae.components.networks.made import MADE
-from probvae.core import named_variables
-from probvae.errors import ConfigError, ShapeError
+from probvae.core import Network, dtype_policy, named_variables
+from probvae.errors import ConfigError, ShapeError, UserError
 
 from .numerics import perturb
 
@@ -20,7 +20,7 @@ def shapes(network):
 
 
 def test_the_conv_encoder_is_the_reference_recipe():
-    encoder = c.ConvEncoder((28, 28, 1), c.DiagonalNormal(2), (32, 64))
+    encoder = c.NetworkEncoder(c.Conv((32, 64)), c.DiagonalNormal(2), (28, 28, 1))
     assert shapes(encoder.network) == {
         "convolutions.0/kernel": (3, 3, 1, 32),
         "convolutions.0/bias": (32,),
@@ -36,7 +36,7 @@ def test_the_conv_encoder_is_the_reference_recipe():
 
 
 def test_the_conv_transpose_decoder_is_the_reference_recipe():
-    decoder = c.ConvTransposeDecoder(2, c.Bernoulli((28, 28, 1)), (64, 32))
+    decoder = c.NetworkDecoder(c.ConvTranspose((64, 32)), c.Bernoulli((28, 28, 1)), 2)
     network = decoder.network
     assert shapes(network) == {
         "first/kernel": (2, 1568),
@@ -55,14 +55,14 @@ def test_the_conv_transpose_decoder_is_the_reference_recipe():
 
 
 def test_a_dense_network_without_hidden_layers_is_affine():
-    network = c.DenseEncoder((3,), c.DiagonalNormal(2), ()).network
+    network = c.NetworkEncoder(c.Dense(()), c.DiagonalNormal(2), (3,)).network
     x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     kernel, bias = (v.numpy() for v in named_variables(network).values())
     np.testing.assert_allclose(network.outputs(x), x @ kernel + bias, rtol=1e-5)
 
 
 def test_a_gated_layer_is_linear_times_sigmoid():
-    network = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,), "gated").network
+    network = c.NetworkEncoder(c.Dense((4,), "gated"), c.DiagonalNormal(2), (3,)).network
     x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     both, shift, last, bias = (v.numpy() for v in perturb(network).trainable_variables)
     linear, gate = np.split(x @ both + shift, 2, axis=1)
@@ -72,7 +72,7 @@ def test_a_gated_layer_is_linear_times_sigmoid():
 
 
 def test_a_residual_block_adds_to_its_input():
-    encoder = c.ResNetEncoder((8, 8, 1), c.DiagonalNormal(2), (3, 5), blocks=2)
+    encoder = c.NetworkEncoder(c.ResNet((3, 5), blocks=2), c.DiagonalNormal(2), (8, 8, 1))
     stages = encoder.network.stages
     assert [len(stage) for stage in stages] == [3, 3]  # a halving convolution, and two blocks
     x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
@@ -83,74 +83,143 @@ def test_a_residual_block_adds_to_its_input():
     np.testing.assert_array_equal(block(x), x)
 
 
+# Sizes
+
+
+def test_strides_that_do_not_divide_a_size_round_up_and_are_cropped():
+    network = c.ConvTranspose((4, 3)).connect((2,), (79, 30, 1))
+    assert network.base_shape == (20, 8, 32)
+    assert network.sizes == [(40, 15), (79, 30)]
+
+
+@pytest.mark.parametrize("shape", [(79, 79, 1), (28, 30, 3), (5, 1, 1), (79, 2), (1, 3)], ids=str)
+@pytest.mark.parametrize(
+    ("down", "up"),
+    [
+        (lambda: c.Conv((4, 3), activation="elu"), lambda: c.ConvTranspose((3, 4), activation="elu")),
+        (
+            lambda: c.Conv((4, 3), strides=(3, 1), activation="elu"),
+            lambda: c.ConvTranspose((3, 4), (2, 5), strides=(2, 3), activation="elu"),
+        ),
+        (lambda: c.ResNet((2, 3, 4)), lambda: c.ResNet((2, 3, 4))),
+    ],
+    ids=["conv", "conv with other strides", "resnet"],
+)
+def test_images_and_signals_of_any_size_go_down_and_up(down, up, shape):
+    """A last element that were cut off, or never filled, would leave no gradient."""
+    encoder = perturb(c.NetworkEncoder(down(), c.DiagonalNormal(2), shape))
+    decoder = perturb(c.NetworkDecoder(up(), c.Normal(shape, "fixed"), 2))
+    x = tf.constant(np.random.default_rng(0).normal(size=(3, *shape)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        z = encoder.posterior(x).mean()
+    assert np.abs(tape.gradient(z, x)).sum(axis=(0, -1))[-1].max() > 0
+    means = decoder.likelihood(np.eye(3, 2)).mean()
+    assert means.shape == x.shape
+    assert np.ptp(means, axis=0).min() > 0
+
+
+def test_a_signal_goes_through_convolutions_of_one_dimension():
+    network = c.Conv((4,), 5).connect((100, 3), (2,))
+    assert shapes(network)["convolutions.0/kernel"] == (5, 3, 4)
+    assert shapes(c.ConvTranspose((4,), 5).connect((2,), (100, 3)))["last/kernel"] == (3, 3, 4)
+    assert shapes(c.ResNet((4,)).connect((100, 3), (2,)))["stages.0.0/kernel"] == (3, 3, 4)
+
+
 # What is refused
 
 
 @pytest.mark.parametrize(
-    ("build", "parameter", "message"),
+    ("network", "shape", "parameter", "message"),
     [
-        (lambda: c.ConvEncoder((30, 28, 1), c.DiagonalNormal(2)), "strides", "conv: .*divide.* by 4, and 30 x 28"),
-        (lambda: c.ConvEncoder((3, 32, 32), c.DiagonalNormal(2)), None, r"conv: .*\[channels, .*moveaxis"),
-        (
-            lambda: c.ConvTransposeDecoder(2, c.Bernoulli((1, 28, 28))),
-            None,
-            r"\[1, 28, 28\].*\[channels, .*moveaxis",
-        ),
-        (lambda: c.ConvEncoder((9, 8, 1), c.DiagonalNormal(2), strides=(2, 3)), "strides", "by 6, and 9 x 8"),
-        (lambda: c.ConvTransposeDecoder(2, c.Bernoulli((9, 9, 1)), (2, 2, 2), strides=3), "strides", "by 27"),
-        (lambda: c.ResNetEncoder((28, 28, 1), c.DiagonalNormal(2), (4, 4, 4)), "filters", "by 8, and 28 x 28"),
-        (lambda: c.ResNetDecoder(2, c.Bernoulli((28, 28, 1)), (4, 4, 4)), "filters", "by 8, and 28 x 28"),
-        (
-            lambda: c.ConvEncoder((784,), c.DiagonalNormal(2)),
-            None,
-            r"channels\]; got shape \[784\]",
-        ),
-        (lambda: c.ConvTransposeDecoder(2, c.Bernoulli((28, 28))), None, r"shape \[28, 28\].*axis.*'dense'"),
-        (lambda: c.ResNetDecoder(2, c.Bernoulli((28, 28))), None, r"got shape \[28, 28\].*channel axis.*'dense'"),
-        (
-            lambda: c.ConvEncoder((8, 8, 1), c.DiagonalNormal(2), strides=(2, 2, 2)),
-            "strides",
-            "each of the 2 layers",
-        ),
-        (lambda: c.ConvEncoder((8, 8, 1), c.DiagonalNormal(2), kernel_size=(3,)), "kernel_size", r"got \[3\]"),
+        (c.Conv, (3, 32, 32), "network", r"conv: .*\[channels, .*moveaxis"),
+        (c.Conv, (784,), "network", r"channels\]; got shape \[784\]\. Use 'dense'\."),
+        (c.ResNet, (784,), "network", r"resnet: .*got shape \[4\]\. Use 'dense'\."),
+        (c.ConvTranspose, (8, 8, 1), "network", r"got shape \[4\]\. Use 'conv', which goes from images"),
+        (lambda: c.Conv(strides=(2, 2, 2)), (8, 8, 1), "strides", "each of the 2 layers"),
+        (lambda: c.Conv(kernel_size=(3,)), (8, 8, 1), "kernel_size", r"got \[3\]"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(build, parameter, message):
+def test_an_encoder_refuses_a_network_that_does_not_fit(network, shape, parameter, message):
     with pytest.raises(ConfigError, match=message) as error:
-        build()
-    # Too many halvings are as much the fault of the number of layers as of the strides.
-    faults = {"filters", "strides"} if "divide" in str(error.value) else {parameter}
-    assert error.value.parameter in faults
+        c.NetworkEncoder(network(), c.DiagonalNormal(2), shape)
+    assert error.value.parameter == parameter
 
 
-def test_the_error_for_two_channels_of_outputs_does_not_call_them_the_data():
-    with pytest.raises(ConfigError, match=r"got shape \[28, 56\]. Give the data a channel axis"):
-        c.ConvTransposeDecoder(2, c.Normal((28, 28), "per_element"))
+@pytest.mark.parametrize(
+    ("network", "shape", "message"),
+    [
+        (
+            c.Conv,
+            (8, 8, 1),
+            r"got shape \[2\]\. Use 'conv_transpose', which goes from vectors",
+        ),
+        (c.ConvTranspose, (1, 28, 28), r"\[1, 28, 28\].*\[channels, .*moveaxis"),
+        (c.ConvTranspose, (784,), r"got shape \[784\]\. Use 'dense'\."),
+        (c.ResNet, (784,), r"got shape \[784\]\. Use 'dense'\."),
+    ],
+)
+def test_a_decoder_refuses_a_network_that_does_not_fit(network, shape, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        c.NetworkDecoder(network(), c.Bernoulli(shape), 2)
+    assert error.value.parameter == "network"
 
 
-ENCODERS = {
-    "dense": lambda head: c.DenseEncoder((4, 4, 1), head, (6,), "gated"),
-    "conv": lambda head: c.ConvEncoder((4, 4, 1), head, (3,)),
-    "resnet": lambda head: c.ResNetEncoder((4, 4, 1), head, (3,)),
+NETWORKS = {
+    "Dense": lambda: c.Dense((6,), "gated"),
+    "Conv": lambda: c.Conv((3,)),
+    "ResNet": lambda: c.ResNet((3,)),
 }
 
 
-@pytest.mark.parametrize("network", ENCODERS)
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("shape", [(3, 16), (3, 4, 4), (3, 4, 4, 2), (4,)])
-def test_inputs_of_another_shape_are_refused(network, shape):
-    encoder = ENCODERS[network](c.DiagonalNormal(2))
-    with pytest.raises(ShapeError, match=rf"{network} network: expected inputs \[..., 4, 4, 1\]; got ") as error:
-        encoder.posterior(np.zeros(shape, np.float32))
+def test_inputs_of_another_shape_are_refused(name, shape):
+    network = NETWORKS[name]().connect((4, 4, 1), (2,))
+    with pytest.raises(ShapeError, match=rf"{name}: expected inputs \[..., 4, 4, 1\]; got ") as error:
+        network.outputs(np.zeros(shape, np.float32))
     assert str(list(shape)) in str(error.value)
 
 
-def test_a_network_must_make_what_its_head_asks_for():
-    from probvae.components.networks.dense import Dense
+# The connection
 
-    with pytest.raises(ShapeError, match=r"DiagonalNormal asks for outputs \[4\]; the .*network makes \[5\]"):
-        c.NetworkEncoder(Dense((3,), (5,)), c.DiagonalNormal(2))
-    with pytest.raises(ShapeError, match=r"Bernoulli asks for outputs \[4\]; the .*network makes \[5\]"):
-        c.NetworkDecoder(Dense((2,), (5,)), c.Bernoulli((4,)))
+
+def test_a_network_has_no_variables_before_it_is_connected():
+    network = c.Dense((3,))
+    assert not network.variables
+    with pytest.raises(UserError, match=r"Dense: expected a connected network.*connect\(in_shape, out_shape\)"):
+        network.outputs(np.zeros((2, 4), np.float32))
+
+
+def test_a_network_is_connected_once():
+    network = c.Dense((3,)).connect((4,), (2,))
+    first = named_variables(network)
+    assert network.connect((4,), (2,)) is network
+    assert list(map(id, named_variables(network).values())) == list(map(id, first.values()))
+    with pytest.raises(UserError, match=r"expected shapes \[4\] to \[2\].*got \[4\] to \[5\]\. Make another"):
+        network.connect((4,), (5,))
+
+
+class Wrong(Network):
+    def make_layers(self, in_shape, out_shape):
+        self.last = keras.layers.Dense(7)
+
+    def map_rows(self, rows):
+        return self.last(rows)
+
+
+def test_a_network_that_returns_another_shape_is_refused():
+    with pytest.raises(ShapeError, match=r"Wrong: expected map_rows to return \[N, 2\]; got \[2, 7\]"):
+        Wrong().connect((4,), (2,))
+
+
+def test_layers_compute_in_the_precision_of_when_the_network_was_made():
+    with dtype_policy("mixed_bfloat16"):
+        network = c.Dense((3,))
+    network.connect((4,), (2,))
+    assert [layer.compute_dtype for layer in [*network.hidden, network.last]] == ["bfloat16", "float32"]
+    assert {variable.dtype for variable in network.variables} == {"float32"}
+    assert network.outputs(np.zeros((5, 4), np.float32)).dtype == tf.float32
 
 
 # MADE

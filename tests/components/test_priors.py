@@ -13,7 +13,7 @@ from .numerics import f64, logsumexp, normal_log_prob, perturb, softplus
 
 
 def vamp(D):
-    encoder = c.DenseEncoder((3,), c.DiagonalNormal(D), (4,), "tanh")
+    encoder = c.NetworkEncoder(c.Dense((4,), "tanh"), c.DiagonalNormal(D), (3,))
     return c.Vamp(encoder, (3,), pseudo_inputs=4, initial="noise", learned_weights=True)
 
 
@@ -124,7 +124,7 @@ def test_a_mixture_starts_with_equal_weights_and_unit_scales():
 
 @pytest.mark.parametrize("learned", [True, False])
 def test_vamp_is_the_mixture_of_posteriors(learned):
-    encoder = c.DenseEncoder((3,), c.FullCovarianceNormal(2), (4,))
+    encoder = c.NetworkEncoder(c.Dense((4,)), c.FullCovarianceNormal(2), (3,))
     prior = c.Vamp(encoder, (3,), pseudo_inputs=4, initial="noise", learned_weights=learned)
     perturb(prior)
     z = np.random.default_rng(1).normal(size=(7, 2)).astype(np.float32)
@@ -145,7 +145,7 @@ def test_vamp_follows_its_encoder():
 @pytest.mark.parametrize("pseudo_inputs", [1, 5, 8, 20])
 def test_pseudo_inputs_start_as_examples_distinct_where_possible(pseudo_inputs, dtype):
     examples = np.arange(8 * 3).reshape(8, 3).astype(dtype)
-    encoder = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,))
+    encoder = c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(2), (3,))
     prior = c.Vamp(encoder, (3,), examples, pseudo_inputs=pseudo_inputs)
     found = prior.pseudo_inputs.numpy()
     assert found.shape == (pseudo_inputs, 3)
@@ -158,7 +158,7 @@ def test_which_examples_pseudo_inputs_start_as_is_a_function_of_the_global_seed(
 
     def started(seed):
         keras.utils.set_random_seed(seed)
-        encoder = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,))
+        encoder = c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(2), (3,))
         return c.Vamp(encoder, (3,), examples, pseudo_inputs=8).pseudo_inputs.numpy()
 
     np.testing.assert_array_equal(started(0), started(0))
@@ -167,7 +167,7 @@ def test_which_examples_pseudo_inputs_start_as_is_a_function_of_the_global_seed(
 
 @pytest.mark.parametrize("examples", [None, np.zeros((0, 3), np.float32)], ids=["none", "empty"])
 def test_pseudo_inputs_from_data_need_data(examples):
-    encoder = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,))
+    encoder = c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(2), (3,))
     with pytest.raises(ConfigError, match=r"need examples; got none.*'noise'") as error:
         c.Vamp(encoder, (3,), examples)
     assert error.value.parameter == "initial"
@@ -175,6 +175,6 @@ def test_pseudo_inputs_from_data_need_data(examples):
 
 @pytest.mark.parametrize("shape", [(10, 4), (10,), (10, 1), (10, 3, 1)], ids=str)
 def test_examples_of_another_shape_are_a_user_error(shape):
-    encoder = c.DenseEncoder((3,), c.DiagonalNormal(2), (4,))
+    encoder = c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(2), (3,))
     with pytest.raises(ValueError, match="example"):
         c.Vamp(encoder, (3,), np.zeros(shape, np.float32), pseudo_inputs=3)

@@ -28,8 +28,16 @@ from probvae.training import TrainSettings
         (lambda: probvae.ELBO(kl="exakt"), "kl", "one of 'auto', 'exact', 'monte_carlo'; got 'exakt'"),
         (lambda: probvae.ELBO(beta=float("nan")), "beta", "a number >= 0; got nan"),
         (lambda: c.Normal((2,), initial_scale=tf.ones(2)), "initial_scale", "a number > 0; got <tf.Tensor"),
-        (lambda: c.DenseEncoder((4,), "diagonal_normal"), "posterior", "a posterior; got 'diagonal_normal'"),
-        (lambda: c.DenseEncoder((4,), c.Bernoulli((4,))), "posterior", "to be a posterior; got <Bernoulli"),
+        (
+            lambda: c.NetworkEncoder(c.Dense(), "diagonal_normal", (4,)),
+            "posterior",
+            "a posterior; got 'diagonal_normal'",
+        ),
+        (
+            lambda: c.NetworkEncoder(c.Dense(), c.Bernoulli((4,)), (4,)),
+            "posterior",
+            "to be a posterior; got <Bernoulli",
+        ),
     ],
 )
 def test_a_constructor_refuses_what_its_annotations_do_not_allow(make, parameter, message):
@@ -40,7 +48,7 @@ def test_a_constructor_refuses_what_its_annotations_do_not_allow(make, parameter
 
 def test_numbers_and_shapes_of_the_libraries_are_taken():
     c.Mixture(np.int64(2), components=np.int32(3))
-    c.DenseEncoder(tf.TensorShape([4]), c.DiagonalNormal(2, scale_floor=np.float32(0.1)), hidden=[4])
+    c.NetworkEncoder(c.Dense(hidden=[4]), c.DiagonalNormal(2, scale_floor=np.float32(0.1)), tf.TensorShape([4]))
     c.Normal(np.array([2, 3]).tolist(), initial_scale=1)
 
 

@@ -16,8 +16,8 @@ class Circle(Prior):
 
 
 def test_a_posterior_and_a_prior_of_two_supports_are_refused():
-    decoder = c.DenseDecoder(2, c.Bernoulli((4,)), hidden=())
-    encoder = c.DenseEncoder((4,), c.DiagonalNormal(2), hidden=())
+    decoder = c.NetworkDecoder(c.Dense(hidden=()), c.Bernoulli((4,)), 2)
+    encoder = c.NetworkEncoder(c.Dense(hidden=()), c.DiagonalNormal(2), (4,))
     with pytest.raises(ShapeError, match="lives on all numbers, the prior Circle on the unit sphere"):
         VAE(encoder, decoder, Circle())
 

@@ -6,12 +6,12 @@ import weakref
 import tensorflow as tf
 
 from probvae import VAE
-from probvae.components import Bernoulli, DenseDecoder, DenseEncoder, DiagonalNormal, Mixture
+from probvae.components import Bernoulli, Dense, DiagonalNormal, Mixture, NetworkDecoder, NetworkEncoder
 
 
 def model():
-    encoder = DenseEncoder((4, 4), DiagonalNormal(2), hidden=(4,))
-    return VAE(encoder, DenseDecoder(2, Bernoulli((4, 4)), hidden=(4,)), Mixture(2, 3))
+    encoder = NetworkEncoder(Dense(hidden=(4,)), DiagonalNormal(2), (4, 4))
+    return VAE(encoder, NetworkDecoder(Dense(hidden=(4,)), Bernoulli((4, 4)), 2), Mixture(2, 3))
 
 
 def used(vae):

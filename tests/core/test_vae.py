@@ -36,7 +36,7 @@ class LogitsOnly(Decoder):
         return tfd.Bernoulli(logits=tf.zeros((*z.shape[:-1], *E)))
 
 
-class PosteriorWithoutEvent(c.DenseEncoder):
+class PosteriorWithoutEvent(c.NetworkEncoder):
     def posterior(self, x):
         q = super().posterior(x)
         return tfd.Normal(q.mean(), q.stddev())
@@ -56,7 +56,7 @@ MISFITS = {
         r"LogitsOnly: expected p\(x\|z\).*batch \[2\].*got batch \[2, 4\] and event \[\]",
     ),
     "an encoder without an event": (
-        lambda: tiny_vae(encoder=PosteriorWithoutEvent(E, c.DiagonalNormal(D))),
+        lambda: tiny_vae(encoder=PosteriorWithoutEvent(c.Dense(), c.DiagonalNormal(D), E)),
         r"PosteriorWithoutEvent: expected q\(z\|x\).*got batch \[2, 2\] and event \[\]",
     ),
     "a prior with more latents": (
@@ -65,7 +65,7 @@ MISFITS = {
     ),
     "an encoder with more latents": (
         lambda: tiny_vae(encoder=encoder(latent_dim=3)),
-        r"StandardNormal has 2 latents and the posterior of DenseEncoder has 3",
+        r"StandardNormal has 2 latents and the posterior of NetworkEncoder has 3",
     ),
     "an encoder of other data": (
         lambda: tiny_vae(encoder=encoder(event_shape=(5,))),
@@ -166,7 +166,7 @@ class NeedsADiagonal(ELBO):
 
 def test_an_objective_that_needs_a_diagonal_posterior_refuses_another():
     tiny_vae().compile(objective=NeedsADiagonal())
-    full = tiny_vae(encoder=c.DenseEncoder(E, c.FullCovarianceNormal(D)))
+    full = tiny_vae(encoder=c.NetworkEncoder(c.Dense(), c.FullCovarianceNormal(D), E))
     full.compile(objective=ELBO())
     with pytest.raises(UserError, match=r"expected a diagonal posterior.*got MultivariateNormalTriL"):
         full.compile(objective=NeedsADiagonal())
@@ -190,7 +190,7 @@ def test_a_likelihood_without_a_mean_is_reconstructed_by_a_draw():
     made = vae.reconstruct(binary_data(), seed=3).numpy()
     assert set(np.unique(made)) <= {0, 1, 2}
     np.testing.assert_array_equal(made, vae.reconstruct(binary_data(), seed=3))
-    with pytest.raises(UserError, match=r"with a mean; that of DenseDecoder has none. Leave out mean"):
+    with pytest.raises(UserError, match=r"with a mean; that of NetworkDecoder has none. Leave out mean"):
         vae.sample(2, seed=0, mean=True)
 
 

@@ -316,11 +316,11 @@ def test_a_distribution_that_copied_a_keras_weight_is_refused():
 def test_the_decoder_is_audited_too_in_a_traced_step():
     hidden = tf.Variable(0.0, name="hidden")
 
-    class Shifted(c.DenseDecoder):
+    class Shifted(c.NetworkDecoder):
         def likelihood(self, z):
             return super().likelihood(z + hidden)
 
-    vae = tiny_vae(decoder=Shifted(D, c.Bernoulli((4,)), (3,)))
+    vae = tiny_vae(decoder=Shifted(c.Dense((3,)), c.Bernoulli((4,)), D))
     assert names(vae) == names(tiny_vae(decoder=decoder()))
     vae.compile(objective=ELBO())
     with pytest.raises(TrainingError, match="hidden"):

@@ -17,11 +17,11 @@ def binary_data(count=12):
 
 
 def encoder(latent_dim=D, event_shape=E, head=None):
-    return c.DenseEncoder(event_shape, head or c.DiagonalNormal(latent_dim), (5,))
+    return c.NetworkEncoder(c.Dense((5,)), head or c.DiagonalNormal(latent_dim), event_shape)
 
 
 def decoder(latent_dim=D, head=None):
-    return c.DenseDecoder(latent_dim, head or c.Bernoulli(E), (5,))
+    return c.NetworkDecoder(c.Dense((5,)), head or c.Bernoulli(E), latent_dim)
 
 
 def tiny_vae(prior=None, **parts):

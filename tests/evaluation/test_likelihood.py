@@ -270,7 +270,7 @@ def test_stored_values_are_prepared_as_the_model_sees_them(exact):
 def test_a_batch_that_does_not_fit_into_the_memory_is_refused_before_it_is_computed(monkeypatch):
     head = c.DiagonalNormal(D)
     vae = VAE(
-        c.DenseEncoder(event_shape=(E,), posterior=head, hidden=[4]),
+        c.NetworkEncoder(c.Dense(hidden=[4]), head, (E,)),
         Linear(),
         c.Mixture(latent_dim=D, components=1000),
     )

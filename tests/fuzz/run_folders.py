@@ -34,8 +34,8 @@ def first_run(folder: Path) -> Run:
         "schema": 1,
         "model": {
             "latent_dim": 1,
-            "encoder": {"use": "dense", "hidden": [3]},
-            "decoder": {"use": "dense", "hidden": [3], "likelihood": {"use": "normal"}},
+            "encoder": {"network": {"use": "dense", "hidden": [3]}},
+            "decoder": {"network": {"use": "dense", "hidden": [3]}, "likelihood": {"use": "normal"}},
             "prior": {"use": "mixture", "components": 2},
         },
         "data": {"use": "arrays", "train": str(folder / "data.npz")},

@@ -278,7 +278,7 @@ def test_a_loss_is_a_function_of_its_seed_in_graphs_too(objective):
 
 
 def heads(posterior, prior):
-    return VAE(c.DenseEncoder(E, posterior, (4,)), LinearDecoder(), prior)
+    return VAE(c.NetworkEncoder(c.Dense((4,)), posterior, E), LinearDecoder(), prior)
 
 
 PAIRS = {

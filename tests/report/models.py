@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.components import DenseDecoder, DenseEncoder, DiagonalNormal, Normal, StandardNormal
+from probvae.components import Dense, DiagonalNormal, NetworkDecoder, NetworkEncoder, Normal, StandardNormal
 from probvae.core import REAL, SPHERE, VAE, Data, DataInfo, LikelihoodHead, PosteriorHead, Prior, Split
 
 tfd = tfp.distributions
@@ -77,8 +77,8 @@ def model(event_shape, latent_dim=2, prior=None, posterior=None, likelihood=None
     keras.utils.set_random_seed(0)
     head = DiagonalNormal(latent_dim) if posterior is None else posterior
     return VAE(
-        DenseEncoder(event_shape, head, hidden=(8,)),
-        DenseDecoder(latent_dim, likelihood or Normal(event_shape), hidden=(8,)),
+        NetworkEncoder(Dense(hidden=(8,)), head, event_shape),
+        NetworkDecoder(Dense(hidden=(8,)), likelihood or Normal(event_shape), latent_dim),
         prior or StandardNormal(latent_dim),
     )
 

@@ -36,8 +36,8 @@ PARTS = {
 
 def spec(data, prior="standard_normal", parts="dense", likelihood="bernoulli", **train):
     """A spec as a dict."""
-    encoder, decoder = PARTS[parts]
-    decoder = {**decoder, "likelihood": {"use": likelihood}}
+    down, up = PARTS[parts]
+    encoder, decoder = {"network": down}, {"network": up, "likelihood": {"use": likelihood}}
     return {
         "schema": 1,
         "model": {"latent_dim": 2, "encoder": encoder, "decoder": decoder, "prior": PRIORS[prior]},

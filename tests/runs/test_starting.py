@@ -90,7 +90,7 @@ def test_what_the_source_has_and_the_model_has_not_is_listed(source, tmp_path, u
 def test_a_frozen_part_that_does_not_match_is_refused(source, tmp_path, undrawn):
     before, data = source
     other = spec(data, init_from=str(before.folder), freeze=["encoder"])
-    other["model"]["encoder"] = {"use": "dense", "hidden": [17]}
+    other["model"]["encoder"] = {"network": {"use": "dense", "hidden": [17]}}
     with pytest.raises(
         TrainingError, match=r"frozen encoder; encoder/.*float32 \[16\] there, float32 \[17\] here"
     ):

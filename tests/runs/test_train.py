@@ -145,7 +145,8 @@ def test_a_spec_that_was_filled_with_other_versions_is_noted(data, tmp_path, und
 def test_what_is_printed_has_model_choices_epochs_and_numbers_with_errors(printed_run):
     run, text = printed_run
     for part in (
-        "dense encoder", "standard_normal prior", "kl exact", "40 training, 12 validation, 10 test", "binarised",
+        "dense + diagonal_normal encoder", "standard_normal prior", "kl exact",
+        "40 training, 12 validation, 10 test", "binarised",
         str(run.folder), "epoch 1/3", "epoch 3/3", "nats per example", "±", "latent_map",
     ):  # fmt: skip
         assert part in text

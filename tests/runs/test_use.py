@@ -216,8 +216,8 @@ def test_a_picture_of_more_samples_than_can_be_seen_is_refused(run):
 
 def test_samples_whose_decoding_does_not_fit_into_the_memory_are_refused(monkeypatch):
     event = (4, 4, 1)
-    encoder = c.DenseEncoder(event_shape=event, posterior=c.DiagonalNormal(2), hidden=[4])
-    decoder = c.DenseDecoder(latent_dim=2, likelihood=c.Bernoulli(event), hidden=[500])
+    encoder = c.NetworkEncoder(c.Dense(hidden=[4]), c.DiagonalNormal(2), event)
+    decoder = c.NetworkDecoder(c.Dense(hidden=[500]), c.Bernoulli(event), 2)
     vae = VAE(encoder, decoder, c.StandardNormal(2))
     monkeypatch.setattr("probvae.runs.use.available_memory", lambda: 2 * 4 * 100_000 * 16)
     with pytest.raises(UserError, match=r"got 100000, whose decoding takes a tensor float32 \[100000, 500\]"):

@@ -18,7 +18,7 @@ from probvae.registry import Registry
 from probvae.specs import json_schema, plan, read
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
-SLOTS = ("encoder", "decoder", "prior", "posterior", "likelihood", "objective", "dataset")
+SLOTS = ("encoder", "decoder", "prior", "network", "posterior", "likelihood", "objective", "dataset")
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +183,8 @@ WRONG = {
     "model.prior.use": "mixtur",
     "model.prior.components": "16",
     "model.prior.componets": 16,
-    "model.encoder.filters": [],
-    "model.encoder.activation": "reluu",
+    "model.encoder.network.filters": [],
+    "model.encoder.network.activation": "reluu",
     "model.encoder.posterior.log_variance_range": [1.0, 2.0, 3.0],
     "model.decoder.likelihood": "bernoulli",
     "train.learning_rate": 0,

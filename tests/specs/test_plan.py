@@ -20,8 +20,8 @@ SPEC = {
     "schema": 1,
     "model": {
         "latent_dim": 2,
-        "encoder": {"use": "dense", "hidden": [4]},
-        "decoder": {"use": "dense", "hidden": [4], "likelihood": {"use": "bernoulli"}},
+        "encoder": {"network": {"use": "dense", "hidden": [4]}},
+        "decoder": {"network": {"use": "dense", "hidden": [4]}, "likelihood": {"use": "bernoulli"}},
         "prior": {"use": "mixture", "components": 3},
     },
     "data": {"use": "fashion_mini"},
@@ -148,8 +148,8 @@ def test_another_component_drops_what_the_file_says_for_the_old_one_and_tells(pl
 
 
 def test_another_component_keeps_what_it_knows_too(planned):
-    checked = planned(SPEC, "model.encoder.use=conv", "model.encoder.filters=[4]")
-    assert checked.notes == ["model.encoder.hidden = [4] is left out: 'conv' has no such parameter."]
+    checked = planned(SPEC, "model.encoder.network.use=conv", "model.encoder.network.filters=[4]")
+    assert checked.notes == ["model.encoder.network.hidden = [4] is left out: 'conv' has no such parameter."]
     spec = {**SPEC, "objective": {"use": "elbo", "samples": 3}}
     checked = planned(spec, "objective.use=iwae")
     assert checked.notes == []

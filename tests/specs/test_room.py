@@ -20,8 +20,8 @@ SPEC = {
     "schema": 1,
     "model": {
         "latent_dim": 2,
-        "encoder": {"use": "dense", "hidden": [8]},
-        "decoder": {"use": "dense", "hidden": [8], "likelihood": {"use": "bernoulli"}},
+        "encoder": {"network": {"use": "dense", "hidden": [8]}},
+        "decoder": {"network": {"use": "dense", "hidden": [8]}, "likelihood": {"use": "bernoulli"}},
         "prior": {"use": "mixture", "components": 3},
     },
     "data": {"use": "fashion_mini"},
@@ -31,7 +31,7 @@ MISUSES = {
     "model.prior.components=100000000": r"tensor float32 \[.*100000000, 2\]",
     "objective.samples=1000000000": r"a training step with a tensor float32",
     "model.latent_dim=1000000000": r"variables of 64\.0 GB in all, the last of them float32 \[8, 2000000000\]",
-    "model.encoder.hidden=[8, 1000000000]": r"variables of .* the last of them float32 \[8, 1000000000\]",
+    "model.encoder.network.hidden=[8, 1000000000]": r"variables of .* the last of them float32 \[8, 1000000000\]",
 }
 
 SCRIPT = r"""
@@ -118,8 +118,8 @@ def test_a_size_that_tensorflow_cannot_count_is_refused(key):
 
 def test_the_size_is_blamed_and_not_a_number_that_divides_it(little):
     little(10**6)
-    with pytest.raises(SpecError, match=r"^--set .*: model\.encoder\.hidden: .*; got 5006, which makes"):
-        assemble_in_memory(planned("model.encoder.hidden=[5006]", "objective.samples=2"), (28, 28, 1))
+    with pytest.raises(SpecError, match=r"^--set .*: model\.encoder\.network\.hidden: .*; got 5006, which"):
+        assemble_in_memory(planned("model.encoder.network.hidden=[5006]", "objective.samples=2"), (28, 28, 1))
 
 
 def test_too_many_layers_are_blamed_on_their_number(monkeypatch):

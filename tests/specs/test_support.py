@@ -15,8 +15,8 @@ PLAN = {
     "schema": 1,
     "model": {
         "latent_dim": 2,
-        "encoder": {"use": "dense"},
-        "decoder": {"use": "dense", "likelihood": {"use": "normal"}},
+        "encoder": {"network": {"use": "dense"}},
+        "decoder": {"network": {"use": "dense"}, "likelihood": {"use": "normal"}},
         "prior": {"use": "standard_normal"},
     },
     "objective": {"use": "elbo"},

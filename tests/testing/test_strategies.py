@@ -108,6 +108,6 @@ def test_a_required_string_cannot_be_drawn_and_says_so():
 
 
 def test_components_are_drawn_with_their_own_configurations():
-    table = strategies.configurations("encoder", "dense")
+    table = strategies.configurations("encoder", "network")
     found = find(table, lambda t: t["posterior"]["use"] == "full_covariance_normal")
     assert set(found["posterior"]) == {"use", "scale_floor"}

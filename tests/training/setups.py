@@ -40,9 +40,9 @@ PRIORS = {
 def vae(prior="standard_normal", seed=0, head=None, hidden=(5,)):
     """A dense VAE whose initial weights are a function of the seed."""
     keras.utils.set_random_seed(seed)
-    encoder = c.DenseEncoder(E, c.DiagonalNormal(D), hidden)
+    encoder = c.NetworkEncoder(c.Dense(hidden), c.DiagonalNormal(D), E)
     made = prior if isinstance(prior, Prior) else PRIORS[prior](encoder)
-    return VAE(encoder, c.DenseDecoder(D, head or c.Bernoulli(E), hidden), made)
+    return VAE(encoder, c.NetworkDecoder(c.Dense(hidden), head or c.Bernoulli(E), D), made)
 
 
 def data(train=TRAIN, validation=7, binarize_on_read=True):
@@ -225,11 +225,11 @@ OBJECTIVES = {
 }
 
 
-class Dropping(c.DenseDecoder):
+class Dropping(c.NetworkDecoder):
     """A decoder with a layer that keeps a random state of its own."""
 
     def __init__(self, rate=0.3):
-        super().__init__(D, c.Bernoulli(E), (5,))
+        super().__init__(c.Dense((5,)), c.Bernoulli(E), D)
         self.drop = keras.layers.Dropout(rate, seed=3)
 
     def likelihood(self, z):
@@ -238,7 +238,7 @@ class Dropping(c.DenseDecoder):
 
 def dropping_vae(seed=0):
     keras.utils.set_random_seed(seed)
-    return VAE(c.DenseEncoder(E, c.DiagonalNormal(D), (5,)), Dropping(), c.StandardNormal(D))
+    return VAE(c.NetworkEncoder(c.Dense((5,)), c.DiagonalNormal(D), E), Dropping(), c.StandardNormal(D))
 
 
 class Holder(Component):

@@ -202,8 +202,8 @@ def test_the_random_state_of_a_layer_is_saved(tmp_path):
 EVENT = (8, 8, 1)
 PLAIN = {
     "latent_dim": 2,
-    "encoder": {"use": "dense", "hidden": [3]},
-    "decoder": {"use": "dense", "hidden": [3], "likelihood": {"use": "bernoulli"}},
+    "encoder": {"network": {"use": "dense", "hidden": [3]}},
+    "decoder": {"network": {"use": "dense", "hidden": [3]}, "likelihood": {"use": "bernoulli"}},
     "prior": {"use": "standard_normal"},
 }
 
@@ -531,8 +531,8 @@ def test_weights_alone_need_no_optimizer(three):
 
 def test_a_model_of_other_shapes_has_nothing_to_start_from(three):
     event = (5,)
-    encoder = components.DenseEncoder(event, components.DiagonalNormal(3), (7,))
-    decoder = components.DenseDecoder(3, components.Bernoulli(event), (7,))
+    encoder = components.NetworkEncoder(components.Dense((7,)), components.DiagonalNormal(3), event)
+    decoder = components.NetworkDecoder(components.Dense((7,)), components.Bernoulli(event), 3)
     with pytest.raises(
         TrainingError,
         match=r"none of the same name and shape, as \S+ is float32 \[.*\] there, float32 \[.*\] here",

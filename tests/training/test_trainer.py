@@ -761,8 +761,8 @@ def test_a_dense_model_is_compiled_unless_that_is_refused(jit, compiled):
 
 def test_a_model_with_convolutions_is_not_compiled_on_a_cpu():
     event = (4, 4, 1)
-    encoder = components.ConvEncoder(event, components.DiagonalNormal(D), (2,))
-    decoder = components.DenseDecoder(D, components.Bernoulli(event), (3,))
+    encoder = components.NetworkEncoder(components.Conv((2,)), components.DiagonalNormal(D), event)
+    decoder = components.NetworkDecoder(components.Dense((3,)), components.Bernoulli(event), D)
     found = Compilation.of("auto", VAE(encoder, decoder, components.StandardNormal(D)))
     assert (found.jit, found.reason) == (False, "XLA is slow at convolutions on CPUs")
 

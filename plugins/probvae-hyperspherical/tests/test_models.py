@@ -12,7 +12,15 @@ import numpy as np
 import probvae
 import pytest
 import tensorflow as tf
-from probvae.components import Bernoulli, DenseDecoder, DenseEncoder, DiagonalNormal, StandardNormal, Vamp
+from probvae.components import (
+    Bernoulli,
+    Dense,
+    DiagonalNormal,
+    NetworkDecoder,
+    NetworkEncoder,
+    StandardNormal,
+    Vamp,
+)
 from probvae.errors import ShapeError
 from rich.console import Console
 
@@ -25,8 +33,8 @@ every_dimension = pytest.mark.parametrize("D", [2, 3, 8])
 
 
 def vae(D, prior=None):
-    encoder = DenseEncoder((4,), VonMisesFisherPosterior(D), (16,))
-    return probvae.VAE(encoder, DenseDecoder(D, Bernoulli((4,)), (16,)), (prior or UniformOnSphere)(D))
+    encoder = NetworkEncoder(Dense((16,)), VonMisesFisherPosterior(D), (4,))
+    return probvae.VAE(encoder, NetworkDecoder(Dense((16,)), Bernoulli((4,)), D), (prior or UniformOnSphere)(D))
 
 
 def images(count):
@@ -59,13 +67,19 @@ def test_other_priors_are_refused():
     with pytest.raises(ShapeError, match=r"unit sphere.*all numbers"):
         vae(3, StandardNormal)
     with pytest.raises(ShapeError, match=r"all numbers.*unit sphere"):
-        probvae.VAE(DenseEncoder((4,), DiagonalNormal(3)), DenseDecoder(3, Bernoulli((4,))), UniformOnSphere(3))
+        probvae.VAE(
+            NetworkEncoder(Dense(), DiagonalNormal(3), (4,)),
+            NetworkDecoder(Dense(), Bernoulli((4,)), 3),
+            UniformOnSphere(3),
+        )
 
 
 @every_dimension
 def test_the_posteriors_of_pseudo_inputs_are_a_prior_on_the_sphere(D):
-    encoder = DenseEncoder((4,), VonMisesFisherPosterior(D), (16,))
-    model = probvae.VAE(encoder, DenseDecoder(D, Bernoulli((4,))), Vamp(encoder, (4,), images(3).numpy(), 3))
+    encoder = NetworkEncoder(Dense((16,)), VonMisesFisherPosterior(D), (4,))
+    model = probvae.VAE(
+        encoder, NetworkDecoder(Dense(), Bernoulli((4,)), D), Vamp(encoder, (4,), images(3).numpy(), 3)
+    )
     z = model.prior.distribution().sample(100, seed=[1, 2])
     np.testing.assert_allclose(np.linalg.norm(z, axis=-1), 1, atol=1e-5)
     each = np.stack([encoder.posterior(u[None]).log_prob(z) for u in images(3)])
@@ -85,7 +99,7 @@ def around_a_circle(count):
 @pytest.mark.parametrize("D", [2, 3])
 def test_a_model_trains_from_a_spec(D, tmp_path):
     np.save(tmp_path / "spots.npy", around_a_circle(600))
-    dense = {"use": "dense", "hidden": [32]}
+    dense = {"network": {"use": "dense", "hidden": [32]}}
     spec = {
         "schema": 1,
         "model": {

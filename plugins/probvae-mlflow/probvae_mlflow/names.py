@@ -16,8 +16,8 @@ MAX_VALUE = 6000
 def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested tables as one, with names like `model.prior.components`.
 
-    >>> flat({"model": {"latent_dim": 2, "encoder": {"use": "dense", "hidden": [8, 4]}}})
-    {'model.latent_dim': '2', 'model.encoder.use': 'dense', 'model.encoder.hidden': '[8, 4]'}
+    >>> flat({"model": {"latent_dim": 2, "network": {"use": "dense", "hidden": [8, 4]}}})
+    {'model.latent_dim': '2', 'model.network.use': 'dense', 'model.network.hidden': '[8, 4]'}
     """
     found: dict[str, str] = {}
     for key, value in spec.items():

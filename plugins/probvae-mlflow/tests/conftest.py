@@ -97,8 +97,8 @@ def spec(tmp_path):
         "schema": 1,
         "model": {
             "latent_dim": 2,
-            "encoder": {"use": "dense", "hidden": [8]},
-            "decoder": {"use": "dense", "hidden": [8], "likelihood": {"use": "bernoulli"}},
+            "encoder": {"network": {"use": "dense", "hidden": [8]}},
+            "decoder": {"network": {"use": "dense", "hidden": [8]}, "likelihood": {"use": "bernoulli"}},
             "prior": {"use": "standard_normal"},
         },
         "data": {"use": "arrays", "train": str(tmp_path / "tiny.npy")},

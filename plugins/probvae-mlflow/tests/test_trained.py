@@ -41,7 +41,7 @@ def test_a_finished_run_is_in_mlflow_with_all_it_has(store, spec, train, tmp_pat
 
     params = found.data.params
     assert params["model.prior.use"] == "standard_normal"
-    assert params["model.encoder.hidden"] == "[8]"
+    assert params["model.encoder.network.hidden"] == "[8]"
     assert params["train.epochs"] == "2"
     assert params["train.seed"] == str(run.spec["train"]["seed"])  # a default
     assert "versions.tensorflow-probability" in params

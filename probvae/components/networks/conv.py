@@ -1,110 +1,115 @@
-"""Convolutions down to a feature vector, and transposed convolutions up to an image."""
+"""Convolutions down to a vector, and transposed convolutions up to an image or a signal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
-from typing import ClassVar
+from typing import Annotated
 
 import keras
 import tensorflow as tf
+from annotated_types import MinLen
 
 from probvae.components.networks.dense import Activation
-from probvae.components.networks.layout import per_layer, reduced
-from probvae.components.networks.network import Network
-from probvae.core import Shape, Tensor
+from probvae.components.networks.grids import cropped, flat, layer, per_layer, size_of, sizes_after
+from probvae.core import Network, Positive, Shape, Tensor
 
 
 class Conv(Network):
-    """Strided convolutions, flattened, and a linear layer.
+    """Strided convolutions of an image or a signal, flattened, and a linear layer.
+
+    Inputs are images [height, width, channels] or signals [length, channels] of any size.
 
     Args:
-        in_shape: I = [height, width, channels]; both sizes must divide by the product of the strides.
-        out_shape: O, the shape of one output.
-        filters: how many filters each convolution has.
+        filters: the number of filters of each convolution.
         kernel_size: one for all convolutions, or one for each.
         strides: one for all convolutions, or one for each.
-        activation: what follows each convolution.
-    """
+        activation: of each convolution.
 
-    name_in_errors: ClassVar[str] = "conv network"
+    Raises:
+        ConfigError: kernel_size or strides is a list of another length than filters.
+    """
 
     def __init__(
         self,
-        in_shape: Shape,
-        out_shape: Shape,
-        filters: Sequence[int] = (32, 64),
-        kernel_size: int | Sequence[int] = 3,
-        strides: int | Sequence[int] = 2,
+        filters: Annotated[tuple[Positive, ...], MinLen(1)] = (32, 64),
+        kernel_size: Positive | tuple[Positive, ...] = 3,
+        strides: Positive | tuple[Positive, ...] = 2,
         activation: Activation = "relu",
     ) -> None:
-        super().__init__(in_shape, out_shape)
-        kernels = per_layer("kernel_size", kernel_size, len(filters))
-        steps = per_layer("strides", strides, len(filters))
-        height, width = reduced("conv", self.in_shape, steps)
-        self.convolutions = []
-        shape = self.in_shape
-        for count, kernel, step in zip(filters, kernels, steps, strict=True):
-            layer = keras.layers.Conv2D(count, kernel, step, padding="same", activation=activation)
-            layer.build((None, *shape))
-            self.convolutions.append(layer)
-            shape = (shape[0] // step, shape[1] // step, count)
-        self.features = height * width * shape[-1]
-        self.last = keras.layers.Dense(prod(self.out_shape), dtype="float32")
-        self.last.build((None, self.features))
+        super().__init__()
+        self.filters = tuple(filters)
+        self.kernels = per_layer("kernel_size", kernel_size, len(filters))
+        self.strides = per_layer("strides", strides, len(filters))
+        self.activation = activation
 
-    def compute(self, rows: Tensor) -> Tensor:
-        """The outputs [N, *O] of images [N, H, W, C]."""
+    def make_layers(self, in_shape: Shape, out_shape: Shape) -> None:
+        """The convolutions, and the linear layer."""
+        upwards = len(in_shape) == 1 < len(out_shape)
+        hint = "Use 'conv_transpose', which goes from vectors to images." if upwards else "Use 'dense'."
+        size = size_of("conv", in_shape, hint)
+        self.convolutions = [
+            layer("conv", size, count, kernel, stride, padding="same", activation=self.activation)
+            for count, kernel, stride in zip(self.filters, self.kernels, self.strides, strict=True)
+        ]
+        self.last = keras.layers.Dense(prod(out_shape), dtype="float32")
+
+    def map_rows(self, rows: Tensor) -> Tensor:
+        """The outputs [N, *O] of images or signals [N, *I]."""
         maps = rows
-        for layer in self.convolutions:
-            maps = layer(maps)
-        return tf.reshape(self.last(tf.reshape(maps, (-1, self.features))), (-1, *self.out_shape))
+        for convolution in self.convolutions:
+            maps = convolution(maps)
+        return tf.reshape(self.last(flat(maps)), (-1, *self.out_shape))
 
 
 class ConvTranspose(Network):
-    """A dense layer to a small stack of maps, strided transposed convolutions, and one more to the output.
+    """A dense layer to a small stack of maps, then strided transposed convolutions up to an image or a signal.
+
+    Outputs are images [height, width, channels] or signals [length, channels] of any size; where a stride does not
+    divide it, the maps are cropped.
 
     Args:
-        in_shape: I, the shape of one input.
-        out_shape: O = [height, width, channels]; both sizes must divide by the product of the strides.
-        filters: how many filters each strided transposed convolution has.
-        kernel_size: one for all transposed convolutions, or one for each; the last, linear one has kernel 3.
-        strides: one for all transposed convolutions, or one for each.
-        base_filters: how many maps the dense layer makes.
-        activation: what follows every layer but the last.
-    """
+        filters: the number of filters of each strided transposed convolution.
+        kernel_size: one for all of them, or one for each; the last, linear one has kernel 3 and stride 1.
+        strides: one for all of them, or one for each.
+        base_filters: the number of maps that the dense layer makes.
+        activation: of each layer but the last.
 
-    name_in_errors: ClassVar[str] = "conv_transpose network"
+    Raises:
+        ConfigError: kernel_size or strides is a list of another length than filters.
+    """
 
     def __init__(
         self,
-        in_shape: Shape,
-        out_shape: Shape,
-        filters: Sequence[int] = (64, 32),
-        kernel_size: int | Sequence[int] = 3,
-        strides: int | Sequence[int] = 2,
-        base_filters: int = 32,
+        filters: Annotated[tuple[Positive, ...], MinLen(1)] = (64, 32),
+        kernel_size: Positive | tuple[Positive, ...] = 3,
+        strides: Positive | tuple[Positive, ...] = 2,
+        base_filters: Positive = 32,
         activation: Activation = "relu",
     ) -> None:
-        super().__init__(in_shape, out_shape)
-        kernels = per_layer("kernel_size", kernel_size, len(filters))
-        steps = per_layer("strides", strides, len(filters))
-        self.base_shape = (*reduced("conv_transpose", self.out_shape, steps), base_filters)
-        self.first = keras.layers.Dense(prod(self.base_shape), activation)
-        self.first.build((None, prod(self.in_shape)))
-        self.convolutions = []
-        height, width, channels = self.base_shape
-        for count, kernel, step in zip(filters, kernels, steps, strict=True):
-            layer = keras.layers.Conv2DTranspose(count, kernel, step, padding="same", activation=activation)
-            layer.build((None, height, width, channels))
-            self.convolutions.append(layer)
-            height, width, channels = height * step, width * step, count
-        self.last = keras.layers.Conv2DTranspose(self.out_shape[-1], 3, padding="same", dtype="float32")
-        self.last.build((None, height, width, channels))
+        super().__init__()
+        self.filters = tuple(filters)
+        self.kernels = per_layer("kernel_size", kernel_size, len(filters))
+        self.strides = per_layer("strides", strides, len(filters))
+        self.base_filters = base_filters
+        self.activation = activation
 
-    def compute(self, rows: Tensor) -> Tensor:
-        """The images [N, H, W, C] of rows [N, *I]."""
-        maps = tf.reshape(self.first(tf.reshape(rows, (-1, prod(self.in_shape)))), (-1, *self.base_shape))
-        for layer in self.convolutions:
-            maps = layer(maps)
+    def make_layers(self, in_shape: Shape, out_shape: Shape) -> None:
+        """The dense layer and the transposed convolutions."""
+        downwards = len(out_shape) == 1 < len(in_shape)
+        hint = "Use 'conv', which goes from images to vectors." if downwards else "Use 'dense'."
+        size = size_of("conv_transpose", out_shape, hint)
+        base, *self.sizes = reversed(sizes_after(size, self.strides[::-1]))
+        self.base_shape = (*base, self.base_filters)
+        self.first = keras.layers.Dense(prod(self.base_shape), self.activation)
+        self.convolutions = [
+            layer("conv_transpose", size, count, kernel, stride, padding="same", activation=self.activation)
+            for count, kernel, stride in zip(self.filters, self.kernels, self.strides, strict=True)
+        ]
+        self.last = layer("conv_transpose", size, out_shape[-1], 3, padding="same", dtype="float32")
+
+    def map_rows(self, rows: Tensor) -> Tensor:
+        """The images or signals [N, *O] of rows [N, *I]."""
+        maps = tf.reshape(self.first(flat(rows)), (-1, *self.base_shape))
+        for convolution, size in zip(self.convolutions, self.sizes, strict=True):
+            maps = cropped(convolution(maps), size)
         return self.last(maps)

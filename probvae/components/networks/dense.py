@@ -2,60 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import keras
 import tensorflow as tf
 
-from probvae.components.networks.network import Network
-from probvae.core import Shape, Tensor
+from probvae.core import Network, Positive, PositiveFloat, Shape, Tensor
 
 Activation: TypeAlias = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh"]
 DenseActivation: TypeAlias = Literal["gated", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh"]
 
 
 class Dense(Network):
-    """Fully connected layers: the input flattened, hidden layers, a linear output.
+    """Fully connected layers, for inputs and outputs of any shape; the last one is linear.
 
     With `activation="gated"` a hidden layer is (W x + b) * sigmoid(V x + c) (Dauphin et al., Language modeling
-    with gated convolutional networks, 2017). Hidden kernels start as He et al. (2015) propose.
+    with gated convolutional networks, 2017). Hidden kernels start as He et al. (Delving deep into rectifiers,
+    2015) propose.
 
     Args:
-        in_shape: I, the shape of one input.
-        out_shape: O, the shape of one output.
-        hidden: the sizes of the hidden layers; none makes the network affine.
-        activation: what follows each hidden layer.
-        output_scale: the variance scale of the last kernel at the start; small for outputs near zero.
+        hidden: the sizes of the hidden layers; with none the network is affine.
+        activation: of each hidden layer; "gated" multiplies it by a sigmoid gate.
+        output_scale: the variance scale of the last kernel's initial values; small for outputs near 0.
     """
-
-    name_in_errors: ClassVar[str] = "dense network"
 
     def __init__(
         self,
-        in_shape: Shape,
-        out_shape: Shape,
-        hidden: Sequence[int] = (300, 300),
+        hidden: tuple[Positive, ...] = (300, 300),
         activation: DenseActivation = "relu",
-        output_scale: float = 1.0,
+        output_scale: PositiveFloat = 1.0,
     ) -> None:
-        super().__init__(in_shape, out_shape)
-        self.hidden = []
-        size = prod(self.in_shape)
-        for units in hidden:
-            if activation == "gated":
-                layer = Gated(units)
-            else:
-                layer = keras.layers.Dense(units, activation, kernel_initializer="he_normal")
-            layer.build((None, size))
-            self.hidden.append(layer)
-            size = units
-        initializer = keras.initializers.VarianceScaling(output_scale, "fan_avg", "uniform")
-        self.last = keras.layers.Dense(prod(self.out_shape), kernel_initializer=initializer, dtype="float32")
-        self.last.build((None, size))
+        super().__init__()
+        self.sizes = tuple(hidden)
+        self.activation = activation
+        self.output_scale = output_scale
 
-    def compute(self, rows: Tensor) -> Tensor:
+    def make_layers(self, in_shape: Shape, out_shape: Shape) -> None:
+        """The hidden layers and the last one."""
+        self.hidden = [
+            Gated(units)
+            if self.activation == "gated"
+            else keras.layers.Dense(units, self.activation, kernel_initializer="he_normal")
+            for units in self.sizes
+        ]
+        initializer = keras.initializers.VarianceScaling(self.output_scale, "fan_avg", "uniform")
+        self.last = keras.layers.Dense(prod(out_shape), kernel_initializer=initializer, dtype="float32")
+
+    def map_rows(self, rows: Tensor) -> Tensor:
         """The outputs [N, *O] of rows [N, *I]."""
         features = tf.reshape(rows, (-1, prod(self.in_shape)))
         for layer in self.hidden:

@@ -1,99 +1,84 @@
-"""Residual convolutions, down to a feature vector and up to an image."""
+"""Residual convolutions, down to a vector or up to an image or a signal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
-from typing import ClassVar
+from typing import Annotated, Any
 
 import keras
 import tensorflow as tf
+from annotated_types import MinLen
 
-from probvae.components.networks.layout import reduced
-from probvae.components.networks.network import Network
-from probvae.core import Shape, Tensor
+from probvae.components.networks.grids import cropped, flat, layer, size_of, sizes_after
+from probvae.core import Network, Positive, Shape, Tensor
 
 
-class ResNetDown(Network):
-    """Stages of residual blocks, each stage halving the image; then a linear layer.
+class ResNet(Network):
+    """Stages of residual blocks, from an image or a signal down to a vector, or from a vector up.
+
+    Images are [height, width, channels] and signals [length, channels], of any size. Down, each stage halves them,
+    and a linear layer follows the last. Up, a linear layer comes first, each stage doubles them, and a linear
+    convolution follows the last. They are doubled by repeating elements before a convolution, which leaves no
+    checkerboard (Odena, Dumoulin, Olah, Deconvolution and checkerboard artifacts, 2016).
 
     Args:
-        in_shape: I = [height, width, channels]; both sizes must divide by 2 to the number of stages.
-        out_shape: O, the shape of one output.
-        filters: how many filters each stage has.
-        blocks: residual blocks per stage.
+        filters: the number of filters of each stage, on the way down; on the way up the stages come in reverse.
+        blocks: the number of residual blocks per stage.
     """
 
-    name_in_errors: ClassVar[str] = "resnet network"
-
     def __init__(
-        self, in_shape: Shape, out_shape: Shape, filters: Sequence[int] = (32, 64), blocks: int = 1
+        self, filters: Annotated[tuple[Positive, ...], MinLen(1)] = (32, 64), blocks: Positive = 1
     ) -> None:
-        super().__init__(in_shape, out_shape)
-        height, width = reduced("resnet", self.in_shape, (2,) * len(filters), parameter="filters")
-        self.stages = []
-        shape = self.in_shape
-        for count in filters:
-            halve = keras.layers.Conv2D(count, 3, 2, padding="same")
-            halve.build((None, *shape))
-            shape = (shape[0] // 2, shape[1] // 2, count)
-            self.stages.append([halve, *_blocks(blocks, shape, depth=blocks * len(filters))])
-        self.features = height * width * shape[-1]
-        self.last = keras.layers.Dense(prod(self.out_shape), dtype="float32")
-        self.last.build((None, self.features))
+        super().__init__()
+        self.filters = tuple(filters)
+        self.blocks = blocks
 
-    def compute(self, rows: Tensor) -> Tensor:
-        """The outputs [N, *O] of images [N, H, W, C]."""
+    def make_layers(self, in_shape: Shape, out_shape: Shape) -> None:
+        """The stages, and a linear layer on either side."""
+        self.is_down = len(in_shape) > 1
+        size = size_of("resnet", in_shape if self.is_down else out_shape, "Use 'dense'.")
+        sizes = sizes_after(size, (2,) * len(self.filters))
+        if self.is_down:
+            self.stages = [
+                [layer("conv", size, count, 3, 2, padding="same"), *self._blocks(size, count)]
+                for count in self.filters
+            ]
+            self.last = keras.layers.Dense(prod(out_shape), dtype="float32")
+            return
+        base, *self.sizes = reversed(sizes)
+        self.base_shape = (*base, self.filters[-1])
+        self.first = keras.layers.Dense(prod(self.base_shape))
+        self.double = layer("repeat", size, 2)
+        self.stages = [
+            [layer("conv", size, count, 3, padding="same"), *self._blocks(size, count)]
+            for count in reversed(self.filters)
+        ]
+        self.last = layer("conv", size, out_shape[-1], 3, padding="same", dtype="float32")
+
+    def _blocks(self, size: Shape, count: int) -> list[ResidualBlock]:
+        return [ResidualBlock(size, count, depth=self.blocks * len(self.filters)) for _ in range(self.blocks)]
+
+    def map_rows(self, rows: Tensor) -> Tensor:
+        """The outputs [N, *O] of rows [N, *I]."""
+        return self._down(rows) if self.is_down else self._up(rows)
+
+    def _down(self, rows: Tensor) -> Tensor:
         maps = rows
         for stage in self.stages:
-            for layer in stage:
-                maps = layer(maps)
-        features = tf.reshape(tf.nn.silu(maps), (-1, self.features))
-        return tf.reshape(self.last(features), (-1, *self.out_shape))
+            maps = _through(stage, maps)
+        return tf.reshape(self.last(flat(tf.nn.silu(maps))), (-1, *self.out_shape))
 
-
-class ResNetUp(Network):
-    """A dense layer, then stages of residual blocks, each stage doubling the image; then a convolution.
-
-    Images are doubled by repeating pixels before a convolution, which leaves no checkerboard (Odena, Dumoulin,
-    Olah, Deconvolution and checkerboard artifacts, 2016).
-
-    Args:
-        in_shape: I, the shape of one input.
-        out_shape: O = [height, width, channels]; both sizes must divide by 2 to the number of stages.
-        filters: how many filters each stage has.
-        blocks: residual blocks per stage.
-    """
-
-    name_in_errors: ClassVar[str] = "resnet network"
-
-    def __init__(
-        self, in_shape: Shape, out_shape: Shape, filters: Sequence[int] = (64, 32), blocks: int = 1
-    ) -> None:
-        super().__init__(in_shape, out_shape)
-        height, width = reduced("resnet", self.out_shape, (2,) * len(filters), parameter="filters")
-        self.base_shape = (height, width, filters[0])
-        self.first = keras.layers.Dense(prod(self.base_shape))
-        self.first.build((None, prod(self.in_shape)))
-        self.double = keras.layers.UpSampling2D(2)
-        self.stages = []
-        shape: Shape = self.base_shape
-        for count in filters:
-            refine = keras.layers.Conv2D(count, 3, padding="same")
-            shape = (shape[0] * 2, shape[1] * 2, shape[2])
-            refine.build((None, *shape))
-            shape = (*shape[:2], count)
-            self.stages.append([self.double, refine, *_blocks(blocks, shape, depth=blocks * len(filters))])
-        self.last = keras.layers.Conv2D(self.out_shape[-1], 3, padding="same", dtype="float32")
-        self.last.build((None, *shape))
-
-    def compute(self, rows: Tensor) -> Tensor:
-        """The images [N, H, W, C] of rows [N, *I]."""
-        maps = tf.reshape(self.first(tf.reshape(rows, (-1, prod(self.in_shape)))), (-1, *self.base_shape))
-        for stage in self.stages:
-            for layer in stage:
-                maps = layer(maps)
+    def _up(self, rows: Tensor) -> Tensor:
+        maps = tf.reshape(self.first(flat(rows)), (-1, *self.base_shape))
+        for stage, size in zip(self.stages, self.sizes, strict=True):
+            maps = _through(stage, cropped(self.double(maps), size))
         return self.last(tf.nn.silu(maps))
+
+
+def _through(layers: list[Any], maps: Tensor) -> Tensor:
+    for one in layers:
+        maps = one(maps)
+    return maps
 
 
 class ResidualBlock(keras.layers.Layer):
@@ -104,15 +89,16 @@ class ResidualBlock(keras.layers.Layer):
     at zero the first one would begin without a gradient.
 
     Args:
+        size: of the images or signals; its length says which of the two they are.
         filters: how many filters, as many as the input has channels.
         depth: how many blocks the network has.
     """
 
-    def __init__(self, filters: int, depth: int) -> None:
+    def __init__(self, size: Shape, filters: int, depth: int) -> None:
         super().__init__()
-        self.first = keras.layers.Conv2D(filters, 3, padding="same")
+        self.first = layer("conv", size, filters, 3, padding="same")
         small = keras.initializers.VarianceScaling(1.0 / depth)
-        self.second = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=small)
+        self.second = layer("conv", size, filters, 3, padding="same", kernel_initializer=small)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
@@ -121,12 +107,5 @@ class ResidualBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Tensor) -> Tensor:
-        """[N, H, W, C] -> [N, H, W, C]."""
+        """[N, *size, C] -> [N, *size, C]."""
         return x + self.second(tf.nn.silu(self.first(tf.nn.silu(x))))
-
-
-def _blocks(count: int, shape: Shape, depth: int) -> list[ResidualBlock]:
-    blocks = [ResidualBlock(shape[-1], depth) for _ in range(count)]
-    for block in blocks:
-        block.build((None, *shape))
-    return blocks

@@ -184,7 +184,8 @@ class Coupling(Component):
         self.masked = half if first else half - latent_dim  # TFP: a negative number masks the last ones
         units = latent_dim - abs(self.masked)
         # Small outputs, so that a flow starts near the identity, yet with a gradient to every layer.
-        self.network = Dense((max(1, abs(self.masked)),), (units, outputs), hidden, "silu", output_scale=1e-4)
+        network = Dense(hidden, "silu", output_scale=1e-4)
+        self.network = network.connect((max(1, abs(self.masked)),), (units, outputs))
 
     def bijector(self, elementwise: Callable[[Tensor], Any]) -> Any:
         """The coupling as a tfb.Bijector; `elementwise` makes one from parameters [..., units, P]."""

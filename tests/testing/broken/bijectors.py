@@ -203,7 +203,7 @@ class NetworkHidden(Component):
     def __init__(self, latent_dim: Positive) -> None:
         super().__init__()
         half = latent_dim // 2
-        network = Dense((max(1, half),), (2 * (latent_dim - half),), (8,), "tanh")
+        network = Dense((8,), "tanh").connect((max(1, half),), (2 * (latent_dim - half),))
 
         def affine(x, units):
             constant = tf.ones(tf.concat([tf.shape(x)[:-1], [1]], axis=0))
@@ -223,7 +223,7 @@ class HalvesOverlap(Component):
         super().__init__()
         self.half = latent_dim // 2
         self.rest = latent_dim - self.half
-        self.network = Dense((self.half + 1,), (2 * self.rest,), (8,), "tanh")
+        self.network = Dense((8,), "tanh").connect((self.half + 1,), (2 * self.rest,))
 
     def parameters(self, x):
         shift, log_scale = tf.split(self.network.outputs(x[..., : self.half + 1]), 2, axis=-1)

@@ -23,7 +23,7 @@ class _Decoder(Decoder):
         super().__init__()
         self.latent_dim = latent_dim
         self.shape = tuple(event_shape)
-        self.network = Dense((latent_dim,), event_shape, (hidden,), "elu")
+        self.network = Dense((hidden,), "elu").connect((latent_dim,), event_shape)
 
     def bernoulli(self, logits):
         elements = tfd.Bernoulli(logits=logits, dtype=tf.float32)
@@ -129,7 +129,7 @@ class OneOfTwoPathsStopped(_Decoder):
 
     def __init__(self, latent_dim: Positive, event_shape: Shape, hidden: Positive = 8) -> None:
         super().__init__(latent_dim, event_shape, hidden)
-        self.skip = Dense((latent_dim,), event_shape, (), "elu")
+        self.skip = Dense((), "elu").connect((latent_dim,), event_shape)
 
     def likelihood(self, z):
         return self.bernoulli(self.network.outputs(tf.stop_gradient(z)) + self.skip.outputs(z))

@@ -25,7 +25,7 @@ class _Encoder(Encoder):
         super().__init__()
         self.event_rank = len(event_shape)
         self.latent_dim = latent_dim
-        self.network = Dense(event_shape, (2 * latent_dim,), (hidden,), "elu")
+        self.network = Dense((hidden,), "elu").connect(event_shape, (2 * latent_dim,))
 
     def features(self, x):
         """loc [B, D] and raw scale [B, D] of x [B, *E]."""
@@ -72,7 +72,7 @@ class OneBatchSize(_Encoder):
     def __init__(self, event_shape: Shape, latent_dim: Positive, batch_size: Positive = 2) -> None:
         super().__init__(event_shape, latent_dim)
         self.batch_size = batch_size
-        self.flat = Dense((int(tf.reduce_prod(event_shape)),), (2 * latent_dim,), (8,), "elu")
+        self.flat = Dense((8,), "elu").connect((int(tf.reduce_prod(event_shape)),), (2 * latent_dim,))
 
     def posterior(self, x):
         loc, raw = tf.split(self.flat.outputs(tf.reshape(x, (self.batch_size, -1))), 2, axis=-1)
