@@ -136,7 +136,7 @@ def test_the_table_of_kinds_is_that_of_the_kit():
 
 
 def test_the_numbers_are_those_of_the_code():
-    first, rest = CHECKS.split("\n## Which kinds are held against which checks\n")
+    first, rest = CHECKS.split("\n## Which checks run for which kind\n")
     assert ALPHA == 1e-6
     assert "one in a million" in first
     assert "δ = 10⁻⁹ / 40" in first
@@ -145,7 +145,7 @@ def test_the_numbers_are_those_of_the_code():
     assert f"{densities.DRAWS:,} samples and {densities.DRAWS:,} points" in one_line(rest)
     statistical = [check.name for check in ALL if check.statistical]
     count = {8: "Eight", 9: "Nine", 10: "Ten"}[len(statistical)]
-    assert f"{count} draw conclusions from random numbers" in one_line(first)
+    assert f"{count} are statistical" in one_line(first)
     assert all(f"`{name}`" in first for name in statistical)
     optional = [check.name for check in ALL if not check.mandatory]
     assert optional == [

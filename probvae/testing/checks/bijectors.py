@@ -32,7 +32,7 @@ SLACK = 30.0
 
 @check("bijector", fast=8, deep=100)
 def round_trips(subject: Subject, case: Case) -> None:
-    """Forward and inverse undo each other on vectors [D], in both orders, without the help of a cache.
+    """Forward and inverse are inverses of each other on vectors [D], in both orders, without a cache.
 
     TFP's bijectors answer inverse(forward(x)) from memory, so that an inverse that is wrong looks right unless
     the tensor is another one. Samples come from the tails too, where a search that is cut short, or a clip, is
@@ -60,7 +60,7 @@ def _back(what: str, found: Tensor, expected: Tensor, tolerance: float = 5e-3) -
 
 @check("bijector", fast=1, deep=12)
 def stays_invertible(subject: Subject, case: Case) -> None:
-    """With hundreds of ordinary values of its variables it can be undone, and its log-determinants are opposites.
+    """It is invertible for hundreds of ordinary values of its variables, and its log-determinants are opposites.
 
     A slope that may become negative, a weight without a bound, a constraint left out: most values of the variables
     are right, and training finds the others.
@@ -75,7 +75,7 @@ def stays_invertible(subject: Subject, case: Case) -> None:
 
 @check("bijector", fast=3, deep=40)
 def holds_at_special_points(subject: Subject, case: Case) -> None:
-    """At 0, on the axes, where elements are equal and next to these it is what it is around them.
+    """At 0, on the axes, at equal elements and next to these it is continuous with the points around.
 
     A logarithm of |x| is infinite at 0, the sign of 0 is 0, and a series that takes over near 0 may be another
     function.

@@ -18,7 +18,7 @@ from probvae.testing.views import DISTRIBUTIONS, LATENT, LIKELIHOODS, POSTERIORS
 
 @check(*DISTRIBUTIONS, fast=8, deep=100)
 def shapes(subject: Subject, case: Case) -> None:
-    """The answer is a float32 distribution with the contract's batch and event shape, static and dynamic alike.
+    """The result is a float32 distribution with the right batch and event shape, both static and dynamic.
 
     Dimensions on the wrong side of batch and event broadcast without an error and give a loss that is wrong by a
     sum; float64 or int32 samples fail in a model that is float32 everywhere else.
@@ -51,7 +51,7 @@ def _same_shape(what: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
 
 @check(*DISTRIBUTIONS, fast=6, deep=80)
 def log_prob_broadcasts(subject: Subject, case: Case) -> None:
-    """log_prob of [S, ..., event] is the log_prob of each point by itself, whichever way it is asked.
+    """log_prob of [S, ..., event] is the log_prob of each point by itself.
 
     The log weights of an importance-weighted bound are taken at [S, B, D] in one call. A reduction over one axis
     too many or too few, or an axis counted from the wrong end, shows only there.

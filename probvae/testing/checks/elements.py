@@ -92,7 +92,7 @@ def _quarters(read: Flags) -> dict[str, Flags]:
 
 @check(*CONDITIONAL, fast=5, deep=60, mandatory=False)
 def elements_are_no_copies(subject: Subject, case: Case) -> None:
-    """No element of an answer, and no channel of an image, is a copy of another.
+    """No element of a result, and no channel of an image, is a copy of another.
 
     A decoder that computes one channel and repeats it, an encoder whose latents all have the same location: shapes
     and densities are right, and half of the model is missing. Two elements are copies if exchanging their values

@@ -27,7 +27,7 @@ SIGMAS = 7.5
 
 @check(*DISTRIBUTIONS, fast=5, deep=60)
 def gradients_are_slopes_of_the_density(subject: Subject, case: Case) -> None:
-    """The gradient of log_prob to the inputs and to the variables is its slope, by finite differences.
+    """The gradient of log_prob with respect to inputs and variables agrees with finite differences.
 
     A stop_gradient that was left behind, a parameter that passes through numpy on one of its two ways: the value
     is right, a gradient arrives, and it points elsewhere.

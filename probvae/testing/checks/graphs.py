@@ -19,7 +19,7 @@ from probvae.testing.views import DISTRIBUTIONS, View, built, f64, stateless, vi
 
 @check(*DISTRIBUTIONS, "bijector", "objective", fast=3, deep=20)
 def graph_equals_eager(subject: Subject, case: Case) -> None:
-    """A graph gives the values of eager code, for batches of unknown size, is traced once, and remembers nothing.
+    """A graph gives the values of eager code, for batches of unknown size, is traced once, and keeps no state.
 
     Python that runs while a graph is traced (a NumPy draw, a counter, a shape read as a number) is frozen into it:
     right in the first step, and in a notebook, and wrong from then on.
@@ -37,7 +37,7 @@ def graph_equals_eager(subject: Subject, case: Case) -> None:
 
 @check(*DISTRIBUTIONS, "bijector", fast=1, deep=6, tag="xla")
 def xla_equals_eager(subject: Subject, case: Case) -> None:
-    """Compiled by XLA it gives the densities of eager code, where the component promises that it compiles.
+    """Compiled by XLA it gives the densities of eager code.
 
     Samples are others, as XLA has random numbers of its own; they must be finite.
     """

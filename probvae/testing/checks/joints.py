@@ -34,7 +34,7 @@ PLACES = np.arange(-96, 97)
 
 @check("prior", "bijector", fast=3, deep=20, mandatory=False)
 def finite_at_every_joint(subject: Subject, case: Case) -> None:
-    """Next to its joints and peaks, to the last place of a float, a density is a number, as around them.
+    """Next to knots, kinks and peaks, to the last place of a float, a density is not NaN.
 
     The inverse of a rational-quadratic spline takes the root of what is nearly zero at some knots, and rounds
     below it for a few floats next to them. Training meets one of them after hours.

@@ -44,7 +44,7 @@ def draws_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
 
 @check(*DISTRIBUTIONS, fast=4, deep=40, statistical=True)
 def draws_of_other_seeds_are_independent(subject: Subject, case: Case) -> None:
-    """The draws of one seed say nothing about those of another: all of the noise follows the seed, not a part.
+    """The draws of different seeds are independent: all of the noise follows the seed, not a part.
 
     A mixture whose component is drawn with a constant seed, while the rest follows the one that is given, chooses
     the same components in every step. Within one call nothing is wrong with its draws.

@@ -24,7 +24,7 @@ TWINS = 400
 
 @check(*CONDITIONAL, fast=6, deep=80)
 def rows_do_not_mix(subject: Subject, case: Case) -> None:
-    """The answer for one row does not depend on the other rows, nor on how many there are.
+    """The result for one row depends neither on the other rows nor on their number.
 
     Batch normalisation, a flatten that takes in the batch axis, a reshape in the wrong order: each trains, and
     gives an example another posterior in other company.
@@ -53,7 +53,7 @@ def _same(where: str, found: Floats, expected: Floats) -> None:
 
 @check(*CONDITIONAL, fast=5, deep=60)
 def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
-    """Two rows with the same input get different draws: every row of a batch has noise of its own.
+    """Two rows with the same input get different draws: each row of a batch has its own noise.
 
     Noise without a batch axis broadcasts without an error: all examples of a batch then share it, the gradient is
     far noisier than its batch size says, and the images of one call are all variations of the same draw.
@@ -70,7 +70,7 @@ def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
 
 @check("decoder", "likelihood", fast=6, deep=80)
 def leading_axes_are_rows(subject: Subject, case: Case) -> None:
-    """Inputs [S, B, ...] are answered as the S times B rows that they are, in their order.
+    """Inputs [S, B, ...] are treated as S times B rows, in their order.
 
     An importance-weighted bound decodes [S, B, D] at once; a transposed reshape gives each example the likelihood
     of another one's latents.
@@ -90,7 +90,7 @@ def leading_axes_are_rows(subject: Subject, case: Case) -> None:
 
 @check(*CONDITIONAL, fast=5, deep=60)
 def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
-    """Another input gives another answer; each latent, and each output that a head asks for, has an effect.
+    """Another input gives another result; each latent, and each network output, has an effect.
 
     A decoder that ignores its latents models the marginal only, and an encoder that ignores its data turns every
     posterior into the prior: the loss still falls, as with a posterior that collapsed in training. A slice that
@@ -128,7 +128,7 @@ def _effects(view: View) -> tuple[Floats, npt.NDArray[np.bool_]]:
 
 @check("posterior", "likelihood", fast=4, deep=40)
 def special_outputs_are_no_exceptions(subject: Subject, case: Case) -> None:
-    """A head's density at network outputs that are 0, or all equal, is what it is for outputs around them.
+    """A head's density at outputs that are 0, or all equal, is continuous with that around them.
 
     A constant that needs a series near the middle, as that of the continuous Bernoulli, is a function of its own
     there; networks start near 0, so that nearly all of the first steps are in it.

@@ -22,7 +22,7 @@ TRIES = 24
 
 @check(*DISTRIBUTIONS, "bijector", fast=5, deep=60)
 def owns_its_variables(subject: Subject, case: Case) -> None:
-    """Every variable that is used belongs to the component, under a name; use makes none and changes none.
+    """Every variable that is used belongs to the component, under a name; calls create and change none.
 
     A variable behind a closure, or one made anew in each call, is trained by nobody and saved by nobody; the model
     runs and its loss falls. One that is set by the first batch, or follows the batches, makes a density that is
@@ -70,7 +70,7 @@ def _use(view: View) -> Tensor:
 
 @check(*DISTRIBUTIONS, "bijector", fast=5, deep=60)
 def learns(subject: Subject, case: Case) -> None:
-    """Every trainable variable receives a gradient from the density: there, finite, and not always zero.
+    """Every trainable variable receives a gradient from the density: present, finite, and not always zero.
 
     A distribution that is built in __init__ holds copies of the variables: its density goes stale and no gradient
     arrives. A variable that nothing depends on is carried along, saved, and never trained.
