@@ -88,7 +88,7 @@ def measured(kind: tuple[str, str, str], kills: int, folder: Path) -> dict[str, 
         row["kills"] += lives.kills
         row["runs"] += 1
         row["different"] += outcome(again) != whole
-        row["passed_over"] += len(lives.passed_over)
+        row["passed_over"] += len(lives.skipped)
         shutil.rmtree(again)
         print(
             f"{' '.join(kind)}: {row['kills'].total()} of {kills} kills, {row['different']} different", flush=True

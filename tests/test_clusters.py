@@ -11,7 +11,7 @@ import pytest
 import tomli_w
 import yaml
 
-from probvae.cli.models import train
+from probvae.cli.runs import train
 from probvae.runs.folder import open_run
 
 ROOT = Path(__file__).parent.parent

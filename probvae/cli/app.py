@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from probvae import __version__
-from probvae.cli import catalogue, checks, data, models, plugins, specs
+from probvae.cli import catalogue, checks, data, new_plugin, runs, specs
 from probvae.cli.options import disable_option
 from probvae.errors import (
     Interrupted,
@@ -74,7 +74,7 @@ def app() -> None:
     """
 
 
-for module in (models, checks, specs, catalogue, data, plugins):
+for module in (runs, checks, specs, catalogue, data, new_plugin):
     for command in module.COMMANDS:
         app.add_command(command)
 

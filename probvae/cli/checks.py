@@ -88,11 +88,12 @@ def check(
 def _check_spec(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     from probvae.runs import check as check_spec
 
-    plan, vae = check_spec(spec, overrides, plugins)
-    for note in plan.notes:
+    built = check_spec(spec, overrides, plugins)
+    for note in built.plan.notes:
         click.echo(f"note: {note}")
-    parts = ", ".join(f"{path[-1]} {part.label}" for path, part in plan.components.items())
-    click.echo(f"{spec} is right: {parts}; {vae.latent_dim} latents, examples of shape {list(vae.event_shape)}.")
+    parts = ", ".join(f"{path[-1]} {component.label}" for path, component in built.plan.components.items())
+    vae = built.vae
+    click.echo(f"{spec} is valid: {parts}; {vae.latent_dim} latents, examples of shape {list(vae.event_shape)}.")
 
 
 def _load(plugin: str) -> list[PluginInfo]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from probvae.core import DataInfo
-    from probvae.specs import Source
+    from probvae.specs import SpecData
 
 set_data = click.option(
     "--set",
@@ -57,18 +57,18 @@ def info(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Non
 @plugin_option
 def fetch(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     """Fetch the dataset NAME now, check it and keep it for later."""
-    _print(_source(name, settings, plugins).data.info)
+    _print(_source(name, settings, plugins).loaded.info)
     click.echo("It is here, whole and checked.")
 
 
-def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Source:
-    from probvae.specs import Source, plan_dataset, read
+def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> SpecData:
+    from probvae.specs import SpecData, plan_dataset, read
 
     load_plugins(default(), plugins)
     if any(setting.partition("=")[0].strip() == "use" for setting in settings):
         raise UserError(f"--set: expected parameters of {name!r}; got 'use', which is the NAME before it.")
     document = read({"data": {"use": name}}).override(f"data.{setting}" for setting in settings)
-    return Source(document, plan_dataset(document, default()))
+    return SpecData(document, plan_dataset(document, default()))
 
 
 def _print(info: DataInfo) -> None:

@@ -7,10 +7,10 @@ from probvae._lazy import lazy
 
 TARGETS = [
     "probvae.runs.folder:Run",
-    "probvae.runs.models:build",
-    "probvae.runs.models:check",
-    "probvae.runs.measuring:evaluate",
-    "probvae.runs.models:load",
+    "probvae.runs.loading:build",
+    "probvae.runs.loading:check",
+    "probvae.runs.evaluation:evaluate",
+    "probvae.runs.loading:load",
     "probvae.runs.training:train",
 ]
 

@@ -1,4 +1,4 @@
-"""The folder of a run: where everything is, written so that a reader never sees half a file.
+"""The folder of a run: the place of each file, written so that a reader never sees half of one.
 
 spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.json  tensorboard/
 """
@@ -22,11 +22,11 @@ from probvae.core import STRICT, Count, DataInfo, Positive, from_json
 from probvae.errors import UserError
 from probvae.specs import read
 
-FREE = ("patience", "non_finite", "checkpoint_steps", "checkpoint_minutes", "keep")
+CHANGEABLE_ON_RESUME = ("patience", "non_finite", "checkpoint_steps", "checkpoint_minutes", "keep")
 """The settings of [train] that may change when a run is resumed."""
 
 UNSAVED = {"environment.json", "spec.toml", "metrics.jsonl", "checkpoints", "tensorboard"}
-"""What a run's folder may hold before the first checkpoint."""
+"""What a run's folder may hold before its first checkpoint."""
 
 RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
@@ -38,7 +38,7 @@ class DataRecord:
     Args:
         event_shape: E, the shape of one example.
         values: the values that it takes, in words.
-        sizes: how many training, validation and test examples there were.
+        sizes: the numbers of training, validation and test examples.
         protocol: how it was binarised.
         source: where it comes from.
     """
@@ -62,9 +62,9 @@ class Origin:
     """Where initial weights come from.
 
     Args:
-        run: what tells the other run from others.
+        run: the unique identifier of the other run.
         checkpoint: the name of its checkpoint.
-        variables: the names of those that were taken.
+        variables: the names of the variables that were copied.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -76,15 +76,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Environment:
-    """What a run depends on beside its spec, `environment.json`.
+    """What a run depends on besides its spec, `environment.json`.
 
     Args:
-        run: what tells this run from others; its checkpoints hold the same.
+        run: a unique identifier, which its checkpoints repeat.
         versions: of Python and of packages, by name.
         platform: the operating system and the machine.
-        processors: how many it has, if that is known.
+        processors: the number of its processors, if known.
         plugins: the files that were loaded as plugins.
-        choices: what the objective left open, as decided for this model.
+        choices: what the objective leaves open, as decided for this model.
         init_from: where the initial weights come from, if from another run.
         data: what the data was.
     """
@@ -127,12 +127,12 @@ class Run:
         choices: Mapping[str, str],
         origin: Origin | None = None,
     ) -> None:
-        """Make the folder, and write the spec and what the run stands on.
+        """Make the folder, and write the spec and the environment.
 
         Args:
             info: what the data is.
             plugins: the files that were loaded as plugins.
-            choices: what the objective left open, as decided for this model.
+            choices: what the objective leaves open, as decided for this model.
             origin: where the initial weights come from, if from another run.
 
         Raises:
@@ -167,17 +167,17 @@ class Run:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a checkpoint, good or not."""
+        """Whether there is a checkpoint, valid or not."""
         return any(self.checkpoints.glob("step-*"))
 
     @property
     def identity(self) -> str:
-        """What tells this run from others; its checkpoints bear it."""
+        """The unique identifier of the run, which its checkpoints repeat."""
         return self.environment.run
 
     @property
     def environment(self) -> Environment:
-        """What the run depends on beside its spec.
+        """What the run depends on besides its spec.
 
         Raises:
             UserError: the file is missing or damaged.
@@ -236,7 +236,7 @@ def find_run(folder: str | Path) -> Path:
     if (path / "spec.toml").is_file() and (path / "environment.json").is_file():
         return path
     runs = sorted(str(spec.parent) for spec in path.parent.glob("*/spec.toml")) if path.parent.is_dir() else []
-    near = f" Runs beside it: {', '.join(runs)}." if runs else ""
+    near = f" Runs next to it: {', '.join(runs)}." if runs else ""
     what = "a folder without a spec.toml and an environment.json" if path.is_dir() else "no such folder"
     raise UserError(f"{path}: expected a run that `probvae train` made; got {what}.{near}")
 
@@ -244,16 +244,16 @@ def find_run(folder: str | Path) -> Path:
 def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bool) -> Run:
     """The run of a filled spec: in a new folder, or in one that may be resumed.
 
-    A folder of a run that has no checkpoint yet holds nothing of value, and is as good as a new one.
+    The folder of a run that has no checkpoint yet counts as new.
 
     Args:
         spec: the filled spec.
-        name: what to call the run where no folder is given.
+        name: of the run, where no folder is given.
         out: the folder.
-        resume: whether to go on with a run that is there.
+        resume: whether to continue the run in the folder.
 
     Raises:
-        UserError: the folder is there and should not be resumed, or cannot be.
+        UserError: the folder holds a run that is not to be resumed, or cannot be.
     """
     spec = spec | {"versions": versions()}
     folder = Path(out) if out else Path("runs") / name if resume else free_folder(name)
@@ -264,17 +264,20 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
     if not there or (not run.begun and "environment.json" in there <= UNSAVED):
         return run
     if not resume:
-        raise UserError(f"{folder} is there already. Add --resume to go on with it, or choose another with --out.")
+        raise UserError(
+            f"{folder}: expected a new folder; got one that holds a run. Continue that run with --resume (in "
+            "Python resume=True), or choose another folder with --out (out=)."
+        )
     before = read(find_run(folder)).tables
-    free = ["versions", "evaluate", *(f"train.{name}" for name in FREE)]
+    free = ["versions", "evaluate", *(f"train.{name}" for name in CHANGEABLE_ON_RESUME)]
     if spec["train"]["schedule"] == "constant":  # a longer cosine would have had another past
         free.append("train.epochs")
     changed = [f"{path} is {old!r} there and {new!r} here" for path, old, new in _differences(before, spec, free)]
     if changed:
         raise UserError(
-            f"{folder} is the run of another spec: {'; '.join(changed)}. Only [evaluate], train.{', '.join(FREE)} "
-            "and, with a constant learning rate, train.epochs may change when a run is resumed. Choose another "
-            "folder with --out."
+            f"{folder} is the run of another spec: {'; '.join(changed)}. Only [evaluate], "
+            f"train.{', '.join(CHANGEABLE_ON_RESUME)} and, with a constant learning rate, train.epochs may change "
+            "when a run is resumed. Choose another folder with --out."
         )
     return run
 
@@ -282,7 +285,7 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
 def _differences(
     old: Mapping[str, Any], new: Mapping[str, Any], free: Sequence[str], prefix: str = ""
 ) -> list[tuple[str, Any, Any]]:
-    """Where two specs differ, but for what is free to."""
+    """The key paths at which two specs differ, except for those that may."""
     found = []
     for key in [*old, *(key for key in new if key not in old)]:
         path, before, after = prefix + key, old.get(key), new.get(key)
@@ -296,7 +299,7 @@ def _differences(
 
 
 def free_folder(name: str) -> Path:
-    """runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that is not there yet."""
+    """The first of runs/NAME, runs/NAME-2, runs/NAME-3, ... that does not exist."""
     folder, number = Path("runs") / name, 2
     while folder.exists():
         folder, number = Path("runs") / f"{name}-{number}", number + 1
@@ -304,10 +307,10 @@ def free_folder(name: str) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that it is there whole or not at all."""
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    """Write a file under another name and rename it, so that it is whole or not there at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def versions() -> dict[str, str]:

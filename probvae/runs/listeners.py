@@ -1,4 +1,4 @@
-"""Who listens to a training: the log, TensorBoard, plugins."""
+"""Callbacks of a training: the log, TensorBoard, plugins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from probvae.training import Callback, Epoch
 
 
 class MetricsLog(Callback):
-    """Appends each epoch to metrics.jsonl; a resumed run goes on after its checkpoint's epoch."""
+    """Appends each epoch to metrics.jsonl; a resumed run continues after its checkpoint's epoch."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -37,7 +37,7 @@ class MetricsLog(Callback):
         with self.run.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(epoch.record()) + "\n")
             file.flush()
-            os.fsync(file.fileno())  # before the checkpoint, which says that the row need not be written again
+            os.fsync(file.fileno())  # before the checkpoint, after which the row would not be written again
 
 
 class TensorBoard(Callback):
@@ -58,7 +58,7 @@ class TensorBoard(Callback):
 
 
 class PluginHooks(Callback):
-    """Passes each epoch on to the plugins; one that fails is told once an epoch and disturbs nothing."""
+    """Passes each epoch on to the plugins; a plugin that fails is a warning, and the training continues."""
 
     def __init__(self, registry: Registry, run: Run) -> None:
         self.registry = registry

@@ -1,4 +1,4 @@
-"""Single-file plugins, as they are asked for by path."""
+"""Single-file plugins, by path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probvae.registry import Registry
 
 
 def load_plugins(registry: Registry, files: Iterable[str | Path]) -> None:
-    """Load single-file plugins; a broken one is a warning, and what it was to provide stays unknown.
+    """Load single-file plugins; a broken one is a warning, and its components stay unknown.
 
     Raises:
         PluginError: a path is no Python file.

@@ -75,15 +75,15 @@ def end_at_once(number: int) -> NoReturn:
     os._exit(128 + number)
 
 
-class Asked:
-    """A listener for work that can stop and save. The first signal asks for that, the second ends the process.
+class StopRequest:
+    """The first SIGINT or SIGTERM saves and stops; the second exits at once.
 
     Args:
         console: where to say that the signal was received.
 
     Attributes:
         signal_number: the signal that was received, or None.
-        stop: what else to call when it is.
+        stop: a function that is called when it is.
     """
 
     def __init__(self, console: Console) -> None:
@@ -98,7 +98,7 @@ class Asked:
         self.signal_number = number
         self.stop()
         with suppress(OSError):  # after SIGHUP the terminal is gone
-            self._console.print("Stopping; what is done is saved first. Once more to quit at once.")
+            self._console.print("Stopping after the current step is saved. Once more to quit at once.")
 
     def check(self) -> None:
         """Stop here if a signal was received.

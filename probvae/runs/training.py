@@ -1,9 +1,10 @@
-"""The main job: train the model of a spec, measure it, draw it."""
+"""The main job: train the model of a spec, evaluate it, draw its figures."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -11,14 +12,14 @@ from rich.console import Console
 from probvae import registry as registries
 from probvae.errors import Interrupted, UserError, WorkError, explained_errors
 from probvae.registry import Registry
+from probvae.runs.console import Terminal, print_summary
+from probvae.runs.evaluation import draw_figures, measure, reason_to_keep
 from probvae.runs.folder import Run, find_run, open_run, versions
+from probvae.runs.initial_weights import initial_weights
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
+from probvae.runs.loading import Built, Spec, prepare, restore_best
 from probvae.runs.lock import locked
-from probvae.runs.measuring import measure, measured, paint
-from probvae.runs.models import Prepared, Spec, prepare, restore_best
-from probvae.runs.signals import Asked, listening
-from probvae.runs.starting import Start, freeze, start_from
-from probvae.runs.terminal import Terminal, announce
+from probvae.runs.signals import StopRequest, listening
 from probvae.specs import Plan
 from probvae.training import Callback, Devices, Trainer, select_devices
 
@@ -33,29 +34,28 @@ def train(
     registry: Registry | None = None,
     devices: int = 0,
 ) -> Run:
-    """Train the model of a spec, measure it on the test data and draw it.
+    """Train the model of a spec, evaluate it on the test data and draw its figures.
 
     Where the environment variable TF_CONFIG names a cluster, this process is one of its workers: all of them
-    train, and the chief alone prints, saves, measures and draws.
+    train, and the chief alone prints, saves, evaluates and draws.
 
     Args:
         spec: a TOML or JSON file, a dict, or the folder of a run.
-        out: the folder of the run; runs/NAME after the spec's file if not given.
-        resume: go on from the folder's newest checkpoint, where there is one, instead of refusing a folder that
-            has some.
-        overrides: `key.path=value` settings that go before the spec's own.
+        out: the folder of the run; None for runs/NAME after the spec's file.
+        resume: continue from the newest checkpoint of the folder, if it has one, instead of raising if it has.
+        overrides: `key.path=value` settings that override the spec.
         plugins: files to load as plugins first.
-        console: where to print; the standard output if not given.
-        registry: where names are looked up; the default one if not given.
-        devices: how many of this machine share the work; 0 takes all GPUs, or the CPU.
+        console: where to print; None for the standard output.
+        registry: where names are looked up; None for the default one.
+        devices: how many devices of this machine share each batch; 0 for all GPUs, or the CPU.
 
     Returns:
-        The run, finished.
+        The finished run.
 
     Raises:
-        UserError: the spec, the folder or the data are not as they should be.
-        WorkError: training failed; the last good checkpoint is there.
-        KeyboardInterrupt: a signal came; the run is saved, and resuming it goes on with the very next step.
+        UserError: the spec, the folder or the data is wrong.
+        WorkError: training failed; the last good checkpoint is kept.
+        KeyboardInterrupt: a signal came; the run is saved, and resuming it continues with the next step.
     """
     here = select_devices(devices)
     console = (console or Console(highlight=False)) if here.chief else Console(quiet=True)
@@ -65,110 +65,108 @@ def train(
         out = out or spec
     if here.workers > 1 and out is None:
         raise UserError("Several workers: expected a folder that all of them know; got none. Name it with --out.")
-    asked = Asked(console)
-    with listening(asked), explained_errors():
-        with here.strategy.scope():  # where variables are made for all devices
-            prepared = prepare(spec, overrides, plugins, registry)
-        asked.check()
-        checked = prepared.plan
-        for note in [*_other_versions(checked), *checked.notes]:
+    stop = StopRequest(console)
+    with listening(stop), explained_errors():
+        with here.strategy.scope():  # where variables are created for all devices
+            built = prepare(spec, overrides, plugins, registry)
+        stop.check()
+        for note in [*_other_versions(built.plan), *built.plan.notes]:
             console.print(f"note: {note}", markup=False)
-        if here.chief:
-            run = open_run(checked.filled(), _stem(spec), out, resume)
-            if resume and not run.begun:
-                note = f"note: {run.folder} has no checkpoint to resume from; training starts anew."
-                console.print(note, markup=False, soft_wrap=True)
-            _lead(run, prepared, here, resume, plugins, console, registry, asked)
-        else:
-            run = Run(Path(str(out)), checked.filled())
-            _taken_over(run, prepared)
-            _fit(run, prepared, here, resume, asked)
+        run = _open(built.plan, spec, out, resume, here.chief)
+        if here.chief and resume and not run.begun:
+            note = f"note: {run.folder} has no checkpoint to resume from; training starts from the beginning."
+            console.print(note, markup=False, soft_wrap=True)
+        with locked(run.folder) if here.chief else nullcontext():
+            start = initial_weights(run, built.vae, built.plan.train)
+            if not here.chief:
+                _fit(run, built, here, resume, stop, console)
+                return run
+            run.create(built.data.loaded.info, plugins, built.choices, start.origin if start else None)
+            print_summary(console, run.folder, built, here)
+            if start:
+                console.print(start.summary, markup=False, soft_wrap=True)
+            hooks = PluginHooks(registry, run)
+            with _recorded(run, hooks, console):
+                records = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
+                _fit(run, built, here, resume, stop, console, records)
+                _report(run, built, console, stop)
     return run
 
 
-def _lead(
-    run: Run,
-    prepared: Prepared,
-    here: Devices,
-    resume: bool,
-    plugins: Sequence[str | Path],
-    console: Console,
-    registry: Registry,
-    asked: Asked,
-) -> None:
-    """Do the work of the chief: train, measure, draw, and write all of it to the run's folder."""
-    with locked(run.folder):
-        start = _taken_over(run, prepared)
-        run.create(prepared.source.data.info, plugins, prepared.assembly.choices, start.origin if start else None)
-        announce(console, run.folder, prepared, here)
-        if start:
-            console.print(start.told, markup=False, soft_wrap=True)
-        hooks = PluginHooks(registry, run)
-        hooks.notify("probvae_run_started")
-        status = "failed"
-        try:
-            with Terminal(console, prepared.plan.setting("train").epochs) as terminal:
-                callbacks = [MetricsLog(run), TensorBoard(run.tensorboard), hooks, terminal]
-                _fit(run, prepared, here, resume, asked, callbacks)
-            vae, data = prepared.assembly.vae, prepared.source.data
-            checkpoint = restore_best(run, vae)
-            if kept := measured(run, prepared.plan, checkpoint):
-                console.print(kept, markup=False, soft_wrap=True)
-            else:
-                measure(run, vae, data, prepared.plan, checkpoint, console, asked.check)
-            paint(run, vae, data, console)
-            asked.check()
-            status = "finished"
-        except KeyboardInterrupt:
-            status = "interrupted"
-            console.print(f"Go on with: probvae train {run.folder} --resume", markup=False, soft_wrap=True)
-            raise
-        except (OSError, UserError) as error:
-            if run.spec_file.exists():
-                raise
-            raise WorkError(f"{run.folder} was removed during the training. Start it again.") from error
-        finally:
-            hooks.notify("probvae_run_ended", status=status)
+def _open(plan: Plan, spec: Spec, out: str | Path | None, resume: bool, chief: bool) -> Run:
+    """The run of a plan; the chief alone looks at what its folder holds."""
+    if not chief:
+        return Run(Path(str(out)), plan.filled())
+    return open_run(plan.filled(), "run" if isinstance(spec, Mapping) else Path(spec).stem, out, resume)
 
 
 def _fit(
-    run: Run, prepared: Prepared, here: Devices, resume: bool, asked: Asked, callbacks: Sequence[Callback] = ()
+    run: Run,
+    built: Built,
+    here: Devices,
+    resume: bool,
+    stop: StopRequest,
+    console: Console,
+    records: Sequence[Callback] = (),
 ) -> None:
     """Train, until the training is finished.
 
     Raises:
-        Interrupted: a signal asked to stop before, and what is done is saved.
+        Interrupted: a signal came; the steps so far are saved.
     """
-    vae, objective, _ = prepared.assembly
-    settings, data = prepared.plan.setting("train"), prepared.source.data
+    settings, data = built.plan.train, built.data.loaded
     identity = run.identity if run.environment_file.exists() else ""
-    with here.strategy.scope():
-        trainer = Trainer(vae, objective, data, settings, run.checkpoints, callbacks, identity)
+    with Terminal(console, settings.epochs) as terminal, here.strategy.scope():
+        callbacks = [*records, terminal]
+        trainer = Trainer(built.vae, built.objective, data, settings, run.checkpoints, callbacks, identity)
         if resume:
             trainer.resume()
-        asked.stop = trainer.stop  # before the check: a signal between the two would be lost
-        asked.check()
+        stop.stop = trainer.stop  # before the check: a signal between the two would be lost
+        stop.check()
         finished = trainer.train()
     if not finished:
-        raise Interrupted(asked.signal_number or signal.SIGINT)
+        raise Interrupted(stop.signal_number or signal.SIGINT)
 
 
-def _taken_over(run: Run, prepared: Prepared) -> Start | None:
-    """Weights from another run, where the spec names one and this run has none of its own yet."""
-    settings = prepared.plan.setting("train")
-    freeze(prepared.assembly.vae, settings.freeze)
-    if not settings.init_from or run.begun:
-        return None
-    return start_from(settings.init_from, prepared.assembly.vae, settings.freeze)
+def _report(run: Run, built: Built, console: Console, stop: StopRequest) -> None:
+    """Evaluate the weights of the best epoch, and draw the figures."""
+    vae, data = built.vae, built.data.loaded
+    checkpoint = restore_best(run, vae)
+    if kept := reason_to_keep(run, built.plan, checkpoint):
+        console.print(kept, markup=False, soft_wrap=True)
+    else:
+        measure(run, vae, data, built.plan, checkpoint, console, stop.check)
+    draw_figures(run, vae, data, console)
+    stop.check()
 
 
-def _other_versions(checked: Plan) -> list[str]:
+@contextmanager
+def _recorded(run: Run, hooks: PluginHooks, console: Console) -> Iterator[None]:
+    """Notify the plugins of the start and the end of a run, and say how to resume one that is interrupted.
+
+    Raises:
+        WorkError: the folder was removed.
+    """
+    hooks.notify("probvae_run_started")
+    status = "failed"
+    try:
+        yield
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        console.print(f"Resume with: probvae train {run.folder} --resume", markup=False, soft_wrap=True)
+        raise
+    except (OSError, UserError) as error:
+        if run.spec_file.exists():
+            raise
+        raise WorkError(f"{run.folder} was removed during the training. Start it again.") from error
+    finally:
+        hooks.notify("probvae_run_ended", status=status)
+
+
+def _other_versions(plan: Plan) -> list[str]:
     here = versions()
     other = [
-        f"{name} {was}, here {here.get(name)}" for name, was in checked.versions.items() if was != here.get(name)
+        f"{name} {was}, here {here.get(name)}" for name, was in plan.versions.items() if was != here.get(name)
     ]
     return [f"the spec was filled with other versions: {'; '.join(other)}."] if other else []
-
-
-def _stem(spec: Spec) -> str:
-    return "run" if isinstance(spec, Mapping) else Path(spec).stem

@@ -1,21 +1,23 @@
 """Specs: from a file to a checked plan, and from a plan to objects."""
 
-from probvae.specs.build import Assembly, Source, assemble, check_support, data_source, placeholder
+from probvae.specs.build import build_model, placeholder
+from probvae.specs.data import SpecData
 from probvae.specs.document import Document, read
 from probvae.specs.json_schema import json_schema
-from probvae.specs.plan import Part, Plan, plan, plan_dataset
-from probvae.specs.room import assemble_in_memory
+from probvae.specs.plan import plan, plan_dataset
+from probvae.specs.planned import Plan, PlannedComponent, PlannedTable
+from probvae.specs.room import build_within_memory
+from probvae.specs.support import check_support
 
 __all__ = [
-    "Assembly",
     "Document",
-    "Part",
     "Plan",
-    "Source",
-    "assemble",
-    "assemble_in_memory",
+    "PlannedComponent",
+    "PlannedTable",
+    "SpecData",
+    "build_model",
+    "build_within_memory",
     "check_support",
-    "data_source",
     "json_schema",
     "placeholder",
     "plan",

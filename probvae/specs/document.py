@@ -33,11 +33,13 @@ class Document:
         tables: the values.
         places: key path -> the file and line, or the option, that it was set by.
         overridden: the key paths that came from `--set`.
+        problems: of `--set` options that could not be applied.
     """
 
     tables: dict[str, Any]
     places: dict[KeyPath, str] = field(default_factory=dict)
     overridden: set[KeyPath] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
 
     def where(self, path: KeyPath) -> str:
         """The place of the longest known part of a key path."""
@@ -67,43 +69,44 @@ class Document:
             SpecError: values that nothing downstream could work with, wherever they are.
         """
         if problems := [self.problem(*wrong) for wrong in _unusable(self.tables)]:
-            raise SpecError(problems)
+            raise SpecError([*self.problems, *problems])
         return self
 
     def override(self, settings: Iterable[str]) -> Document:
         """Apply `--set` options, each `key.path=value` with a TOML value or a bare word.
 
+        What is wrong with an option joins `problems`, so that it is reported with those of the spec.
+
         Raises:
-            SpecError: an option is not of that form, or leads through something that is no table.
+            SpecError: a value that nothing can work with.
         """
-        for text in settings:
-            key, equals, value = text.partition("=")
-            path = tuple(part.strip() for part in key.split("."))
-            place = f"--set {text}"
-            if not equals or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in path):
-                raise SpecError(
-                    [
-                        Problem(
-                            "--set",
-                            "key.path=value, as model.prior.components=32",
-                            repr(text),
-                            where="command line",
-                        )
-                    ]
-                )
-            table = self.tables
-            for depth, part in enumerate(path[:-1], 1):
-                if part not in table:
-                    table[part] = {}
-                    self.places[path[:depth]] = place
-                table = table[part]
-                if not isinstance(table, dict):
-                    raise SpecError([Problem(".".join(path[:depth]), "a table", show(table), where=place)])
-            table[path[-1]] = _value(value.strip(), place)
-            self.places = {known: line for known, line in self.places.items() if known[: len(path)] != path}
-            self.places[path] = place
-            self.overridden.add(path)
+        for setting in settings:
+            try:
+                self._set(setting)
+            except SpecError as error:
+                self.problems += error.problems
         return self.checked()
+
+    def _set(self, setting: str) -> None:
+        key, equals, value = setting.partition("=")
+        path = tuple(part.strip() for part in key.split("."))
+        place = f"--set {setting}"
+        if not equals or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in path):
+            expected = "key.path=value, as model.prior.components=32"
+            raise SpecError([Problem("--set", expected, repr(setting), where="command line")])
+        parsed = _value(value.strip(), place)
+        table = self.tables
+        for depth, part in enumerate(path[:-1], 1):
+            if part not in table:
+                table[part] = {}
+                self.places[path[:depth]] = place
+            table = table[part]
+            if not isinstance(table, dict):
+                raise SpecError([Problem(".".join(path[:depth]), "a table", show(table), where=place)])
+        table[path[-1]] = parsed
+        self.places = {known: line for known, line in self.places.items() if known[: len(path)] != path}
+        self.places[path] = place
+        self.overridden.add(path)
 
 
 def read(source: str | Path | Mapping[str, Any]) -> Document:

@@ -7,7 +7,8 @@ from typing import Any
 from probvae.core import Signature
 from probvae.errors import PluginError
 from probvae.registry import Registry
-from probvae.specs.plan import DATA, MODEL, OBJECTIVE, SCHEMA, SETTINGS, Slot
+from probvae.specs.plan import DATA, MODEL, OBJECTIVE, SETTINGS, Slot
+from probvae.specs.planned import SCHEMA
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:

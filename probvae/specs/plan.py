@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from probvae.core import CONTEXT, Parameter, Signature
@@ -12,22 +11,24 @@ from probvae.errors import ConfigError, PluginError, Problem, SpecError, Unknown
 from probvae.evaluation import EvaluateSettings
 from probvae.registry import Registry
 from probvae.specs.document import Document, KeyPath, show
+from probvae.specs.planned import NETWORK, SCHEMA, Plan, PlannedComponent, PlannedTable, conflict
 from probvae.training import TrainSettings
-
-SCHEMA = 1
-"""The version of the spec's layout."""
 
 
 class Slot(NamedTuple):
-    """Where a component stands in a spec: its table, its kind, and what is used if the table is left out."""
+    """The place of a component in a spec.
+
+    Args:
+        path: the key path of its table.
+        kind: the kind of component.
+        use: the default of the table's `use`.
+    """
 
     path: KeyPath
     kind: str
     use: str | None = None
 
 
-NETWORK = "network"
-"""The encoder and the decoder that are used by default: a network and a head."""
 MODEL = (
     Slot(("model", "encoder"), "encoder", NETWORK),
     Slot(("model", "decoder"), "decoder", NETWORK),
@@ -39,207 +40,166 @@ SETTINGS = {"train": TrainSettings, "evaluate": EvaluateSettings}
 TABLES = ("schema", "model", "objective", "data", *SETTINGS, "versions")
 
 
-@dataclass(frozen=True)
-class Part:
-    """One table of a spec, checked and filled.
+def plan(document: Document, registry: Registry, needs_data: bool = False) -> Plan:
+    """Check a document against the registered components.
 
     Args:
-        path: its key path.
-        kind: the kind of component, empty for a table of settings.
-        use: the component's name, None for a table of settings.
-        signature: what the component takes.
-        values: the plain parameters, defaults included.
-        parts: the parameters that are components themselves.
-    """
-
-    path: KeyPath
-    kind: str
-    use: str | None
-    signature: Signature
-    values: dict[str, Any]
-    parts: dict[str, Part]
-
-    @property
-    def label(self) -> str:
-        """The component's name for readers; what is made of a network and a head goes by their names."""
-        return " + ".join(str(part.use) for part in self.parts.values()) if self.use == NETWORK else str(self.use)
-
-    def filled(self) -> dict[str, Any]:
-        """The table with every default written out; a parameter that is not set (None) is left out."""
-        table: dict[str, Any] = {"use": self.use} if self.use else {}
-        table |= {name: _plain(value) for name, value in self.values.items() if value is not None}
-        return table | {name: part.filled() for name, part in self.parts.items()}
-
-
-@dataclass
-class Plan:
-    """A whole spec, checked and filled.
-
-    Args:
-        document: what it was made from; errors while building point into it.
-        latent_dim: D.
-        components: slot path -> part; the data's is missing where the spec names none.
-        settings: table name -> its settings.
-        versions: what the spec was filled with, if it says so.
-        notes: what was left out on the way, to be told.
-    """
-
-    document: Document
-    latent_dim: int
-    components: dict[KeyPath, Part]
-    settings: dict[str, Part]
-    versions: dict[str, str]
-    notes: list[str] = field(default_factory=list)
-
-    def filled(self) -> dict[str, Any]:
-        """The spec with every default written out."""
-        model: dict[str, Any] = {"latent_dim": self.latent_dim}
-        spec: dict[str, Any] = {"schema": SCHEMA, "model": model}
-        for path, part in self.components.items():
-            (model if path[0] == "model" else spec)[path[-1]] = part.filled()
-        spec |= {name: part.filled() for name, part in self.settings.items()}
-        return spec | ({"versions": self.versions} if self.versions else {})
-
-    def setting(self, table: str) -> Any:
-        """The settings of a table, as `TrainSettings`."""
-        part = self.settings[table]
-        return part.signature.factory(**part.values)
-
-
-def plan(document: Document, registry: Registry) -> Plan:
-    """Check a document against what is registered.
+        document: the spec as written.
+        registry: where names are looked up.
+        needs_data: whether a missing [data] table is a problem; a model can be built without it.
 
     Raises:
-        SpecError: with everything that is wrong.
+        SpecError: with all problems of the document.
     """
-    return _Planner(document, registry).plan()
+    return _Planner(document, registry).plan(needs_data)
 
 
-def plan_dataset(document: Document, registry: Registry) -> Part:
-    """Check the [data] table of a document that need hold nothing else.
+def plan_dataset(document: Document, registry: Registry) -> PlannedComponent:
+    """Check the [data] table of a document; other tables may be missing.
 
     Raises:
-        SpecError: with everything that is wrong.
+        SpecError: with all problems of the table.
     """
     planner = _Planner(document, registry)
-    part = planner.component(DATA, document.tables)
-    if part is None:
+    dataset = planner.component(DATA, document.tables)
+    if dataset is None or planner.problems:
         raise SpecError(planner.problems)
-    return part
+    return dataset
 
 
 class _Planner:
-    """Collects problems on the way through a document, so that all of them are told at once."""
+    """Collects problems on the way through a document, so that all of them are reported at once."""
 
     def __init__(self, document: Document, registry: Registry) -> None:
         self.document = document
         self.registry = registry
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = list(document.problems)
         self.notes: list[str] = []
 
-    def plan(self) -> Plan:
+    def plan(self, needs_data: bool) -> Plan:
         tables = self.document.tables
         self.schema(tables)
         self.unknown((), tables, TABLES)
-        model = self.table(("model",), tables, required=True)
-        if model is not None:
-            self.unknown(("model",), model, ("latent_dim", *(slot.path[-1] for slot in MODEL)))
-        latent_dim = self.latent_dim(model or {})
-        components = dict(self.slots(tables, model))
-        settings = {}
-        for name, factory in SETTINGS.items():
-            table = self.table((name,), tables)
-            part = self.part(Slot((name,), ""), None, Signature.of(factory), table or {})
-            if part and self.sound(part):
-                settings[name] = part
+        model = self.model(tables)
+        latent_dim = self.latent_dim(model)
+        components = dict(self.components(tables, model, needs_data))
+        settings = dict(self.settings(tables))
         versions = self.table(("versions",), tables) or {}
-        for name, found in versions.items():
-            if not isinstance(found, str):
-                self.wrong(("versions", name), "a version, as a string", show(found), "Leave [versions] out.")
+        for name, value in versions.items():
+            if not isinstance(value, str):
+                self.report(("versions", name), "a version, as a string", show(value), "Leave [versions] out.")
         if self.problems:
             raise SpecError(sorted(self.problems, key=_line))
         return Plan(self.document, latent_dim, components, settings, versions, self.notes)
 
-    def slots(self, tables: dict[str, Any], model: dict[str, Any] | None) -> Iterator[tuple[KeyPath, Part]]:
-        for slot in (*MODEL, OBJECTIVE, DATA):
-            if slot in MODEL and model is None:
-                continue  # one missing table is one problem
-            parent = model or {} if slot in MODEL else tables
-            if slot is DATA and "data" not in tables:
-                continue  # a model can be built without data
-            part = self.component(slot, parent)
-            if part:
-                yield slot.path, part
+    def schema(self, tables: dict[str, Any]) -> None:
+        schema = tables.get("schema")
+        if schema is None:
+            self.report(("schema",), f"{SCHEMA}", "no such key", f"Write `schema = {SCHEMA}` on the first line.")
+        elif type(schema) is not int or schema != SCHEMA:
+            hint = "A newer probvae may have written it." if isinstance(schema, int) and schema > SCHEMA else ""
+            self.report(("schema",), f"{SCHEMA}", show(schema), hint)
 
-    def sound(self, part: Part) -> bool:
-        """Whether settings that are right one by one are right together."""
+    def model(self, tables: dict[str, Any]) -> dict[str, Any] | None:
+        """The [model] table; None where it is missing, which is one problem, not one for each of its keys."""
+        if tables.get("model") is None:
+            inner = ", ".join(f"[{'.'.join(slot.path)}]" for slot in MODEL)
+            hint = f"Write a table [model] with latent_dim, and {inner}; `probvae init` writes a first spec."
+            self.report(("model",), "a table", "no such table", hint)
+            return None
+        model = self.table(("model",), tables)
+        if model is not None:
+            self.unknown(("model",), model, ("latent_dim", *(slot.path[-1] for slot in MODEL)))
+        return model
+
+    def latent_dim(self, model: dict[str, Any] | None) -> int:
+        if model is None:
+            return 0
+        value = model.get("latent_dim")
+        if type(value) is int and value >= 1:
+            return value
+        got = "no such key" if value is None else show(value)
+        self.report(("model", "latent_dim"), "an integer >= 1", got)
+        return 0
+
+    def components(
+        self, tables: dict[str, Any], model: dict[str, Any] | None, needs_data: bool
+    ) -> Iterator[tuple[KeyPath, PlannedComponent]]:
+        slots = [(slot, model) for slot in MODEL if model is not None] + [(OBJECTIVE, tables)]
+        if needs_data or "data" in tables:
+            slots.append((DATA, tables))
+        for slot, parent in slots:
+            component = self.component(slot, parent or {})
+            if component is not None:
+                yield slot.path, component
+
+    def settings(self, tables: dict[str, Any]) -> Iterator[tuple[str, PlannedTable]]:
+        for name, settings in SETTINGS.items():
+            table = self.table((name,), tables) or {}
+            signature, before = Signature.of(settings), len(self.problems)
+            self.unknown((name,), table, signature.settable)
+            planned = PlannedTable((name,), signature, self.values((name,), f"[{name}]", signature, table))
+            if len(self.problems) == before and self.consistent(planned):
+                yield name, planned
+
+    def consistent(self, table: PlannedTable) -> bool:
+        """Whether settings that are valid one by one are consistent with each other."""
         try:
-            part.signature.factory(**part.values)
+            table.signature.factory(**table.values)
         except ConfigError as error:
-            self.problems.append(conflict(self.document, part, error))
+            self.problems.append(conflict(self.document, table, error))
             return False
         return True
 
-    def schema(self, tables: dict[str, Any]) -> None:
-        found = tables.get("schema")
-        if found is None:
-            self.wrong(("schema",), f"{SCHEMA}", "no such key", f"Write `schema = {SCHEMA}` on the first line.")
-        elif type(found) is not int or found != SCHEMA:
-            hint = "A newer probvae may have written it." if isinstance(found, int) and found > SCHEMA else ""
-            self.wrong(("schema",), f"{SCHEMA}", show(found), hint)
+    def table(self, path: KeyPath, parent: dict[str, Any]) -> dict[str, Any] | None:
+        """A table, None if there is none."""
+        table = parent.get(path[-1])
+        if table is None or isinstance(table, dict):
+            return table
+        self.report(path, "a table", show(table))
+        return None
 
-    def latent_dim(self, model: dict[str, Any]) -> int:
-        found = model.get("latent_dim")
-        if isinstance(self.document.tables.get("model"), dict) and (type(found) is not int or found < 1):
-            self.wrong(("model", "latent_dim"), "an integer >= 1", "no such key" if found is None else show(found))
-        return found if type(found) is int else 0
-
-    def table(self, path: KeyPath, parent: dict[str, Any], required: bool = False) -> dict[str, Any] | None:
-        found = parent.get(path[-1])
-        if found is None:
-            if required:
-                self.wrong(path, "a table", "no such table", f"Write a table [{'.'.join(path)}].")
-            return None
-        if not isinstance(found, dict):
-            self.wrong(path, "a table", show(found))
-            return None
-        return found
-
-    def component(self, slot: Slot, parent: dict[str, Any]) -> Part | None:
-        """The part in a slot, or None where it is wrong."""
+    def component(self, slot: Slot, parent: dict[str, Any]) -> PlannedComponent | None:
+        """The component in a slot, or None where there is a problem."""
         path, kind, default = slot
-        if isinstance(parent.get(path[-1]), str):
-            name = parent[path[-1]]
-            hint = f'Write {path[-1]} = {{ use = "{name}" }}.'
-            self.wrong(path, f"a table that names {with_article(kind)}", show(name), hint)
+        name = path[-1]
+        if isinstance(parent.get(name), str):
+            use = parent[name]
+            self.report(
+                path, f"a table that names {with_article(kind)}", show(use), f'Write {name} = {{ use = "{use}" }}.'
+            )
             return None
-        table = self.table(path, parent, required=default is None)
-        if table is None and (default is None or path[-1] in parent):
-            return None
-        table = table or {}
-        use = table.get("use", default)
         known = f"Known: {', '.join(self.registry.names(kind))}."
+        if parent.get(name) is None and default is None:
+            hint = f'Write a table [{".".join(path)}] with use = "NAME". {known}'
+            self.report(path, f"a table that names {with_article(kind)}", "no such table", hint)
+            return None
+        before = len(self.problems)
+        table = self.table(path, parent) or {}
+        if len(self.problems) > before:
+            return None
+        use = table.get("use", default)
         if not isinstance(use, str):
-            found = "no such key" if use is None else show(use)
-            self.wrong((*path, "use"), f"the name of {with_article(kind)}", found, known)
+            got = "no such key" if use is None else show(use)
+            self.report((*path, "use"), f"the name of {with_article(kind)}", got, known)
             return None
         try:
             spec = self.registry[kind, use]
         except UnknownNameError as error:
             hint = self.as_parameter(slot, use) or str(error)
-            self.wrong((*path, "use"), f"the name of {with_article(kind)}", show(use), hint)
+            self.report((*path, "use"), f"the name of {with_article(kind)}", show(use), hint)
             return None
         try:
             signature = Signature.of(spec.load())
         except PluginError as error:
-            self.wrong((*path, "use"), f"{with_article(kind)} that can be used", show(use), str(error))
+            self.report((*path, "use"), f"{with_article(kind)} that can be used", show(use), str(error))
             return None
         if (*path, "use") in self.document.overridden:
-            table = self.without_strangers(path, table, signature, use)
-        return self.part(slot, use, signature, {key: value for key, value in table.items() if key != "use"})
+            table = self.drop_unknown(path, table, signature, use)
+        return self.configured(slot, use, signature, {key: value for key, value in table.items() if key != "use"})
 
     def as_parameter(self, slot: Slot, name: str) -> str:
-        """Where a name belongs that is no component of the slot's kind but a part of the one used by default."""
+        """The parameter that a name belongs to, if it names a part of the slot's default component."""
         if slot.use is None:
             return ""
         default = Signature.of(self.registry[slot.kind, slot.use].load())
@@ -251,87 +211,71 @@ class _Planner:
                 )
         return ""
 
-    def without_strangers(
-        self, path: KeyPath, table: dict[str, Any], signature: Signature, use: str
-    ) -> dict[str, Any]:
-        """Leave out what the file says for the component that `--set ....use=` has replaced."""
+    def drop_unknown(self, path: KeyPath, table: dict[str, Any], signature: Signature, use: str) -> dict[str, Any]:
+        """Ignore the parameters of the component that `--set ....use=` has replaced."""
         kept = {}
         for key, value in table.items():
             if key == "use" or key in signature.settable or (*path, key) in self.document.overridden:
                 kept[key] = value
             else:
                 name = ".".join((*path, key))
-                self.notes.append(f"{name} = {show(value)} is left out: {use!r} has no such parameter.")
+                self.notes.append(f"{name} = {show(value)} is ignored: {use!r} has no such parameter.")
         return kept
 
-    def part(self, slot: Slot, use: str | None, signature: Signature, table: Mapping[str, Any]) -> Part | None:
-        """Check a table against a signature."""
+    def configured(
+        self, slot: Slot, use: str, signature: Signature, table: Mapping[str, Any]
+    ) -> PlannedComponent | None:
+        """Check a component's parameters against its signature."""
         path, before = slot.path, len(self.problems)
         self.unknown(path, table, signature.settable)
-        parts = {}
+        inner = {}
         for name, parameter in signature.components.items():
-            part = self.component(Slot((*path, name), str(parameter.kind), parameter.use), dict(table))
-            if part:
-                parts[name] = part
-        plain = {key: value for key, value in table.items() if key in signature.plain}
-        owner = f"{use} {slot.kind}" if use else f"[{'.'.join(path)}]"
-        values = self.values(path, owner, signature, plain)
-        return None if len(self.problems) > before else Part(path, slot.kind, use, signature, values, parts)
+            component = self.component(Slot((*path, name), str(parameter.kind), parameter.use), dict(table))
+            if component is not None:
+                inner[name] = component
+        values = self.values(path, f"{use} {slot.kind}", signature, table)
+        if len(self.problems) > before:
+            return None
+        return PlannedComponent(path, signature, values, slot.kind, use, inner)
 
-    def values(self, path: KeyPath, owner: str, signature: Signature, table: dict[str, Any]) -> dict[str, Any]:
+    def values(self, path: KeyPath, owner: str, signature: Signature, table: Mapping[str, Any]) -> dict[str, Any]:
         """The plain parameters, typed, with defaults."""
         values = {}
         for name, parameter in signature.plain.items():
             try:
                 values[name] = parameter.parse(table.get(name, parameter.default))
             except PluginError as error:
-                self.wrong(path, "a component with a usable signature", f"{owner}: {error}")
+                self.report(path, "a component with a usable signature", f"{owner}: {error}")
             except (TypeError, ValueError):
-                self.refused((*path, name), owner, parameter, table)
+                self.report_value((*path, name), owner, parameter, table)
         return values
 
-    def refused(self, path: KeyPath, owner: str, parameter: Parameter, table: dict[str, Any]) -> None:
+    def report_value(self, path: KeyPath, owner: str, parameter: Parameter, table: Mapping[str, Any]) -> None:
         name = parameter.name
         about = f"{name}: {parameter.description}"
         if name in table:
-            self.wrong(path, parameter.expected, show(table[name]), about)
+            self.report(path, parameter.expected, show(table[name]), about)
         elif parameter.required:
-            self.wrong(path, parameter.expected, "no such key", f"{owner} needs it: {about}")
+            self.report(path, parameter.expected, "no such key", f"{owner} needs it: {about}")
         else:
-            found = f"the default {parameter.default!r}"
             hint = f"The signature of {owner} is wrong, not the spec: change its annotation or its default."
-            self.wrong(path, parameter.expected, found, hint)
+            self.report(path, parameter.expected, f"the default {parameter.default!r}", hint)
 
     def unknown(self, path: KeyPath, table: Mapping[str, Any], known: Any) -> None:
         for key in table:
             if key in known:
                 continue
             if key in CONTEXT and path:
-                self.wrong(
-                    (*path, key), "no such key here", show(table[key]), f"It is supplied from {CONTEXT[key]}."
-                )
+                hint = f"It is supplied from {CONTEXT[key]}."
+                self.report((*path, key), "no such key here", show(table[key]), hint)
             else:
-                self.wrong((*path, key), "a known key", f"{key!r}", did_you_mean(key, known))
+                self.report((*path, key), "a known key", f"{key!r}", did_you_mean(key, known))
 
-    def wrong(self, path: KeyPath, expected: str, found: str, hint: str = "") -> None:
-        self.problems.append(self.document.problem(path, expected, found, hint))
-
-
-def conflict(document: Document, part: Part, error: ConfigError) -> Problem:
-    """A problem from what a component's constructor refused."""
-    name, path = error.parameter, part.path
-    found = repr(part.use or "this table")
-    if name and document.has((*path, name)):  # not a default, which is nothing to point at
-        path = (*path, name)
-        found = repr(part.parts[name].use) if name in part.parts else show(part.values[name])
-    return document.problem(path, "a value that the component accepts", found, str(error))
+    def report(self, path: KeyPath, expected: str, got: str, hint: str = "") -> None:
+        self.problems.append(self.document.problem(path, expected, got, hint))
 
 
 def _line(problem: Problem) -> int:
-    """The line that a problem stands on; those of no line come last."""
+    """The line of a problem; those without a line come last."""
     line = problem.where.rpartition(":")[2]
     return int(line) if line.isdigit() else 10**9
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(part) for part in value] if isinstance(value, (tuple, list)) else value

@@ -1,4 +1,4 @@
-"""Building a model that fits into the memory there is, or saying which number of its spec is too large."""
+"""Building a model that fits into the available memory, or naming the number of its spec that is too large."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import ArrayLike, Shape, available_memory, readable
+from probvae.core import VAE, ArrayLike, Objective, Shape, available_memory, readable
 from probvae.core.room import largest_tensor, variables_within
 from probvae.errors import SpecError, TooLargeError
-from probvae.specs.build import Assembly, assemble
+from probvae.specs.build import build_model
 from probvae.specs.document import KeyPath
-from probvae.specs.plan import MODEL, OBJECTIVE, Part, Plan
+from probvae.specs.plan import MODEL, OBJECTIVE
+from probvae.specs.planned import Plan, PlannedComponent
 
 SMALL = 2**27
 """A model with at most this many bytes of variables is built without a trial in a graph."""
@@ -32,18 +33,18 @@ COPIES = 8
 each while a step replaces them."""
 
 
-def assemble_in_memory(
+def build_within_memory(
     plan: Plan,
     event_shape: Shape,
     examples: Callable[[], ArrayLike] | None = None,
     train_examples: int | None = None,
-) -> Assembly:
-    """`assemble`, for training; what cannot fit into the memory is refused before it is allocated.
+) -> tuple[VAE, Objective]:
+    """`build_model`, for training; a model that does not fit into the memory is an error before it is allocated.
 
     A model with many variables is first built in a graph that is never run, in which nothing has a value.
 
     Raises:
-        SpecError: with the number of the spec that is too large.
+        SpecError: it names the number of the spec that is too large.
     """
     if problems := [
         plan.document.problem(path, f"at most {LARGEST}", str(number), "TensorFlow takes no larger size.")
@@ -53,43 +54,43 @@ def assemble_in_memory(
         raise SpecError(problems)
     available = available_memory()
     if available is None:
-        return assemble(plan, event_shape, examples, train_examples)
+        return build_model(plan, event_shape, examples, train_examples)
 
-    def built(limit: int, symbolic: bool = False) -> Assembly:
+    def build(limit: int, symbolic: bool = False) -> tuple[VAE, Objective]:
         with variables_within(limit, symbolic):
-            assembly = assemble(plan, event_shape, examples, train_examples)
-        _check_step(plan, assembly, event_shape, train_examples, available)
-        return assembly
+            vae, objective = build_model(plan, event_shape, examples, train_examples)
+        _check_step(plan, vae, objective, train_examples, available)
+        return vae, objective
 
-    with _told(plan, available):
+    with _located(plan, available):
         before = random.getstate(), np.random.get_state()
         try:
-            return built(min(SMALL, available // COPIES))
+            return build(min(SMALL, available // COPIES))
         except TooLargeError:
             with tf.Graph().as_default():
-                built(available // COPIES, symbolic=True)
+                build(available // COPIES, symbolic=True)
         random.setstate(before[0])
         np.random.set_state(before[1])
-        return built(available // COPIES)
+        return build(available // COPIES)
 
 
-def _check_step(plan: Plan, assembly: Assembly, event_shape: Shape, examples: int | None, available: int) -> None:
+def _check_step(plan: Plan, vae: VAE, objective: Objective, examples: int | None, available: int) -> None:
     """Trace the loss of a whole batch, unless its numbers are so small that no tensor of it can be large.
 
     Raises:
         TooLargeError: one tensor alone is larger than the memory.
     """
-    largest_four = sorted([math.prod(event_shape), *dict(_numbers(plan)).values()])[-4:]
+    largest_four = sorted([math.prod(vae.event_shape), *dict(_numbers(plan)).values()])[-4:]
     if 4 * math.prod(largest_four) < available / MARGIN:
         return
-    batch_size = min(plan.setting("train").batch_size, examples or 2**63)
+    batch_size = min(plan.train.batch_size, examples or 2**63)
 
     def loss(x: Any) -> Any:
-        return assembly.objective(assembly.vae, x, tf.constant([0, 0]), tf.constant(0)).per_example
+        return objective(vae, x, tf.constant([0, 0]), tf.constant(0)).per_example
 
     try:
-        largest = largest_tensor(loss, tf.TensorSpec((batch_size, *event_shape), tf.float32))
-    except Exception:  # a component is anyone's code, and the first step says what is wrong with it
+        largest = largest_tensor(loss, tf.TensorSpec((batch_size, *vae.event_shape), tf.float32))
+    except Exception:  # a component is anyone's code, and the first step raises its error
         return
     if largest.bytes > available:
         what = f"a training step with a tensor {largest}"
@@ -97,13 +98,13 @@ def _check_step(plan: Plan, assembly: Assembly, event_shape: Shape, examples: in
 
 
 @contextmanager
-def _told(plan: Plan, available: int) -> Iterator[None]:
-    """Turn what is too large into a problem with the key to change."""
+def _located(plan: Plan, available: int) -> Iterator[None]:
+    """Convert a `TooLargeError` to a SpecError that points at the key to change."""
     try:
         yield
     except TooLargeError as error:
         numbers = dict(_numbers(plan))
-        # The largest number that the largest axis can be made of; the axis is often a multiple of it.
+        # The largest number that can be a factor of the largest axis.
         longest = max(error.shape, default=LARGEST)
         path = next((path for path, number in numbers.items() if number <= longest), ("model", "latent_dim"))
         memory = f"{readable(available)} (training takes {COPIES} times that of the variables)"
@@ -113,22 +114,22 @@ def _told(plan: Plan, available: int) -> Iterator[None]:
 
 
 def _numbers(plan: Plan) -> Iterator[tuple[KeyPath, int]]:
-    """Every integer of a spec that the size of a model or of a step can depend on, the largest first."""
+    """Every integer of a spec that the size of a model or of a step can depend on, largest first."""
     found: dict[KeyPath, int] = {
         ("model", "latent_dim"): plan.latent_dim,
-        ("train", "batch_size"): plan.setting("train").batch_size,
+        ("train", "batch_size"): plan.train.batch_size,
     }
     for slot in (*MODEL, OBJECTIVE):
         found |= _numbers_of(plan.components[slot.path])
     yield from sorted(found.items(), key=lambda item: item[1], reverse=True)
 
 
-def _numbers_of(part: Part) -> dict[KeyPath, int]:
+def _numbers_of(table: PlannedComponent) -> dict[KeyPath, int]:
     found = {}
-    for name, value in part.values.items():
+    for name, value in table.values.items():
         values = value if isinstance(value, (list, tuple)) else [value]
         if integers := [number for number in values if type(number) is int]:
-            found[(*part.path, name)] = max(integers)
-    for inner in part.parts.values():
+            found[(*table.path, name)] = max(integers)
+    for inner in table.components.values():
         found |= _numbers_of(inner)
     return found

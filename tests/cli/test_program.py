@@ -259,7 +259,7 @@ def test_fill_prints_a_spec_that_is_checked_and_filled_to_itself(program, spec, 
 
 
 def test_fill_and_check_tell_what_an_override_leaves_out(program, spec):
-    note = "note: model.prior.components = 4 is left out: 'standard_normal' has no such parameter."
+    note = "note: model.prior.components = 4 is ignored: 'standard_normal' has no such parameter."
     ended = program("check", spec(), "--set", "model.prior.use=standard_normal")
     assert ended.status == 0
     assert note in ended.out
@@ -267,14 +267,14 @@ def test_fill_and_check_tell_what_an_override_leaves_out(program, spec):
 
 def test_fill_tells_what_an_override_leaves_out(program, spec):
     ended = program("fill", spec(), "--set", "model.prior.use=standard_normal")
-    assert "model.prior.components = 4 is left out" in ended.err
+    assert "model.prior.components = 4 is ignored" in ended.err
 
 
 def test_check_names_the_parts_and_sizes_of_what_it_found_right(program, spec):
     path = spec()
     ended = program("check", path)
     assert (ended.status, ended.err) == (0, "")
-    assert ended.out.startswith(f"{path} is right: ")
+    assert ended.out.startswith(f"{path} is valid: ")
     for words in ("encoder conv", "prior mixture", "data fashion_mini", "2 latents", "[28, 28, 1]"):
         assert words in ended.out
 
@@ -283,7 +283,7 @@ def test_check_names_the_parts_and_sizes_of_what_it_found_right(program, spec):
 def test_every_example_is_right(example, program):
     ended = program("check", example)
     assert (ended.status, ended.err) == (0, "")
-    assert ended.out.startswith(f"{example} is right: ")
+    assert ended.out.startswith(f"{example} is valid: ")
 
 
 def test_check_takes_the_folder_of_a_run_as_train_does(program, spec, folder):

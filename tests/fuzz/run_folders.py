@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 from probvae.registry import Registry
 from probvae.runs.folder import Run, open_run
 from probvae.runs.listeners import MetricsLog
-from probvae.runs.models import prepare, restored
+from probvae.runs.loading import Built, load_run, prepare
 from probvae.training import Trainer
 
 from .specs import ODD
@@ -41,30 +41,28 @@ def first_run(folder: Path) -> Run:
         "data": {"use": "arrays", "train": str(folder / "data.npz")},
         "train": {"epochs": 2, "batch_size": 8, "jit": False},
     }
-    prepared = prepare(spec, registry=Registry())
-    run = open_run(prepared.plan.filled(), "run", folder / "run", resume=False)
-    run.create(prepared.source.data.info, (), prepared.assembly.choices)
-    _trainer(run, prepared).train()
+    built = prepare(spec, registry=Registry())
+    run = open_run(built.plan.filled(), "run", folder / "run", resume=False)
+    run.create(built.data.loaded.info, (), built.choices)
+    _trainer(run, built).train()
     return run
 
 
 def use(folder: Path, resume: bool) -> None:
     """Load a run and draw from it, look at its metrics, and take its training up again."""
-    vae, run, *_ = restored(folder, registry=Registry())
-    vae.sample(1, 0)
+    run, built, _ = load_run(folder, registry=Registry())
+    built.vae.sample(1, 0)
     run.metrics()
     if resume:
-        prepared = prepare(folder, registry=Registry())
-        run = open_run(prepared.plan.filled(), "run", folder, resume=True)
-        run.create(prepared.source.data.info, (), prepared.assembly.choices)
-        _trainer(run, prepared).resume()
+        built = prepare(folder, registry=Registry())
+        run = open_run(built.plan.filled(), "run", folder, resume=True)
+        run.create(built.data.loaded.info, (), built.choices)
+        _trainer(run, built).resume()
 
 
-def _trainer(run: Run, prepared: Any) -> Trainer:
-    vae, objective, _ = prepared.assembly
-    settings = prepared.plan.setting("train")
-    log = MetricsLog(run)
-    return Trainer(vae, objective, prepared.source.data, settings, run.checkpoints, [log], run.identity)
+def _trainer(run: Run, built: Built) -> Trainer:
+    settings, log = built.plan.train, MetricsLog(run)
+    return Trainer(built.vae, built.objective, built.data.loaded, settings, run.checkpoints, [log], run.identity)
 
 
 def damaged(number: int, run: Path, folder: Path) -> str:

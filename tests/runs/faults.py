@@ -32,11 +32,11 @@ class Lives:
 
     Args:
         kills: how many lives ended by SIGKILL, by what they were doing.
-        passed_over: what was said of checkpoints that were not whole; a kill must leave none.
+        skipped: what was said of checkpoints that were not whole; a kill must leave none.
     """
 
     kills: Counter[str] = field(default_factory=Counter)
-    passed_over: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
 def killed_until_done(spec: Path, folder: Path, kills: int, seed: int) -> Lives:
@@ -59,7 +59,7 @@ def killed_until_done(spec: Path, folder: Path, kills: int, seed: int) -> Lives:
             time.sleep(rng.expovariate(2.0))
             process.kill()
         text, _ = process.communicate()
-        lives.passed_over += [line for line in text.splitlines() if line.startswith("passed over")]
+        lives.skipped += [line for line in text.splitlines() if line.startswith("skipped")]
         if process.returncode == 0:
             return lives
         if process.returncode != -signal.SIGKILL:
@@ -116,7 +116,7 @@ def live(spec: str, folder: str, resume: str, operation: int) -> None:
     sys.addaudithook(watch)
     import probvae.runs.training
 
-    probvae.runs.training.paint = lambda *_: None
+    probvae.runs.training.draw_figures = lambda *_: None
     probvae.runs.training.train(spec, folder, resume=resume == "resume")
 
 

@@ -46,7 +46,7 @@ ONCE = {"conv": FLOWS, "dense": tuple(prior for prior in PRIORS if prior not in 
 )
 def test_every_prior_is_trained_saved_and_the_same_in_a_fresh_process(parts, priors, tmp_path, monkeypatch):
     trained = []
-    monkeypatch.setattr("probvae.runs.training.paint", lambda run, vae, *_: trained.append(outputs(vae)))
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda run, vae, *_: trained.append(outputs(vae)))
     data, runs = clothes(tmp_path), []
     for prior in priors:
         asked = spec(data, prior, parts, epochs=2)

@@ -48,7 +48,7 @@ def test_a_run_killed_again_and_again_ends_as_one_that_was_not(kills, asked, tmp
     lives = killed_until_done(file, tmp_path / "killed", kills, seed=1)
     assert lives.kills.total() == kills
     assert len(lives.kills) > 1
-    assert not lives.passed_over
+    assert not lives.skipped
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
 
 

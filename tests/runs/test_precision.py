@@ -21,7 +21,7 @@ TOLERANCE = 0.5  # nats per example, of about 290: what another seed changes
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    monkeypatch.setattr("probvae.runs.training.paint", lambda *_: None)
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
 
 
 def test_bfloat16_reaches_the_same_bound_on_real_images(tmp_path, undrawn):

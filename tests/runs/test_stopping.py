@@ -12,7 +12,7 @@ from rich.console import Console
 
 from probvae.errors import Interrupted, TemporaryError, UserError
 from probvae.runs.lock import locked
-from probvae.runs.signals import ASKING, Asked, listening
+from probvae.runs.signals import ASKING, StopRequest, listening
 
 from .setups import rows, spec, steps, tiny_images, train
 
@@ -30,7 +30,7 @@ def probvae_epoch_ended(epoch):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    monkeypatch.setattr("probvae.runs.training.paint", lambda *_: None)
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -48,7 +48,7 @@ def test_a_signal_saves_and_says_how_to_go_on(name, tmp_path, undrawn):
     assert error.value.signal_number == signal.Signals[name]
     assert not (folder / "evaluation.json").exists()
     resumed, text = train(spec(data), folder, resume=True)
-    assert "Going on after step 6 (2 whole epochs)." in text
+    assert "Resuming after step 6 (2 whole epochs)." in text
     whole, _ = train(spec(data), tmp_path / "whole")
     assert rows(resumed) == rows(whole)
     assert steps(resumed) == steps(whole)
@@ -97,12 +97,12 @@ def test_a_signal_is_received_in_every_stage_and_each_folder_can_be_resumed(tmp_
         patch.setenv("SEND", "now")
         life()  # while the model is built
     assert not folder.exists()
-    life_until("probvae.runs.training.announce", send)
+    life_until("probvae.runs.training.print_summary", send)
     assert (folder / "spec.toml").exists()
     assert not (folder / "checkpoints").exists()
-    life_until("probvae.runs.measuring.bounds", lambda *given: (send(), given[-1](1, 10)))
+    life_until("probvae.runs.evaluation.bounds", lambda *given: (send(), given[-1](1, 10)))
     assert not (folder / "evaluation.json").exists()
-    life_until("probvae.runs.training.paint", send)
+    life_until("probvae.runs.training.draw_figures", send)
     assert (folder / "evaluation.json").exists()
 
 
@@ -125,7 +125,7 @@ def received(asked):
 
 @pytest.mark.parametrize("number", ASKING)
 def test_the_first_signal_asks_and_the_second_ends_the_process(number, handled, monkeypatch):
-    ended, asked = threading.Event(), Asked(Console(quiet=True))
+    ended, asked = threading.Event(), StopRequest(Console(quiet=True))
     monkeypatch.setattr("probvae.runs.signals.end_at_once", lambda number: ended.set())
     stops = []
     asked.stop = lambda: stops.append(True)
@@ -143,7 +143,7 @@ def test_the_first_signal_asks_and_the_second_ends_the_process(number, handled, 
 
 def test_a_signal_that_is_ignored_stays_ignored(handled):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asked = Asked(Console(quiet=True))
+    asked = StopRequest(Console(quiet=True))
     with listening(asked):
         signal.raise_signal(signal.SIGINT)
         time.sleep(0.05)
@@ -163,7 +163,7 @@ def test_in_another_thread_signals_are_left_alone(handled):
 
 
 def test_the_state_before_comes_back(handled):
-    inner, outer = Asked(Console(quiet=True)), Asked(Console(quiet=True))
+    inner, outer = StopRequest(Console(quiet=True)), StopRequest(Console(quiet=True))
     with listening(outer):
         with listening(inner):
             signal.raise_signal(signal.SIGTERM)

@@ -43,7 +43,7 @@ def run(printed_run):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures take most of a short run's time."""
-    monkeypatch.setattr("probvae.runs.training.paint", lambda *_: None)
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_end(run, data, tmp_path, undr
         train(spec(data), folder, plugins=[plugin])
     assert not (folder / "evaluation.json").exists()
     resumed, text = train(spec(data), folder, resume=True)
-    assert "Going on after step 3 (1 whole epoch)." in text  # the hook was called before epoch 2 was saved
+    assert "Resuming after step 3 (1 whole epoch)." in text  # the hook was called before epoch 2 was saved
     assert "epoch 1/3" not in text
     assert_same_run(resumed, run)
 
@@ -252,7 +252,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_word_and_a_resumed_run_ends_
     file = copy.checkpoints / "step-000009" / "optimizer.safetensors"
     file.write_bytes(b"")
     resumed, text = train(copy.folder, None, resume=True)
-    assert f"passed over: {file}" in text
+    assert f"skipped: {file}" in text
     assert_same_run(resumed, run)
 
 
@@ -368,7 +368,7 @@ def test_an_interrupted_run_ends_as_interrupted(data, tmp_path, plugins, undrawn
 
 def test_a_folder_that_is_there_is_not_written_over(run, data):
     before = run.metrics_file.read_text()
-    with pytest.raises(UserError, match=r"is there already\. Add --resume"):
+    with pytest.raises(UserError, match=r"got one that holds a run.*--resume.*resume=True"):
         train(spec(data), run.folder)
     assert run.metrics_file.read_text() == before
 
@@ -404,7 +404,7 @@ def test_an_empty_folder_may_be_used(data, tmp_path, undrawn):
 def test_where_there_is_nothing_to_resume_a_run_starts_and_says_so(name, data, run, tmp_path, undrawn):
     (tmp_path / "empty").mkdir()
     started, text = train(spec(data), tmp_path / name, resume=True)
-    assert f"note: {started.folder} has no checkpoint to resume from; training starts anew." in text
+    assert f"note: {started.folder} has no checkpoint to resume from; training starts from the beginning." in text
     assert_same_run(started, run)
 
 
@@ -421,7 +421,7 @@ def test_a_run_without_a_checkpoint_is_started_again_with_any_spec(data, run, tm
 
 def test_a_folder_with_a_spec_of_the_users_is_not_written_to(data, tmp_path):
     (tmp_path / "spec.toml").write_text("mine")
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="got one that holds a run"):
         train(spec(data), tmp_path)
     assert (tmp_path / "spec.toml").read_text() == "mine"
 
@@ -470,7 +470,7 @@ def test_a_folder_that_is_no_run_is_a_users_mistake(run, tmp_path):
         probvae.load(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"without a spec\.toml"):
         probvae.load(tmp_path)
-    with pytest.raises(UserError, match=rf"Runs beside it: .*{run.folder.name}"):
+    with pytest.raises(UserError, match=rf"Runs next to it: .*{run.folder.name}"):
         probvae.load(run.folder.with_name("frist"))
 
 
@@ -655,7 +655,7 @@ def test_resuming_a_finished_run_keeps_a_better_evaluation_and_says_so(copy, und
     kept = copy.evaluation_file.read_bytes()
     _, text = train(copy.folder, None, resume=True, overrides=["evaluate.samples=3"])
     assert copy.evaluation_file.read_bytes() == kept
-    assert "measured already, with 5 samples where the spec asks for 3" in text
+    assert "evaluated already, with 5 samples (the spec has 3)" in text
     assert str(copy.evaluation_file) in text
     _, text = train(copy.folder, None, resume=True, overrides=["evaluate.samples=6"])
     assert strict(copy.evaluation_file.read_text())["settings"]["samples"] == 6

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probvae.errors import SpecError
-from probvae.specs import Document, read
+from probvae.registry import Registry
+from probvae.specs import Document, plan, read
 from probvae.specs.document import DEEPEST
 
 
@@ -192,9 +193,11 @@ def test_an_option_takes_the_place_of_a_whole_table(document):
     assert line(found, "a") == 1
 
 
-def test_an_option_through_a_value_is_refused():
-    with pytest.raises(SpecError, match=r"--set a\.b\.c=1: a\.b: expected a table; got 2\."):
-        read({"a": {"b": 2}}).override(["a.b.c=1"])
+def test_an_option_through_a_value_is_a_problem_and_the_others_are_applied():
+    document = read({"a": {"b": 2}}).override(["a.b.c=1", "a.d=3"])
+    (problem,) = document.problems
+    assert (problem.where, problem.path, problem.expected) == ("--set a.b.c=1", "a.b", "a table")
+    assert document.tables == {"a": {"b": 2, "d": 3}}
 
 
 def test_a_dict_given_from_python_is_not_changed():
@@ -277,9 +280,9 @@ def test_a_value_beyond_all_limits_is_refused_from_python(value):
     "option",
     [f"x={nested(200)}", f"x={nested(20_000)}", f"x={'1' * 5000}", f"x={2**63}", ".".join("a" * 99) + "=1"],
 )
-def test_a_value_beyond_all_limits_is_refused_in_an_option(option):
+def test_a_value_beyond_all_limits_is_a_problem_of_an_option(option):
     with pytest.raises(SpecError, match=r"--set .*: expected (at most 32|an integer of at most 64)"):
-        read({}).override([option])
+        plan(read({}).override([option]), Registry())
 
 
 def test_the_deepest_value_that_is_allowed_is_read(tmp_path):

@@ -11,7 +11,7 @@ import probvae
 from probvae.core import PositiveFloat, Signature
 from probvae.errors import SpecError
 from probvae.registry import Registry
-from probvae.specs import assemble, data_source, plan, plan_dataset, read
+from probvae.specs import build_model, plan, plan_dataset, read
 from probvae.training import TrainSettings
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
@@ -47,10 +47,10 @@ def described(checked):
     """All that is built from a plan: components by path, with what they are given."""
 
     def inside(part):
-        return part.use, part.values, {name: inside(inner) for name, inner in part.parts.items()}
+        return part.use, part.values, {name: inside(inner) for name, inner in part.components.items()}
 
-    parts = {**checked.components, **checked.settings}
-    return checked.latent_dim, {path: inside(part) for path, part in parts.items()}
+    components = {path: inside(component) for path, component in checked.components.items()}
+    return checked.latent_dim, components, checked.train, checked.evaluate
 
 
 def test_there_are_examples():
@@ -117,7 +117,7 @@ def test_a_filled_spec_keeps_what_is_given_and_its_versions(planned):
 def test_a_spec_and_its_filled_form_build_models_of_the_same_variables(planned):
     checked = planned(SPEC)
     shapes = [
-        [(variable.path, tuple(variable.shape)) for variable in assemble(one, (4, 4, 1)).vae.variables]
+        [(variable.path, tuple(variable.shape)) for variable in build_model(one, (4, 4, 1))[0].variables]
         for one in (checked, planned(checked.filled()))
     ]
     strip = [[(path.rpartition("/")[2], shape) for path, shape in variables] for variables in shapes]
@@ -143,13 +143,13 @@ def test_the_order_of_tables_makes_no_difference(planned):
 
 def test_another_component_drops_what_the_file_says_for_the_old_one_and_tells(planned):
     checked = planned(SPEC, "model.prior.use=vamp", "model.prior.pseudo_inputs=7")
-    assert checked.notes == ["model.prior.components = 3 is left out: 'vamp' has no such parameter."]
+    assert checked.notes == ["model.prior.components = 3 is ignored: 'vamp' has no such parameter."]
     assert checked.filled()["model"]["prior"]["pseudo_inputs"] == 7
 
 
 def test_another_component_keeps_what_it_knows_too(planned):
     checked = planned(SPEC, "model.encoder.network.use=conv", "model.encoder.network.filters=[4]")
-    assert checked.notes == ["model.encoder.network.hidden = [4] is left out: 'conv' has no such parameter."]
+    assert checked.notes == ["model.encoder.network.hidden = [4] is ignored: 'conv' has no such parameter."]
     spec = {**SPEC, "objective": {"use": "elbo", "samples": 3}}
     checked = planned(spec, "objective.use=iwae")
     assert checked.notes == []
@@ -188,7 +188,7 @@ def test_a_note_is_given_for_an_inner_component_too(planned):
     spec["model"]["decoder"]["likelihood"] = {"use": "normal", "scale": "fixed"}
     checked = planned(spec, "model.decoder.likelihood.use=bernoulli")
     assert checked.notes == [
-        "model.decoder.likelihood.scale = \"fixed\" is left out: 'bernoulli' has no such parameter."
+        "model.decoder.likelihood.scale = \"fixed\" is ignored: 'bernoulli' has no such parameter."
     ]
 
 
@@ -236,8 +236,8 @@ def test_a_wrong_dict_is_told_without_a_place():
 
 def test_a_spec_without_data_says_so_where_data_is_needed(planned):
     without = {key: value for key, value in SPEC.items() if key != "data"}
-    with pytest.raises(SpecError, match=r"data: expected a table; got no such table\. Write a table \[data\]"):
-        data_source(planned(without))
+    with pytest.raises(SpecError, match=r"data: expected a table.*no such table\. Write .*fashion_mini"):
+        plan(read(without), Registry(), needs_data=True)
 
 
 def test_a_dataset_can_be_planned_alone(registry):

@@ -14,7 +14,7 @@ from probvae.core import VAE, trainable_names
 from probvae.core.room import largest_tensor, variables_within
 from probvae.errors import SpecError, TooLargeError
 from probvae.registry import Registry
-from probvae.specs import assemble, assemble_in_memory, plan, read, room
+from probvae.specs import build_model, build_within_memory, plan, read, room
 
 SPEC = {
     "schema": 1,
@@ -88,7 +88,7 @@ def test_a_model_that_fits_is_the_same_whether_it_was_tried_in_a_graph_first_or_
     for small in (room.SMALL, 4 * 784 * 4):
         monkeypatch.setattr(room, "SMALL", small)
         keras.utils.set_random_seed(3)
-        vae = assemble_in_memory(planned(), (28, 28, 1), train_examples=100).vae
+        vae = build_within_memory(planned(), (28, 28, 1), train_examples=100)[0]
         assert tf.executing_eagerly()
         built.append({name: variable.numpy() for name, variable in trainable_names(vae).items()})
     one, other = built
@@ -99,13 +99,13 @@ def test_a_model_that_fits_is_the_same_whether_it_was_tried_in_a_graph_first_or_
 
 def test_a_model_is_refused_exactly_where_its_variables_and_what_trains_them_do_not_fit(little):
     keras.utils.set_random_seed(0)
-    vae = assemble(planned("train.batch_size=1"), (28, 28, 1)).vae
+    vae = build_model(planned("train.batch_size=1"), (28, 28, 1))[0]
     size = sum(4 * int(np.prod(variable.shape)) for variable in vae.variables)
     little(room.COPIES * size)
-    assert isinstance(assemble_in_memory(planned("train.batch_size=1"), (28, 28, 1)).vae, VAE)
+    assert isinstance(build_within_memory(planned("train.batch_size=1"), (28, 28, 1))[0], VAE)
     little(room.COPIES * size - 4)
     with pytest.raises(SpecError, match=r"model\.\w+\.\w+: expected a model that can be trained"):
-        assemble_in_memory(planned("train.batch_size=1"), (28, 28, 1))
+        build_within_memory(planned("train.batch_size=1"), (28, 28, 1))
 
 
 @pytest.mark.parametrize(
@@ -113,25 +113,25 @@ def test_a_model_is_refused_exactly_where_its_variables_and_what_trains_them_do_
 )
 def test_a_size_that_tensorflow_cannot_count_is_refused(key):
     with pytest.raises(SpecError, match=rf"{key}: expected at most 2147483647; got 1000000000000\."):
-        assemble_in_memory(planned(f"{key}=1000000000000"), (28, 28, 1))
+        build_within_memory(planned(f"{key}=1000000000000"), (28, 28, 1))
 
 
 def test_the_size_is_blamed_and_not_a_number_that_divides_it(little):
     little(10**6)
     with pytest.raises(SpecError, match=r"^--set .*: model\.encoder\.network\.hidden: .*; got 5006, which"):
-        assemble_in_memory(planned("model.encoder.network.hidden=[5006]", "objective.samples=2"), (28, 28, 1))
+        build_within_memory(planned("model.encoder.network.hidden=[5006]", "objective.samples=2"), (28, 28, 1))
 
 
 def test_too_many_layers_are_blamed_on_their_number(monkeypatch):
     monkeypatch.setattr("probvae.core.room.MOST_VARIABLES", 20)
     layers = "model.prior={ use = 'maf', layers = 500, hidden = [4] }"
     with pytest.raises(SpecError, match=r"model\.prior\.layers: .*; got 500, which makes at least 21 variables"):
-        assemble_in_memory(planned(layers), (4, 4, 1))
+        build_within_memory(planned(layers), (4, 4, 1))
 
 
 def test_where_the_memory_is_unknown_nothing_is_refused(little):
     little(None)
-    assert isinstance(assemble_in_memory(planned(), (28, 28, 1)).vae, VAE)
+    assert isinstance(build_within_memory(planned(), (28, 28, 1))[0], VAE)
 
 
 def test_variables_are_counted_however_they_are_made():

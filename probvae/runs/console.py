@@ -1,4 +1,4 @@
-"""What a person at a terminal reads while a model is trained."""
+"""What `probvae train` prints: a summary, progress, and the numbers of an evaluation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from probvae.evaluation import Bounds
-from probvae.runs.models import Prepared
+from probvae.runs.loading import Built
 from probvae.training import Callback, Compilation, Devices, Epoch, Progress
 
 LABELS = {"negative_log_likelihood": "nll", "negative_elbo": "-elbo", "beta": "β"}
@@ -43,10 +43,10 @@ class Terminal(Callback):
         self.bar.stop()
 
     def resumed(self, epoch: int, step: int, complaints: Sequence[str]) -> None:
-        """Say where training goes on, and which checkpoints were passed over."""
+        """Say where training resumes, and which checkpoints were skipped."""
         for complaint in complaints:
-            self.console.print(f"passed over: {complaint}", markup=False)
-        self.console.print(f"Going on after step {step:,} ({epoch} whole epoch{'s' * (epoch != 1)}).")
+            self.console.print(f"skipped: {complaint}", markup=False)
+        self.console.print(f"Resuming after step {step:,} ({epoch} whole epoch{'s' * (epoch != 1)}).")
 
     def progress(self, progress: Progress) -> None:
         """Move the bar."""
@@ -94,20 +94,19 @@ def terms(means: Mapping[str, float], digits: int = 2) -> str:
     return f"loss {means['loss']:.{digits}f} ({parts})"
 
 
-def announce(console: Console, folder: Path, prepared: Prepared, here: Devices) -> None:
-    """What is about to be trained, on what, and which choices are in force."""
-    checked, (vae, _, choices), source = prepared
-    info = source.info
-    parts = {path[-1]: part.label for path, part in checked.components.items()}
+def print_summary(console: Console, folder: Path, built: Built, here: Devices) -> None:
+    """The model, its data, and the choices made for them."""
+    vae, info = built.vae, built.data.info
+    parts = {path[-1]: component.label for path, component in built.plan.components.items()}
     count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
     names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior")]
     train, validation, test = info.sizes
-    settings = checked.setting("train")
+    settings = built.plan.train
     compilation = Compilation.of(settings.jit, vae)
     step = (
         f"{settings.precision}, {'compiled' if compilation.jit else 'not compiled'} by XLA ({compilation.reason})"
     )
-    decided = ", ".join(f"{name} {choice}" for name, choice in choices.items())
+    decided = ", ".join(f"{name} {choice}" for name, choice in built.choices.items())
     for line in (
         f"Model:      {', '.join(names)}; {vae.latent_dim} latents, {count:,} parameters",
         f"Objective:  {parts['objective']}" + (f" ({decided})" if decided else ""),
@@ -122,8 +121,8 @@ def announce(console: Console, folder: Path, prepared: Prepared, here: Devices) 
         console.print(line, markup=False, soft_wrap=True)
 
 
-def tell(console: Console, found: Bounds, record: Mapping[str, Any]) -> None:
-    """The numbers of an evaluation, with what they mean."""
+def print_evaluation(console: Console, found: Bounds, record: Mapping[str, Any]) -> None:
+    """The numbers of an evaluation, with unit and standard error."""
     elbo, weighted = found
     for line in (
         f"Test data:  weights of epoch {record['epoch']}; nats per example, mean ± standard error over "

@@ -1,4 +1,4 @@
-"""What is known of a trained run: numbers on the test data, and figures."""
+"""The evaluation of a trained run: numbers on the test data, and figures."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from probvae.errors import UserError
 from probvae.evaluation import bounds
 from probvae.registry import Registry
 from probvae.report import draw
+from probvae.runs.console import print_evaluation
 from probvae.runs.folder import Run, write
-from probvae.runs.models import restored
-from probvae.runs.terminal import tell
-from probvae.specs import Plan, data_source
+from probvae.runs.loading import load_run
+from probvae.specs import Plan
 from probvae.training import Checkpoint
 
 
@@ -30,22 +30,22 @@ def evaluate(
     console: Console | None = None,
     registry: Registry | None = None,
 ) -> dict[str, Any]:
-    """Measure a run's best weights on the test data again, and write its evaluation.json.
+    """Evaluate a run's best weights on the test data again, and write its evaluation.json.
 
     Args:
         folder: the run's folder.
         overrides: settings of the [evaluate] table, as `evaluate.samples=5000`.
         plugins: files to load as plugins first.
-        console: where to print; the standard output if not given.
-        registry: where names are looked up; the default one if not given.
+        console: where to print; None for the standard output.
+        registry: where names are looked up; None for the default one.
 
     Raises:
         UserError: an override is of another table, so that the numbers would not be of this run.
     """
     if others := [setting for setting in overrides if not setting.startswith("evaluate.")]:
         raise UserError(f"Expected settings of the [evaluate] table only; got {', '.join(others)}.")
-    vae, run, plan, checkpoint = restored(folder, overrides, plugins, registry)
-    return measure(run, vae, data_source(plan).data, plan, checkpoint, console or Console(highlight=False))
+    run, built, checkpoint = load_run(folder, overrides, plugins, registry)
+    return measure(run, built.vae, built.data.loaded, built.plan, checkpoint, console or Console(highlight=False))
 
 
 def measure(
@@ -55,26 +55,26 @@ def measure(
     plan: Plan,
     checkpoint: Checkpoint,
     console: Console,
-    between: Callable[[], None] = lambda: None,
+    callback: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Both bounds on the test data with a checkpoint's weights, printed and written to evaluation.json.
 
     Args:
         run: where the numbers are written.
         vae: the model, with the weights of the checkpoint.
-        data: the data, of which the test examples are taken.
-        plan: the checked spec, whose [evaluate] table says how.
+        data: the data; its test split is used.
+        plan: the checked spec, with the settings of [evaluate].
         checkpoint: where the weights are from.
         console: where to print.
-        between: is called after each part of the examples; what it raises ends the work.
+        callback: called after each batch of examples; it may raise to stop.
     """
-    settings = plan.setting("evaluate")
+    settings = plan.evaluate
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("measuring on the test data", total=len(data.test))
 
         def progress(done: int, _: int) -> None:
             bar.update(task, completed=done)
-            between()
+            callback()
 
         found = bounds(vae, data.test, settings.samples, settings.seed, settings.batch_size, progress)
     record = {
@@ -87,18 +87,18 @@ def measure(
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
     }
     write(run.evaluation_file, json.dumps(record, indent=2) + "\n")
-    tell(console, found, record)
+    print_evaluation(console, found, record)
     console.print(f"            written to {run.evaluation_file}", markup=False, soft_wrap=True)
     return record
 
 
-def measured(run: Run, plan: Plan, checkpoint: Checkpoint) -> str:
-    """Why a run need not be measured again: its evaluation is of the same weights, with as many samples or more.
+def reason_to_keep(run: Run, plan: Plan, checkpoint: Checkpoint) -> str:
+    """Why a run need not be evaluated again: its evaluation is of the same weights, with as many samples or more.
 
     Returns:
-        That in a sentence; empty if there is no such evaluation.
+        The reason in a sentence; empty if there is no such evaluation.
     """
-    wanted = plan.setting("evaluate").samples
+    wanted = plan.evaluate.samples
     try:
         record = json.loads(run.evaluation_file.read_text(encoding="utf-8"))
         name, samples = record["checkpoint"], int(record["settings"]["samples"])
@@ -107,12 +107,12 @@ def measured(run: Run, plan: Plan, checkpoint: Checkpoint) -> str:
     if name != checkpoint.folder.name or samples < wanted:
         return ""
     return (
-        f"Test data:  measured already, with {samples:,} samples where the spec asks for {wanted:,}: "
-        f"{run.evaluation_file} is left as it is. `probvae evaluate {run.folder}` measures again."
+        f"Test data:  evaluated already, with {samples:,} samples (the spec has {wanted:,}): "
+        f"{run.evaluation_file} is kept. `probvae evaluate {run.folder}` evaluates again."
     )
 
 
-def paint(run: Run, vae: VAE, data: Data, console: Console) -> None:
+def draw_figures(run: Run, vae: VAE, data: Data, console: Console) -> None:
     """Draw the run's figures."""
     with console.status("drawing"):
         drawn = draw(vae, data, run.metrics(), run.figures, seed=run.spec["train"]["seed"])

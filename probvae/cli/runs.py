@@ -121,9 +121,9 @@ def evaluate(run: Path, samples: int | None, seed: int | None, plugins: tuple[Pa
 @plugin_option
 def sample(run: Path, count: int, seed: int, out: Path | None, plugins: tuple[Path, ...]) -> None:
     """Draw samples from the prior of RUN and decode them: the means of p(x|z), and draws from it in .npz."""
-    from probvae.runs import use
+    from probvae.runs import inference
 
-    click.echo(use.sample(run, count, seed, out, plugins))
+    click.echo(inference.sample(run, count, seed, out, plugins))
 
 
 @click.command(cls=ModelCommand)
@@ -134,9 +134,9 @@ def sample(run: Path, count: int, seed: int, out: Path | None, plugins: tuple[Pa
 @plugin_option
 def reconstruct(run: Path, split: str, seed: int, out: Path | None, plugins: tuple[Path, ...]) -> None:
     """Encode examples with RUN and decode them again: a picture of some, or all of them in .npz."""
-    from probvae.runs import use
+    from probvae.runs import inference
 
-    click.echo(use.reconstruct(run, split, seed, out, plugins))
+    click.echo(inference.reconstruct(run, split, seed, out, plugins))
 
 
 @click.command(cls=ModelCommand)
@@ -151,9 +151,9 @@ def reconstruct(run: Path, split: str, seed: int, out: Path | None, plugins: tup
 @plugin_option
 def encode(run: Path, split: str, out: Path | None, plugins: tuple[Path, ...]) -> None:
     """Write the posterior means and standard deviations of RUN's examples, and their labels, as .npz."""
-    from probvae.runs import use
+    from probvae.runs import inference
 
-    click.echo(use.encode(run, split, out, plugins))
+    click.echo(inference.encode(run, split, out, plugins))
 
 
 COMMANDS = [train, evaluate, sample, reconstruct, encode]

@@ -10,8 +10,8 @@ from probvae.core import VAE, Stream, fold_in
 from probvae.errors import UserError
 from probvae.evaluation import passes
 from probvae.registry import Registry
-from probvae.runs import use
-from probvae.specs import data_source, plan
+from probvae.runs import inference
+from probvae.specs import SpecData, plan
 from probvae.specs import read as read_spec
 
 from .setups import spec, stored, tiny_images, train
@@ -21,7 +21,7 @@ from .setups import spec, stored, tiny_images, train
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("use")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("probvae.runs.training.paint", lambda *_: None)
+        patch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
         return train(spec(tiny_images(folder), epochs=1), folder / "run")[0]
 
 
@@ -42,7 +42,7 @@ def read(path):
 
 
 def test_samples_are_a_picture_unless_asked_otherwise(run):
-    told = use.sample(run.folder, 9)
+    told = inference.sample(run.folder, 9)
     path = run.folder / "samples-seed-0.png"
     assert told == str(path)
     assert matplotlib.image.imread(path).std() > 0.01
@@ -53,11 +53,11 @@ def test_more_samples_than_fit_into_the_memory_are_refused_before_any_is_drawn(r
         r"--count: expected samples that fit into .* memory, .*; got 10000000000, whose means .* take 1\.3 TB"
     )
     with pytest.raises(UserError, match=message):
-        use.sample(run.folder, 10**10)
+        inference.sample(run.folder, 10**10)
 
 
 def test_samples_as_arrays_are_means_and_draws_at_the_same_latents(run, tmp_path):
-    told = use.sample(run.folder, 300, out=tmp_path / "new" / "x.npz")
+    told = inference.sample(run.folder, 300, out=tmp_path / "new" / "x.npz")
     found = read(tmp_path / "new" / "x.npz")
     assert told == f"{tmp_path / 'new' / 'x.npz'}: mean [300, 4, 4, 1], x [300, 4, 4, 1]"
     mean, x = found["mean"], found["x"]
@@ -74,9 +74,9 @@ def test_equal_seeds_give_equal_arrays_and_others_do_not(what, run, tmp_path):
     def arrays(seed, name):
         out = tmp_path / f"{name}.npz"
         if what == "sample":
-            use.sample(run.folder, 5, seed, out)
+            inference.sample(run.folder, 5, seed, out)
         else:
-            use.reconstruct(run.folder, "test", seed, out)
+            inference.reconstruct(run.folder, "test", seed, out)
         return read(out)["mean"]
 
     np.testing.assert_array_equal(arrays(1, "a"), arrays(1, "b"))
@@ -85,7 +85,7 @@ def test_equal_seeds_give_equal_arrays_and_others_do_not(what, run, tmp_path):
 
 def test_equal_seeds_give_equal_pictures(run, tmp_path):
     for name in ("a", "b"):
-        use.sample(run.folder, 9, 3, tmp_path / f"{name}.png")
+        inference.sample(run.folder, 9, 3, tmp_path / f"{name}.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -93,7 +93,7 @@ def test_equal_seeds_give_equal_pictures(run, tmp_path):
 def figures(monkeypatch):
     """The figures that are saved meanwhile."""
     caught = []
-    monkeypatch.setattr(use, "save", lambda figure, path: caught.append(figure))
+    monkeypatch.setattr(inference, "save", lambda figure, path: caught.append(figure))
     return caught
 
 
@@ -104,8 +104,8 @@ def tiles(axes, rows, columns):
 
 
 def test_the_picture_shows_the_samples_of_the_arrays(run, figures, tmp_path):
-    use.sample(run.folder, 9, 3, tmp_path / "x.png")
-    use.sample(run.folder, 9, 3, tmp_path / "x.npz")
+    inference.sample(run.folder, 9, 3, tmp_path / "x.png")
+    inference.sample(run.folder, 9, 3, tmp_path / "x.npz")
     shown = tiles(figures[0].axes[0], 3, 3).reshape(9, 4, 4, 1)
     np.testing.assert_allclose(shown, read(tmp_path / "x.npz")["mean"], atol=1e-6)
     np.testing.assert_allclose(shown, probvae.load(run.folder).sample(9, 3, mean=True), atol=1e-6)
@@ -114,8 +114,8 @@ def test_the_picture_shows_the_samples_of_the_arrays(run, figures, tmp_path):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_picture_shows_reconstructions_of_the_arrays(split, run, figures, tmp_path, monkeypatch):
     monkeypatch.setattr(passes, "CHUNK", 7)
-    use.reconstruct(run.folder, split, 3, tmp_path / "x.png")
-    use.reconstruct(run.folder, split, 3, tmp_path / "x.npz")
+    inference.reconstruct(run.folder, split, 3, tmp_path / "x.png")
+    inference.reconstruct(run.folder, split, 3, tmp_path / "x.npz")
     pairs = np.concatenate([tiles(axes, 2, 10) for axes in figures[0].axes], axis=1)
     found = read(tmp_path / "x.npz")
     np.testing.assert_allclose(pairs, np.stack([found["x"], found["mean"]]), atol=1e-6)
@@ -123,50 +123,50 @@ def test_the_picture_shows_reconstructions_of_the_arrays(split, run, figures, tm
 
 def test_one_seed_gives_a_dynamic_split_one_binarisation_and_training_has_another(run, tmp_path):
     def bits(seed):
-        use.reconstruct(run.folder, "train", seed, tmp_path / "x.npz")
+        inference.reconstruct(run.folder, "train", seed, tmp_path / "x.npz")
         return read(tmp_path / "x.npz")["x"]
 
     first = bits(0)
     np.testing.assert_array_equal(first, bits(0))
     assert not np.array_equal(first, bits(1))
-    use.encode(run.folder, "train", tmp_path / "z.npz")
+    inference.encode(run.folder, "train", tmp_path / "z.npz")
     encoded = read(tmp_path / "z.npz")["mean"]
     np.testing.assert_allclose(encoded, probvae.load(run.folder).posterior(first).mean(), rtol=1e-5, atol=1e-6)
-    train = data_source(plan(read_spec(run.folder / "spec.toml"), Registry())).data.train
+    train = SpecData.of(plan(read_spec(run.folder / "spec.toml"), Registry())).loaded.train
     for step in range(3):
         assert not np.array_equal(first, train.prepare(train.stored, fold_in(0, Stream.BINARIZE, step)))
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 40), ("validation", 12), ("test", 10)])
 def test_all_examples_of_a_split_are_reconstructed(split, count, run, tmp_path):
-    use.reconstruct(run.folder, split, out=tmp_path / "x.npz")
+    inference.reconstruct(run.folder, split, out=tmp_path / "x.npz")
     found = read(tmp_path / "x.npz")
     assert found["x"].shape == found["mean"].shape == (count, 4, 4, 1)
     assert set(np.unique(found["x"])) == {0.0, 1.0}
 
 
 def test_reconstructions_are_a_picture_unless_asked_otherwise(run):
-    assert use.reconstruct(run.folder, "validation").endswith("reconstructions-validation-seed-0.png")
+    assert inference.reconstruct(run.folder, "validation").endswith("reconstructions-validation-seed-0.png")
 
 
 def test_encodings_are_the_moments_of_q_in_the_order_of_the_data(run, tmp_path):
-    told = use.encode(run.folder, "test")
+    told = inference.encode(run.folder, "test")
     path = run.folder / "encodings-test.npz"
     assert told == f"{path}: mean [10, 2], stddev [10, 2], labels [10]"
     found = read(path)
     np.testing.assert_array_equal(found["labels"], np.arange(10) % 3)
-    use.reconstruct(run.folder, "test", out=tmp_path / "x.npz")
+    inference.reconstruct(run.folder, "test", out=tmp_path / "x.npz")
     q = probvae.load(run.folder).posterior(read(tmp_path / "x.npz")["x"])
     np.testing.assert_allclose(found["mean"], q.mean(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found["stddev"], q.stddev(), rtol=1e-5)
 
 
 def test_parts_do_not_show_in_the_arrays(run, tmp_path, monkeypatch):
-    use.encode(run.folder, "train", tmp_path / "whole.npz")
+    inference.encode(run.folder, "train", tmp_path / "whole.npz")
     monkeypatch.setattr(passes, "CHUNK", 7)
-    use.encode(run.folder, "validation", tmp_path / "parts.npz")
+    inference.encode(run.folder, "validation", tmp_path / "parts.npz")
     monkeypatch.setattr(passes, "CHUNK", 1000)
-    use.encode(run.folder, "validation", tmp_path / "one.npz")
+    inference.encode(run.folder, "validation", tmp_path / "one.npz")
     parts, one = read(tmp_path / "parts.npz"), read(tmp_path / "one.npz")
     np.testing.assert_allclose(parts["mean"], one["mean"], rtol=1e-5, atol=1e-6)
     assert read(tmp_path / "whole.npz")["mean"].shape == (40, 2)
@@ -174,18 +174,18 @@ def test_parts_do_not_show_in_the_arrays(run, tmp_path, monkeypatch):
 
 MISTAKES = {
     "an unknown suffix": (
-        lambda run, to: use.sample(run, 3, out=to / "x.jpg"),
+        lambda run, to: inference.sample(run, 3, out=to / "x.jpg"),
         r"\.png or \.npz.*'\.jpg'",
     ),
-    "no suffix": (lambda run, to: use.reconstruct(run, "test", out=to / "x"), r"\.png or \.npz"),
-    "a picture of encodings": (lambda run, to: use.encode(run, "test", to / "x.png"), r"in \.npz"),
+    "no suffix": (lambda run, to: inference.reconstruct(run, "test", out=to / "x"), r"\.png or \.npz"),
+    "a picture of encodings": (lambda run, to: inference.encode(run, "test", to / "x.png"), r"in \.npz"),
     "a file as the folder": (
-        lambda run, to: use.sample(run, 3, out=to / "f" / "x.npz"),
+        lambda run, to: inference.sample(run, 3, out=to / "f" / "x.npz"),
         "cannot be written",
     ),
-    "a folder as the file": (lambda run, to: use.sample(run, 3, out=to / "d.npz"), "cannot be written"),
-    "an unknown split": (lambda run, to: use.encode(run, "tset", to / "x.npz"), "test; got 'tset'"),
-    "no run": (lambda run, to: use.sample(to, 3), "expected a run"),
+    "a folder as the file": (lambda run, to: inference.sample(run, 3, out=to / "d.npz"), "cannot be written"),
+    "an unknown split": (lambda run, to: inference.encode(run, "tset", to / "x.npz"), "test; got 'tset'"),
+    "no run": (lambda run, to: inference.sample(to, 3), "expected a run"),
 }
 
 
@@ -205,13 +205,13 @@ def test_data_without_labels_is_trained_and_drawn(unlabelled):
 
 
 def test_encodings_of_data_without_labels_have_none(unlabelled, tmp_path):
-    use.encode(unlabelled.folder, "test", tmp_path / "x.npz")
+    inference.encode(unlabelled.folder, "test", tmp_path / "x.npz")
     assert read(tmp_path / "x.npz").keys() == {"mean", "stddev"}
 
 
 def test_a_picture_of_more_samples_than_can_be_seen_is_refused(run):
     with pytest.raises(UserError, match=r"--count: expected at most 10,000 samples in a picture; got 10,001"):
-        use.sample(run.folder, 10_001)
+        inference.sample(run.folder, 10_001)
 
 
 def test_samples_whose_decoding_does_not_fit_into_the_memory_are_refused(monkeypatch):
@@ -219,6 +219,6 @@ def test_samples_whose_decoding_does_not_fit_into_the_memory_are_refused(monkeyp
     encoder = c.NetworkEncoder(c.Dense(hidden=[4]), c.DiagonalNormal(2), event)
     decoder = c.NetworkDecoder(c.Dense(hidden=[500]), c.Bernoulli(event), 2)
     vae = VAE(encoder, decoder, c.StandardNormal(2))
-    monkeypatch.setattr("probvae.runs.use.available_memory", lambda: 2 * 4 * 100_000 * 16)
+    monkeypatch.setattr("probvae.runs.inference.available_memory", lambda: 2 * 4 * 100_000 * 16)
     with pytest.raises(UserError, match=r"got 100000, whose decoding takes a tensor float32 \[100000, 500\]"):
-        use._check_room(vae, 100_000)
+        inference._check_room(vae, 100_000)

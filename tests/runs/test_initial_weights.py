@@ -13,7 +13,7 @@ from .setups import assert_same, kept, rows, spec, steps, strict, tiny_images, t
 @pytest.fixture(scope="module")
 def undrawn():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("probvae.runs.training.paint", lambda *_: None)
+        patch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
         yield
 
 
@@ -49,7 +49,7 @@ def test_another_prior_is_fitted_to_a_trained_model_that_stays_as_it_is(source, 
     count = len(theirs)
     assert f"Start:      {count} of {len(ours)} variables from {before.folder}" in text
     for name in part(ours, "prior"):
-        assert f"anew: {name} (not there)" in text
+        assert f"new: {name} (not there)" in text
     origin = run.environment.init_from
     assert origin.run == before.identity
     assert sorted(origin.variables) == sorted(theirs)
@@ -74,7 +74,7 @@ def test_what_is_frozen_stays_so_when_the_run_is_resumed(source, tmp_path, undra
 def test_without_freezing_all_of_it_is_trained_from_there(source, tmp_path, undrawn):
     before, data = source
     run, text = train(spec(data, init_from=str(before.folder), learning_rate=1e-12), tmp_path / "run")
-    assert "anew" not in text
+    assert "new:" not in text
     for name, value in best(before).items():
         np.testing.assert_allclose(kept(run, steps(run)[-1])[name], value, rtol=1e-5, atol=1e-8)
 
@@ -84,7 +84,7 @@ def test_what_the_source_has_and_the_model_has_not_is_listed(source, tmp_path, u
     mixture, _ = train(spec(data, "mixture"), tmp_path / "mixture")
     _, text = train(spec(data, init_from=str(mixture.folder)), tmp_path / "run")
     for name in part(best(mixture), "prior"):
-        assert f"left there: {name}" in text
+        assert f"unused: {name}" in text
 
 
 def test_a_frozen_part_that_does_not_match_is_refused(source, tmp_path, undrawn):
@@ -113,7 +113,7 @@ def test_freezing_untrained_weights_is_refused(source, tmp_path):
 def test_freezing_everything_is_refused(source, tmp_path):
     before, data = source
     frozen = {"init_from": str(before.folder), "freeze": ["encoder", "decoder"]}
-    with pytest.raises(UserError, match="expected something left to train"):
+    with pytest.raises(UserError, match="expected a trainable variable in the other parts"):
         train(spec(data, **frozen), tmp_path / "run")
 
 

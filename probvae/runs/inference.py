@@ -15,8 +15,7 @@ from probvae.core.room import largest_tensor
 from probvae.errors import UserError
 from probvae.evaluation import over
 from probvae.report import reconstructions, samples, save
-from probvae.runs.models import restored
-from probvae.specs import data_source
+from probvae.runs.loading import load_run
 
 MOST_IN_A_PICTURE = 10_000
 
@@ -28,7 +27,8 @@ def sample(
 
     Where p(x|z) has no mean, the picture is of draws, and the array `mean` is left out.
     """
-    vae, run, *_ = restored(folder, plugins=plugins)
+    run, built, _ = load_run(folder, plugins=plugins)
+    vae = built.vae
     path = out or run.folder / f"samples-seed-{seed}.png"
     _check_room(vae, count)
     if path.suffix == ".png" and count > MOST_IN_A_PICTURE:
@@ -73,9 +73,10 @@ def reconstruct(
     The same seed gives the same binarisation and latents to both. Where p(x|z) has no mean, reconstructions are
     draws, and the array is named `draw`.
     """
-    vae, run, plan, _ = restored(folder, plugins=plugins)
+    run, built, _ = load_run(folder, plugins=plugins)
+    vae = built.vae
     path = out or run.folder / f"reconstructions-{split}-seed-{seed}.png"
-    data = data_source(plan).data
+    data = built.data.loaded
     examples = _split(data, split)
 
     def arrays() -> dict[str, Array]:
@@ -87,9 +88,10 @@ def reconstruct(
 
 def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Sequence[str | Path] = ()) -> str:
     """Encodings of a run's data: arrays `mean` and `stddev` [N, D], and `labels` where the data has them."""
-    vae, run, plan, _ = restored(folder, plugins=plugins)
+    run, built, _ = load_run(folder, plugins=plugins)
+    vae = built.vae
     path = out or run.folder / f"encodings-{split}.npz"
-    examples = _split(data_source(plan).data, split)
+    examples = _split(built.data.loaded, split)
 
     def arrays() -> dict[str, Array]:
         found = over(examples, lambda x, _: _moments(vae, x), seed=0)

@@ -1,0 +1,57 @@
+"""The initial weights of a run: those of another run, where the spec names one, and which of them are frozen."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from probvae.core import VAE
+from probvae.errors import UserError
+from probvae.runs.folder import Origin, Run, find_run
+from probvae.specs import read
+from probvae.training import TrainSettings, best_checkpoint, warm_start
+
+
+class Start(NamedTuple):
+    """Weights from another run.
+
+    Args:
+        origin: where they come from, for the record.
+        summary: the same in words, with the variables that do not match.
+    """
+
+    origin: Origin
+    summary: str
+
+
+def initial_weights(run: Run, vae: VAE, settings: TrainSettings) -> Start | None:
+    """Freeze parts of a model, and give it the best weights of another run, matched by name.
+
+    Args:
+        run: the run to train; one with a checkpoint has weights of its own.
+        vae: the model.
+        settings: they name the other run, if any, and the parts to freeze.
+
+    Raises:
+        UserError: nothing is left to train, or the folder holds no run.
+        CheckpointError: no checkpoint is valid.
+        TrainingError: no variable matches, or not all of a frozen part do.
+    """
+    for part in settings.freeze:
+        getattr(vae, part).trainable = False
+    if not vae.trainable_variables:
+        raise UserError(
+            f"train.freeze: expected a trainable variable in the other parts; got {', '.join(settings.freeze)}, "
+            "which have all of them. Remove one, or give the model a prior with variables."
+        )
+    if not settings.init_from or run.begun:
+        return None
+    path = find_run(settings.init_from)
+    other = Run(path, read(path).tables)
+    checkpoint, errors = best_checkpoint(other.checkpoints, other.identity)
+    found = warm_start(checkpoint, vae, settings.freeze)
+    count = len(found.taken)
+    lines = [f"skipped: {error}" for error in errors]
+    lines.append(f"Start:      {count} of {count + len(found.kept)} variables from {checkpoint.folder}")
+    lines += [f"            new: {name} ({reason})" for name, reason in found.kept.items()]
+    lines += [f"            unused: {name}" for name in found.unused]
+    return Start(Origin(other.identity, checkpoint.folder.name, found.taken), "\n".join(lines))

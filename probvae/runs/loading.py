@@ -1,0 +1,192 @@
+"""From a spec to a model, and from a run's folder back to its trained model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from probvae import registry as registries
+from probvae.core import VAE, Objective, Shape, gradient_step
+from probvae.errors import CheckpointWarning, Problem, SpecError
+from probvae.registry import Registry
+from probvae.runs.folder import Run, find_run
+from probvae.runs.plugins import load_plugins
+from probvae.specs import (
+    Plan,
+    SpecData,
+    build_model,
+    build_within_memory,
+    check_support,
+    placeholder,
+    plan,
+    read,
+)
+from probvae.training import Checkpoint, best_checkpoint, restore
+
+Spec: TypeAlias = str | Path | Mapping[str, Any]
+"""A TOML or JSON file, the folder of a run, or the same as a dict."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A checked spec, and what is built from it.
+
+    Args:
+        plan: the checked spec.
+        vae: the model.
+        objective: the loss that it is trained by.
+        data: the dataset, read on first use.
+    """
+
+    plan: Plan
+    vae: VAE
+    objective: Objective
+    data: SpecData
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """What the objective's parameters leave open, as decided for this model."""
+        return self.objective.describe(self.vae)
+
+
+def prepare(
+    spec: Spec,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    registry: Registry | None = None,
+    fetch: bool = True,
+) -> Built:
+    """Check a spec, build its model with initial weights, and compare its data with its likelihood.
+
+    Args:
+        spec: a TOML or JSON file, the folder of a run, or a dict.
+        overrides: `key.path=value` settings that override the spec.
+        plugins: files to load as plugins first.
+        registry: where names are looked up; None for the default one.
+        fetch: whether components that are initialised from data get it; otherwise no data is fetched, and they
+            get zeros.
+
+    Raises:
+        SpecError: with all problems of the spec.
+    """
+    checked = read_plan(spec, overrides, plugins, registry, needs_data=True)
+    data = SpecData.of(checked)
+    info = data.info
+    examples = data.examples if fetch else placeholder(info.event_shape)
+    _seed_initial_weights(checked)
+    vae, objective = build_within_memory(checked, info.event_shape, examples, info.sizes[0])
+    check_support(checked, vae, info)
+    return Built(checked, vae, objective, data)
+
+
+def check(
+    spec: Spec, overrides: Sequence[str] = (), plugins: Sequence[str | Path] = (), registry: Registry | None = None
+) -> Built:
+    """Check a spec, build its model and take one training step on two examples of zeros; no data is fetched.
+
+    Raises:
+        SpecError: with all problems of the spec.
+        TrainingError: a variable is used but not owned by the model, or owned but not used.
+    """
+    built = prepare(spec, overrides, plugins, registry, fetch=False)
+    zeros = tf.zeros((2, *built.vae.event_shape))
+    losses = partial(built.objective, built.vae, zeros, 0, tf.constant(0))
+    gradient_step(built.vae, losses, keras.optimizers.SGD(0.0))
+    return built
+
+
+def build(spec: Spec, event_shape: Shape | None = None, plugins: Sequence[str | Path] = ()) -> VAE:
+    """The untrained model of a spec.
+
+    Args:
+        spec: a TOML or JSON file, or a dict.
+        event_shape: E, the shape of one example; None for that of the spec's data.
+        plugins: files to load as plugins first.
+
+    Raises:
+        SpecError: with all problems of the spec.
+    """
+    if event_shape is None:
+        return prepare(spec, plugins=plugins).vae
+    checked = read_plan(spec, plugins=plugins)
+    _seed_initial_weights(checked)
+    vae, _ = build_within_memory(checked, event_shape)
+    return vae
+
+
+def load(run: str | Path, plugins: Sequence[str | Path] = (), registry: Registry | None = None) -> VAE:
+    """The trained model of a run, with the weights of its best epoch. No code from the folder is executed.
+
+    Args:
+        run: the run's folder.
+        plugins: files to load as plugins first, where the run's spec names components from them.
+        registry: where names are looked up; None for the default one.
+
+    Raises:
+        UserError: the folder holds no run, or its spec names a component that is not installed.
+        CheckpointError: no checkpoint is valid, or it is of another model.
+    """
+    _, built, _ = load_run(run, plugins=plugins, registry=registry)
+    return built.vae
+
+
+def load_run(
+    folder: str | Path,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    registry: Registry | None = None,
+) -> tuple[Run, Built, Checkpoint]:
+    """A run, its trained model, and the checkpoint of the weights; see `load`. Its data is not read."""
+    path = find_run(folder)
+    run = Run(path, read(path).tables)
+    environment = run.environment
+    try:
+        checked = read_plan(path, overrides, plugins, registry, needs_data=True)
+    except SpecError as error:
+        if not environment.plugins:
+            raise
+        files = " ".join(f"--plugin {file}" for file in environment.plugins)
+        problem = Problem("plugins", "the plugins of the run", "others", f"It was made with {files}.", str(path))
+        raise SpecError([*error.problems, problem]) from error
+    shape, train_size = environment.data.event_shape, environment.data.sizes[0]
+    vae, objective = build_model(checked, shape, placeholder(shape), train_size)
+    built = Built(checked, vae, objective, SpecData.of(checked))
+    return run, built, restore_best(run, vae)
+
+
+def restore_best(run: Run, vae: VAE) -> Checkpoint:
+    """Give a model the weights of a run's best epoch, and warn of the checkpoints that were skipped."""
+    checkpoint, errors = best_checkpoint(run.checkpoints, run.identity)
+    for error in errors:
+        warnings.warn(f"{error} {checkpoint.folder} is used instead.", CheckpointWarning, stacklevel=2)
+    restore(checkpoint, vae)
+    return checkpoint
+
+
+def read_plan(
+    spec: Spec,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    registry: Registry | None = None,
+    needs_data: bool = False,
+) -> Plan:
+    """The checked plan of a spec, its plugins loaded first.
+
+    Raises:
+        SpecError: with all problems of the spec.
+    """
+    registry = registry or registries.default()
+    load_plugins(registry, plugins)
+    return plan(read(spec).override(overrides), registry, needs_data)
+
+
+def _seed_initial_weights(checked: Plan) -> None:
+    """Make initial weights a function of [train] seed, by Keras', TensorFlow's, NumPy's and Python's."""
+    keras.utils.set_random_seed(checked.train.seed)

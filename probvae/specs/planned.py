@@ -1,0 +1,137 @@
+"""A checked spec: its tables with every default filled in, and errors that point to their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from probvae.core import Signature
+from probvae.core.words import with_article
+from probvae.errors import ConfigError, Problem, ProbvaeError, SpecError, explained
+from probvae.evaluation import EvaluateSettings
+from probvae.specs.document import Document, KeyPath, show
+from probvae.training import TrainSettings
+
+SCHEMA = 1
+"""The version of the spec's layout."""
+
+NETWORK = "network"
+"""The encoder and the decoder that are used by default: a network and a head."""
+
+
+@dataclass(frozen=True)
+class PlannedTable:
+    """A table of a spec, checked and filled.
+
+    Args:
+        path: its key path.
+        signature: the parameters that it may have.
+        values: the plain parameters, defaults included.
+    """
+
+    path: KeyPath
+    signature: Signature
+    values: dict[str, Any]
+
+    def filled(self) -> dict[str, Any]:
+        """The table with every default written out; a parameter that is not set (None) is left out."""
+        return {name: _as_toml(value) for name, value in self.values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class PlannedComponent(PlannedTable):
+    """A table that names a component.
+
+    Args:
+        kind: the kind of component.
+        use: the component's name.
+        components: the parameters that are components themselves.
+    """
+
+    kind: str
+    use: str
+    components: dict[str, PlannedComponent]
+
+    @property
+    def label(self) -> str:
+        """The component's name for readers; a network with a head has the names of both."""
+        return " + ".join(part.use for part in self.components.values()) if self.use == NETWORK else self.use
+
+    def filled(self) -> dict[str, Any]:
+        """The table with every default written out, those of inner components included."""
+        inner = {name: component.filled() for name, component in self.components.items()}
+        return {"use": self.use, **super().filled(), **inner}
+
+
+@dataclass
+class Plan:
+    """A whole spec, checked and filled.
+
+    Args:
+        document: the spec as written; errors while building point into it.
+        latent_dim: D.
+        components: key path -> component; the dataset is missing where the spec names none.
+        settings: table name -> its settings.
+        versions: of the packages that the spec was filled with, if it names them.
+        notes: keys that were ignored, each with the reason.
+    """
+
+    document: Document
+    latent_dim: int
+    components: dict[KeyPath, PlannedComponent]
+    settings: dict[str, PlannedTable]
+    versions: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def train(self) -> TrainSettings:
+        """The settings of [train]."""
+        return TrainSettings(**self.settings["train"].values)
+
+    @property
+    def evaluate(self) -> EvaluateSettings:
+        """The settings of [evaluate]."""
+        return EvaluateSettings(**self.settings["evaluate"].values)
+
+    def filled(self) -> dict[str, Any]:
+        """The spec with every default written out."""
+        model: dict[str, Any] = {"latent_dim": self.latent_dim}
+        spec: dict[str, Any] = {"schema": SCHEMA, "model": model}
+        for path, component in self.components.items():
+            (model if path[0] == "model" else spec)[path[-1]] = component.filled()
+        spec |= {name: table.filled() for name, table in self.settings.items()}
+        return spec | ({"versions": self.versions} if self.versions else {})
+
+
+@contextmanager
+def located_errors(document: Document, table: PlannedTable) -> Iterator[None]:
+    """Convert the errors of a component, or of settings, to SpecErrors that point at its line."""
+    try:
+        yield
+    except ConfigError as error:
+        raise SpecError([conflict(document, table, error)]) from error
+    except (ProbvaeError, MemoryError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a component is anyone's code, and may call sys.exit
+        if isinstance(table, PlannedComponent):
+            expected, got = f"{with_article(table.kind)} that works", show(table.use)
+        else:
+            expected, got = "settings that work", show(table.filled())
+        raise SpecError([document.problem(table.path, expected, got, explained(error))]) from error
+
+
+def conflict(document: Document, table: PlannedTable, error: ConfigError) -> Problem:
+    """A problem from an error of a constructor; it points at the parameter where the spec sets it."""
+    name, path = error.parameter, table.path
+    inner = table.components if isinstance(table, PlannedComponent) else {}
+    got = repr(table.use) if isinstance(table, PlannedComponent) else "this table"
+    if name and document.has((*path, name)):  # not a default, which has no line
+        path = (*path, name)
+        got = repr(inner[name].use) if name in inner else show(table.values[name])
+    return document.problem(path, "a value that the component accepts", got, str(error))
+
+
+def _as_toml(value: Any) -> Any:
+    return [_as_toml(item) for item in value] if isinstance(value, (tuple, list)) else value

@@ -1,0 +1,77 @@
+"""Whether the likelihood of a model supports the values of its data."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+
+from probvae.core import BINARY, REAL, UNIT, VAE, DataInfo, full_scale
+from probvae.errors import DataWarning, SpecError
+from probvae.specs.plan import DATA
+from probvae.specs.planned import Plan, PlannedComponent
+
+
+def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
+    """Compare the values of the data with those that the likelihood gives probability to.
+
+    A `DataWarning` is for values that a likelihood of all numbers gives hardly any, as raw 8-bit images.
+
+    Raises:
+        SpecError: some data would have none; said before training rather than by a NaN in it.
+    """
+    support = vae.decoder.support
+    if info.values in support:
+        if support == REAL and (reason := _out_of_scale(info, plan.components[DATA.path])):
+            warnings.warn(reason, DataWarning, stacklevel=2)
+        return
+    dataset = plan.components[DATA.path]
+    hints = []
+    if support in UNIT and info.values.low >= 0 and info.values.high > 1:
+        scale = full_scale(info.values, info.event_shape)
+        if scale is None or len(info.event_shape) == 1:
+            hints.append(_COUNTS)
+        if scale is not None:
+            start = "If they are intensities: " if hints else ""
+            binary = " and data.binarize = 'dynamic'" if support == BINARY else ", so that they lie from 0 to 1"
+            hints.append(f"{start}{_scaling(dataset, scale)}{binary}.")
+    elif support.one_hot and info.values in BINARY:
+        hints.append("Each example needs exactly one 1 along its last axis, as numpy.eye(K)[categories] has.")
+    elif support.open and info.values in replace(support, open=False):
+        hints.append("Some values lie at an end, where it has no density: move them a little inside.")
+    elif support == BINARY and info.values in UNIT:
+        hints.append("Set data.binarize = 'dynamic', or model.decoder.likelihood.use = 'continuous_bernoulli'.")
+    elif support in UNIT:
+        hints.append("Set model.decoder.likelihood.use = 'normal', which takes all numbers.")
+    found = f"{info.values}, from {dataset.use!r}"
+    path = ("model", "decoder", "likelihood")
+    expected = f"data that the likelihood supports, {support}"
+    raise SpecError([plan.document.problem(path, expected, found, " ".join(hints))])
+
+
+_COUNTS = (
+    "If they are counts, take a likelihood that supports them (`probvae list likelihood`), or "
+    "model.decoder.likelihood.use = 'normal' for numpy.log1p of them: binarising keeps little of a count."
+)
+_FAR = 100.0  # from 0: where a normal whose scale is near 1 gives a loss of thousands of nats for each element
+
+
+def _out_of_scale(info: DataInfo, dataset: PlannedComponent) -> str:
+    """Why a likelihood whose scale starts near 1 gives the values hardly any probability; "" if it gives some."""
+    values, shape = info.values, info.event_shape
+    scale = full_scale(values, shape) if values.low >= 0 else max(-values.low, values.high)
+    if scale is None:
+        scale = values.high
+    if not _FAR < scale < math.inf:
+        return ""
+    return (
+        f"The values of the data are {values}, far from the initial scale of the likelihood, near 1: the loss may "
+        f"begin with millions of nats. {_scaling(dataset, scale)}, or standardise the data."
+    )
+
+
+def _scaling(dataset: PlannedComponent, scale: float) -> str:
+    """How to divide the values of a dataset."""
+    if "divide_by" in dataset.signature.all:
+        return f"Set data.divide_by = {scale:g}"
+    return f"Divide the values by {scale:g}"
