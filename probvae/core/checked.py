@@ -29,10 +29,10 @@ class Checked:
         for name, value in given.items():
             parameter = signature.all.get(name)
             if parameter is not None and not parameter.accepts(value):
+                got = textwrap.shorten(repr(value), 80)
+                fix = f" Derive its class from {parameter.base.__name__}." if parameter.base else ""
                 raise ConfigError(
-                    f"{cls.__name__}: expected {name} to be {parameter.expected}; got "
-                    f"{textwrap.shorten(repr(value), 80)}.",
-                    parameter=name,
+                    f"{cls.__name__}: expected {name} to be {parameter.expected}; got {got}.{fix}", parameter=name
                 )
         new = super().__new__
         return new(cls) if new is object.__new__ else new(cls, *args, **kwargs)

@@ -37,7 +37,7 @@ class CustomDistribution(tfd.Distribution):  # type: ignore  # TFP carries no ty
         sample: Callable[[Tensor, Tensor], Tensor],
         log_prob: Callable[[Tensor], Tensor],
         batch_shape: Sequence[int] | Tensor,
-        event_shape: Sequence[int],
+        event_shape: Sequence[int] | tf.TensorShape,
         mean: Callable[[], Tensor] | None = None,
         reparameterized: bool = True,
     ) -> None:

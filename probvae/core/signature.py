@@ -48,12 +48,17 @@ class Parameter:
     description: str
 
     @property
+    def base(self) -> type | None:
+        """The base class of the component that the parameter holds, None if it holds a plain value."""
+        for part in (self.annotation, *get_args(self.annotation)):
+            if isinstance(part, type) and isinstance(getattr(part, "kind", None), str):
+                return part
+        return None
+
+    @property
     def kind(self) -> str | None:
         """The kind of component that the parameter holds, None if it holds a plain value."""
-        for part in (self.annotation, *get_args(self.annotation)):
-            if isinstance(part, type) and isinstance(kind := getattr(part, "kind", None), str):
-                return kind
-        return None
+        return getattr(self.base, "kind", None)
 
     @property
     def alternatives(self) -> tuple[type, ...]:
@@ -104,9 +109,9 @@ class Parameter:
         """Whether a value is right as an argument in Python; always where a spec cannot hold the annotation."""
         if self.annotation is Any or (value is None and self.default is None):
             return True
-        if self.kind:
-            kind = getattr(type(value), "kind", None)
-            return isinstance(value, self.alternatives) if kind is None else self.kind in (kind, "component")
+        if self.base is not None:
+            no_component = getattr(type(value), "kind", None) is None
+            return isinstance(value, self.base) or (no_component and isinstance(value, self.alternatives))
         try:
             self.parse(value)
         except PluginError:

@@ -7,12 +7,57 @@ per example, summed over the event.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
-Distribution: TypeAlias = Any  # tfd.Distribution; TFP carries no types
 Seed: TypeAlias = Any  # an int, or an int32 tensor of shape [2]
 Shape: TypeAlias = tuple[int, ...]
 Tensor: TypeAlias = Any  # TensorFlow carries no types
+
+
+class Distribution(Protocol):
+    """The part of `tfd.Distribution` that probvae uses everywhere; TFP itself carries no types.
+
+    Shapes are those of a distribution [batch], [event].
+    """
+
+    @property
+    def batch_shape(self) -> Tensor:
+        """[batch], as a `tf.TensorShape`."""
+
+    @property
+    def event_shape(self) -> Tensor:
+        """[event], as a `tf.TensorShape`."""
+
+    def batch_shape_tensor(self) -> Tensor:
+        """[batch], as an int32 tensor, known in a graph too."""
+
+    def event_shape_tensor(self) -> Tensor:
+        """[event], as an int32 tensor, known in a graph too."""
+
+    @property
+    def dtype(self) -> Tensor:
+        """The type of samples."""
+
+    def sample(self, sample_shape: Any = (), seed: Seed = None) -> Tensor:
+        """Samples [*sample_shape, *batch, *event]."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The log-density in nats of values [..., *batch, *event]: [..., *batch]."""
+
+    def experimental_sample_and_log_prob(self, sample_shape: Any = (), seed: Seed = None) -> Tensor:
+        """Samples and their log-densities, computed together."""
+
+    def mean(self) -> Tensor:
+        """[*batch, *event]."""
+
+    def mode(self) -> Tensor:
+        """[*batch, *event]."""
+
+    def variance(self) -> Tensor:
+        """[*batch, *event]."""
+
+    def stddev(self) -> Tensor:
+        """[*batch, *event]."""

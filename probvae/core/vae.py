@@ -11,6 +11,7 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
+from probvae.core.checked import Checked
 from probvae.core.component import Component
 from probvae.core.draws import mean_of, sample_and_log_prob
 from probvae.core.examples import as_examples
@@ -24,7 +25,7 @@ from probvae.core.variables import named_variables
 from probvae.errors import ShapeError, UserError
 
 
-class VAE(KerasModel):
+class VAE(Checked, KerasModel):
     """A variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2014).
 
     p(x, z) = p(z) p(x|z), with q(z|x) as the approximate posterior. It knows no loss: an objective is given to
@@ -40,6 +41,7 @@ class VAE(KerasModel):
         event_shape: E.
 
     Raises:
+        ConfigError: a part is of another kind.
         ShapeError: the three do not fit together; they are run once, on two examples of zeros, so that every
             variable exists from here on.
     """
@@ -47,13 +49,6 @@ class VAE(KerasModel):
     def __init__(self, encoder: Encoder, decoder: Decoder, prior: Prior) -> None:
         free_traces()  # those of earlier models
         super().__init__()
-        parts = (("encoder", encoder, Encoder), ("decoder", decoder, Decoder), ("prior", prior, Prior))
-        for name, part, base in parts:
-            if not isinstance(part, base):
-                raise UserError(
-                    f"VAE: expected {name}=..., a probvae.{base.__name__}; got {part!r}. "
-                    "Derive its class from that one, and mind the order: encoder, decoder, prior."
-                )
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -37,7 +39,7 @@ def marginal(distribution: Distribution, axes: tuple[int, int]) -> Distribution 
     return None
 
 
-def _normal(normal: Distribution, axes: tuple[int, int]) -> Distribution:
+def _normal(normal: Any, axes: tuple[int, int]) -> Distribution:
     """Z = loc + scale @ noise has the mean loc and the covariance scale @ scale^T; in double precision."""
     one_hot = tf.one_hot(axes, normal.event_shape[0], dtype=normal.dtype)  # [2, D]
     rows = tf.stack([normal.scale.matvec(row, adjoint=True) for row in tf.unstack(one_hot)], axis=-2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -173,7 +173,7 @@ class _DiagonalNormal(FullCovarianceNormal):
 
     def posterior(self, outputs: Tensor) -> Distribution:
         """q(z|x): [B], [D]."""
-        full = super().posterior(outputs)
+        full: Any = super().posterior(outputs)  # a multivariate normal
         return MultivariateNormalDiag(full.loc, full.scale.diag_part())
 
 
