@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import keras
 import tensorflow as tf
@@ -18,7 +18,7 @@ T = TypeVar("T")
 _KERAS_ATTRIBUTES = frozenset({*vars(keras.layers.Layer()), *vars(keras.Model()), "_adopted", "_path"})
 
 
-def own_attributes(layer: keras.layers.Layer) -> dict[str, Any]:
+def own_attributes(layer: keras.layers.Layer) -> dict[str, object]:
     """The attributes that a layer's author has set, by name; not those in which Keras keeps its records."""
     return {name: value for name, value in vars(layer).items() if not _is_kept_by_keras(name)}
 
@@ -50,9 +50,9 @@ class Component(Checked, NotSerialized):
 
     def __init__(self) -> None:
         super().__init__()
-        self._adopted: dict[str, Any] = {}
+        self._adopted: dict[str, object] = {}
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if not _is_kept_by_keras(name):
             self.adopt(value, name.lstrip("_"))
@@ -79,7 +79,7 @@ class Component(Checked, NotSerialized):
                 self._track_variable(_wrapped(found, path))
         return thing
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Component:
+    def __deepcopy__(self, memo: dict[int, object]) -> Component:
         return copied_layer(self, memo)
 
     def adopt_again(self) -> None:
@@ -97,7 +97,7 @@ def _wrapped(variable: tf.Variable, name: str) -> keras.Variable:
     return wrapper
 
 
-def _unseen(value: Any, path: str, seen: set[int], inside_module: bool) -> Iterator[tuple[str, Any]]:
+def _unseen(value: object, path: str, seen: set[int], inside_module: bool) -> Iterator[tuple[str, object]]:
     """What Keras does not see inside `value`: raw variables, and Keras' own things inside a `tf.Module`."""
     if id(value) in seen:
         return
@@ -125,8 +125,8 @@ def _unseen(value: Any, path: str, seen: set[int], inside_module: bool) -> Itera
 
 
 def _unseen_in(
-    parts: Mapping[Any, Any], path: str, seen: set[int], inside_module: bool
-) -> Iterator[tuple[str, Any]]:
+    parts: Mapping[str, object] | Mapping[int, object], path: str, seen: set[int], inside_module: bool
+) -> Iterator[tuple[str, object]]:
     for name, part in parts.items():
         if str(name).startswith("_self_"):  # TensorFlow's own records
             continue

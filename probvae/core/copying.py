@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar, cast
 
 import keras
 import tensorflow_probability as tfp
@@ -41,7 +41,7 @@ class NotSerialized(keras.layers.Layer):
         self.get_config()
 
 
-def copied_layer(layer: L, memo: dict[int, Any]) -> L:
+def copied_layer(layer: L, memo: dict[int, object]) -> L:
     """A deep copy of a layer with variables of its own, for use as `__deepcopy__`."""
     # All layers inside first, empty, so that the copies of attributes refer to the copies of layers.
     originals = [inner for inner in layer._flatten_layers() if id(inner) not in memo]
@@ -53,21 +53,20 @@ def copied_layer(layer: L, memo: dict[int, Any]) -> L:
         for name, value in vars(original).items():
             if name not in _WRAPPED and not name.startswith("_self_"):  # TensorFlow's own records
                 attributes[name] = copy.deepcopy(value, memo)
-    copied: L = memo[id(layer)]
-    return copied
+    return cast(L, memo[id(layer)])
 
 
-def _copy_distributions(value: Any, memo: dict[int, Any]) -> None:
+def _copy_distributions(value: object, memo: dict[int, object]) -> None:
     """Copy the distributions in a value from their parameters: those made of others have no deep copy."""
-    is_distribution = isinstance(value, tfp.distributions.Distribution)
-    parts: Iterable[Any] = ()
-    if is_distribution:
-        parts = value.parameters.values()
+    distribution = value if isinstance(value, tfp.distributions.Distribution) else None
+    parts: Iterable[object] = ()
+    if distribution is not None:
+        parts = distribution.parameters.values()
     elif isinstance(value, Mapping):
         parts = value.values()
     elif isinstance(value, (list, tuple)):
         parts = value
     for part in parts:
         _copy_distributions(part, memo)
-    if is_distribution and id(value) not in memo:
-        memo[id(value)] = type(value)(**copy.deepcopy(dict(value.parameters), memo))
+    if distribution is not None and id(value) not in memo:
+        memo[id(value)] = type(distribution)(**copy.deepcopy(dict(distribution.parameters), memo))

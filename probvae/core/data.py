@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from probvae.core.checked import Checked
-from probvae.core.types import Array, Tensor
+from probvae.core.types import Array, DType, Tensor
 from probvae.core.values import Values
 from probvae.errors import DataError
 
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
+Rows: TypeAlias = slice | Array  # the rows first to last, or the numbers of rows [B]
 
 
 class ArrayLike(Protocol):
@@ -26,13 +27,13 @@ class ArrayLike(Protocol):
         """[N, *E]."""
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         """The type of the numbers, one that TensorFlow has."""
 
     def __len__(self) -> int:
         """N."""
 
-    def __getitem__(self, which: Any, /) -> Array:
+    def __getitem__(self, which: Rows, /) -> Array:
         """Some examples [B, *E], in memory.
 
         Args:
@@ -54,7 +55,7 @@ class StreamedArray(ABC):
 
     @property
     @abstractmethod
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         """The type of the numbers, one that TensorFlow has."""
 
     def __len__(self) -> int:
@@ -62,7 +63,7 @@ class StreamedArray(ABC):
         return self.shape[0]
 
     @abstractmethod
-    def __getitem__(self, which: Any, /) -> Array:
+    def __getitem__(self, which: Rows, /) -> Array:
         """Some examples [B, *E], in memory; `which` is a slice, or integers [B], none of them negative."""
 
     @abstractmethod
@@ -141,14 +142,14 @@ class LazyIntensities:
         return self.split.stored.shape
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         """The type that a model computes in."""
         return np.dtype(np.float32)
 
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, which: Any) -> Array:
+    def __getitem__(self, which: Rows) -> Array:
         return replace(self.split, stored=self.split.stored[which]).intensities()
 
     def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Array:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +19,7 @@ from probvae.errors import ShapeError, UserError
 _BLOCK = 2**22  # values at a time, so that temporary arrays stay small
 
 
-def as_examples(x: Any, event_shape: Sequence[int], support: Values = REAL) -> Tensor:
+def as_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL) -> Tensor:
     """What a user gives as x, as a float32 tensor [B, *E]; checked as by `check_examples`.
 
     Where a graph does not know the shape before it runs, that is checked when it does: see `plain_assertions`.
@@ -36,7 +35,7 @@ def as_examples(x: Any, event_shape: Sequence[int], support: Values = REAL) -> T
     return x if known else tf.ensure_shape(x, [None, *event_shape])
 
 
-def as_numbers(x: Any) -> Any:
+def as_numbers(x: Tensor) -> Tensor:
     """What a user gives as x, which may be a list or a table, as an array or a tensor of real numbers.
 
     Raises:
@@ -75,7 +74,7 @@ def as_numbers(x: Any) -> Any:
     return x
 
 
-def is_array(x: Any) -> bool:
+def is_array(x: Tensor) -> bool:
     """Whether x is taken as one array, and not as batches (a dataset or a generator) that Keras goes through."""
     plain = isinstance(x, (list, tuple, dict, str, int, float, np.generic, tf.RaggedTensor)) or x is None
     return plain or hasattr(x, "__array__") or hasattr(x, "shape")
@@ -123,7 +122,7 @@ def check_shape(shape: Sequence[int | None], event_shape: Sequence[int]) -> None
     raise ShapeError(f"x: expected examples [B, {', '.join(map(str, event))}]; got shape {sizes}. {fix}")
 
 
-def _check_values(x: Any, support: Values) -> None:
+def _check_values(x: Tensor, support: Values) -> None:
     """Check values that are known.
 
     Raises:
@@ -142,7 +141,7 @@ def _check_values(x: Any, support: Values) -> None:
         raise UserError(f"{_expected(support)}; got {found}. {_fix(support, found)}")
 
 
-def _blocks(x: Any) -> Iterator[tuple[int, Array]]:
+def _blocks(x: Tensor) -> Iterator[tuple[int, Array]]:
     """The examples in order, some at a time, each time with the number of the first."""
     rows = max(1, _BLOCK // max(1, math.prod(x.shape[1:])))
     for start in range(0, len(x), rows):

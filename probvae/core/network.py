@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import keras
 import tensorflow as tf
@@ -115,7 +115,7 @@ class Network(Component, ABC):
 
 
 @contextmanager
-def dtype_policy(policy: Any) -> Iterator[None]:
+def dtype_policy(policy: object) -> Iterator[None]:
     """Layers that are made in here compute in this precision; variables are float32 in any."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

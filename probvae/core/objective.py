@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -72,7 +72,7 @@ class Objective(Checked, ABC):
     def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
         """The loss of examples x [B, *E] at a training step: [B] and its terms, each [B]."""
 
-    def expected(self, exact: Exact, step: int) -> Mapping[str, Any]:
+    def expected(self, exact: Exact, step: int) -> Mapping[str, Array]:
         """What the loss, under "loss", and terms, under their names, are on average: its definition, as formulas.
 
         The contract kit compares a call with them on a model where everything is exact. What has no formula is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge, Gt
 
@@ -38,5 +38,5 @@ class Promises:
     """
 
     tags: tuple[Tag, ...] = ()
-    cases: tuple[Mapping[str, Any], ...] = ()
+    cases: tuple[Mapping[str, object], ...] = ()
     expected_failures: Mapping[str, str] = field(default_factory=dict)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from probvae.core.memory import readable
+from probvae.core.types import Factory, Tensor
 from probvae.errors import TooLargeError
 
 MOST_VARIABLES = 10_000
@@ -50,10 +51,10 @@ def variables_within(limit: int, symbolic: bool = False) -> Iterator[None]:
     """
     total = count = 0
 
-    def create(make: Callable[..., Any], **given: Any) -> Any:
+    def create(make: Factory, **given: Tensor) -> Tensor:
         nonlocal total, count
         size = _declared(given["initial_value"])
-        made: Any = make(**given) if size is None else None
+        made: Tensor = make(**given) if size is None else None
         size = size or Size(made.dtype, tuple(made.shape))
         total, count = total + size.bytes, count + 1
         if total > limit or count > MOST_VARIABLES:
@@ -70,7 +71,7 @@ def variables_within(limit: int, symbolic: bool = False) -> Iterator[None]:
         yield
 
 
-def _declared(initial: Any) -> Size | None:
+def _declared(initial: Tensor) -> Size | None:
     """The size of a variable by its initial value, without computing that."""
     if isinstance(initial, keras.Variable):
         return Size(tf.as_dtype(initial.dtype), tuple(initial.shape))
@@ -82,7 +83,7 @@ def _declared(initial: Any) -> Size | None:
     return None
 
 
-def largest_tensor(function: Callable[..., Any], *arguments: tf.TensorSpec) -> Size:
+def largest_tensor(function: Factory, *arguments: tf.TensorSpec) -> Size:
     """The largest tensor that a function computes on its way, by tracing it; nothing is computed.
 
     Tensors inside of loops, and those whose size is not known before, are not seen.

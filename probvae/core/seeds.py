@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -54,7 +53,7 @@ def as_seed(seed: Seed) -> Tensor:
     return seed
 
 
-def fold_in(seed: Seed, *numbers: Any) -> Tensor:
+def fold_in(seed: Seed, *numbers: Tensor) -> Tensor:
     """A new seed for each tuple of integers, which may be tensors (as a training step is)."""
     seed = as_seed(seed)
     for number in numbers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
@@ -15,6 +14,7 @@ import numpy as np
 from pydantic import PydanticUserError, TypeAdapter
 
 from probvae.core.parameters import Use
+from probvae.core.types import Annotation, Factory, Table
 from probvae.core.words import describe, with_article
 from probvae.errors import PluginError
 
@@ -43,8 +43,8 @@ class Parameter:
     """
 
     name: str
-    annotation: Any
-    default: Any
+    annotation: Annotation
+    default: object
     description: str
 
     @property
@@ -82,7 +82,7 @@ class Parameter:
         return with_article(self.kind) if self.kind else describe(self.annotation)
 
     @cached_property
-    def _adapter(self) -> TypeAdapter[Any]:
+    def _adapter(self) -> TypeAdapter[object]:
         """Validates values of the annotation.
 
         Raises:
@@ -95,7 +95,7 @@ class Parameter:
                 f"parameter {self.name!r} has a type that a spec cannot hold: {describe(self.annotation)}."
             ) from error
 
-    def parse(self, value: object) -> Any:
+    def parse(self, value: object) -> object:
         """A plain value in the type of the annotation, without conversions other than list to tuple.
 
         Raises:
@@ -120,7 +120,7 @@ class Parameter:
             return False
         return True
 
-    def json_schema(self) -> dict[str, Any]:
+    def json_schema(self) -> Table:
         """The JSON Schema of a plain parameter.
 
         Raises:
@@ -142,7 +142,7 @@ class Signature:
         problem: why a spec cannot use the class, empty if it can.
     """
 
-    def __init__(self, factory: Callable[..., Any]) -> None:
+    def __init__(self, factory: Factory) -> None:
         self.factory = factory
         self.problem = ""
         self.doc = docstring_parser.parse(inspect.getdoc(factory) or "", docstring_parser.DocstringStyle.GOOGLE)
@@ -169,14 +169,14 @@ class Signature:
                 )
 
     @staticmethod
-    def read(factory: Callable[..., Any]) -> Signature:
+    def read(factory: Factory) -> Signature:
         """The signature of any class, whether a spec can use it or not; cached."""
         if factory not in _CACHE:
             _CACHE[factory] = Signature(factory)
         return _CACHE[factory]
 
     @staticmethod
-    def of(factory: Callable[..., Any]) -> Signature:
+    def of(factory: Factory) -> Signature:
         """The signature of a class for specs; cached.
 
         Raises:
@@ -213,7 +213,7 @@ class Signature:
         return self.doc.short_description or ""
 
 
-_CACHE: dict[Callable[..., Any], Signature] = {}
+_CACHE: dict[Factory, Signature] = {}
 
 
 def _to_json(value: object) -> object:

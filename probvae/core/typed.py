@@ -10,6 +10,9 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from annotated_types import Ge, Lt
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from probvae.core.types import Annotation
 
 T = TypeVar("T")
 
@@ -33,11 +36,11 @@ def from_json(kind: Callable[..., T], text: str | bytes) -> T:
 
 
 @functools.cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Annotation) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _told(error: Any) -> str:
+def _told(error: ErrorDetails) -> str:
     place = ".".join(map(str, error["loc"])) or "the whole"
     if error["type"] == "missing":
         return f"{place}: expected a value; got none"

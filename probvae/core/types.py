@@ -7,11 +7,17 @@ per example, summed over the event.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
+DType: TypeAlias = np.dtype[Any]
+Annotation: TypeAlias = Any  # `int`, `Annotated[int, Ge(1)]`, `tuple[int, ...] | None`, ...
+Factory: TypeAlias = Callable[..., Any]  # a class, or a function that makes an object
+Table: TypeAlias = dict[str, Any]  # a table of a spec, or a JSON object
 Seed: TypeAlias = Any  # an int, or an int32 tensor of shape [2]
 Shape: TypeAlias = tuple[int, ...]
 Tensor: TypeAlias = Any  # TensorFlow carries no types
@@ -41,13 +47,13 @@ class Distribution(Protocol):
     def dtype(self) -> Tensor:
         """The type of samples."""
 
-    def sample(self, sample_shape: Any = (), seed: Seed = None) -> Tensor:
+    def sample(self, sample_shape: Tensor = (), seed: Seed = None) -> Tensor:
         """Samples [*sample_shape, *batch, *event]."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         """The log-density in nats of values [..., *batch, *event]: [..., *batch]."""
 
-    def experimental_sample_and_log_prob(self, sample_shape: Any = (), seed: Seed = None) -> Tensor:
+    def experimental_sample_and_log_prob(self, sample_shape: Tensor = (), seed: Seed = None) -> Tensor:
         """Samples and their log-densities, computed together."""
 
     def mean(self) -> Tensor:

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, Self
+from typing import Self
 
 import keras
 import tensorflow as tf
@@ -69,7 +69,7 @@ class VAE(Checked, KerasModel):
         """The values that an example can take: those that have probability under the decoder."""
         return self.decoder.support
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """A model of copies of the three parts, not compiled.
 
         Raises:
@@ -87,7 +87,7 @@ class VAE(Checked, KerasModel):
             )
         return copied
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+    def summary(self, print_fn: Callable[[str], object] = print) -> None:
         """Print the three parts, what each returns, and their numbers of parameters.
 
         Args:
@@ -178,7 +178,7 @@ class VAE(Checked, KerasModel):
         return self.reconstruct(x, seed=0)
 
 
-def _check_count(samples: Any) -> None:
+def _check_count(samples: object) -> None:
     """Check a number of samples, where it is known (not a tensor)."""
     if not tf.is_tensor(samples) and not (isinstance(samples, Integral) and 1 <= int(samples) < 2**31):
         raise UserError(f"samples: expected an integer from 1 to 2,147,483,647; got {samples!r}.")

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+from probvae.core.types import Array
 
 _LARGEST = sys.float_info.max
 
@@ -61,7 +62,7 @@ class Values:
         return f"{kind} from {self.low:g} to {self.high:g}" + ", the ends excluded" * self.open
 
     @classmethod
-    def of(cls, array: npt.NDArray[Any]) -> Values:
+    def of(cls, array: Array) -> Values:
         """The values that an array [N, *E] takes."""
         low, high = float(array.min()), float(array.max())
         whole = bool(array.dtype.kind in "bui") or bool(np.all(array == np.round(array)))

@@ -7,7 +7,6 @@ variable paths can collide and depend on what else was built before; these do no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import keras
 
@@ -41,7 +40,7 @@ def trainable_names(root: keras.layers.Layer) -> dict[str, keras.Variable]:
     return {name: variable for name, variable in named_variables(root).items() if variable.trainable}
 
 
-def _walk(layer: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, keras.Variable]]:
+def _walk(layer: keras.layers.Layer, prefix: str, seen: set[int]) -> Iterator[tuple[str, keras.Variable]]:
     if id(layer) in seen:
         return
     seen.add(id(layer))
@@ -56,11 +55,11 @@ def _walk(layer: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, keras.
         yield from _walk(sublayer, f"{prefix}{label}/", seen)
 
 
-def _labels(layer: Any) -> dict[int, str]:
+def _labels(layer: keras.layers.Layer) -> dict[int, str]:
     """Id of a sublayer or variable -> the attribute path under which `layer` holds it."""
     labels: dict[int, str] = {}
 
-    def look(value: Any, path: str) -> None:
+    def look(value: object, path: str) -> None:
         if isinstance(value, (keras.layers.Layer, keras.Variable)):
             labels.setdefault(id(value), path)
         elif isinstance(value, keras.random.SeedGenerator):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import annotated_types
 
-_NAMES = {
+_NAMES: dict[object, str] = {
     int: "an integer",
     float: "a number",
     bool: "true or false",
@@ -29,7 +29,7 @@ def with_article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
-def describe(annotation: Any) -> str:
+def describe(annotation: object) -> str:
     """A type and its bounds in words.
 
     >>> describe(Annotated[int, annotated_types.Ge(1)])
