@@ -49,6 +49,7 @@ TARGETS = [
     "probvae.core:Support",
     # types
     "probvae.core:Array",
+    "probvae.core:Bijector",
     "probvae.core:Distribution",
     "probvae.core:Seed",
     "probvae.core:Shape",

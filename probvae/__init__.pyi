@@ -9,6 +9,7 @@ from probvae.core import SPHERE as SPHERE
 from probvae.core import UNIT as UNIT
 from probvae.core import VAE as VAE
 from probvae.core import Array as Array
+from probvae.core import Bijector as Bijector
 from probvae.core import Component as Component
 from probvae.core import CustomDistribution as CustomDistribution
 from probvae.core import Data as Data

@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
 from probvae.errors import PluginWarning, did_you_mean
 from probvae.registry import default
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def _disable(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> None:

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
@@ -20,7 +19,7 @@ _NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]\
 class ModelCommand(click.Command):
     """A command that needs TensorFlow: it is imported first, and quietly."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Import TensorFlow, then do the command's work."""
         with without_notes():
             import tensorflow  # noqa: F401

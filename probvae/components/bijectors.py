@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -43,7 +43,7 @@ class RationalQuadraticSpline(tfp.bijectors.Bijector):
         )
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: int | None = None) -> dict[str, Any]:
+    def _parameter_properties(cls, dtype: object, num_classes: int | None = None) -> dict[str, object]:
         vector = tfp.util.ParameterProperties(event_ndims=1)
         return {"widths": vector, "heights": vector, "slopes": vector}
 

@@ -2,7 +2,17 @@
 
 from probvae.core.checked import Checked
 from probvae.core.component import Component
-from probvae.core.data import ArrayLike, Binarize, Data, DataInfo, Dataset, LazyIntensities, Split, StreamedArray
+from probvae.core.data import (
+    ArrayLike,
+    Binarize,
+    Data,
+    DataInfo,
+    Dataset,
+    LazyIntensities,
+    Rows,
+    Split,
+    StreamedArray,
+)
 from probvae.core.distributions import CustomDistribution
 from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
 from probvae.core.images import channels_first, full_scale
@@ -19,7 +29,7 @@ from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature
 from probvae.core.step import gradient_step, gradients_and_means
 from probvae.core.typed import STRICT, Count, from_json
-from probvae.core.types import Array, Distribution, Seed, Shape, Tensor
+from probvae.core.types import Array, Bijector, Distribution, DType, Factory, Seed, Shape, Table, Tensor
 from probvae.core.vae import VAE
 from probvae.core.values import BINARY, COUNTS, ONE_HOT, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
 from probvae.core.variables import named_variables, trainable_names
@@ -72,6 +82,11 @@ __all__ = [
     "Array",
     "Binarize",
     "Distribution",
+    "Bijector",
+    "DType",
+    "Factory",
+    "Table",
+    "Rows",
     "Shape",
     "Seed",
     "Tensor",

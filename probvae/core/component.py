@@ -1,4 +1,4 @@
-"""Component: the base of everything that owns variables, whatever those variables are made of."""
+"""Component: the base class of everything that owns variables of any library: TensorFlow, Keras, TFP."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ _KERAS_ATTRIBUTES = frozenset({*vars(keras.layers.Layer()), *vars(keras.Model())
 
 
 def own_attributes(layer: keras.layers.Layer) -> dict[str, object]:
-    """The attributes that a layer's author has set, by name; not those in which Keras keeps its records."""
-    return {name: value for name, value in vars(layer).items() if not _is_kept_by_keras(name)}
+    """The attributes of a layer by name, without those that Keras itself sets."""
+    return {name: value for name, value in vars(layer).items() if not _is_set_by_keras(name)}
 
 
-def _is_kept_by_keras(name: str) -> bool:
+def _is_set_by_keras(name: str) -> bool:
     return name in _KERAS_ATTRIBUTES or name.startswith("_self_")
 
 
 class Component(Checked, NotSerialized):
     """A Keras layer that sees every variable in its attributes.
 
-    Keras sees its own weights and layers, in lists and dicts too, and is silent about everything else: a raw
+    Keras finds its own weights and layers, in lists and dicts too, and silently misses all others: a raw
     `tf.Variable`, the variables inside a TFP distribution or bijector, Keras layers inside those. A component
-    adopts all of them as they are assigned, so that they are trained, saved and restored like any other weight.
+    adopts all of them when they are assigned, so that they are trained, saved and restored like any other weight.
 
     A component is used through a named method that returns a distribution, never by calling it. To write one:
     a class, a typed `__init__` (its signature is the schema of its table in a spec), and that one method.
 
     Attributes:
-        kind: what it is, as in a registry.
-        contract: what it says of itself to the contract kit.
+        kind: its kind in the registry.
+        promises: what it promises to the contract kit.
 
     Raises:
-        ConfigError: an argument is not what its annotation says.
+        ConfigError: an argument is of another type than its annotation says, or out of its bounds.
     """
 
     kind: ClassVar[str] = "component"
@@ -54,17 +54,20 @@ class Component(Checked, NotSerialized):
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
-        if not _is_kept_by_keras(name):
+        if not _is_set_by_keras(name):
             self.adopt(value, name.lstrip("_"))
 
     def adopt(self, thing: T, name: str) -> T:
         """Make the variables inside `thing` this component's own, and return `thing`.
 
-        Assigning to an attribute does this already; call it for what is kept elsewhere, as in a closure.
+        Assigning to an attribute does this already; call it for what is stored elsewhere, as in a closure.
 
         Args:
             thing: a variable, a layer, a distribution, a bijector, or a list or dict of them.
-            name: what the variables are saved under, unique within the component.
+            name: the name under which the variables are saved, unique within the component.
+
+        Raises:
+            PluginError: `super().__init__()` was not called yet.
         """
         if "_adopted" not in vars(self):
             raise PluginError(
@@ -83,13 +86,13 @@ class Component(Checked, NotSerialized):
         return copied_layer(self, memo)
 
     def adopt_again(self) -> None:
-        """Adopt what has been put into the attributes since they were assigned, as into a list."""
+        """Adopt what was added to the attributes after they were assigned, as to a list."""
         for name, value in own_attributes(self).items():
             self.adopt(value, name.lstrip("_"))
 
 
 def _wrapped(variable: tf.Variable, name: str) -> keras.Variable:
-    """The keras.Variable over a raw one's storage, shared by all components that hold it: it is trained once."""
+    """A keras.Variable on the storage of a raw one, shared by all components that hold it: it is trained once."""
     wrapper = getattr(variable, "_probvae_wrapper", None)
     if wrapper is None:
         wrapper = keras.Variable(variable, name=name, trainable=variable.trainable)
@@ -98,7 +101,7 @@ def _wrapped(variable: tf.Variable, name: str) -> keras.Variable:
 
 
 def _unseen(value: object, path: str, seen: set[int], inside_module: bool) -> Iterator[tuple[str, object]]:
-    """What Keras does not see inside `value`: raw variables, and Keras' own things inside a `tf.Module`."""
+    """What Keras misses inside `value`: raw variables, and variables and layers of Keras in a `tf.Module`."""
     if id(value) in seen:
         return
     seen.add(id(value))

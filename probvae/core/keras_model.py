@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Protocol
 
@@ -15,7 +14,7 @@ from probvae.core.examples import as_examples, as_numbers, asserted, check_examp
 from probvae.core.losses import FINAL_STEP, Losses
 from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.step import gradient_step
-from probvae.core.types import Seed, Shape, Tensor
+from probvae.core.types import Factory, Seed, Shape, Tensor
 from probvae.core.values import REAL, Values
 from probvae.errors import UserError
 
@@ -53,7 +52,7 @@ class KerasModel(NotSerialized, keras.Model):
         objective: Minimized | None = None,
         seed: int = 0,
         jit_compile: bool = False,
-        **options: Any,
+        **options: object,
     ) -> None:
         """Choose the optimizer and the objective for `fit`.
 
@@ -87,7 +86,7 @@ class KerasModel(NotSerialized, keras.Model):
         """The running means of the loss and its terms, reset by Keras at each epoch."""
         return list(self._means.values()) if self._objective else []
 
-    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+    def fit(self, x: Tensor = None, *arguments: object, **options: object) -> keras.callbacks.History:
         """Train on x [B, *E] or batches of it, as in Keras.
 
         An array is checked before the first step. Batches of a dataset are checked as they come, which XLA
@@ -99,23 +98,23 @@ class KerasModel(NotSerialized, keras.Model):
         """
         return self._with_checks(super().fit, self.support, x, *arguments, **options)
 
-    def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+    def evaluate(self, x: Tensor = None, *arguments: object, **options: object) -> Tensor:
         """The mean loss and its terms on x [B, *E] or batches of it, as in Keras; checks x as `fit` does."""
         return self._with_checks(super().evaluate, self.support, x, *arguments, **options)
 
-    def predict(self, x: Any, *arguments: Any, **options: Any) -> Any:
+    def predict(self, x: Tensor, *arguments: object, **options: object) -> Tensor:
         """Reconstructions of x [B, *E] or batches of it, with a fixed seed; any finite values will do."""
         return self._with_checks(super().predict, REAL, x, *arguments, **options)
 
-    def train_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
+    def train_on_batch(self, x: Tensor, *arguments: object, **options: object) -> Tensor:
         """One step on a batch x [B, *E], as in Keras; checks x as `fit` does."""
         return self._with_checks(super().train_on_batch, self.support, x, *arguments, **options)
 
-    def test_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
+    def test_on_batch(self, x: Tensor, *arguments: object, **options: object) -> Tensor:
         """The mean loss of a batch x [B, *E] and its terms, as in Keras; checks x as `fit` does."""
         return self._with_checks(super().test_on_batch, self.support, x, *arguments, **options)
 
-    def _with_checks(self, method: Callable[..., Any], support: Values, *arguments: Any, **options: Any) -> Any:
+    def _with_checks(self, method: Factory, support: Values, *arguments: object, **options: object) -> Tensor:
         """What a method of Keras returns, after a check of the arrays among its arguments."""
         given = inspect.signature(method).bind(*arguments, **options)
         weights = [name for name in ("sample_weight", "class_weight") if given.arguments.get(name) is not None]
@@ -130,7 +129,7 @@ class KerasModel(NotSerialized, keras.Model):
         with plain_assertions(self.event_shape):
             return method(*given.args, **given.kwargs)
 
-    def _checked(self, x: Any, support: Values) -> Any:
+    def _checked(self, x: Tensor, support: Values) -> Tensor:
         """An array or a tensor of examples; batches as they are."""
         if not is_array(x):
             return x
@@ -140,16 +139,16 @@ class KerasModel(NotSerialized, keras.Model):
             raise UserError("x: expected at least one example; got none.")
         return x
 
-    def save(self, *arguments: Any, **options: Any) -> NoReturn:
+    def save(self, *arguments: object, **options: object) -> NoReturn:
         """Refuse, as `get_config` does, before a file is made."""
         self.get_config()
 
-    def export(self, filepath: str | Path, *arguments: Any, **options: Any) -> None:
+    def export(self, filepath: str | Path, *arguments: object, **options: object) -> None:
         """Write a SavedModel of the reconstruction, as in Keras."""
         options.setdefault("input_signature", [keras.InputSpec("float32", (None, *self.event_shape))])
         super().export(filepath, *arguments, **options)
 
-    def train_step(self, data: Any) -> dict[str, Tensor]:
+    def train_step(self, data: Tensor) -> dict[str, Tensor]:
         """One step on a batch: x, or a tuple that begins with it."""
         x = self._inputs(data)
         step = tf.convert_to_tensor(self.optimizer.iterations.value)
@@ -157,7 +156,7 @@ class KerasModel(NotSerialized, keras.Model):
         means = gradient_step(self, lambda: self._objective(self, x, seed, step), self.optimizer)
         return self._track(means, tf.shape(x)[0])
 
-    def test_step(self, data: Any) -> dict[str, Tensor]:
+    def test_step(self, data: Tensor) -> dict[str, Tensor]:
         """The objective of a batch, its schedules at their end."""
         x = self._inputs(data)
         step = tf.constant(FINAL_STEP, tf.int32)
@@ -166,7 +165,7 @@ class KerasModel(NotSerialized, keras.Model):
         means = self._objective(self, x, seed, step).means()
         return self._track(means, tf.shape(x)[0])
 
-    def _inputs(self, data: Any) -> Tensor:
+    def _inputs(self, data: Tensor) -> Tensor:
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         if weight is not None:
             raise UserError("sample_weight: expected none, as every example weighs the same here. Leave it out.")

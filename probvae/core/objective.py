@@ -55,7 +55,7 @@ class Objective(Checked, ABC):
             takes every mean over the batch. Rows of weight 0 only fill the batch up.
         posterior: what it needs of q(z|x): "diagonal", a product over the latents, or "any". Another model is
             refused.
-        contract: what it says of itself to the contract kit.
+        promises: what it promises to the contract kit.
 
     Raises:
         ConfigError: an argument is not what its annotation says.
@@ -72,7 +72,7 @@ class Objective(Checked, ABC):
     def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
         """The loss of examples x [B, *E] at a training step: [B] and its terms, each [B]."""
 
-    def expected(self, exact: Exact, step: int) -> Mapping[str, Array]:
+    def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """What the loss, under "loss", and terms, under their names, are on average: its definition, as formulas.
 
         The contract kit compares a call with them on a model where everything is exact. What has no formula is

@@ -1,4 +1,4 @@
-"""What a component can say of itself beyond types and bounds."""
+"""Types for signatures, and the promises that a class makes to the contract kit."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ PositiveFloat: TypeAlias = Annotated[float, Gt(0)]
 
 @dataclass(frozen=True)
 class Use:
-    """The component that a spec uses for a parameter that it does not mention.
+    """The component that a spec uses for a parameter that it leaves out.
 
     `posterior: Annotated[PosteriorHead, Use("diagonal_normal")]` is required in Python and optional in a spec.
+
+    Args:
+        name: the registered name of the component.
     """
 
     name: str
@@ -30,11 +33,11 @@ class Promises:
     """What a class promises to the contract kit, `probvae.testing`.
 
     Args:
-        tags: what it keeps beyond the contract of its kind: "reparameterized" (the samples of a prior carry
-            gradients to its variables; encoders and posteriors owe that anyway), "xla" (it compiles, and gives the
-            same).
-        cases: configurations to try beside the default and the random ones, each a table as in a spec.
-        expected_failures: check -> the reason why it fails; such a check turns red when it starts to pass.
+        tags: properties beyond the contract of its kind: "reparameterized" (the samples of a prior carry
+            gradients to its variables, as those of every encoder and posterior must), "xla" (it compiles with XLA,
+            with the same results).
+        cases: configurations to check in addition to the default and random ones, each a table as in a spec.
+        expected_failures: check -> the reason why it fails; such a check is reported when it passes.
     """
 
     tags: tuple[Tag, ...] = ()

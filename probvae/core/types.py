@@ -67,3 +67,19 @@ class Distribution(Protocol):
 
     def stddev(self) -> Tensor:
         """[*batch, *event]."""
+
+
+class Bijector(Protocol):
+    """The part of `tfb.Bijector` that probvae uses: an invertible function, x -> y."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Y of x."""
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """X of y."""
+
+    def forward_log_det_jacobian(self, x: Tensor, event_ndims: int | None = None) -> Tensor:
+        """Log |det dy/dx|, summed over the last `event_ndims` axes."""
+
+    def inverse_log_det_jacobian(self, y: Tensor, event_ndims: int | None = None) -> Tensor:
+        """Log |det dx/dy|, summed over the last `event_ndims` axes."""

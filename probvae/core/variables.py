@@ -1,4 +1,4 @@
-"""Every variable of a model under a stable structural name: the one list that saving and auditing go by.
+"""Every variable of a model under a stable structural name: the one list for training, saving and auditing.
 
 A name is the path of attributes that leads to a variable, as `encoder/network/hidden.0/kernel`. Keras' own
 variable paths can collide and depend on what else was built before; these do not.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tensorflow as tf
 from annotated_types import Ge
 
 from probvae.core import (
     VAE,
+    Array,
     Exact,
     Losses,
     Objective,
@@ -117,7 +118,7 @@ class ELBO(Objective):
             return tf.constant(self.beta, tf.float32)
         return self.beta * tf.minimum(1.0, tf.cast(step, tf.float32) / self.warmup_steps)
 
-    def expected(self, exact: Exact, step: int) -> Mapping[str, Any]:
+    def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As the class says; where the KL is an estimate, which side of its floor it is on has no formula."""
         beta = self.beta * min(1.0, step / self.warmup_steps) if self.warmup_steps else self.beta
         if self.free_bits and self.kl == "monte_carlo":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import log
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import tensorflow as tf
 
-from probvae.core import VAE, Exact, Losses, Objective, Positive, Seed, Tensor
+from probvae.core import VAE, Array, Exact, Losses, Objective, Positive, Seed, Tensor
 
 
 class IWAE(Objective):
@@ -34,6 +34,6 @@ class IWAE(Objective):
         bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples)  # [B]
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
-    def expected(self, exact: Exact, step: int) -> Mapping[str, Any]:
+    def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As the class says."""
         return {"loss": exact.importance_weighted(self.samples)}

@@ -32,7 +32,7 @@ class ComponentSpec:
 
     kind: str
     name: str
-    factory: str | type[Any]
+    factory: str | type
     owner: str = ""
 
     @property

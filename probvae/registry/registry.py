@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pluggy
 
@@ -18,7 +18,7 @@ from probvae.registry.plugins import Plugin, PluginInfo, duplicate, from_file, i
 
 DISABLE = "PROBVAE_DISABLE_PLUGINS"
 
-C = TypeVar("C", bound=type[Any])
+C = TypeVar("C", bound=type)
 T = TypeVar("T")
 K = TypeVar("K")
 

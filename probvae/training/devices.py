@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 
+from probvae.core import Table
 from probvae.errors import UserError
 
 NO_PROXY = "no_grpc_proxy"
@@ -74,7 +74,7 @@ def _alone(devices: int) -> Devices:
     return Devices(tf.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(count)]))
 
 
-def _worker(cluster: dict[str, Any], devices: int) -> Devices:
+def _worker(cluster: Table, devices: int) -> Devices:
     if devices:
         raise UserError(
             f"devices: expected none beside TF_CONFIG, whose workers take all of their machines; got {devices}."
@@ -87,7 +87,7 @@ def _worker(cluster: dict[str, Any], devices: int) -> Devices:
     return Devices(strategy, workers, strategy.extended.should_checkpoint)
 
 
-def _cluster() -> dict[str, Any]:
+def _cluster() -> Table:
     """The cluster that TF_CONFIG names, or an empty one."""
     text = os.environ.get("TF_CONFIG", "")
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from probvae.core import Tensor
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.settings import TrainSettings
 
@@ -30,7 +30,7 @@ def skip(settings: TrainSettings) -> str:
     return 'train.non_finite = "skip" leaves such steps out and counts them.'
 
 
-def not_finite(variables: Mapping[str, Any]) -> list[str]:
+def not_finite(variables: Mapping[str, Tensor]) -> list[str]:
     """The names of those that hold infinities or NaNs."""
     return [name for name, value in variables.items() if not np.all(np.isfinite(np.asarray(value)))]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -121,7 +121,7 @@ class CompiledSteps:
             gradients, _ = self._gradients(self._share(batch), seed, step)
             return tf.stack([size(gradient) for gradient in self._total(gradients)])
 
-        def sizes(*arguments: Any) -> Tensor:
+        def sizes(*arguments: Tensor) -> Tensor:
             return self._first(self._strategy.run(in_each, arguments))
 
         seed = fold_in(self._seed, Stream.LATENT, step)
@@ -175,7 +175,7 @@ class CompiledSteps:
         for variable, old in zip(variables, before, strict=True):
             variable.assign(tf.where(finite, variable, old))
 
-    def _replica_gradients(self, batch: Batch, seed: Tensor, step: Tensor, stop: Tensor) -> tuple[Any, ...]:
+    def _replica_gradients(self, batch: Batch, seed: Tensor, step: Tensor, stop: Tensor) -> tuple[Tensor, ...]:
         """In each replica: its part of the gradient, the means of the whole batch, whether they seem finite."""
         gradients, values = self._gradients(self._share(batch), seed, step)
         summed = self._total(tf.concat([values, [stop]], axis=0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,7 +11,7 @@ import tensorflow as tf
 from probvae.core import Shape, Tensor, channels_first
 from probvae.errors import ConfigError
 
-_LAYERS: dict[str, tuple[Any, Any]] = {
+_LAYERS: dict[str, tuple[type[keras.layers.Layer], type[keras.layers.Layer]]] = {
     "conv": (keras.layers.Conv1D, keras.layers.Conv2D),
     "conv_transpose": (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose),
     "repeat": (keras.layers.UpSampling1D, keras.layers.UpSampling2D),
@@ -58,7 +57,7 @@ def sizes_after(size: Shape, strides: Sequence[int]) -> list[Shape]:
     return sizes
 
 
-def layer(what: str, size: Shape, *arguments: Any, **options: Any) -> Any:
+def layer(what: str, size: Shape, *arguments: object, **options: object) -> keras.layers.Layer:
     """A Keras layer for images or signals of some size: "conv", "conv_transpose" or "repeat"."""
     return _LAYERS[what][len(size) - 1](*arguments, **options)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated
 
 import keras
 import tensorflow as tf
@@ -75,7 +75,7 @@ class ResNet(Network):
         return self.last(tf.nn.silu(maps))
 
 
-def _through(layers: list[Any], maps: Tensor) -> Tensor:
+def _through(layers: list[keras.layers.Layer], maps: Tensor) -> Tensor:
     for one in layers:
         maps = one(maps)
     return maps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -13,7 +13,7 @@ from annotated_types import Ge, Le
 from probvae.components.bijectors import RationalQuadraticSpline
 from probvae.components.networks.dense import Dense
 from probvae.components.networks.made import MADE
-from probvae.core import Component, Distribution, Positive, PositiveFloat, Prior, Tensor
+from probvae.core import Bijector, Component, Distribution, Positive, PositiveFloat, Prior, Tensor
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -33,7 +33,7 @@ class Flow(Prior, ABC):
         self.latent_dim = latent_dim
 
     @abstractmethod
-    def bijector(self) -> Any:
+    def bijector(self) -> Bijector:
         """f, a tfb.Bijector over vectors [D], built afresh."""
 
     def distribution(self) -> Distribution:
@@ -60,10 +60,10 @@ class RealNVP(Flow):
         super().__init__(latent_dim)
         self.couplings = [Coupling(latent_dim, i, 2, hidden) for i in range(couplings)]
 
-    def bijector(self) -> Any:
+    def bijector(self) -> Bijector:
         """f: over vectors [D]."""
 
-        def affine(parameters: Tensor) -> Any:  # [..., units, 2]
+        def affine(parameters: Tensor) -> Bijector:  # [..., units, 2]
             shift, log_scale = tf.unstack(parameters, axis=-1)
             return tfb.Shift(shift)(tfb.Scale(log_scale=bounded(log_scale)))
 
@@ -104,7 +104,7 @@ class Spline(Flow):
         self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
         self.log_scale = self.add_weight(shape=shape, initializer="zeros", name="log_scale")
 
-    def bijector(self) -> Any:
+    def bijector(self) -> Bijector:
         """f: over vectors [D]."""
         parts = []
         for i, coupling in enumerate(self.couplings):
@@ -115,7 +115,7 @@ class Spline(Flow):
             ]
         return tfb.Chain(parts)
 
-    def _spline(self, parameters: Tensor) -> Any:  # [..., units, 3 * bins - 1]
+    def _spline(self, parameters: Tensor) -> Bijector:  # [..., units, 3 * bins - 1]
         widths, heights, slopes = tf.split(parameters, [self.bins, self.bins, self.bins - 1], axis=-1)
 
         def sizes(raw: Tensor) -> Tensor:
@@ -147,7 +147,7 @@ class MAF(Flow):
         super().__init__(latent_dim)
         self.networks = [MADE(latent_dim, 2, hidden) for _ in range(layers)]
 
-    def bijector(self) -> Any:
+    def bijector(self) -> Bijector:
         """f: over vectors [D]."""
         reverse = tf.range(self.latent_dim)[::-1]
         parts = []
@@ -187,7 +187,7 @@ class Coupling(Component):
         network = Dense(hidden, "silu", output_scale=1e-4)
         self.network = network.connect((max(1, abs(self.masked)),), (units, outputs))
 
-    def bijector(self, elementwise: Callable[[Tensor], Any]) -> Any:
+    def bijector(self, elementwise: Callable[[Tensor], Bijector]) -> Bijector:
         """The coupling as a tfb.Bijector; `elementwise` makes one from parameters [..., units, P]."""
         return tfb.RealNVP(self.masked, bijector_fn=lambda x, _: elementwise(self.parameters(x)))
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from probvae.core import BINARY, UNIT, Array, Binarize, Split, Values
+from probvae.core import BINARY, UNIT, Array, Binarize, DType, Rows, Split, Values
 
 SEED = 0
 
@@ -81,14 +80,14 @@ class LazyBinarised:
         return self.split.stored.shape
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         """Bytes: zeros and ones."""
         return np.dtype(np.uint8)
 
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, which: Any) -> Array:
+    def __getitem__(self, which: Rows) -> Array:
         rows = range(len(self))[which] if isinstance(which, slice) else which.tolist()
         bits = np.random.PCG64([SEED, self.stream])
         rng, size, place = np.random.Generator(bits), math.prod(self.shape[1:]), 0

@@ -8,7 +8,6 @@ import textwrap
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pooch
 from rich.console import Console
@@ -65,7 +64,7 @@ def fetch(base: str, file: File, folder: Path, ways_out: str) -> Path:
     """
     url = base + file.name
 
-    def download(url: str, target: str, _: Any) -> None:
+    def download(url: str, target: str, _: object) -> None:
         # Servers may otherwise send a .gz file as compressed text, and requests would unpack it.
         headers = {"Accept-Encoding": "identity"}
         with _Bar(file, Path(target)) as bar, suppress(_TooMuchError):

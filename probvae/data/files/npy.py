@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 from contextlib import AbstractContextManager
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
-import numpy as np
 from numpy.lib import format as npy
 
-from probvae.core import Array, readable
+from probvae.core import Array, DType, readable
 
 _READERS = {
     (1, 0): npy.read_array_header_1_0,
@@ -35,7 +34,7 @@ class Header(NamedTuple):
 
     shape: tuple[int, ...]
     by_columns: bool
-    dtype: np.dtype[Any]
+    dtype: DType
     start: int
 
     @property

@@ -8,11 +8,11 @@ import threading
 import weakref
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
-from probvae.core import Array
+from probvae.core import Array, DType, Rows
 from probvae.data.files.npy import Header
 from probvae.errors import DataError
 
@@ -101,9 +101,9 @@ class OnDisk:
     file: File
     offset: int
     count: int
-    raw: np.dtype[Any]
+    raw: DType
     event_shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: DType
     rows: Array | None = None
 
     @classmethod
@@ -126,7 +126,7 @@ class OnDisk:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, which: Any) -> Array:
+    def __getitem__(self, which: Rows) -> Array:
         if self.rows is not None:
             which = self.rows[which]
         elif isinstance(which, slice):
@@ -146,7 +146,7 @@ class OnDisk:
         return replace(self, event_shape=event_shape)
 
 
-def plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def plain(dtype: DType) -> DType:
     """The type that TensorFlow has for a file's: it knows neither foreign byte orders nor long doubles."""
     if dtype.kind == "b":
         return np.dtype(np.uint8)
