@@ -25,7 +25,7 @@ from probvae.specs.document import Document
 from probvae.specs.plan import MODEL, OBJECTIVE
 from probvae.specs.planned import Plan, PlannedComponent, located_errors
 
-Supply = Mapping[str, Callable[[], Any]]
+Supply = Mapping[str, Callable[[], object]]
 """Context parameter -> how to get its value, when a component first asks for it."""
 
 NETWORKS = (Encoder.kind, Decoder.kind, Network.kind)
@@ -50,7 +50,7 @@ def build_model(
         SpecError: parts that are valid by themselves do not fit together.
     """
     train = plan.train
-    supply: dict[str, Callable[[], Any]] = {
+    supply: dict[str, Callable[[], object]] = {
         "latent_dim": lambda: plan.latent_dim,
         "event_shape": lambda: tuple(event_shape),
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from probvae.core import Table
 from probvae.errors import Problem, SpecError
 
 KeyPath: TypeAlias = tuple[str, ...]
@@ -36,7 +37,7 @@ class Document:
         problems: of `--set` options that could not be applied.
     """
 
-    tables: dict[str, Any]
+    tables: Table
     places: dict[KeyPath, str] = field(default_factory=dict)
     overridden: set[KeyPath] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
@@ -109,7 +110,7 @@ class Document:
         self.overridden.add(path)
 
 
-def read(source: str | Path | Mapping[str, Any]) -> Document:
+def read(source: str | Path | Mapping[str, object]) -> Document:
     """A document from a TOML or JSON file, or from a dict.
 
     Raises:
@@ -145,7 +146,7 @@ def read(source: str | Path | Mapping[str, Any]) -> Document:
     return (_read_json if path.suffix == ".json" else _read_toml)(text, path).checked()
 
 
-def show(value: Any) -> str:
+def show(value: object) -> str:
     """A value as it stands in a spec, shortened."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
@@ -186,7 +187,7 @@ def _beyond(error: Exception, name: str, where: str) -> Problem:
     return Problem(name, _INTEGER, "one of thousands of digits", where=where)
 
 
-def _unusable(value: Any, path: KeyPath = (), depth: int = 0) -> Iterator[tuple[KeyPath, str, str]]:
+def _unusable(value: object, path: KeyPath = (), depth: int = 0) -> Iterator[tuple[KeyPath, str, str]]:
     """The key path of each value that nothing downstream could work with, what was expected, and what it is."""
     if isinstance(value, (dict, list)):
         if depth > DEEPEST:
@@ -201,7 +202,7 @@ def _unusable(value: Any, path: KeyPath = (), depth: int = 0) -> Iterator[tuple[
 
 
 def _read_json(text: str, path: Path) -> Document:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> Table:
         keys = Counter(key for key, _ in pairs)
         if len(keys) < len(pairs):
             ((twice, _),) = keys.most_common(1)
@@ -268,7 +269,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
     yield line, text[start:]
 
 
-def _paths(table: Mapping[str, Any], prefix: KeyPath = ()) -> Iterator[KeyPath]:
+def _paths(table: Mapping[str, object], prefix: KeyPath = ()) -> Iterator[KeyPath]:
     for key, value in table.items():
         path = (*prefix, key)
         yield path

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from probvae.core import Signature
+from probvae.core import Signature, Table
 from probvae.errors import PluginError
 from probvae.registry import Registry
 from probvae.specs.plan import DATA, MODEL, OBJECTIVE, SETTINGS, Slot
 from probvae.specs.planned import SCHEMA
 
 
-def json_schema(registry: Registry) -> dict[str, Any]:
+def json_schema(registry: Registry) -> Table:
     """A JSON Schema (2020-12). Components that cannot be imported are left out."""
-    definitions: dict[str, Any] = {}
+    definitions: Table = {}
     slots = {slot.path: _component(registry, slot, definitions) for slot in (*MODEL, OBJECTIVE, DATA)}
     model = {"latent_dim": {"type": "integer", "minimum": 1, "description": "D, the size of one latent."}}
     model |= {slot.path[-1]: slots[slot.path] for slot in MODEL}
@@ -36,7 +34,7 @@ def json_schema(registry: Registry) -> dict[str, Any]:
     }
 
 
-def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> dict[str, Any]:
+def _component(registry: Registry, slot: Slot, definitions: Table) -> Table:
     """A table whose `use` names a registered component of the slot's kind, and holds that one's parameters.
 
     `if` and `then` choose the one definition that a table is checked by, so that a validator names the parameter
@@ -44,7 +42,7 @@ def _component(registry: Registry, slot: Slot, definitions: dict[str, Any]) -> d
     """
     if slot.kind not in definitions:
         names: list[str] = []
-        choices: list[dict[str, Any]] = []
+        choices: list[Table] = []
         definitions[slot.kind] = {"type": "object", "properties": {"use": {"enum": names}}, "allOf": choices}
         for name in registry.names(slot.kind):
             try:
@@ -68,11 +66,11 @@ def _definition(kind: str, name: str) -> str:
     return f"{kind}.{name}"
 
 
-def _reference(definition: str) -> dict[str, Any]:
+def _reference(definition: str) -> Table:
     return {"$ref": f"#/$defs/{definition}"}
 
 
-def _signature(signature: Signature, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
+def _signature(signature: Signature, registry: Registry, definitions: Table) -> Table:
     """A table of a signature's parameters."""
     properties = {}
     for name, parameter in signature.plain.items():
@@ -86,5 +84,5 @@ def _signature(signature: Signature, registry: Registry, definitions: dict[str, 
     return {**_table(properties, required), "description": signature.summary}
 
 
-def _table(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+def _table(properties: Table, required: list[str]) -> Table:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
-from probvae.core import CONTEXT, Parameter, Signature
+from probvae.core import CONTEXT, Parameter, Signature, Table
 from probvae.core.words import with_article
 from probvae.errors import ConfigError, PluginError, Problem, SpecError, UnknownNameError, did_you_mean
 from probvae.evaluation import EvaluateSettings
@@ -92,7 +92,7 @@ class _Planner:
             raise SpecError(sorted(self.problems, key=_line))
         return Plan(self.document, latent_dim, components, settings, versions, self.notes)
 
-    def schema(self, tables: dict[str, Any]) -> None:
+    def schema(self, tables: Table) -> None:
         schema = tables.get("schema")
         if schema is None:
             self.report(("schema",), f"{SCHEMA}", "no such key", f"Write `schema = {SCHEMA}` on the first line.")
@@ -100,7 +100,7 @@ class _Planner:
             hint = "A newer probvae may have written it." if isinstance(schema, int) and schema > SCHEMA else ""
             self.report(("schema",), f"{SCHEMA}", show(schema), hint)
 
-    def model(self, tables: dict[str, Any]) -> dict[str, Any] | None:
+    def model(self, tables: Table) -> Table | None:
         """The [model] table; None where it is missing, which is one problem, not one for each of its keys."""
         if tables.get("model") is None:
             inner = ", ".join(f"[{'.'.join(slot.path)}]" for slot in MODEL)
@@ -112,7 +112,7 @@ class _Planner:
             self.unknown(("model",), model, ("latent_dim", *(slot.path[-1] for slot in MODEL)))
         return model
 
-    def latent_dim(self, model: dict[str, Any] | None) -> int:
+    def latent_dim(self, model: Table | None) -> int:
         if model is None:
             return 0
         value = model.get("latent_dim")
@@ -123,7 +123,7 @@ class _Planner:
         return 0
 
     def components(
-        self, tables: dict[str, Any], model: dict[str, Any] | None, needs_data: bool
+        self, tables: Table, model: Table | None, needs_data: bool
     ) -> Iterator[tuple[KeyPath, PlannedComponent]]:
         slots = [(slot, model) for slot in MODEL if model is not None] + [(OBJECTIVE, tables)]
         if needs_data or "data" in tables:
@@ -133,7 +133,7 @@ class _Planner:
             if component is not None:
                 yield slot.path, component
 
-    def settings(self, tables: dict[str, Any]) -> Iterator[tuple[str, PlannedTable]]:
+    def settings(self, tables: Table) -> Iterator[tuple[str, PlannedTable]]:
         for name, settings in SETTINGS.items():
             table = self.table((name,), tables) or {}
             signature, before = Signature.of(settings), len(self.problems)
@@ -151,7 +151,7 @@ class _Planner:
             return False
         return True
 
-    def table(self, path: KeyPath, parent: dict[str, Any]) -> dict[str, Any] | None:
+    def table(self, path: KeyPath, parent: Table) -> Table | None:
         """A table, None if there is none."""
         table = parent.get(path[-1])
         if table is None or isinstance(table, dict):
@@ -159,7 +159,7 @@ class _Planner:
         self.report(path, "a table", show(table))
         return None
 
-    def component(self, slot: Slot, parent: dict[str, Any]) -> PlannedComponent | None:
+    def component(self, slot: Slot, parent: Table) -> PlannedComponent | None:
         """The component in a slot, or None where there is a problem."""
         path, kind, default = slot
         name = path[-1]
@@ -211,7 +211,7 @@ class _Planner:
                 )
         return ""
 
-    def drop_unknown(self, path: KeyPath, table: dict[str, Any], signature: Signature, use: str) -> dict[str, Any]:
+    def drop_unknown(self, path: KeyPath, table: Table, signature: Signature, use: str) -> Table:
         """Ignore the parameters of the component that `--set ....use=` has replaced."""
         kept = {}
         for key, value in table.items():
@@ -223,7 +223,7 @@ class _Planner:
         return kept
 
     def configured(
-        self, slot: Slot, use: str, signature: Signature, table: Mapping[str, Any]
+        self, slot: Slot, use: str, signature: Signature, table: Mapping[str, object]
     ) -> PlannedComponent | None:
         """Check a component's parameters against its signature."""
         path, before = slot.path, len(self.problems)
@@ -238,7 +238,7 @@ class _Planner:
             return None
         return PlannedComponent(path, signature, values, slot.kind, use, inner)
 
-    def values(self, path: KeyPath, owner: str, signature: Signature, table: Mapping[str, Any]) -> dict[str, Any]:
+    def values(self, path: KeyPath, owner: str, signature: Signature, table: Mapping[str, object]) -> Table:
         """The plain parameters, typed, with defaults."""
         values = {}
         for name, parameter in signature.plain.items():
@@ -250,7 +250,7 @@ class _Planner:
                 self.report_value((*path, name), owner, parameter, table)
         return values
 
-    def report_value(self, path: KeyPath, owner: str, parameter: Parameter, table: Mapping[str, Any]) -> None:
+    def report_value(self, path: KeyPath, owner: str, parameter: Parameter, table: Mapping[str, object]) -> None:
         name = parameter.name
         about = f"{name}: {parameter.description}"
         if name in table:
@@ -261,7 +261,7 @@ class _Planner:
             hint = f"The signature of {owner} is wrong, not the spec: change its annotation or its default."
             self.report(path, parameter.expected, f"the default {parameter.default!r}", hint)
 
-    def unknown(self, path: KeyPath, table: Mapping[str, Any], known: Any) -> None:
+    def unknown(self, path: KeyPath, table: Mapping[str, object], known: Collection[str]) -> None:
         for key in table:
             if key in known:
                 continue

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-from probvae.core import Signature
+from probvae.core import Signature, Table
 from probvae.core.words import with_article
 from probvae.errors import ConfigError, Problem, ProbvaeError, SpecError, explained
 from probvae.evaluation import EvaluateSettings
@@ -33,9 +32,9 @@ class PlannedTable:
 
     path: KeyPath
     signature: Signature
-    values: dict[str, Any]
+    values: Table
 
-    def filled(self) -> dict[str, Any]:
+    def filled(self) -> Table:
         """The table with every default written out; a parameter that is not set (None) is left out."""
         return {name: _as_toml(value) for name, value in self.values.items() if value is not None}
 
@@ -59,7 +58,7 @@ class PlannedComponent(PlannedTable):
         """The component's name for readers; a network with a head has the names of both."""
         return " + ".join(part.use for part in self.components.values()) if self.use == NETWORK else self.use
 
-    def filled(self) -> dict[str, Any]:
+    def filled(self) -> Table:
         """The table with every default written out, those of inner components included."""
         inner = {name: component.filled() for name, component in self.components.items()}
         return {"use": self.use, **super().filled(), **inner}
@@ -95,10 +94,10 @@ class Plan:
         """The settings of [evaluate]."""
         return EvaluateSettings(**self.settings["evaluate"].values)
 
-    def filled(self) -> dict[str, Any]:
+    def filled(self) -> Table:
         """The spec with every default written out."""
-        model: dict[str, Any] = {"latent_dim": self.latent_dim}
-        spec: dict[str, Any] = {"schema": SCHEMA, "model": model}
+        model: Table = {"latent_dim": self.latent_dim}
+        spec: Table = {"schema": SCHEMA, "model": model}
         for path, component in self.components.items():
             (model if path[0] == "model" else spec)[path[-1]] = component.filled()
         spec |= {name: table.filled() for name, table in self.settings.items()}
@@ -133,5 +132,5 @@ def conflict(document: Document, table: PlannedTable, error: ConfigError) -> Pro
     return document.problem(path, "a value that the component accepts", got, str(error))
 
 
-def _as_toml(value: Any) -> Any:
+def _as_toml(value: object) -> object:
     return [_as_toml(item) for item in value] if isinstance(value, (tuple, list)) else value

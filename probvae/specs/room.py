@@ -6,12 +6,11 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, ArrayLike, Objective, Shape, available_memory, readable
+from probvae.core import VAE, ArrayLike, Objective, Shape, Tensor, available_memory, readable
 from probvae.core.room import largest_tensor, variables_within
 from probvae.errors import SpecError, TooLargeError
 from probvae.specs.build import build_model
@@ -85,7 +84,7 @@ def _check_step(plan: Plan, vae: VAE, objective: Objective, examples: int | None
         return
     batch_size = min(plan.train.batch_size, examples or 2**63)
 
-    def loss(x: Any) -> Any:
+    def loss(x: Tensor) -> Tensor:
         return objective(vae, x, tf.constant([0, 0]), tf.constant(0)).per_example
 
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import probvae.registry
+from probvae import core
 from probvae.errors import UnknownNameError, UserError
 from probvae.registry import KINDS, Registry
 
@@ -47,6 +48,11 @@ def test_the_order_of_names_is_that_of_kinds_then_built_in_then_alphabetical(wor
         registry.load_file(world.file(name, world.giving(f"prior b{name} a:B", f"encoder a{name} a:B")))
     assert registry.names("prior") == ["maf", "mixture", "ant.bant", "zoo.bzoo"]
     assert [kind for kind, _ in registry] == sorted((kind for kind, _ in registry), key=KINDS.index)
+
+
+def test_every_kind_has_its_base_class():
+    assert tuple(core.KINDS) == KINDS
+    assert [base.kind for base in core.KINDS.values()] == list(KINDS)
 
 
 def test_an_unknown_name_is_answered_with_a_suggestion(registry):
