@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import NoReturn
 
 import click
 
 from probvae import __version__
 from probvae.cli import catalogue, checks, data, new_plugin, runs, specs
-from probvae.cli.options import disable_option
+from probvae.cli.options import disable_option, verbosity, verbosity_options
 from probvae.errors import (
     Interrupted,
     PluginWarning,
+    ProbvaeError,
     ProbvaeWarning,
     SpecError,
     TemporaryError,
@@ -23,15 +27,15 @@ from probvae.errors import (
 )
 from probvae.registry import default
 
-EPILOG = """Begin with:  probvae fill examples/first.toml   (a spec with every default written out)
+EPILOG = """First:  probvae init             (writes first.toml, a spec with comments)
 
-Then:        probvae train examples/first.toml
+Then:   probvae train first.toml
 
 Exit status: 0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later."""
 
 
 class Program(click.Group):
-    """The built-in commands, and those of plugins, which are asked once the options have been read."""
+    """The built-in commands, and those of plugins, which are added once the options have been read."""
 
     extended = False
 
@@ -48,7 +52,8 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _verbose() if verbosity() == "verbose" else nullcontext():
+                return super().invoke(ctx)
         except Interrupted as error:  # click would take it for Ctrl-C, whatever the signal was
             click.echo("Interrupted.", err=True)
             return 128 + error.signal_number
@@ -64,7 +69,8 @@ class Program(click.Group):
 @click.group(
     cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(__version__, prog_name="probvae")
+@click.version_option(__version__, "-V", "--version", prog_name="probvae")
+@verbosity_options
 @disable_option
 def app() -> None:
     """Variational autoencoders from interchangeable, checked parts.
@@ -107,12 +113,30 @@ def main() -> NoReturn:
     sys.exit(status if isinstance(status, int) else 0)
 
 
+@contextmanager
+def _verbose() -> Iterator[None]:
+    """Show what is otherwise left out: warnings of libraries, and the traceback of an error."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    warnings.showwarning = _show_any_warning  # type: ignore[assignment]
+    try:
+        yield
+    except ProbvaeError:
+        click.echo(traceback.format_exc(), err=True)
+        raise
+
+
+def _show_any_warning(message: Warning | str, *_: object) -> None:
+    click.echo(click.style("warning: ", fg="yellow") + str(message), err=True)
+
+
 def _table(error: SpecError) -> str:
     count = len(error.problems)
     lines = [f"The spec has {count} problem{'s' * (count > 1)}."]
     for problem in error.problems:
         place = f"{problem.where}: " if problem.where else ""
-        lines += ["", f"{place}{problem.path}", f"  expected  {problem.expected}", f"  got       {problem.found}"]
+        lines += ["", f"{place}{problem.path}"]
+        if problem.expected:
+            lines += [f"  expected  {problem.expected}", f"  got       {problem.got}"]
         lines += [f"  {problem.hint}"] if problem.hint else []
     return "\n".join(lines)
 

@@ -6,19 +6,23 @@ import json
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from probvae.cli.options import plugin_option
+from probvae.cli.options import json_option, plugin_option
 from probvae.cli.start import ModelCommand, without_notes
-from probvae.errors import PluginWarning
-from probvae.registry import KINDS, default
+from probvae.errors import PluginWarning, UnknownNameError, UserError, did_you_mean
+from probvae.registry import KINDS, ComponentSpec, default
 from probvae.runs.plugins import load_plugins
+
+if TYPE_CHECKING:
+    from probvae.core import Signature
 
 
 @click.command("list")
 @click.argument("kind", required=False, type=click.Choice(KINDS), metavar="[KIND]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @plugin_option
 def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) -> None:
     """List the components that a spec can name, of one KIND or of all.
@@ -26,7 +30,7 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
     KIND is encoder, decoder, prior, network, posterior, likelihood, objective, dataset or metric.
     """
     registry = default()
-    _load_quietly(plugins)  # a broken one is told below the list
+    _load_quietly(plugins)  # a broken one is reported below the list
     chosen = [spec for (known, _), spec in registry.items() if kind in (None, known)]
     if as_json:
         rows = [
@@ -50,20 +54,24 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
 
 
 @click.command(cls=ModelCommand)
-@click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
-@click.argument("name")
+@click.argument("words", nargs=-1, metavar="[KIND] NAME")
+@json_option
 @plugin_option
-def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
-    """Show what the component NAME of a KIND is, and the parameters that a spec can give it.
+def show(words: tuple[str, ...], as_json: bool, plugins: tuple[Path, ...]) -> None:
+    """Describe the component NAME, and the parameters that a spec can give it.
 
-    `probvae list` shows the kinds and names.
+    KIND is needed only where several kinds have the NAME; `probvae list` prints all of them. The parameters are
+    read from the class, so that TensorFlow is imported, which takes seconds.
     """
     from probvae.core import Signature
 
     load_plugins(default(), plugins)
-    spec = default()[kind, name]
+    spec = _find(words)
     signature = Signature.of(spec.load())
-    click.secho(f"{kind} {name}", bold=True, nl=False)
+    if as_json:
+        click.echo(json.dumps(_described(spec, signature), indent=2, default=str))
+        return
+    click.secho(f"{spec.kind} {spec.name}", bold=True, nl=False)
     click.echo(f"  ({spec.owner})\n\n{signature.summary}")
     if signature.doc.long_description:
         click.echo(f"\n{signature.doc.long_description}")
@@ -81,11 +89,60 @@ def show(kind: str, name: str, plugins: tuple[Path, ...]) -> None:
         click.echo(f"\nSupplied by the assembler: {', '.join(signature.context)}.")
 
 
+def _find(words: tuple[str, ...]) -> ComponentSpec:
+    """The component of a name, or of a kind and a name.
+
+    Raises:
+        UserError: there is none, or the name alone is ambiguous.
+    """
+    if not words or (len(words) == 1 and words[0] in KINDS):
+        raise click.UsageError("Missing argument 'NAME'.")
+    if len(words) > 2:
+        raise click.UsageError(f"Expected [KIND] NAME; got {' '.join(words)}.")
+    registry = default()
+    if len(words) == 2:
+        kind, name = words
+        if kind not in KINDS:
+            raise click.UsageError(f"{kind!r} is not a kind. {did_you_mean(kind, KINDS)}")
+        return registry[kind, name]
+    (name,) = words
+    kinds = [kind for kind, known in registry if known == name]
+    if len(kinds) > 1:
+        choices = ", ".join(f"`probvae show {kind} {name}`" for kind in kinds)
+        raise UserError(f"{name!r}: expected a name of one kind; got one of {len(kinds)}. Try {choices}.")
+    if not kinds:
+        names = {known for _, known in registry}
+        raise UnknownNameError(f"No component is named {name!r}. {did_you_mean(name, names)}")
+    return registry[kinds[0], name]
+
+
+def _described(spec: ComponentSpec, signature: Signature) -> dict[str, Any]:
+    parameters = [
+        {
+            "name": parameter.name,
+            "expected": parameter.expected,
+            "required": parameter.required,
+            "default": None if parameter.required else parameter.use or parameter.default,
+            "description": parameter.description,
+        }
+        for parameter in signature.settable.values()
+    ]
+    return {
+        "kind": spec.kind,
+        "name": spec.name,
+        "owner": spec.owner,
+        "summary": signature.summary,
+        "description": signature.doc.long_description or "",
+        "parameters": parameters,
+        "context": signature.context,
+    }
+
+
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @plugin_option
 def plugins(as_json: bool, plugins: tuple[Path, ...]) -> None:
-    """List the plugins: what they bring, and what is wrong with those that do not work."""
+    """List the plugins: their components, and the errors of those that are broken."""
     _load_quietly(plugins)
     found = default().plugins
     if as_json:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from probvae.cli.options import set_option
+from probvae.cli.options import json_option, set_option
 from probvae.cli.start import ModelCommand
 from probvae.errors import PluginError, did_you_mean
 from probvae.registry import PluginInfo, default
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option("--profile", type=click.Choice(["fast", "deep"]), default="fast", help="How many cases to try.")
 @click.option("--seed", default=0, help="What the random cases are functions of.  [0]")
-@click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
+@json_option
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -59,7 +59,7 @@ def check(
     seed: int,
     as_json: bool,
 ) -> int:
-    r"""Check a SPEC, or components by the contract kit.
+    """Check a SPEC, or components by the contract kit.
 
     \b
     probvae check examples/first.toml            names, values, whether it builds and is trained
@@ -67,16 +67,16 @@ def check(
     probvae check --plugin my_prior.py           every component of a plugin, here of a single file
     probvae check --plugin probvae               everything that is built in
 
-    Of a spec, all problems are told at once, each with its line; no data is fetched. Of a component, each check
-    that does not hold is told with what was found, the smallest case that shows it, and a line of Python that
+    All problems of a spec are reported at once, each with its line; no data is fetched. For each check that a
+    component fails, the report has the values, the smallest case that shows it, and a line of Python that
     repeats it; the exit status is then 1. docs/checks.md explains every check.
-    """
+    """  # noqa: D301
     if spec is None and not components and not plugins:
         raise click.UsageError("Give a SPEC, or --component KIND NAME, or --plugin PLUGIN.", ctx)
     if spec is not None and components:
         raise click.UsageError("Give either a SPEC or --component, not both.", ctx)
     if spec is not None:
-        _check_spec(spec, overrides, tuple(map(Path, plugins)))
+        _check_spec(spec, overrides, tuple(map(Path, plugins)), as_json)
         return 0
     given = [_load(plugin) for plugin in plugins]
     if overrides:
@@ -85,15 +85,20 @@ def check(
     return _check_components(chosen, profile, seed, as_json)
 
 
-def _check_spec(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+def _check_spec(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...], as_json: bool) -> None:
     from probvae.runs import check as check_spec
 
     built = check_spec(spec, overrides, plugins)
+    parts = {path[-1]: component.label for path, component in built.plan.components.items()}
+    latents, shape = built.vae.latent_dim, list(built.vae.event_shape)
+    if as_json:
+        found = {"spec": str(spec), "components": parts, "latent_dim": latents, "event_shape": shape}
+        click.echo(json.dumps(found | {"notes": built.plan.notes}, indent=2))
+        return
     for note in built.plan.notes:
         click.echo(f"note: {note}")
-    parts = ", ".join(f"{path[-1]} {component.label}" for path, component in built.plan.components.items())
-    vae = built.vae
-    click.echo(f"{spec} is valid: {parts}; {vae.latent_dim} latents, examples of shape {list(vae.event_shape)}.")
+    names = ", ".join(f"{slot} {name}" for slot, name in parts.items())
+    click.echo(f"{spec} is valid: {names}; {latents} latents, examples of shape {shape}.")
 
 
 def _load(plugin: str) -> list[PluginInfo]:

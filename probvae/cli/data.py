@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
 
-from probvae.cli.options import plugin_option
+from probvae.cli.options import json_option, plugin_option
 from probvae.cli.start import ModelCommand
 from probvae.errors import UserError
 from probvae.registry import default
@@ -33,32 +34,39 @@ def data() -> None:
 
 
 @data.command("list")
-def list_data() -> None:
+@json_option
+def list_data(as_json: bool) -> None:
     """List the datasets that a spec can name."""
     registry = default()
-    names = registry.names("dataset")
-    width = max(map(len, names), default=0)
-    for name in names:
-        click.echo(f"{name:<{width}}  {registry['dataset', name].summary()}")
+    summaries = {name: registry["dataset", name].summary() for name in registry.names("dataset")}
+    if as_json:
+        click.echo(json.dumps([{"name": name, "summary": text} for name, text in summaries.items()], indent=2))
+        return
+    width = max(map(len, summaries), default=0)
+    for name, summary in summaries.items():
+        click.echo(f"{name:<{width}}  {summary}")
 
 
 @data.command(cls=ModelCommand)
 @click.argument("name")
 @set_data
 @plugin_option
-def info(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
-    """Say what the dataset NAME is: shape, values, sizes, protocol, source, what was read as what."""
-    _print(_source(name, settings, plugins).info)
+@json_option
+def info(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...], as_json: bool) -> None:
+    """Describe the dataset NAME without fetching it: shape, values, sizes, protocol, source, arrays of a file."""
+    _print(_source(name, settings, plugins).info, as_json)
 
 
 @data.command(cls=ModelCommand)
 @click.argument("name")
 @set_data
 @plugin_option
-def fetch(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+@json_option
+def fetch(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...], as_json: bool) -> None:
     """Fetch the dataset NAME now, check it and keep it for later."""
-    _print(_source(name, settings, plugins).loaded.info)
-    click.echo("It is here, whole and checked.")
+    _print(_source(name, settings, plugins).loaded.info, as_json)
+    if not as_json:
+        click.echo("It is here, whole and checked.")
 
 
 def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> SpecData:
@@ -71,8 +79,19 @@ def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> 
     return SpecData(document, plan_dataset(document, default()))
 
 
-def _print(info: DataInfo) -> None:
+def _print(info: DataInfo, as_json: bool) -> None:
     train, validation, test = info.sizes
+    if as_json:
+        facts = {
+            "event_shape": list(info.event_shape),
+            "values": str(info.values),
+            "sizes": {"train": train, "validation": validation, "test": test},
+            "protocol": info.protocol,
+            "source": info.source,
+            "notes": list(info.notes),
+        }
+        click.echo(json.dumps(facts, indent=2))
+        return
     click.echo(f"shape     {list(info.event_shape)}")
     click.echo(f"values    {info.values}")
     click.echo(f"examples  {train:,} training, {validation:,} validation, {test:,} test")

@@ -2,17 +2,61 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from probvae.errors import PluginWarning, did_you_mean
 from probvae.registry import default
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 F = TypeVar("F", bound=Callable[..., object])
+
+VERBOSITY = "probvae.verbosity"
+"""The key of "quiet" or "verbose" in a context's `meta`, which all commands of a call share."""
+
+
+def _set_verbosity(ctx: click.Context, parameter: click.Parameter, chosen: bool) -> None:
+    if chosen:
+        ctx.meta[VERBOSITY] = parameter.name
+
+
+def verbosity() -> str:
+    """What was chosen: "quiet", "verbose", or "" for neither."""
+    ctx = click.get_current_context(silent=True)
+    return str(ctx.meta.get(VERBOSITY, "")) if ctx else ""
+
+
+@contextmanager
+def results_on_stderr(as_json: bool) -> Iterator[Console]:
+    """The console of a command whose standard output is JSON, if so: its progress goes to the standard error."""
+    from rich.console import Console
+
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a component may print
+        yield Console(quiet=verbosity() == "quiet", highlight=False)
+
+
+def verbosity_options(function: F) -> F:
+    """--quiet and --verbose."""
+    for name, text in (
+        ("verbose", "Show tracebacks of errors, and the notes and warnings of libraries too."),
+        ("quiet", "Print warnings and errors only."),
+    ):
+        option = click.option(
+            f"--{name}", is_flag=True, expose_value=False, is_eager=True, callback=_set_verbosity, help=text
+        )
+        function = option(function)
+    return function
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _disable(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> None:
@@ -31,7 +75,7 @@ def plugin_option(function: F) -> F:
         multiple=True,
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A Python file that brings components of its own, named after the file; may be given again.",
+        help="A Python file with components of its own, whose namespace is the file's name; may be given again.",
     )(function)
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import click
 
-from probvae.cli.options import plugin_option, run_argument, set_option, spec_argument
+from probvae.cli.options import (
+    json_option,
+    plugin_option,
+    results_on_stderr,
+    run_argument,
+    set_option,
+    spec_argument,
+    verbosity,
+    verbosity_options,
+)
 from probvae.cli.start import ModelCommand
 from probvae.errors import UserError
 
@@ -18,13 +28,11 @@ split_option = click.option(
     show_default=True,
     help="Which examples.",
 )
-seed_option = click.option(
-    "--seed", type=int, default=0, show_default=True, help="What the noise is a function of."
-)
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the noise.")
 
 
 def _new(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
-    """Refuse to write over what is there, links included; files of default names are the program's own."""
+    """Raise if the file exists, links included; files of default names are the program's own."""
     if path is not None and os.path.lexists(path):
         raise UserError(f"--out {path}: expected a file that does not exist yet. Remove it, or choose another.")
     return path
@@ -43,7 +51,7 @@ out_option = click.option(
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder. Default: runs/NAME after the spec."
 )
-@click.option("--resume", is_flag=True, help="Go on after the folder's last checkpoint; without one, start.")
+@click.option("--resume", is_flag=True, help="Continue from the folder's newest checkpoint; without one, start.")
 @set_option
 @plugin_option
 @click.option(
@@ -54,8 +62,10 @@ out_option = click.option(
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Start so many processes here that share each batch, as on a cluster: for trying that out.",
+    help="Start this number of processes here that share each batch, as on a cluster: for trying that out.",
 )
+@json_option
+@verbosity_options
 def train(
     spec: Path,
     out: Path | None,
@@ -64,35 +74,47 @@ def train(
     plugins: tuple[Path, ...],
     devices: int | None,
     workers: int | None,
+    as_json: bool,
 ) -> int:
-    """Train the model of SPEC, measure it on the test data and draw it.
+    """Train the model of SPEC, evaluate it on the test data and draw its figures.
 
-    SPEC is a TOML or JSON file, or the folder of a run, whose own spec is then taken.
+    SPEC is a TOML or JSON file, or the folder of a run, whose own spec is then used.
 
     The run's folder then holds the filled spec, checkpoints, metrics.jsonl, TensorBoard scalars, evaluation.json
-    and figures/. `--set model.prior.use=vamp` swaps a component; what the spec says for the old one and the new
-    one does not know is left out, with a note.
+    and figures/. `--set model.prior.use=vamp` replaces a component; parameters of the old one that the new one
+    does not have are ignored, with a note.
 
-    Ctrl-C saves after the step and tells how to go on; the resumed run ends as if it had never been stopped. On a
-    cluster start the same command on every machine with TF_CONFIG and one --out for all.
+    Ctrl-C saves after the step and prints how to resume; the resumed run ends as if it had never been stopped. On
+    a cluster start the same command on every machine with TF_CONFIG and one --out for all.
     """
     if workers and workers > 1:
-        return _train_here(spec, out, resume, overrides, plugins, workers)
+        return _train_here(spec, out, resume, overrides, plugins, workers, as_json)
     from probvae.runs import train as run_training
 
-    run_training(spec, out, resume, overrides, plugins, devices=devices or 0)
+    with results_on_stderr(as_json) as printed:
+        run = run_training(spec, out, resume, overrides, plugins, printed, devices=devices or 0)
+    if as_json and run.evaluation_file.exists():  # of several workers, one writes it
+        click.echo(json.dumps({"run": str(run.folder), "evaluation": json.loads(run.evaluation_file.read_text())}))
     return 0
 
 
 def _train_here(
-    spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], plugins: tuple[Path, ...], workers: int
+    spec: Path,
+    out: Path | None,
+    resume: bool,
+    overrides: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    workers: int,
+    as_json: bool,
 ) -> int:
-    """Train with several processes on this machine; they have to be told of one folder."""
+    """Train with several processes on this machine, which need one folder."""
     from probvae.runs.folder import free_folder
     from probvae.runs.workers import run_workers
 
     folder = out or (spec if spec.is_dir() else Path("runs") / spec.stem if resume else free_folder(spec.stem))
     arguments = ["train", str(spec), "--out", str(folder), *(["--resume"] if resume else [])]
+    arguments += [f"--{verbosity()}"] if verbosity() else []
+    arguments += ["--json"] if as_json else []
     arguments += [part for override in overrides for part in ("--set", override)]
     arguments += [part for plugin in plugins for part in ("--plugin", str(plugin))]
     return run_workers(arguments, workers)
@@ -103,14 +125,20 @@ def _train_here(
 @click.option(
     "--samples", type=click.IntRange(1), help="Importance samples per example; published tables use 5,000."
 )
-@click.option("--seed", type=int, help="What the noise is a function of.")
+@click.option("--seed", type=int, help="Seed of the noise.")
 @plugin_option
-def evaluate(run: Path, samples: int | None, seed: int | None, plugins: tuple[Path, ...]) -> None:
-    """Measure RUN's best weights on the test data: the ELBO and the importance-weighted log-likelihood."""
-    from probvae.runs import evaluate as measure
+@json_option
+@verbosity_options
+def evaluate(run: Path, samples: int | None, seed: int | None, plugins: tuple[Path, ...], as_json: bool) -> None:
+    """Evaluate RUN's best weights on the test data: the ELBO and the importance-weighted log-likelihood."""
+    from probvae.runs import evaluate as run_evaluation
 
     settings = {"samples": samples, "seed": seed}
-    measure(run, [f"evaluate.{name}={value}" for name, value in settings.items() if value is not None], plugins)
+    overrides = [f"evaluate.{name}={value}" for name, value in settings.items() if value is not None]
+    with results_on_stderr(as_json) as printed:
+        record = run_evaluation(run, overrides, plugins, printed)
+    if as_json:
+        click.echo(json.dumps(record, indent=2))
 
 
 @click.command(cls=ModelCommand)

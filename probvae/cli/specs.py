@@ -1,15 +1,134 @@
-"""What can be done with a spec before training, beside checking it: fill."""
+"""Specs before training: init writes a first one, fill writes defaults out."""
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import click
 
 from probvae.cli.options import plugin_option, set_option, spec_argument
-from probvae.cli.start import ModelCommand
+from probvae.cli.start import ModelCommand, without_notes
+from probvae.errors import UserError
 from probvae.registry import default
 from probvae.runs.plugins import load_plugins
+
+FIRST = """\
+# `probvae check {file}` checks this spec, `probvae train {file}` trains its model,
+# `probvae fill {file}` prints it with every default, and `probvae show NAME` describes a component.
+schema = 1
+
+[model]
+latent_dim = {latent_dim}  # the size of one latent
+
+[model.encoder]
+network = {{ use = "{encoder}" }}{other_networks}
+posterior = {{ use = "{posterior}" }}{other_posteriors}
+
+[model.decoder]
+network = {{ use = "{decoder}" }}
+likelihood = {{ use = "{likelihood}" }}{other_likelihoods}
+
+[model.prior]
+use = "{prior}"{other_priors}
+
+[objective]
+use = "{objective}"{other_objectives}
+
+[data]
+{data}
+
+[train]
+epochs = {epochs}
+batch_size = 128
+learning_rate = 1e-3
+seed = 0
+"""
+
+
+@click.command()
+@click.argument("name", default="first")
+@click.option("--data", default="fashion_mini", show_default=True, help="A dataset, or a file of arrays.")
+@click.option("--prior", default="mixture", show_default=True, help="The prior.")
+@click.option("--encoder", default="dense", show_default=True, help="The network of the encoder.")
+@click.option("--decoder", default="dense", show_default=True, help="The network of the decoder.")
+@click.option("--posterior", default="diagonal_normal", show_default=True, help="The head of the encoder.")
+@click.option("--likelihood", help="The head of the decoder. Default: bernoulli for a dataset, normal for a file.")
+@click.option("--objective", default="elbo", show_default=True, help="The objective.")
+@click.option("--latent-dim", default=2, show_default=True, type=click.IntRange(1), help="The size of one latent.")
+@click.option("--epochs", default=20, show_default=True, type=click.IntRange(1), help="Passes over the data.")
+@plugin_option
+def init(
+    name: str,
+    data: str,
+    prior: str,
+    encoder: str,
+    decoder: str,
+    posterior: str,
+    likelihood: str | None,
+    objective: str,
+    latent_dim: int,
+    epochs: int,
+    plugins: tuple[Path, ...],
+) -> None:
+    """Write a first spec, NAME.toml, to train at once or to edit.
+
+    `probvae list` prints the names that the options take.
+    """
+    path = Path(name if name.endswith(".toml") else f"{name}.toml")
+    if os.path.lexists(path):
+        raise UserError(f"{path}: expected a new file; got one that exists. Choose another NAME.")
+    with without_notes():
+        load_plugins(default(), plugins)
+    is_file = "/" in data or (Path(data).suffix != "" and ("dataset", data) not in default())
+    likelihood = likelihood or ("normal" if is_file else "bernoulli")
+    chosen = [
+        ("network", encoder), ("network", decoder), ("posterior", posterior), ("likelihood", likelihood),
+        ("prior", prior), ("objective", objective), *([] if is_file else [("dataset", data)]),
+    ]  # fmt: skip
+    for kind, use in chosen:
+        default()[kind, use]
+    text = FIRST.format(
+        file=path.name,
+        latent_dim=latent_dim,
+        epochs=epochs,
+        encoder=encoder,
+        decoder=decoder,
+        posterior=posterior,
+        likelihood=likelihood,
+        prior=prior,
+        objective=objective,
+        data=_from_file(data, path) if is_file else f'use = "{data}"{_others("dataset", data)}',
+        other_networks=_others("network", encoder),
+        other_posteriors=_others("posterior", posterior),
+        other_likelihoods=_others("likelihood", likelihood),
+        other_priors=_others("prior", prior),
+        other_objectives=_others("objective", objective),
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}. Choose another NAME.") from error
+    click.echo(f"{path} is written. Next:\n  probvae check {path}\n  probvae train {path}")
+
+
+def _others(kind: str, use: str) -> str:
+    """A comment with the other names of a kind."""
+    names = [name for name in default().names(kind) if name != use]
+    return f"  # or {', '.join(names)}" if names else ""
+
+
+def _from_file(data: str, spec: Path) -> str:
+    """The [data] table of a file of arrays; its path is relative to the spec, unless it is absolute."""
+    if not os.path.exists(data):
+        raise UserError(f"--data {data}: expected a name of `probvae list dataset`, or a file; got no such file.")
+    train = data if os.path.isabs(data) else os.path.relpath(data, spec.parent)
+    return (
+        f'use = "arrays"\ntrain = {json.dumps(train)}\n'
+        '# divide_by = 255.0     # for 8-bit intensities\n# binarize = "dynamic"  # for the bernoulli likelihood'
+    )
 
 
 @click.command(cls=ModelCommand)
@@ -20,13 +139,12 @@ def fill(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> N
     """Print SPEC with every default written out."""
     import tomli_w
 
-    from probvae.specs import plan, read
+    from probvae.runs.loading import read_plan
 
-    load_plugins(default(), plugins)
-    checked = plan(read(spec).override(overrides), default())
+    checked = read_plan(spec, overrides, plugins)
     for note in checked.notes:
         click.echo(f"note: {note}", err=True)
     click.echo(tomli_w.dumps(checked.filled()), nl=False)
 
 
-COMMANDS = [fill]
+COMMANDS = [init, fill]

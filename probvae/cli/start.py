@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import click
 
+from probvae.cli.options import verbosity
 from probvae.errors import explained_errors
 
 _NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} [\d:.]+ +\d+ ")
@@ -44,5 +45,5 @@ def without_notes() -> Iterator[None]:
             os.close(kept)
             buffer.seek(0)
             for line in buffer:
-                if not _NOTE.match(line):
+                if verbosity() == "verbose" or not _NOTE.match(line):
                     sys.stderr.write(line.decode(errors="replace"))

@@ -81,26 +81,29 @@ class DataWarning(ProbvaeWarning):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a spec.
+    """One mistake in a spec.
 
     Args:
         path: the key path, as `model.prior.components`.
-        expected: what would have been right.
-        found: what the spec contains.
+        expected: what would have been right; "" where `hint` says it.
+        got: the value in the spec; "" where `hint` says it.
         hint: how to fix it, where that is known.
         where: the file and line, or the option, that it comes from.
     """
 
     path: str
     expected: str
-    found: str
+    got: str
     hint: str = ""
     where: str = ""
 
     def __str__(self) -> str:
         text = f"{self.where}: " if self.where else ""
-        text += f"{self.path}: expected {self.expected}; got {self.found}."
-        return f"{text} {self.hint}" if self.hint else text
+        text += self.path
+        if self.expected:
+            text += f": expected {self.expected}; got {self.got}."
+            return f"{text} {self.hint}" if self.hint else text
+        return f"{text}: {self.hint}"
 
 
 class SpecError(UserError):

@@ -58,10 +58,10 @@ class Document:
             table = table[key]
         return True
 
-    def problem(self, path: KeyPath, expected: str, found: str, hint: str = "") -> Problem:
+    def problem(self, path: KeyPath, expected: str, got: str, hint: str = "") -> Problem:
         """A problem at a key path, with its place."""
         keys = (key if re.fullmatch(r"[\w-]+", key) else json.dumps(key) for key in path)
-        return Problem(".".join(keys) or "spec", expected, found, hint, self.where(path))
+        return Problem(".".join(keys) or "spec", expected, got, hint, self.where(path))
 
     def checked(self) -> Document:
         """The document itself, if no component is needed to know that its values are wrong.

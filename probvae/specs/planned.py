@@ -123,13 +123,15 @@ def located_errors(document: Document, table: PlannedTable) -> Iterator[None]:
 
 def conflict(document: Document, table: PlannedTable, error: ConfigError) -> Problem:
     """A problem from an error of a constructor; it points at the parameter where the spec sets it."""
-    name, path = error.parameter, table.path
+    name, path, message = error.parameter, table.path, str(error)
     inner = table.components if isinstance(table, PlannedComponent) else {}
     got = repr(table.use) if isinstance(table, PlannedComponent) else "this table"
     if name and document.has((*path, name)):  # not a default, which has no line
         path = (*path, name)
         got = repr(inner[name].use) if name in inner else show(table.values[name])
-    return document.problem(path, "a value that the component accepts", got, str(error))
+    if "expected" in message.lower() and "got" in message:  # it is a whole sentence
+        return document.problem(path, "", "", message)
+    return document.problem(path, "a value that the component accepts", got, message)
 
 
 def _as_toml(value: object) -> object:

@@ -32,7 +32,9 @@ def python(code_or_module, *arguments, **environment):
 # What starts fast imports little
 
 
-@pytest.mark.parametrize("command", ["--help", "list", "plugins", "list prior --json", "data list", "--version"])
+@pytest.mark.parametrize(
+    "command", ["--help", "list", "plugins", "list prior --json", "data list", "--version", "-V"]
+)
 def test_what_only_reads_names_imports_no_numerical_library_and_is_quick(command):
     code = """
 import sys, time
@@ -78,6 +80,7 @@ def test_help_names_every_command_and_the_exit_statuses(program):
     ended = program("--help")
     assert ended.status == 0
     for command in [
+        "init",
         "train",
         "evaluate",
         "sample",
@@ -106,6 +109,10 @@ def test_help_names_every_command_and_the_exit_statuses(program):
         (["check"], "Give a SPEC, or --component KIND NAME, or --plugin PLUGIN."),
         (["show", "prior"], "Missing argument 'NAME'"),
         (["show", "priors", "mixture"], "'priors'"),
+        (["show", "mixtur"], "Did you mean 'mixture'?"),
+        (["show", "dense", "a", "b"], "Expected [KIND] NAME; got dense a b."),
+        (["init", "--prior", "mixtur"], "Did you mean 'mixture'?"),
+        (["init", "--data", "nowhere.npz"], "nowhere.npz: expected a name of `probvae list dataset`, or a file"),
         (["list", "priors"], "'priors'"),
         (["data", "lsit"], "lsit"),
         (["sample", "runs/a", "--count", "0"], "--count"),
@@ -239,7 +246,91 @@ def test_every_setting_has_a_description():
             assert not parameter.required
 
 
+def test_show_finds_the_only_kind_of_a_name(program):
+    assert program("show", "mixture") == program("show", "prior", "mixture")
+
+
+def test_show_as_json_has_every_parameter(program):
+    found = json.loads(program("show", "mixture", "--json").out)
+    signature = Signature.of(Registry()["prior", "mixture"].load())
+    assert (found["kind"], found["name"], found["summary"]) == ("prior", "mixture", signature.summary)
+    (components,) = found["parameters"]
+    assert components["default"] == 16
+    assert components["expected"] == "an integer >= 1"
+    assert found["context"] == ["latent_dim"]
+
+
+def test_the_help_of_check_shows_its_examples_on_lines_of_their_own(program):
+    lines = program("check", "--help").out.splitlines()
+    assert any(line.startswith("  probvae check --component prior mixture ") for line in lines)
+    assert not any("\\b" in line or "\b" in line for line in lines)
+
+
+def test_verbose_shows_the_traceback_of_an_error(program):
+    ended = program("--verbose", "show", "mixtur")
+    assert ended.status == 2
+    assert "Traceback" in ended.err
+    assert "error: No component is named 'mixtur'" in ended.err
+
+
+# init
+
+
+def test_a_first_spec_is_valid(program):
+    ended = program("init")
+    assert (ended.status, ended.err) == (0, "")
+    assert "probvae train first.toml" in ended.out
+    assert program("check", "first.toml").status == 0
+
+
+def test_a_first_spec_has_what_the_options_choose(program, folder):
+    np.save(folder / "x.npy", np.zeros((30, 8, 8, 1)))
+    (folder / "specs").mkdir()
+    options = ["--data", "x.npy", "--prior", "vamp", "--encoder", "conv", "--latent-dim", "3", "--epochs", "7"]
+    assert program("init", "specs/mine", *options).status == 0
+    written = tomllib.loads((folder / "specs" / "mine.toml").read_text())
+    assert written["data"] == {"use": "arrays", "train": "../x.npy"}
+    assert written["model"]["latent_dim"] == 3
+    assert written["model"]["prior"]["use"] == "vamp"
+    assert written["model"]["encoder"]["network"]["use"] == "conv"
+    assert written["model"]["decoder"]["likelihood"]["use"] == "normal"
+    assert written["train"]["epochs"] == 7
+
+
+def test_a_first_spec_replaces_no_file(program, folder):
+    (folder / "first.toml").write_text("mine")
+    ended = program("init")
+    assert ended.status == 2
+    assert "first.toml: expected a new file; got one that exists" in ended.err
+    assert (folder / "first.toml").read_text() == "mine"
+
+
 # schema, fill, check, data
+
+
+def test_check_of_a_spec_as_json(program, spec):
+    found = json.loads(program("check", spec(), "--json").out)
+    assert found["components"]["prior"] == "mixture"
+    assert (found["latent_dim"], found["event_shape"], found["notes"]) == (2, [28, 28, 1], [])
+
+
+def test_data_as_json(program):
+    rows = json.loads(program("data", "list", "--json").out)
+    assert [row["name"] for row in rows] == Registry().names("dataset")
+    facts = json.loads(program("data", "info", "fashion_mini", "--json").out)
+    assert facts["event_shape"] == [28, 28, 1]
+    assert facts["sizes"] == {"train": 6000, "validation": 1000, "test": 1000}
+
+
+def test_train_and_evaluate_as_json_and_in_silence(program, tiny):
+    trained = program("train", tiny, "--json")
+    assert trained.status == 0
+    found = json.loads(trained.out)
+    assert found["run"] == "runs/tiny"
+    assert found["evaluation"]["elbo"]["examples"] == 4
+    assert json.loads(program("evaluate", "runs/tiny", "--json").out) == found["evaluation"]
+    quiet = program("evaluate", "runs/tiny", "--quiet")
+    assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
 
 
 def test_schema_prints_json(program):

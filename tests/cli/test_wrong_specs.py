@@ -411,7 +411,8 @@ def told(ended):
     count = int(re.fullmatch(r"error: The spec has (\d+) problems?\.", first)[1])
     assert len(rest) == count
     for problem in rest:
-        assert re.match(r"\S.*\n  expected  \S.*\n  got       \S.*(\n  \S|$)", problem), problem
+        assert re.match(r"\S.*(\n  expected  \S.*\n  got       \S.*)?(\n  \S|$)", problem), problem
+        assert problem.count("got ") == 1, problem
     return [tuple(problem.split("\n", 1)) for problem in rest]
 
 
@@ -450,6 +451,36 @@ def test_all_problems_are_told_at_once_in_the_order_of_their_lines(program, spec
         f"{path}:28: train.batchsize",
         f"{path}: schema",
     ]
+
+
+def test_a_missing_table_says_what_it_may_name_and_hides_no_other_problem(program, spec):
+    path = spec(
+        ('[data]\nuse = "fashion_mini"\n', ""),
+        ("[model.prior]\nuse", "[model.pryor]\nuse"),
+        ("epochs = 1", "epochs = 0"),
+    )
+    problems = dict(told(program("check", path)))
+    assert "epochs" in "".join(problems)
+    assert 'use = "NAME". Known: maf, mixture, ' in problems[f"{path}:3: model.prior"]
+    assert 'use = "NAME". Known: arrays, fashion_mini, ' in problems[f"{path}: data"]
+
+
+def test_options_that_cannot_be_applied_hide_no_other_problem(program, spec):
+    options = ("--set", "model.prior", "--set", "schema.version=1", "--set", "train.epochs=0")
+    places = [place for place, _ in told(program("check", spec(('"mixture"', '"mixtur"')), *options))]
+    assert [place.rpartition(": ")[2] for place in places] == [
+        "model.prior.use",
+        "--set",
+        "schema",
+        "train.epochs",
+    ]
+
+
+def test_an_error_that_says_what_it_expected_and_got_is_not_wrapped(program, spec):
+    path = spec(("learning_rate = 1e-3", 'schedule = "cosine"\nwarmup_steps = 500'))
+    ((place, below),) = told(program("check", path))
+    assert place == f"{path}:30: train.warmup_steps"
+    assert below == "  train: expected warmup_steps below the training's 188 steps; got 500."
 
 
 def test_train_tells_the_same_as_check_and_makes_no_folder(program, spec, folder):
