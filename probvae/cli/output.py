@@ -10,7 +10,7 @@ import io
 import os
 import sys
 import unicodedata
-from typing import Any, TextIO
+from typing import TextIO
 
 PLAIN = {
     "α": "alpha", "β": "beta", "γ": "gamma", "λ": "lambda", "μ": "mu", "σ": "sigma", "χ": "chi", "Σ": "sum",
@@ -37,7 +37,7 @@ def robust_output() -> None:
     sys.stderr = _robust(sys.stderr)
 
 
-def _robust(stream: TextIO | Any) -> TextIO:
+def _robust(stream: TextIO | None) -> TextIO:
     if stream is None:  # closed from the start
         return open(os.devnull, "w", encoding="utf-8")
     return Output(stream) if isinstance(stream, io.TextIOWrapper) else stream

@@ -29,7 +29,18 @@ from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature
 from probvae.core.step import gradient_step, gradients_and_means
 from probvae.core.typed import STRICT, Count, from_json
-from probvae.core.types import Array, Bijector, Distribution, DType, Factory, Seed, Shape, Table, Tensor
+from probvae.core.types import (
+    Annotation,
+    Array,
+    Bijector,
+    Distribution,
+    DType,
+    Factory,
+    Seed,
+    Shape,
+    Table,
+    Tensor,
+)
 from probvae.core.vae import VAE
 from probvae.core.values import BINARY, COUNTS, ONE_HOT, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
 from probvae.core.variables import named_variables, trainable_names
@@ -85,6 +96,7 @@ __all__ = [
     "Bijector",
     "DType",
     "Factory",
+    "Annotation",
     "Table",
     "Rows",
     "Shape",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -121,7 +120,7 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
         console.print(line, markup=False, soft_wrap=True)
 
 
-def print_evaluation(console: Console, found: Bounds, record: Mapping[str, Any]) -> None:
+def print_evaluation(console: Console, found: Bounds, record: Mapping[str, object]) -> None:
     """The numbers of an evaluation, with unit and standard error."""
     elbo, weighted = found
     for line in (

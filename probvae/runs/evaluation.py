@@ -6,12 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
-from probvae.core import VAE, Data
+from probvae.core import VAE, Data, Table
 from probvae.errors import UserError
 from probvae.evaluation import bounds
 from probvae.registry import Registry
@@ -29,7 +28,7 @@ def evaluate(
     plugins: Sequence[str | Path] = (),
     console: Console | None = None,
     registry: Registry | None = None,
-) -> dict[str, Any]:
+) -> Table:
     """Evaluate a run's best weights on the test data again, and write its evaluation.json.
 
     Args:
@@ -56,7 +55,7 @@ def measure(
     checkpoint: Checkpoint,
     console: Console,
     callback: Callable[[], None] = lambda: None,
-) -> dict[str, Any]:
+) -> Table:
     """Both bounds on the test data with a checkpoint's weights, printed and written to evaluation.json.
 
     Args:

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import tomli_w
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Count, DataInfo, Positive, from_json
+from probvae.core import STRICT, Count, DataInfo, Positive, Table, from_json
 from probvae.errors import UserError
 from probvae.specs import read
 
@@ -109,7 +109,7 @@ class Run:
         spec: the filled spec.
     """
 
-    def __init__(self, folder: Path, spec: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, spec: Table) -> None:
         self.folder = folder
         self.spec = spec
         self.spec_file = folder / "spec.toml"
@@ -241,7 +241,7 @@ def find_run(folder: str | Path) -> Path:
     raise UserError(f"{path}: expected a run that `probvae train` made; got {what}.{near}")
 
 
-def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bool) -> Run:
+def open_run(spec: Table, name: str, out: str | Path | None, resume: bool) -> Run:
     """The run of a filled spec: in a new folder, or in one that may be resumed.
 
     The folder of a run that has no checkpoint yet counts as new.
@@ -283,8 +283,8 @@ def open_run(spec: dict[str, Any], name: str, out: str | Path | None, resume: bo
 
 
 def _differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], free: Sequence[str], prefix: str = ""
-) -> list[tuple[str, Any, Any]]:
+    old: Mapping[str, object], new: Mapping[str, object], free: Sequence[str], prefix: str = ""
+) -> list[tuple[str, object, object]]:
     """The key paths at which two specs differ, except for those that may."""
     found = []
     for key in [*old, *(key for key in new if key not in old)]:

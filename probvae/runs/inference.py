@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Data, Split, available_memory, mean_of, readable
+from probvae.core import VAE, Array, Data, Split, Table, Tensor, available_memory, mean_of, readable
 from probvae.core.room import largest_tensor
 from probvae.errors import UserError
 from probvae.evaluation import over
 from probvae.report import reconstructions, samples, save
 from probvae.runs.loading import load_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_IN_A_PICTURE = 10_000
 
@@ -104,7 +107,7 @@ def _has_means(vae: VAE) -> bool:
     return mean_of(vae.decoder.likelihood(tf.zeros((1, vae.latent_dim)))) is not None
 
 
-def _moments(vae: VAE, x: Any) -> dict[str, Any]:
+def _moments(vae: VAE, x: Tensor) -> Table:
     q = vae.posterior(x)
     try:
         return {"mean": q.mean(), "stddev": q.stddev()}
@@ -123,7 +126,7 @@ def _split(data: Data, name: str) -> Split:
     return splits[name]
 
 
-def _write(path: Path, figure: Callable[[], Any] | None, arrays: Callable[[], dict[str, Array]]) -> str:
+def _write(path: Path, figure: Callable[[], Figure] | None, arrays: Callable[[], dict[str, Array]]) -> str:
     """Write a picture or arrays, after the suffix, and say what is where."""
     kinds = [".npz"] if figure is None else [".png", ".npz"]
     if path.suffix not in kinds:

@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tensorboard.summary import Writer  # type: ignore[import-untyped]
 
@@ -64,7 +63,7 @@ class PluginHooks(Callback):
         self.registry = registry
         self.run = run
 
-    def notify(self, hook: str, **arguments: Any) -> None:
+    def notify(self, hook: str, **arguments: object) -> None:
         """Call a hook of every plugin."""
         for failure in self.registry.notify(hook, run=self.run, **arguments):
             warnings.warn(failure, PluginWarning, stacklevel=2)

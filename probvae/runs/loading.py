@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -30,7 +30,7 @@ from probvae.specs import (
 )
 from probvae.training import Checkpoint, best_checkpoint, restore
 
-Spec: TypeAlias = str | Path | Mapping[str, Any]
+Spec: TypeAlias = str | Path | Mapping[str, object]
 """A TOML or JSON file, the folder of a run, or the same as a dict."""
 
 

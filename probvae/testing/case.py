@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
 
-from probvae.core import Shape
+from probvae.core import Shape, Table
 
 _LETTERS = {"latent_dim": "D", "event_shape": "E", "batch": "B", "samples": "S"}
 
@@ -25,7 +24,7 @@ class Case:
         seed: what initial values, inputs and draws are functions of.
     """
 
-    configuration: Mapping[str, Any] = field(default_factory=dict)
+    configuration: Mapping[str, object] = field(default_factory=dict)
     latent_dim: int = 2
     event_shape: Shape = (4,)
     batch: Shape = (3,)
@@ -62,7 +61,7 @@ class Case:
         return f"{settings}; {', '.join([*shapes, f'seed {self.seed}'])}{perturbed}"
 
 
-def _without(table: Mapping[str, Any], parameter: str) -> dict[str, Any] | None:
+def _without(table: Mapping[str, object], parameter: str) -> Table | None:
     if parameter in table:
         return {name: value for name, value in table.items() if name != parameter}
     for name, value in table.items():

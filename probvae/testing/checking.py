@@ -15,7 +15,7 @@ from probvae.testing.case import Case
 from probvae.testing.subject import Subject
 
 Profile: TypeAlias = Literal["fast", "deep"]
-Region: TypeAlias = Mapping[str, SearchStrategy[Any]]
+Region: TypeAlias = Mapping[str, SearchStrategy[object]]
 
 ALPHA = 1e-6
 """The probability, at most, that a statistical check is red for a component that is right."""

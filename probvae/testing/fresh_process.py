@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from probvae.core import Table
 from probvae.errors import explained
 from probvae.registry import default
 from probvae.testing.case import Case
@@ -46,13 +47,13 @@ class Request(NamedTuple):
     of: str | tuple[str, str, str]
     plugins: list[str]
     case: Case
-    saved: dict[str, Any]
+    saved: Table
     inputs: Floats | None
     points: Floats
 
 
 def evaluate_in_fresh_process(
-    subject: Subject, case: Case, saved: dict[str, Any], inputs: Floats | None, points: Floats
+    subject: Subject, case: Case, saved: Table, inputs: Floats | None, points: Floats
 ) -> Floats:
     """What `evaluate` gives in another process, for an instance with these variables.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from probvae.core import Factory
 from probvae.testing.checking import Check, Profile
 from probvae.testing.runner import checks_for, run
 from probvae.testing.subject import Subject
 
 
-def contract(kind: str, of: str | Callable[..., Any], *, profile: Profile = "fast", seed: int = 0) -> Any:
+def contract(kind: str, of: str | Factory, *, profile: Profile = "fast", seed: int = 0) -> Any:
     """A pytest decorator: the test runs once for each check that the component owes.
 
         from probvae.testing import contract

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from probvae.core import Table
 from probvae.testing.case import Case
 from probvae.testing.checking import Profile
 
@@ -123,6 +124,6 @@ class Report:
             f"{self.seed})."
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Table:
         """The report as plain values."""
         return {"ok": self.ok, **asdict(self)}

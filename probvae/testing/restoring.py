@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Component, Tensor, named_variables
+from probvae.core import Component, Table, Tensor, named_variables
 from probvae.errors import TrainingError
 from probvae.testing.checking import Violation
 from probvae.testing.spaces import Floats
@@ -61,7 +61,7 @@ def remedy(subject: Subject) -> str:
     )
 
 
-def variables_of(component: Any) -> dict[str, Any]:
+def variables_of(component: Any) -> Table:
     """All variables, trainable or not, by name; empty if the object is not a component."""
     if not isinstance(component, Component):
         return {}
@@ -71,7 +71,7 @@ def variables_of(component: Any) -> dict[str, Any]:
         raise Violation(str(error)) from error
 
 
-def assign(component: Any, saved: dict[str, Any]) -> None:
+def assign(component: Any, saved: Table) -> None:
     """Assign saved arrays to a component's variables, as strictly as a checkpoint is restored.
 
     Raises:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from probvae.core import Factory
 from probvae.errors import PluginError, UnknownNameError, UserError, did_you_mean
 from probvae.registry import Registry, default
 from probvae.testing.case import Case
@@ -22,7 +23,7 @@ SHRINKING = {"fast": 6.0, "deep": 60.0}
 
 def check(
     kind: str,
-    of: str | Callable[..., Any],
+    of: str | Factory,
     *,
     profile: Profile = "fast",
     seed: int = 0,
@@ -78,7 +79,7 @@ def checks_for(subject: Subject, only: Collection[str] | None = None) -> list[Ch
     return [found for found in known.values() if found.applies(subject) and (only is None or found.name in only)]
 
 
-def replay(check: str, kind: str, of: str | Callable[..., Any], plugin: str = "", **case: Any) -> None:
+def replay(check: str, kind: str, of: str | Factory, plugin: str = "", **case: Any) -> None:
     """Run one check on one case, as a report says.
 
     Args:

@@ -6,13 +6,13 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, reject
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
+from probvae.core import Table
 from probvae.errors import explained
 from probvae.testing.case import Case
 from probvae.testing.checking import Check, Inconclusive, NotApplicable, Region, Violation
@@ -99,7 +99,7 @@ class Search:
 
     def try_defaults(self, seed: int) -> None:
         """Try the defaults, and the cases that the component adds."""
-        tables: list[Mapping[str, Any]] = [*self.subject.promises.cases]
+        tables: list[Mapping[str, object]] = [*self.subject.promises.cases]
         if not any(parameter.required for parameter in self.subject.signature.plain.values()):
             tables.insert(0, {})
         for table in tables:
@@ -161,14 +161,14 @@ class Search:
             self.drawn, self.failure, self.excess = drawn, (case, message), excess
 
 
-def _ordinary(drawn: dict[str, st.SearchStrategy[Any]], seed: int) -> Iterator[dict[str, Any]]:
+def _ordinary(drawn: dict[str, st.SearchStrategy[object]], seed: int) -> Iterator[Table]:
     """A few tables of shapes, for configurations that are given: not every shape suits every configuration."""
-    found: list[dict[str, Any]] = []
+    found: list[Table] = []
 
     @hypothesis.seed(seed)
     @hypothesis.settings(max_examples=25, database=None, deadline=None, phases=(Phase.generate,))
     @given(st.fixed_dictionaries(drawn))
-    def collect(table: dict[str, Any]) -> None:
+    def collect(table: Table) -> None:
         found.append(table)
 
     collect()

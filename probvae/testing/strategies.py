@@ -12,14 +12,14 @@ All of them shrink towards what is small: few dimensions, one row, small numbers
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 import annotated_types as at
 from hypothesis import strategies as st
 
-from probvae.core import Parameter, Shape
+from probvae.core import Annotation, Factory, Parameter, Shape, Table
 from probvae.errors import PluginError
 from probvae.testing.case import Case
 from probvae.testing.checking import Region
@@ -64,7 +64,7 @@ def seeds() -> Strategy[int]:
     return st.integers(0, 2**16)
 
 
-def configurations(kind: str, of: str | Callable[..., Any]) -> Strategy[dict[str, Any]]:
+def configurations(kind: str, of: str | Factory) -> Strategy[Table]:
     """Configurations of a component, valid as far as its signature says: types, bounds, literals, components.
 
     A configuration is a table as in a spec; parameters that the assembler supplies are not in it. Numbers are
@@ -81,7 +81,7 @@ def configurations(kind: str, of: str | Callable[..., Any]) -> Strategy[dict[str
     return configurations_of(Subject(kind, of))
 
 
-def configurations_of(subject: Subject) -> Strategy[dict[str, Any]]:
+def configurations_of(subject: Subject) -> Strategy[Table]:
     """As `configurations`, of a subject."""
     drawn = {name: _parameter(subject, parameter) for name, parameter in subject.signature.settable.items()}
     unknown = [p for n, p in subject.signature.settable.items() if drawn[n] is None and p.required]
@@ -95,7 +95,7 @@ def configurations_of(subject: Subject) -> Strategy[dict[str, Any]]:
     return st.fixed_dictionaries({n: s for n, s in drawn.items() if s is not None})
 
 
-def cases(kind: str, of: str | Callable[..., Any]) -> Strategy[Case]:
+def cases(kind: str, of: str | Factory) -> Strategy[Case]:
     """All that a property needs to be repeated: a configuration, shapes, and a seed.
 
     `Subject(kind, of).build(case)` makes the component.
@@ -115,9 +115,9 @@ def cases_of(subject: Subject, region: Region) -> Strategy[Case]:
     return st.builds(Case, configuration=configurations_of(subject), **shapes_of(subject, region))
 
 
-def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[Any]]:
+def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[object]]:
     """What is drawn for a case beside its configuration; what the component does not look at is left alone."""
-    drawn: dict[str, Strategy[Any]] = {
+    drawn: dict[str, Strategy[object]] = {
         "perturbation": st.sampled_from((0.0, 0.1, 0.3)),
         "seed": seeds(),
         "samples": sample_shapes(),
@@ -135,7 +135,7 @@ def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[Any]]:
     return drawn | {name: found for name, found in region.items() if name in drawn and name not in sizes}
 
 
-def wrong_values(parameter: Parameter) -> Iterator[Any]:
+def wrong_values(parameter: Parameter) -> Iterator[object]:
     """Values that a plain parameter must refuse: beyond each bound, and of other types."""
     annotation = parameter.annotation
     base, markers = _parted(annotation)
@@ -154,7 +154,7 @@ def wrong_values(parameter: Parameter) -> Iterator[Any]:
         yield float("nan")
 
 
-def some_values(parameter: Parameter) -> list[Any]:
+def some_values(parameter: Parameter) -> list[object]:
     """A few ordinary values of a plain parameter, none where they cannot be listed: every choice, or the ends."""
     base, markers = _parted(parameter.annotation)
     if get_origin(base) in (Union, types.UnionType):
@@ -174,23 +174,23 @@ def some_values(parameter: Parameter) -> list[Any]:
     return sorted({base(end if high is None else min(end, high)) for end in ends})
 
 
-def _parameter(subject: Subject, parameter: Parameter) -> Strategy[Any] | None:
+def _parameter(subject: Subject, parameter: Parameter) -> Strategy[object] | None:
     if parameter.kind:
         return _components(subject, parameter.kind)
     return _values(parameter.annotation)
 
 
-def _components(subject: Subject, kind: str) -> Strategy[dict[str, Any]]:
+def _components(subject: Subject, kind: str) -> Strategy[Table]:
     """Tables of any component of a kind that the subject may hold, with any configuration of its own."""
 
-    def table(name: str) -> Strategy[dict[str, Any]]:
+    def table(name: str) -> Strategy[Table]:
         inner = configurations_of(Subject(kind, name, subject.registry))
         return inner.map(lambda values: {"use": name, **values})
 
     return st.sampled_from(subject.choices(kind)).flatmap(table)
 
 
-def _values(annotation: Any) -> Strategy[Any] | None:
+def _values(annotation: Annotation) -> Strategy[object] | None:
     """Values of a type, None where there are too many to choose from, as for a string."""
     base, markers = _parted(annotation)
     if base is bool:
@@ -213,7 +213,7 @@ def _values(annotation: Any) -> Strategy[Any] | None:
     return None
 
 
-def _sequences(base: Any, markers: list[Any]) -> Strategy[Any] | None:
+def _sequences(base: object, markers: list[object]) -> Strategy[object] | None:
     parts = get_args(base)
     if get_origin(base) is tuple and not (len(parts) == 2 and parts[1] is Ellipsis):
         known = [drawn for part in parts if (drawn := _values(part)) is not None]
@@ -226,7 +226,7 @@ def _sequences(base: Any, markers: list[Any]) -> Strategy[Any] | None:
     return st.lists(element, min_size=least, max_size=min(most, least + 2)).map(tuple)
 
 
-def _floats(markers: list[Any]) -> Strategy[float]:
+def _floats(markers: list[object]) -> Strategy[float]:
     """Numbers of ordinary size, within the bounds: up to 10 in size, and no nearer than 0.05 to an open end."""
     low, high = _ends(markers, 0.05)
     if low is None:
@@ -236,7 +236,7 @@ def _floats(markers: list[Any]) -> Strategy[float]:
     return st.floats(min(low, high), high, allow_nan=False).map(lambda x: round(x, 3)).filter(lambda x: low <= x)
 
 
-def _ends(markers: list[Any], step: float) -> tuple[Any, Any]:
+def _ends(markers: list[object], step: float) -> tuple[Any, Any]:
     """The lowest and the highest value, `step` within where the end itself is excluded; None where open."""
     lows: list[Any] = []
     highs: list[Any] = []
@@ -253,9 +253,9 @@ def _ends(markers: list[Any], step: float) -> tuple[Any, Any]:
     return max(lows, default=None), min(highs, default=None)
 
 
-def _parted(annotation: Any) -> tuple[Any, list[Any]]:
+def _parted(annotation: object) -> tuple[Any, list[object]]:
     """A type without its markers, and the markers one by one."""
-    markers: list[Any] = []
+    markers: list[object] = []
     while get_origin(annotation) is Annotated:
         annotation, *found = get_args(annotation)
         for marker in found:

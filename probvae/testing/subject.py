@@ -14,14 +14,17 @@ import tensorflow as tf
 from probvae.components import Bernoulli, Dense, DiagonalNormal, NetworkDecoder, NetworkEncoder
 from probvae.core import (
     KINDS,
+    Array,
     Component,
     Decoder,
     Encoder,
+    Factory,
     LikelihoodHead,
     PosteriorHead,
     Prior,
     Promises,
     Signature,
+    Table,
     Tag,
     named_variables,
 )
@@ -64,7 +67,7 @@ class Subject:
         UserError: it is no class of that kind.
     """
 
-    def __init__(self, kind: str, of: str | Callable[..., Any], registry: Registry | None = None) -> None:
+    def __init__(self, kind: str, of: str | Factory, registry: Registry | None = None) -> None:
         if kind not in CHECKED_KINDS:
             raise UnknownNameError(f"No kind with checks is named {kind!r}. {did_you_mean(kind, CHECKED_KINDS)}")
         if not isinstance(of, str) and (isinstance(of, tuple(KINDS.values())) or not callable(of)):
@@ -146,22 +149,22 @@ class Subject:
 
     def _make(
         self,
-        factory: Any,
+        factory: Factory,
         signature: Signature,
         table: Mapping[str, Any],
         case: Case,
-        given: Callable[[], Any],
+        given: Callable[[], object],
     ) -> Any:
         arguments = dict(table)
         for name, parameter in signature.components.items():
             kind = str(parameter.kind)
-            inner = dict(table.get(name) or {})
+            inner: Table = dict(table.get(name) or {})
             use = inner.pop("use", parameter.use or self.choices(kind)[0])
             if name in table or parameter.required or parameter.use:
                 part = self.registry[kind, use].load()
                 arguments[name] = self._make(part, Signature.of(part), inner, case, given)
         small = partial(Dense, (5,), "tanh")
-        supply: dict[str, Callable[[], Any]] = {
+        supply: dict[str, Callable[[], object]] = {
             "latent_dim": lambda: case.latent_dim,
             "event_shape": lambda: case.event_shape,
             "encoder": lambda: NetworkEncoder(small(), DiagonalNormal(case.latent_dim), case.event_shape),
@@ -198,7 +201,7 @@ def _is_of(kind: str, name: str, factory: type) -> None:
         raise UserError(f"{name}: expected a class that derives from probvae.{KINDS[kind].__name__}. {way}")
 
 
-def _promises(name: str, factory: Any, signature: Signature) -> Promises:
+def _promises(name: str, factory: Factory, signature: Signature) -> Promises:
     """What a class says of itself, with no word that means nothing.
 
     Raises:
@@ -220,7 +223,7 @@ def _promises(name: str, factory: Any, signature: Signature) -> Promises:
     return promises
 
 
-def examples(case: Case) -> Any:
+def examples(case: Case) -> Array:
     """Training examples [40, *E] between 0 and 1, for components that start from data."""
     return np.random.default_rng(case.seed).random((40, *case.event_shape), np.float32)
 

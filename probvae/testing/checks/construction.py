@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from probvae.errors import UserError, explained
 from probvae.testing.case import Case
@@ -37,7 +36,7 @@ def builds(subject: Subject, case: Case) -> None:
             _refused(subject, case, name, value)
 
 
-def _refused(subject: Subject, case: Case, name: str, value: Any) -> None:
+def _refused(subject: Subject, case: Case, name: str, value: object) -> None:
     wrong = replace(case, configuration={**case.configuration, name: value})
     try:
         subject.build(wrong)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import FINAL_STEP, Tensor
+from probvae.core import FINAL_STEP, Factory, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.linear_gaussian import small_model
@@ -51,14 +50,14 @@ def xla_equals_eager(subject: Subject, case: Case) -> None:
     _equal("XLA", found, "eager code", expected)
 
 
-def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+def _compiled(function: Factory, **options: Any) -> Any:
     """The function as a graph."""
     # Each partial is a function of its own; of functions with the same code TensorFlow counts the traces together,
     # and warns that they are many.
     return tf.function(partial(function), autograph=False, **options)
 
 
-def _computation(subject: Subject, case: Case) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
+def _computation(subject: Subject, case: Case) -> tuple[Factory, list[Tensor], list[tf.TensorSpec]]:
     """What a step asks of the component, as a function of tensors; the tensors; their specs of unknown size."""
     seed = stateless(case)
     if subject.kind == "objective":
@@ -86,7 +85,7 @@ def _computation(subject: Subject, case: Case) -> tuple[Callable[..., Any], list
     return _of_distribution(view, seed)
 
 
-def _of_distribution(view: View, seed: Tensor) -> tuple[Callable[..., Any], list[Tensor], list[tf.TensorSpec]]:
+def _of_distribution(view: View, seed: Tensor) -> tuple[Factory, list[Tensor], list[tf.TensorSpec]]:
     points = view.points(view.distribution(), 6)
 
     def step(points: Tensor, seed: Tensor, *inputs: Tensor) -> list[Tensor]:

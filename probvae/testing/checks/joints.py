@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from probvae.core import REAL, Tensor
+from probvae.core import REAL, Array, Factory, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import NotApplicable, Violation, check
 from probvae.testing.subject import Subject, perturb
 from probvae.testing.views import View, stateless, view_of
 
 Singles = npt.NDArray[np.float32]
-Function = Callable[..., Any]
+Function = Factory
 
 SIZES = (10.0, 20.0, 40.0)
 """How far variables are moved: far enough for some splines to have steps and ledges."""
@@ -74,7 +72,7 @@ def _finite_along_lines(function: Function, points: Singles, rng: np.random.Gene
     axes = rng.integers(points.shape[1], size=len(points))
     rows = np.arange(len(points))
 
-    def along(places: npt.NDArray[Any]) -> tuple[Singles, Singles]:
+    def along(places: Array) -> tuple[Singles, Singles]:
         """The lines' points [LINES, N, D] and their values [LINES, N]."""
         lines = np.repeat(points[:, None], places.shape[1], axis=1)
         lines[rows, :, axes] = places

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import FINAL_STEP, Losses, Objective, Seed, Tensor, fold_in, losses_of
+from probvae.core import FINAL_STEP, Losses, Objective, Seed, Table, Tensor, fold_in, losses_of
 from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Violation, check
 from probvae.testing.dependence import dependence
@@ -257,7 +256,7 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
                 )
 
 
-def _built_with(subject: Subject, case: Case, tables: list[dict[str, Any]]) -> Iterator[Objective]:
+def _built_with(subject: Subject, case: Case, tables: list[Table]) -> Iterator[Objective]:
     """The objectives of these configurations, without those that the class refuses."""
     for table in tables:
         try:
