@@ -48,7 +48,7 @@ PAGES = {
 }
 
 ALL = list(testing.iter_checks())
-KINDS = ("prior", "encoder", "posterior", "decoder", "likelihood", "objective", "bijector")
+KINDS = ("prior", "encoder", "posterior", "decoder", "likelihood", "network", "objective", "bijector")
 
 
 def blocks(page, language):

@@ -22,6 +22,8 @@ class Case:
         samples: S, the shape of what is drawn.
         perturbation: how far the trainable variables have left their initial values, in multiples of their spread.
         seed: what initial values, inputs and draws are functions of.
+        decodes: whether a network maps latents [D] to data [*E]; otherwise it maps data to the parameters [2 D] of
+            a posterior.
     """
 
     configuration: Mapping[str, object] = field(default_factory=dict)
@@ -31,6 +33,13 @@ class Case:
     samples: Shape = (2,)
     perturbation: float = 0.0
     seed: int = 0
+    decodes: bool = False
+
+    @property
+    def network_shapes(self) -> tuple[Shape, Shape]:
+        """The input shape and the output shape of a network."""
+        down, up = (self.event_shape, (2 * self.latent_dim,)), ((self.latent_dim,), self.event_shape)
+        return up if self.decodes else down
 
     def arguments(self) -> str:
         """The case as keyword arguments, those at their defaults left out."""
@@ -57,6 +66,8 @@ class Case:
         """
         settings = ", ".join(f"{k} = {v!r}" for k, v in self.configuration.items()) or "every default"
         shapes = [f"{letter} = {getattr(self, name)}" for name, letter in _LETTERS.items() if name in concerned]
+        if "decodes" in concerned:
+            shapes.append("from [D] to E" if self.decodes else "from E to [2 D]")
         perturbed = f", variables perturbed by {self.perturbation:g}" if self.perturbation else ""
         return f"{settings}; {', '.join([*shapes, f'seed {self.seed}'])}{perturbed}"
 

@@ -44,6 +44,12 @@ def event_shapes(images: bool = True) -> Strategy[Shape]:
     return st.one_of(vectors, st.tuples(sides, sides, st.integers(1, 2))) if images else vectors
 
 
+def signal_and_image_shapes() -> Strategy[Shape]:
+    """Shapes *E of one example for networks: also signals [length, channels], and images of any size up to 8."""
+    sides, channels = st.integers(1, 8), st.integers(1, 2)
+    return st.one_of(event_shapes(), st.tuples(sides, channels), st.tuples(sides, sides, channels))
+
+
 def batch_shapes() -> Strategy[Shape]:
     """Shapes [B] of a batch of one axis."""
     return st.tuples(st.integers(1, 4))
@@ -126,9 +132,11 @@ def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[object]]:
         drawn["latent_dim"] = latent_dims()
     if subject.kind in ("encoder", "decoder", "likelihood") or "event_shape" in subject.context:
         drawn["event_shape"] = event_shapes()
+    if subject.kind == "network":
+        drawn |= {"event_shape": signal_and_image_shapes(), "decodes": st.booleans()}
     if subject.kind in ("encoder", "posterior", "objective", "bijector"):
         drawn["batch"] = batch_shapes()
-    if subject.kind in ("decoder", "likelihood"):
+    if subject.kind in ("decoder", "likelihood", "network"):
         drawn["batch"] = leading_shapes()
     answered = "event_shape" if subject.kind in ("decoder", "likelihood") else "latent_dim"
     sizes = {"event_shape", "latent_dim"} - {answered}  # what a region says of sizes is said of the answer's

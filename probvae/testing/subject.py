@@ -20,6 +20,7 @@ from probvae.core import (
     Encoder,
     Factory,
     LikelihoodHead,
+    Network,
     PosteriorHead,
     Prior,
     Promises,
@@ -131,6 +132,8 @@ class Subject:
         given = placeholder(case.event_shape) if restoring else lambda: examples(case)
         try:
             component = self._make(self.factory, self.signature, case.configuration, case, given)
+            if isinstance(component, Network):
+                component.connect(*case.network_shapes)
         except PluginError:  # a mistake in the class, whatever the configuration
             raise
         except UserError as error:

@@ -5,6 +5,9 @@ encoder        posterior(x)           x [B, *E] -> [B], [D]
 posterior      posterior(outputs)     outputs [B, *O] -> [B], [D]
 decoder        likelihood(z)          z [..., D] -> [...], [*E]
 likelihood     likelihood(outputs)    outputs [..., *O] -> [...], [*E]
+network        outputs(inputs)        inputs [..., *I] -> the means [..., *O] of a normal with scale 1
+
+A network returns tensors; with the normal, the checks of distributions are also those of networks.
 """
 
 from __future__ import annotations
@@ -14,16 +17,21 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from probvae.core import Distribution, Shape, Support, Tensor, trainable_names
+from probvae.core import REAL, Distribution, Shape, Support, Tensor, trainable_names
 from probvae.errors import explained
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation
 from probvae.testing.spaces import Floats, space_of
 from probvae.testing.subject import Refused, Subject
 
+tfd = tfp.distributions
+
 DISTRIBUTIONS = ("prior", "encoder", "posterior", "decoder", "likelihood")
 """The kinds that answer with a distribution."""
+VIEWED = (*DISTRIBUTIONS, "network")
+"""These, and networks."""
 POSTERIORS = ("encoder", "posterior")
 LIKELIHOODS = ("decoder", "likelihood")
 CONDITIONAL = (*POSTERIORS, *LIKELIHOODS)
@@ -35,6 +43,7 @@ _METHODS = {
     "posterior": "posterior",
     "decoder": "likelihood",
     "likelihood": "likelihood",
+    "network": "outputs",
 }
 
 
@@ -55,6 +64,8 @@ class View:
     @property
     def input_shape(self) -> Shape:
         """The shape of one row of the input."""
+        if self.kind == "network":
+            return self.case.network_shapes[0]
         if self.kind == "encoder":
             return self.case.event_shape
         return (self.case.latent_dim,) if self.kind == "decoder" else tuple(self.component.output_shape)
@@ -67,12 +78,20 @@ class View:
     @property
     def event(self) -> Shape:
         """The event shape that the answer must have."""
+        if self.kind == "network":
+            return self.case.network_shapes[1]
         return (self.case.latent_dim,) if self.kind in LATENT else self.case.event_shape
 
     @property
     def support(self) -> Support:
         """Where the answer says it lives."""
-        return self.component.support
+        support: Support = REAL if self.kind == "network" else self.component.support
+        return support
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether its inputs are examples [*E]."""
+        return self.kind == "encoder" or (self.kind == "network" and not self.case.decodes)
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
@@ -82,13 +101,13 @@ class View:
     def inputs(self, batch: Shape | None = None) -> Tensor:
         """Ordinary inputs, a function of the case's seed, or None for a prior, which takes none.
 
-        They are normal; those of every other encoder lie between 0 and 1, as images do.
+        They are normal; every other time examples lie between 0 and 1 instead, as images do.
         """
         if self.kind == "prior":
             return None
         rng = np.random.default_rng([self.case.seed, 2])
         shape = (*(self.case.batch if batch is None else batch), *self.input_shape)
-        x = rng.random(shape) if self.kind == "encoder" and self.case.seed % 2 else rng.normal(size=shape)
+        x = rng.random(shape) if self.takes_data and self.case.seed % 2 else rng.normal(size=shape)
         return tf.constant(x, tf.float32)
 
     def call(self, inputs: Tensor) -> Distribution:
@@ -99,6 +118,8 @@ class View:
         """
         method = getattr(self.component, _METHODS[self.kind])
         answer = method() if self.kind == "prior" else method(inputs)
+        if self.kind == "network":
+            return tfd.Independent(tfd.Normal(answer, 1.0), reinterpreted_batch_ndims=len(self.event))
         if not hasattr(answer, "event_shape"):
             raise Violation(f"{_METHODS[self.kind]}() answered {answer!r}; expected a tfd.Distribution.")
         return answer

@@ -45,6 +45,10 @@ def test_samples_that_are_reparameterized_in_any_way_move_with_their_density(nam
         ("encoder_binarised", "every_part_of_an_example_is_read"),
         ("encoder_every_second_pixel", "every_part_of_an_example_is_read"),
         ("decoder_enlarged", "elements_are_no_copies"),
+        ("network_built_on_first_use", "owns_its_variables"),
+        ("network_built_on_first_use", "copies_are_independent"),
+        ("network_normalised_by_row", "rows_do_not_mix"),
+        ("network_every_second_pixel", "every_part_of_an_example_is_read"),
     ],
 )
 def test_what_is_near_a_mistake_is_none(name, check):

@@ -19,6 +19,7 @@ from probvae.testing.checks import (  # noqa: F401  # isort: skip  # listed in t
     densities,
     divergences,
     saving,
+    networks,
 )
 
 

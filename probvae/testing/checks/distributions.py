@@ -13,10 +13,20 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import DISTRIBUTIONS, LATENT, LIKELIHOODS, POSTERIORS, View, f64, stateless, view_of
+from probvae.testing.views import (
+    DISTRIBUTIONS,
+    LATENT,
+    LIKELIHOODS,
+    POSTERIORS,
+    VIEWED,
+    View,
+    f64,
+    stateless,
+    view_of,
+)
 
 
-@check(*DISTRIBUTIONS, fast=8, deep=100)
+@check(*VIEWED, fast=8, deep=100)
 def shapes(subject: Subject, case: Case) -> None:
     """The result is a float32 distribution with the right batch and event shape, both static and dynamic.
 
@@ -81,7 +91,7 @@ def _close(what: str, one: Floats, other: Floats, that: str, tolerance: float = 
         raise Violation(f"{what} is {one[at]:.6g} and {that} is {other[at]:.6g}.")
 
 
-@check(*DISTRIBUTIONS, fast=7, deep=100)
+@check(*VIEWED, fast=7, deep=100)
 def finite(subject: Subject, case: Case) -> None:
     """Densities and their slopes are finite at samples and far away; samples are, at extreme inputs too.
 
@@ -148,12 +158,12 @@ def _slopes(
 def _inputs(view: View) -> list[tuple[str, Tensor]]:
     if view.kind == "prior":
         return [("no", None)]
-    plain, size = view.inputs(), 30.0 if view.kind == "decoder" else 200.0
+    plain, size = view.inputs(), 30.0 if view.kind in ("decoder", "network") else 200.0
     low, high = -size, size
     if isinstance(view.support, Values) and view.support.low > -inf and view.support.high == inf:
         # What is above 0 is often the exponential of an output, and e^200 is no number, nor is e^-200.
         low, high = -10.0 if view.support.open else low, 10.0
-    sizes = (0.0, 1.0, 255.0) if view.kind == "encoder" else (0.0, high, low)
+    sizes = (0.0, 1.0, 255.0) if view.takes_data else (0.0, high, low)
     return [("ordinary", plain), *((f"constant {size:g}", tf.fill(plain.shape, size)) for size in sizes)]
 
 

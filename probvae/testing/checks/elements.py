@@ -31,7 +31,7 @@ IMAGE = (8, 8, 1)
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
-@check("encoder", fast=5, deep=60)
+@check("encoder", "network", fast=5, deep=60)
 def every_part_of_an_example_is_read(subject: Subject, case: Case) -> None:
     """Each element of a vector and each channel of an image has an effect; at the defaults, each quarter too.
 
@@ -41,23 +41,24 @@ def every_part_of_an_example_is_read(subject: Subject, case: Case) -> None:
     _all_are_read(subject, case, _slices)
     if not case.configuration:
         with suppress(Refused, Inconclusive):  # it takes no images
-            _all_are_read(subject, replace(case, event_shape=IMAGE), _quarters)
+            _all_are_read(subject, replace(case, event_shape=IMAGE, decodes=False), _quarters)
 
 
 def _all_are_read(subject: Subject, case: Case, parts_of: Callable[[Flags], dict[str, Flags]]) -> None:
-    read, same = np.zeros(case.event_shape, bool), 0
+    read, same = np.zeros((), bool), 0
     for attempt in range(READINGS):
         now = _read(view_of(subject, _again(case, attempt)))
         same = same + 1 if read.any() and np.array_equal(now, read) else 0
-        read |= now
+        read = read | now
         unread = [name for name, part in parts_of(read).items() if not part.any()]
         if not unread:
             return
         if same == ENOUGH:
             break
+    what, where = ("input", "map_rows()") if subject.kind == "network" else ("example", "posterior()")
     raise Violation(
-        f"{unread[0]} of an example {list(case.event_shape)} has no effect on the posterior, at {attempt + 1} "
-        "initial values. Read all of x in posterior()."
+        f"{unread[0]} of an {what} {list(read.shape)} has no effect on what {where} returns, at {attempt + 1} "
+        "initial values. Read all of it."
     )
 
 
@@ -90,7 +91,7 @@ def _quarters(read: Flags) -> dict[str, Flags]:
     }
 
 
-@check(*CONDITIONAL, fast=5, deep=60, mandatory=False)
+@check(*CONDITIONAL, "network", fast=5, deep=60, mandatory=False)
 def elements_are_no_copies(subject: Subject, case: Case) -> None:
     """No element of a result, and no channel of an image, is a copy of another.
 
@@ -98,16 +99,16 @@ def elements_are_no_copies(subject: Subject, case: Case) -> None:
     and densities are right, and half of the model is missing. Two elements are copies if exchanging their values
     changes no density, whatever the inputs.
     """
-    count = (case.latent_dim,) if subject.kind in ("encoder", "posterior") else case.event_shape
-    if count[-1] < 2:
+    event = View(subject.kind, None, case).event
+    if event[-1] < 2:
         raise Inconclusive("there is one element only")
-    copies = list(combinations(range(count[-1]), 2))
+    copies = list(combinations(range(event[-1]), 2))
     for attempt in range(COMPARISONS):
         copies = _still_copies(view_of(subject, _again(case, attempt)), copies)
         if not copies:
             return
     one, other = copies[0]
-    what = "channels" if len(count) == 3 else "elements"
+    what = "channels" if len(event) > 1 else "elements"
     raise Violation(
         f"{what} {one} and {other} of its answer are copies: exchanging their values changes no density, at "
         f"{COMPARISONS} initial values. Compute each from outputs of its own."

@@ -13,7 +13,7 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import DISTRIBUTIONS, POSTERIORS, f64, stateless, view_of
+from probvae.testing.views import POSTERIORS, VIEWED, f64, stateless, view_of
 
 ROWS = 6
 STEPS = (0.02, 0.005)
@@ -25,7 +25,7 @@ WAVES = 6
 SIGMAS = 7.5
 
 
-@check(*DISTRIBUTIONS, fast=5, deep=60)
+@check(*VIEWED, fast=5, deep=60)
 def gradients_are_slopes_of_the_density(subject: Subject, case: Case) -> None:
     """The gradient of log_prob with respect to inputs and variables agrees with finite differences.
 

@@ -22,7 +22,7 @@ TWINS = 400
 """How many draws two rows with the same input have in common, if they share their noise."""
 
 
-@check(*CONDITIONAL, fast=6, deep=80)
+@check(*CONDITIONAL, "network", fast=6, deep=80)
 def rows_do_not_mix(subject: Subject, case: Case) -> None:
     """The result for one row depends neither on the other rows nor on their number.
 
@@ -68,7 +68,7 @@ def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
         raise Violation(f"two rows with the same input got the same {TWINS} draws: they share their noise.")
 
 
-@check("decoder", "likelihood", fast=6, deep=80)
+@check("decoder", "likelihood", "network", fast=6, deep=80)
 def leading_axes_are_rows(subject: Subject, case: Case) -> None:
     """Inputs [S, B, ...] are treated as S times B rows, in their order.
 
@@ -88,7 +88,7 @@ def leading_axes_are_rows(subject: Subject, case: Case) -> None:
         _same(f"of [2, 3, ...], the {row}th,", one[:, row], other[:, row])
 
 
-@check(*CONDITIONAL, fast=5, deep=60)
+@check(*CONDITIONAL, "network", fast=5, deep=60)
 def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
     """Another input gives another result; each latent, and each network output, has an effect.
 
@@ -102,7 +102,7 @@ def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
         values, slopes = _effects(view_of(subject, again))
         differs |= bool(np.any(np.abs(values - values[:, :1]) > 1e-6))
         reached = slopes if not len(reached) else reached | slopes
-        if differs and (reached.all() or (subject.kind == "encoder" and reached.any())):
+        if differs and (reached.all() or (subject.kind in ("encoder", "network") and reached.any())):
             return
     if not differs:
         raise Violation(f"{ROWS} different inputs gave the same answer, for 12 initial values.")

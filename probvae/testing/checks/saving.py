@@ -10,10 +10,10 @@ from probvae.testing.checking import Violation, check
 from probvae.testing.fresh_process import evaluate_in_fresh_process
 from probvae.testing.restoring import assign, compare, evaluate, reference_points, remedy, variables_of
 from probvae.testing.subject import Refused, Subject
-from probvae.testing.views import DISTRIBUTIONS, View, view_of
+from probvae.testing.views import VIEWED, View, view_of
 
 
-@check(*DISTRIBUTIONS, "bijector", fast=5, deep=60)
+@check(*VIEWED, "bijector", fast=5, deep=60)
 def restores(subject: Subject, case: Case) -> None:
     """A second instance, already in use, gives the same values once it has the first one's variables.
 
@@ -36,7 +36,7 @@ def restores(subject: Subject, case: Case) -> None:
     compare(evaluate(second, inputs, points), expected, "a second instance with the same variables", subject)
 
 
-@check(*DISTRIBUTIONS, "bijector", fast=2, deep=10)
+@check(*VIEWED, "bijector", fast=2, deep=10)
 def restores_in_a_fresh_process(subject: Subject, case: Case) -> None:
     """Built from its configuration in a new process and given its saved variables, it gives the same values.
 

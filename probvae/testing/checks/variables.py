@@ -13,14 +13,14 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import DISTRIBUTIONS, POSTERIORS, View, f64, stateless, view_of
+from probvae.testing.views import POSTERIORS, VIEWED, View, f64, stateless, view_of
 
 ROWS = 16
 TRIES = 24
 """How often a gradient may be exactly zero by chance, as behind a unit of relu that is off."""
 
 
-@check(*DISTRIBUTIONS, "bijector", fast=5, deep=60)
+@check(*VIEWED, "bijector", fast=5, deep=60)
 def owns_its_variables(subject: Subject, case: Case) -> None:
     """Every variable that is used belongs to the component, under a name; calls create and change none.
 
@@ -68,7 +68,7 @@ def _use(view: View) -> Tensor:
     return x, p.log_prob(tf.stop_gradient(tf.identity(x)))
 
 
-@check(*DISTRIBUTIONS, "bijector", fast=5, deep=60)
+@check(*VIEWED, "bijector", fast=5, deep=60)
 def learns(subject: Subject, case: Case) -> None:
     """Every trainable variable receives a gradient from the density: present, finite, and not always zero.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from . import decoders, encoders, flows, likelihoods, objectives, posteriors, priors
+from . import decoders, encoders, flows, likelihoods, networks, objectives, posteriors, priors
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ CORRECT: dict[str, Correct] = {
     **_found("prior", flows),
     **_found("encoder", encoders),
     **_found("decoder", decoders),
+    **_found("network", networks),
     **_found("posterior", posteriors),
     **_found("likelihood", likelihoods),
     **_found("objective", objectives),

@@ -6,7 +6,7 @@ import tensorflow_probability as tfp
 from probvae.core import BINARY, REAL, Decoder, Shape, Values
 from probvae.errors import ConfigError
 
-from .networks import Lazy
+from .layers import Lazy
 
 tfd = tfp.distributions
 

@@ -11,7 +11,7 @@ from probvae.components.scales import softplus_scale
 from probvae.core import Encoder, Positive, Shape
 from probvae.errors import ConfigError
 
-from .networks import Lazy, flat
+from .layers import Lazy, flat
 
 tfd = tfp.distributions
 

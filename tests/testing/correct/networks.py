@@ -1,22 +1,44 @@
-"""What encoders and decoders have in common here: a network whose layers Keras builds on first use."""
+"""Networks: with layers that are built on first use, with pixels left out, and with a row normalised."""
+
+from math import prod
 
 import keras
 import tensorflow as tf
 
+from probvae.core import Network
+from probvae.errors import ConfigError
 
-class Lazy(keras.layers.Layer):
-    """Two dense layers on the last axis, flattened before and shaped after; they are built when first called."""
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
-        self.hidden = keras.layers.Dense(8, activation="elu")
-        self.last = keras.layers.Dense(outputs)
-
-    def call(self, x):
-        """Outputs [..., outputs] of x [..., inputs]."""
-        return self.last(self.hidden(x))
+from .layers import Lazy, flat
 
 
-def flat(x: tf.Tensor) -> tf.Tensor:
-    """x [B, *E] as [B, size of E]."""
-    return tf.reshape(x, (-1, x.shape[1:].num_elements()))
+class BuiltOnFirstUse(Network):
+    def make_layers(self, in_shape, out_shape):
+        self.body = Lazy(prod(out_shape))
+
+    def map_rows(self, rows):
+        return tf.reshape(self.body(flat(rows)), (-1, *self.out_shape))
+
+
+class NormalisedByRow(BuiltOnFirstUse):
+    """By layer normalisation, which couples the elements of a row and no rows."""
+
+    def make_layers(self, in_shape, out_shape):
+        super().make_layers(in_shape, out_shape)
+        self.first = keras.layers.Dense(8, "elu")
+        self.normalise = keras.layers.LayerNormalization()
+
+    def map_rows(self, rows):
+        return super().map_rows(self.normalise(self.first(flat(rows))))
+
+
+class EverySecondPixel(BuiltOnFirstUse):
+    """A convolution whose stride is larger than its kernel."""
+
+    def make_layers(self, in_shape, out_shape):
+        if len(in_shape) != 3:
+            raise ConfigError(f"expected images; got inputs {list(in_shape)}.")
+        super().make_layers(in_shape, out_shape)
+        self.convolution = keras.layers.Conv2D(4, kernel_size=1, strides=2, padding="same", activation="relu")
+
+    def map_rows(self, rows):
+        return super().map_rows(self.convolution(rows))
