@@ -275,15 +275,15 @@ def test_the_check_in_python_runs(capsys):
     ids=lambda text: text if re.fullmatch(r"\w+", text) else "",
 )
 def test_a_changed_line_is_found(old, new, check, found, folder):
-    mended = (folder / "own_laplace.py").read_text().replace(" / 2**0.5", "")
-    assert mended.count(old) == 1
-    (folder / "wrong_laplace.py").write_text(mended.replace(old, new))
+    fixed = (folder / "own_laplace.py").read_text().replace(" / 2**0.5", "")
+    assert fixed.count(old) == 1
+    (folder / "wrong_laplace.py").write_text(fixed.replace(old, new))
     (result,) = checked("wrong_laplace.py", check).results
     assert result.status == "failed"
     assert found in result.message
 
 
-def test_the_mended_prior_is_right(folder):
+def test_the_fixed_prior_is_right(folder):
     text = (folder / "own_laplace.py").read_text()
     (folder / "own_laplace.py").write_text(text.replace(" / 2**0.5", ""))
     assert checked("own_laplace.py", "shapes", "learns", "samples_are_from_the_density").ok
