@@ -1,4 +1,4 @@
-"""The types that everything speaks of, and the letters for shapes.
+"""Types that all modules use, and the letters for shapes.
 
 Shapes are written with the same letters everywhere: S samples, B batch, D latent size, *E the event (data)
 shape, K mixture components. A distribution's shape is written [batch], [event]. Log-probabilities are in nats,
@@ -73,10 +73,10 @@ class Bijector(Protocol):
     """The part of `tfb.Bijector` that probvae uses: an invertible function, x -> y."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Y of x."""
+        """The value y of points x."""
 
     def inverse(self, y: Tensor) -> Tensor:
-        """X of y."""
+        """The point x of values y."""
 
     def forward_log_det_jacobian(self, x: Tensor, event_ndims: int | None = None) -> Tensor:
         """Log |det dy/dx|, summed over the last `event_ndims` axes."""
