@@ -34,7 +34,7 @@ def test_a_wrong_prior_in_a_single_file_is_told_with_its_smallest_case(forgetful
     assert "prior forgetful_prior.forgetful  17 checks, fast, seed 0" in ended.out
     assert "✗ shapes" in ended.out
     assert "✓ builds" in ended.out
-    assert "must hold  The answer is a float32 distribution with the contract's batch and event shape" in ended.out
+    assert "must hold  The result is a float32 distribution with the right batch and event shape" in ended.out
     assert "expected batch [] and event [1]; got batch [1] and event []." in ended.out
     assert "smallest   every default; D = 1, S = (), seed 0" in ended.out
     line = next(text for text in ended.out.splitlines() if "repeat" in text and "'shapes'" in text)
@@ -74,7 +74,7 @@ def test_what_a_component_prints_is_no_json(plugin, program):
         (["--component", "priors", "mixture"], "No kind with checks is named 'priors'. Did you mean 'prior'?"),
         (["--component", "bijector", "mixture"], "expected a class with a method bijector()"),
         (["--plugin", "probvea"], "No plugin is named 'probvea'. Did you mean 'probvae'?"),
-        (["--plugin", "nowhere.py"], "expected a Python file, ending in .py; got nothing"),
+        (["--plugin", "nowhere.py"], "expected a Python file, ending in .py; got no such file"),
         (["--plugin", "probvae.data"], "expected components of a kind with checks; got none"),
         (["--component", "prior", "mixture", "--set", "a=1"], "--set changes a SPEC, and none is given."),
         (["--component", "prior", "mixture", "--profile", "slow"], "'slow' is not one of 'fast', 'deep'"),
