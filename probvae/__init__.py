@@ -25,6 +25,7 @@ TARGETS = [
     "probvae.objectives:IWAE",
     # from a spec
     "probvae.runs:build",
+    "probvae.runs:evaluate",
     "probvae.runs:load",
     "probvae.runs:train",
     # plugins

@@ -56,6 +56,11 @@ def verbosity_options(function: F) -> F:
     return function
 
 
+other_data_option = click.option(
+    "--allow-other-data",
+    is_flag=True,
+    help="Accept data that differs from what the run was trained on, as files that have changed since.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

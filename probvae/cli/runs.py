@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from probvae.cli.options import (
+    F,
     json_option,
+    other_data_option,
     plugin_option,
     results_on_stderr,
     run_argument,
@@ -21,13 +24,40 @@ from probvae.cli.options import (
 from probvae.cli.start import ModelCommand
 from probvae.errors import UserError
 
-split_option = click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test"]),
-    default="test",
-    show_default=True,
-    help="Which examples.",
+if TYPE_CHECKING:
+    from probvae.runs.results import Output
+
+_DATA_OPTIONS = (
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A .npy or .npz file of other examples, for the parameters of [data] otherwise.",
+    ),
+    click.option(
+        "--split",
+        type=click.Choice(["train", "validation", "test", "all"]),
+        default="",
+        help="Which examples. Default: test, or all of --data.",
+    ),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="data.KEY=VALUE",
+        help="Use other data: override the [data] table, as data.divide_by=255; may be given again.",
+    ),
+    other_data_option,
 )
+
+
+def data_options(function: F) -> F:
+    """--data, --split, --set and --allow-other-data."""
+    for option in reversed(_DATA_OPTIONS):
+        function = option(function)
+    return function
+
+
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the noise.")
 
 
@@ -42,7 +72,7 @@ out_option = click.option(
     "--out",
     type=click.Path(path_type=Path),
     callback=_new,
-    help="A new file: .png for a picture, .npz for arrays. Default: a file in the run's folder.",
+    help="A new file: .png for a picture, .npz or .csv for arrays. Default: a file in the run's folder.",
 )
 
 
@@ -64,6 +94,7 @@ out_option = click.option(
     type=click.IntRange(1),
     help="Start this number of processes here that share each batch, as on a cluster: for trying that out.",
 )
+@other_data_option
 @json_option
 @verbosity_options
 def train(
@@ -74,6 +105,7 @@ def train(
     plugins: tuple[Path, ...],
     devices: int | None,
     workers: int | None,
+    allow_other_data: bool,
     as_json: bool,
 ) -> int:
     """Train the model of SPEC, evaluate it on the test data and draw its figures.
@@ -88,11 +120,22 @@ def train(
     a cluster start the same command on every machine with TF_CONFIG and one --out for all.
     """
     if workers and workers > 1:
-        return _train_here(spec, out, resume, overrides, plugins, workers, as_json)
+        flags = [f"--{verbosity()}"] if verbosity() else []
+        flags += ["--json"] * as_json + ["--allow-other-data"] * allow_other_data
+        return _train_here(spec, out, resume, overrides, plugins, workers, flags)
     from probvae.runs import train as run_training
 
     with results_on_stderr(as_json) as printed:
-        run = run_training(spec, out, resume, overrides, plugins, printed, devices=devices or 0)
+        run = run_training(
+            spec,
+            out,
+            resume,
+            overrides,
+            plugins,
+            printed,
+            devices=devices or 0,
+            allow_other_data=allow_other_data,
+        )
     if as_json and run.evaluation_file.exists():  # of several workers, one writes it
         click.echo(json.dumps({"run": str(run.folder), "evaluation": json.loads(run.evaluation_file.read_text())}))
     return 0
@@ -105,16 +148,14 @@ def _train_here(
     overrides: tuple[str, ...],
     plugins: tuple[Path, ...],
     workers: int,
-    as_json: bool,
+    flags: list[str],
 ) -> int:
     """Train with several processes on this machine, which need one folder."""
     from probvae.runs.folder import free_folder
     from probvae.runs.workers import run_workers
 
     folder = out or (spec if spec.is_dir() else Path("runs") / spec.stem if resume else free_folder(spec.stem))
-    arguments = ["train", str(spec), "--out", str(folder), *(["--resume"] if resume else [])]
-    arguments += [f"--{verbosity()}"] if verbosity() else []
-    arguments += ["--json"] if as_json else []
+    arguments = ["train", str(spec), "--out", str(folder), *(["--resume"] if resume else []), *flags]
     arguments += [part for override in overrides for part in ("--set", override)]
     arguments += [part for plugin in plugins for part in ("--plugin", str(plugin))]
     return run_workers(arguments, workers)
@@ -126,17 +167,40 @@ def _train_here(
     "--samples", type=click.IntRange(1), help="Importance samples per example; published tables use 5,000."
 )
 @click.option("--seed", type=int, help="Seed of the noise.")
+@data_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=_new,
+    help="A new .npz or .csv file for the bounds of each example.",
+)
 @plugin_option
 @json_option
 @verbosity_options
-def evaluate(run: Path, samples: int | None, seed: int | None, plugins: tuple[Path, ...], as_json: bool) -> None:
-    """Evaluate RUN's best weights on the test data: the ELBO and the importance-weighted log-likelihood."""
+def evaluate(
+    run: Path,
+    samples: int | None,
+    seed: int | None,
+    data: Path | None,
+    split: str,
+    overrides: tuple[str, ...],
+    allow_other_data: bool,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Evaluate RUN's best weights: the ELBO and the importance-weighted log-likelihood.
+
+    Of the test split of its own data, the numbers are written to evaluation.json in its folder.
+    """
     from probvae.runs import evaluate as run_evaluation
 
     settings = {"samples": samples, "seed": seed}
-    overrides = [f"evaluate.{name}={value}" for name, value in settings.items() if value is not None]
+    changes = [*overrides, *(f"evaluate.{key}={value}" for key, value in settings.items() if value is not None)]
     with results_on_stderr(as_json) as printed:
-        record = run_evaluation(run, overrides, plugins, printed)
+        record = run_evaluation(
+            run, changes, plugins, printed, data=data, split=split, out=out, allow_other_data=allow_other_data
+        )
     if as_json:
         click.echo(json.dumps(record, indent=2))
 
@@ -147,41 +211,68 @@ def evaluate(run: Path, samples: int | None, seed: int | None, plugins: tuple[Pa
 @seed_option
 @out_option
 @plugin_option
-def sample(run: Path, count: int, seed: int, out: Path | None, plugins: tuple[Path, ...]) -> None:
+@json_option
+def sample(run: Path, count: int, seed: int, out: Path | None, plugins: tuple[Path, ...], as_json: bool) -> None:
     """Draw samples from the prior of RUN and decode them: the means of p(x|z), and draws from it in .npz."""
     from probvae.runs import inference
 
-    click.echo(inference.sample(run, count, seed, out, plugins))
+    _print(inference.sample(run, count, seed, out, plugins), as_json)
 
 
 @click.command(cls=ModelCommand)
 @run_argument
-@split_option
+@data_options
 @seed_option
 @out_option
 @plugin_option
-def reconstruct(run: Path, split: str, seed: int, out: Path | None, plugins: tuple[Path, ...]) -> None:
-    """Encode examples with RUN and decode them again: a picture of some, or all of them in .npz."""
+@json_option
+def reconstruct(
+    run: Path,
+    data: Path | None,
+    split: str,
+    overrides: tuple[str, ...],
+    allow_other_data: bool,
+    seed: int,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Encode examples with RUN and decode them again: a picture of some, or all of them in .npz or .csv."""
     from probvae.runs import inference
 
-    click.echo(inference.reconstruct(run, split, seed, out, plugins))
+    written = inference.reconstruct(run, split, seed, out, plugins, overrides, data, allow_other_data)
+    _print(written, as_json)
 
 
 @click.command(cls=ModelCommand)
 @run_argument
-@split_option
+@data_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     callback=_new,
-    help="A new .npz file. Default: a file in the run's folder.",
+    help="A new .npz or .csv file. Default: a file in the run's folder.",
 )
 @plugin_option
-def encode(run: Path, split: str, out: Path | None, plugins: tuple[Path, ...]) -> None:
-    """Write the posterior means and standard deviations of RUN's examples, and their labels, as .npz."""
+@json_option
+def encode(
+    run: Path,
+    data: Path | None,
+    split: str,
+    overrides: tuple[str, ...],
+    allow_other_data: bool,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Write the posterior means and deviations of examples, with their labels and rows, as .npz or .csv."""
     from probvae.runs import inference
 
-    click.echo(inference.encode(run, split, out, plugins))
+    _print(inference.encode(run, split, out, plugins, overrides, data, allow_other_data), as_json)
+
+
+def _print(written: Output, as_json: bool) -> None:
+    click.echo(json.dumps({"path": str(written.path), "shapes": written.shapes}) if as_json else str(written))
 
 
 COMMANDS = [train, evaluate, sample, reconstruct, encode]

@@ -102,12 +102,14 @@ class Split:
         divide_by: what the stored values are divided by.
         binarize_on_read: binarise afresh at every reading, P(1) = the value (Salakhutdinov and Murray, On the
             quantitative analysis of deep belief networks, 2008).
+        rows: [N] the examples' numbers in the array that they come from; None if these are 0 to N - 1.
     """
 
     stored: ArrayLike
     labels: Array | None = None
     divide_by: float = 1.0
     binarize_on_read: bool = False
+    rows: Array | None = None
 
     def __len__(self) -> int:
         return len(self.stored)

@@ -52,6 +52,11 @@ class Bounds(NamedTuple):
     elbo: Estimate
     importance_weighted: Estimate
 
+    @classmethod
+    def of(cls, elbo: Array, importance_weighted: Array, samples: int) -> Bounds:
+        """The means of the bounds of examples [N], with standard errors."""
+        return cls(_estimate(elbo, samples), _estimate(importance_weighted, samples))
+
 
 def bounds(
     vae: VAE,
@@ -61,7 +66,19 @@ def bounds(
     batch_size: int = 2000,
     progress: Callable[[int, int], None] | None = None,
 ) -> Bounds:
-    """Estimate both bounds on log p(x), in nats per example, averaged over a split.
+    """Estimate both bounds on log p(x), in nats per example, averaged over a split; see `example_bounds`."""
+    return Bounds.of(*example_bounds(vae, split, samples, seed, batch_size, progress), samples)
+
+
+def example_bounds(
+    vae: VAE,
+    split: Split,
+    samples: int,
+    seed: Seed = 0,
+    batch_size: int = 2000,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Array, Array]:
+    """Estimate both bounds on log p(x) for each example of a split: two arrays [N], in nats.
 
     Args:
         vae: the model.
@@ -103,7 +120,7 @@ def bounds(
         if progress is not None:
             progress(done, len(split))
     elbo, importance_weighted = (np.concatenate(values) for values in zip(*reduced, strict=True))
-    return Bounds(_estimate(elbo, samples), _estimate(importance_weighted, samples))
+    return elbo, importance_weighted
 
 
 def _check_room(vae: VAE, rows: int, samples: int) -> None:

@@ -14,6 +14,8 @@ from probvae.evaluation import Bounds
 from probvae.runs.loading import Built
 from probvae.training import Callback, Compilation, Devices, Epoch, Progress
 
+_HEADINGS = {"train": "Train data:", "validation": "Validation:", "test": "Test data:", "all": "All data:"}
+
 LABELS = {"negative_log_likelihood": "nll", "negative_elbo": "-elbo", "beta": "β"}
 
 
@@ -123,8 +125,9 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
 def print_evaluation(console: Console, found: Bounds, record: Mapping[str, object]) -> None:
     """The numbers of an evaluation, with unit and standard error."""
     elbo, weighted = found
+    heading = _HEADINGS[str(record["split"])]
     for line in (
-        f"Test data:  weights of epoch {record['epoch']}; nats per example, mean ± standard error over "
+        f"{heading:<12}weights of epoch {record['epoch']}; nats per example, mean ± standard error over "
         f"{elbo.examples:,} examples",
         f"            evidence lower bound  {elbo}",
         f"            importance-weighted   {weighted}  ({weighted.samples} samples; a tighter bound)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,74 +11,111 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from probvae.core import VAE, Data, Table
+from probvae.core import VAE, Array, Data, Split, Table
 from probvae.errors import UserError
-from probvae.evaluation import bounds
+from probvae.evaluation import Bounds, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.console import print_evaluation
 from probvae.runs.folder import Run, write
-from probvae.runs.loading import load_run
+from probvae.runs.loading import data_of, load_run, names_other_data, other_data
+from probvae.runs.results import ALL, check_suffix, collect, save_arrays, select
 from probvae.specs import Plan
 from probvae.training import Checkpoint
 
 
 def evaluate(
-    folder: str | Path,
+    run: str | os.PathLike[str],
     overrides: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
     console: Console | None = None,
     registry: Registry | None = None,
+    data: str | Path | None = None,
+    split: str = "",
+    out: Path | None = None,
+    allow_other_data: bool = False,
 ) -> Table:
-    """Evaluate a run's best weights on the test data again, and write its evaluation.json.
+    """Evaluate the weights of a run's best epoch: the ELBO and the importance-weighted bound.
+
+    On the test split of the run's own data, the numbers are written to its evaluation.json; other evaluations are
+    only returned.
 
     Args:
-        folder: the run's folder.
-        overrides: settings of the [evaluate] table, as `evaluate.samples=5000`.
+        run: the run, or its folder.
+        overrides: settings of [evaluate], as `evaluate.samples=5000`, and of [data], for other data.
         plugins: files to load as plugins first.
         console: where to print; None for the standard output.
         registry: where names are looked up; None for the default one.
+        data: a file of arrays to evaluate instead of the run's data.
+        split: train, validation, test or all; "" for test, or for all of `data`.
+        out: a new .npz or .csv file for the bounds of each example, [N] in nats.
+        allow_other_data: whether the run's data may differ from what the run was trained on.
+
+    Returns:
+        The numbers, as in evaluation.json.
 
     Raises:
-        UserError: an override is of another table, so that the numbers would not be of this run.
+        UserError: an override is of another table, or the data differs from that of the run.
     """
-    if others := [setting for setting in overrides if not setting.startswith("evaluate.")]:
-        raise UserError(f"Expected settings of the [evaluate] table only; got {', '.join(others)}.")
-    run, built, checkpoint = load_run(folder, overrides, plugins, registry)
-    return measure(run, built.vae, built.data.loaded, built.plan, checkpoint, console or Console(highlight=False))
+    if others := [setting for setting in overrides if not setting.startswith(("evaluate.", "data."))]:
+        raise UserError(f"Expected settings of the [evaluate] and [data] tables; got {', '.join(others)}.")
+    if out is not None:
+        check_suffix(out, [".npz", ".csv"])
+    overrides = [*(other_data(data) if data else ()), *overrides]
+    split = split or (ALL if data else "test")
+    console = console or Console(highlight=False)
+    loaded, built, checkpoint = load_run(run, overrides, plugins, registry)
+    examples = data_of(loaded, built, overrides, allow_other_data)
+    record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, split)
+    if split == "test" and not allow_other_data and not names_other_data(overrides):
+        write_evaluation(loaded, record, console)
+    if out is not None:
+        console.print(f"            {save_arrays(out, arrays, examples)}", markup=False, soft_wrap=True)
+    return record
 
 
 def measure(
-    run: Run,
     vae: VAE,
     data: Data,
     plan: Plan,
     checkpoint: Checkpoint,
     console: Console,
+    split: str = "test",
     callback: Callable[[], None] = lambda: None,
-) -> Table:
-    """Both bounds on the test data with a checkpoint's weights, printed and written to evaluation.json.
+) -> tuple[Table, dict[str, Array]]:
+    """Both bounds on the examples of a split with a checkpoint's weights, printed.
 
     Args:
-        run: where the numbers are written.
         vae: the model, with the weights of the checkpoint.
-        data: the data; its test split is used.
+        data: the data.
         plan: the checked spec, with the settings of [evaluate].
         checkpoint: where the weights are from.
         console: where to print.
+        split: train, validation, test or all.
         callback: called after each batch of examples; it may raise to stop.
+
+    Returns:
+        The numbers, as in evaluation.json, and the bounds of each example.
     """
     settings = plan.evaluate
+    total = sum(map(len, select(data, split).values()))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("measuring on the test data", total=len(data.test))
+        task = bar.add_task("evaluating", total=total)
 
-        def progress(done: int, _: int) -> None:
-            bar.update(task, completed=done)
-            callback()
+        def both(examples: Split) -> dict[str, Array]:
+            before = bar.tasks[0].completed
 
-        found = bounds(vae, data.test, settings.samples, settings.seed, settings.batch_size, progress)
+            def progress(done: int, _: int) -> None:
+                bar.update(task, completed=before + done)
+                callback()
+
+            found = example_bounds(vae, examples, settings.samples, settings.seed, settings.batch_size, progress)
+            return dict(zip(Bounds._fields, found, strict=True))
+
+        arrays = collect(data, split, both)
+    found = Bounds.of(arrays["elbo"], arrays["importance_weighted"], settings.samples)
     record = {
-        "split": "test",
+        "split": split,
         "unit": "nats per example",
         "protocol": data.info.protocol,
         "settings": asdict(settings),
@@ -85,10 +123,14 @@ def measure(
         "epoch": checkpoint.state.epoch,
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
     }
-    write(run.evaluation_file, json.dumps(record, indent=2) + "\n")
     print_evaluation(console, found, record)
+    return record, arrays
+
+
+def write_evaluation(run: Run, record: Table, console: Console) -> None:
+    """Write the evaluation of a run's test data to its folder."""
+    write(run.evaluation_file, json.dumps(record, indent=2) + "\n")
     console.print(f"            written to {run.evaluation_file}", markup=False, soft_wrap=True)
-    return record
 
 
 def reason_to_keep(run: Run, plan: Plan, checkpoint: Checkpoint) -> str:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
-from typing import ClassVar
 
 import tomli_w
-from pydantic import ConfigDict
 
-from probvae.core import STRICT, Count, DataInfo, Positive, Table, from_json
+from probvae.core import Data, Table, from_json
 from probvae.errors import UserError
+from probvae.runs.environment import DataRecord, Environment, Origin, versions
 from probvae.specs import read
 
 CHANGEABLE_ON_RESUME = ("patience", "non_finite", "checkpoint_steps", "checkpoint_minutes", "keep")
@@ -27,78 +24,6 @@ CHANGEABLE_ON_RESUME = ("patience", "non_finite", "checkpoint_steps", "checkpoin
 
 UNSAVED = {"environment.json", "spec.toml", "metrics.jsonl", "checkpoints", "tensorboard"}
 """What a run's folder may hold before its first checkpoint."""
-
-RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
-
-
-@dataclass(frozen=True)
-class DataRecord:
-    """What the data of a run was.
-
-    Args:
-        event_shape: E, the shape of one example.
-        values: the values that it takes, in words.
-        sizes: the numbers of training, validation and test examples.
-        protocol: how it was binarised.
-        source: where it comes from.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-    event_shape: tuple[Positive, ...]
-    values: str
-    sizes: tuple[Count, Count, Count]
-    protocol: str
-    source: str
-
-    @classmethod
-    def of(cls, info: DataInfo) -> DataRecord:
-        """The record of a dataset."""
-        return cls(tuple(info.event_shape), str(info.values), info.sizes, info.protocol, info.source)
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where initial weights come from.
-
-    Args:
-        run: the unique identifier of the other run.
-        checkpoint: the name of its checkpoint.
-        variables: the names of the variables that were copied.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-    run: str
-    checkpoint: str
-    variables: list[str]
-
-
-@dataclass(frozen=True)
-class Environment:
-    """What a run depends on besides its spec, `environment.json`.
-
-    Args:
-        run: a unique identifier, which its checkpoints repeat.
-        versions: of Python and of packages, by name.
-        platform: the operating system and the machine.
-        processors: the number of its processors, if known.
-        plugins: the files that were loaded as plugins.
-        choices: what the objective leaves open, as decided for this model.
-        init_from: where the initial weights come from, if from another run.
-        data: what the data was.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-    run: str
-    versions: dict[str, str]
-    platform: str
-    processors: Count | None
-    plugins: list[str]
-    choices: dict[str, str]
-    init_from: Origin | None
-    data: DataRecord
 
 
 class Run:
@@ -120,41 +45,43 @@ class Run:
         self.figures = folder / "figures"
         self.tensorboard = folder / "tensorboard"
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    def __fspath__(self) -> str:
+        """The folder, so that a run can be given in the place of its path."""
+        return str(self.folder)
+
     def create(
         self,
-        info: DataInfo,
+        data: Data,
         plugins: Sequence[str | Path],
         choices: Mapping[str, str],
         origin: Origin | None = None,
+        allow_other_data: bool = False,
     ) -> None:
         """Make the folder, and write the spec and the environment.
 
         Args:
-            info: what the data is.
+            data: the data to train on.
             plugins: the files that were loaded as plugins.
             choices: what the objective leaves open, as decided for this model.
             origin: where the initial weights come from, if from another run.
+            allow_other_data: whether a run may continue on other data.
 
         Raises:
             UserError: the folder cannot be made, or it is a run on other data.
         """
-        data = DataRecord.of(info)
         before = self.environment if self.begun else None
-        if before and before.data != data:
-            then, now = asdict(before.data), asdict(data)
-            changed = [f"{key} was {then[key]!r} and is {now[key]!r}" for key in now if then[key] != now[key]]
-            raise UserError(
-                f"{self.folder} is a run on other data: {'; '.join(changed)}. Choose another folder with --out."
-            )
-        environment = Environment(
+        record = DataRecord.of(data)
+        if before and not allow_other_data:
+            self._check_data(before.data, record, "To continue on the new data, add --allow-other-data.")
+        environment = Environment.here(
             run=before.run if before else uuid.uuid4().hex,
-            versions=versions(),
-            platform=platform.platform(),
-            processors=os.cpu_count(),
             plugins=[str(Path(file).resolve()) for file in plugins],
             choices=dict(choices),
             init_from=origin or (before.init_from if before else None),
-            data=data,
+            data=record,
         )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -164,6 +91,21 @@ class Run:
             raise UserError(
                 f"The run folder {self.folder} cannot be written: {error}. Choose another with --out."
             ) from error
+
+    def check_data(self, data: Data) -> None:
+        """Raise if the data is not that of the run, as its files may have changed since.
+
+        Raises:
+            UserError: it differs; the message says how.
+        """
+        fix = "To use the new data, add --allow-other-data; for data of your choice, use --data FILE."
+        self._check_data(self.environment.data, DataRecord.of(data), fix)
+
+    def _check_data(self, before: DataRecord, now: DataRecord, fix: str) -> None:
+        if differences := before.differences(now):
+            raise UserError(
+                f"{self.folder}: expected the data of the run; got other data: {'; '.join(differences)}. {fix}"
+            )
 
     @property
     def begun(self) -> bool:
@@ -226,7 +168,7 @@ def _row(line: bytes) -> dict[str, float]:
     return row
 
 
-def find_run(folder: str | Path) -> Path:
+def find_run(folder: str | os.PathLike[str]) -> Path:
     """The folder, if it holds a run.
 
     Raises:
@@ -311,8 +253,3 @@ def write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
-
-
-def versions() -> dict[str, str]:
-    """The versions that a run's numbers depend on."""
-    return {"python": platform.python_version()} | {name: version(name) for name in RECORDED}

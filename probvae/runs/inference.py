@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Data, Split, Table, Tensor, available_memory, mean_of, readable
+from probvae.core import VAE, Array, Data, Table, Tensor, available_memory, mean_of, readable
 from probvae.core.room import largest_tensor
 from probvae.errors import UserError
 from probvae.evaluation import over
 from probvae.report import reconstructions, samples, save
-from probvae.runs.loading import load_run
+from probvae.runs.folder import Run
+from probvae.runs.loading import data_of, load_run, other_data
+from probvae.runs.results import ALL, Output, check_suffix, collect, select, write_arrays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,8 +26,12 @@ MOST_IN_A_PICTURE = 10_000
 
 
 def sample(
-    folder: str | Path, count: int, seed: int = 0, out: Path | None = None, plugins: Sequence[str | Path] = ()
-) -> str:
+    folder: str | os.PathLike[str],
+    count: int,
+    seed: int = 0,
+    out: Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> Output:
     """Samples of a run's model: a picture of means, or arrays `mean` and `x` [S, *E], where x ~ p(x|z).
 
     Where p(x|z) has no mean, the picture is of draws, and the array `mean` is left out.
@@ -69,38 +75,78 @@ def _check_room(vae: VAE, count: int) -> None:
 
 
 def reconstruct(
-    folder: str | Path, split: str, seed: int = 0, out: Path | None = None, plugins: Sequence[str | Path] = ()
-) -> str:
-    """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all.
+    folder: str | os.PathLike[str],
+    split: str = "",
+    seed: int = 0,
+    out: Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    overrides: Sequence[str] = (),
+    data: str | Path | None = None,
+    allow_other_data: bool = False,
+) -> Output:
+    """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all, with `row` [N].
 
     The same seed gives the same binarisation and latents to both. Where p(x|z) has no mean, reconstructions are
     draws, and the array is named `draw`.
     """
-    run, built, _ = load_run(folder, plugins=plugins)
-    vae = built.vae
-    path = out or run.folder / f"reconstructions-{split}-seed-{seed}.png"
-    data = built.data.loaded
-    examples = _split(data, split)
+    run, vae, examples, split = _examples(folder, split, plugins, overrides, data, allow_other_data)
+    path = out or run.folder / f"reconstructions-{'data-' if data or overrides else ''}{split}-seed-{seed}.png"
+    made = "mean" if _has_means(vae) else "draw"
 
     def arrays() -> dict[str, Array]:
-        made = "mean" if _has_means(vae) else "draw"
-        return over(examples, lambda x, noise: {"x": x, made: vae.reconstruct(x, noise)}, seed)
+        def function(x: Tensor, noise: Tensor) -> dict[str, Tensor]:
+            return {"x": x, made: vae.reconstruct(x, noise)}
 
-    return _write(path, lambda: reconstructions(vae, examples, seed, split, data.info), arrays)
+        return collect(examples, split, lambda part: over(part, function, seed))
+
+    def picture() -> Figure:
+        if split == ALL:
+            raise UserError("--split: expected one split for a picture; got all. Choose one, or --out NAME.npz.")
+        return reconstructions(vae, select(examples, split)[split], seed, split, examples.info)
+
+    return _write(path, picture, arrays, examples)
 
 
-def encode(folder: str | Path, split: str, out: Path | None = None, plugins: Sequence[str | Path] = ()) -> str:
-    """Encodings of a run's data: arrays `mean` and `stddev` [N, D], and `labels` where the data has them."""
-    run, built, _ = load_run(folder, plugins=plugins)
-    vae = built.vae
-    path = out or run.folder / f"encodings-{split}.npz"
-    examples = _split(built.data.loaded, split)
+def encode(
+    folder: str | os.PathLike[str],
+    split: str = "",
+    out: Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    overrides: Sequence[str] = (),
+    data: str | Path | None = None,
+    allow_other_data: bool = False,
+) -> Output:
+    """Encodings of a run's data: arrays `mean` and `stddev` [N, D], `row` [N], and `labels` where it has them."""
+    run, vae, examples, split = _examples(folder, split, plugins, overrides, data, allow_other_data)
+    path = out or run.folder / f"encodings-{'data-' if data or overrides else ''}{split}.npz"
 
     def arrays() -> dict[str, Array]:
-        found = over(examples, lambda x, _: _moments(vae, x), seed=0)
-        return found if examples.labels is None else {**found, "labels": examples.labels}
+        return collect(examples, split, lambda part: over(part, lambda x, _: _moments(vae, x), seed=0))
 
-    return _write(path, None, arrays)
+    return _write(path, None, arrays, examples)
+
+
+def _examples(
+    folder: str | os.PathLike[str],
+    split: str,
+    plugins: Sequence[str | Path],
+    overrides: Sequence[str],
+    data: str | Path | None,
+    allow_other_data: bool,
+) -> tuple[Run, VAE, Data, str]:
+    """A run, its model, its data or other data, and the name of the split to use.
+
+    Raises:
+        UserError: an override is of another table than [data], or the data differs from that of the run.
+    """
+    if others := [setting for setting in overrides if not setting.startswith("data.")]:
+        raise UserError(f"Expected settings of the [data] table; got {', '.join(others)}.")
+    overrides = [*(other_data(data) if data else ()), *overrides]
+    run, built, _ = load_run(folder, overrides, plugins)
+    examples = data_of(run, built, overrides, allow_other_data)
+    split = split or (ALL if data else "test")
+    select(examples, split)
+    return run, built.vae, examples, split
 
 
 def _has_means(vae: VAE) -> bool:
@@ -119,26 +165,23 @@ def _moments(vae: VAE, x: Tensor) -> Table:
         ) from error
 
 
-def _split(data: Data, name: str) -> Split:
-    splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    if name not in splits:
-        raise UserError(f"split: expected one of {', '.join(splits)}; got {name!r}.")
-    return splits[name]
+def _write(
+    path: Path,
+    figure: Callable[[], Figure] | None,
+    arrays: Callable[[], dict[str, Array]],
+    data: Data | None = None,
+) -> Output:
+    """Write a picture or arrays, depending on the suffix.
 
-
-def _write(path: Path, figure: Callable[[], Figure] | None, arrays: Callable[[], dict[str, Array]]) -> str:
-    """Write a picture or arrays, after the suffix, and say what is where."""
-    kinds = [".npz"] if figure is None else [".png", ".npz"]
-    if path.suffix not in kinds:
-        raise UserError(f"--out {path}: expected a name that ends in {' or '.join(kinds)}; got {path.suffix!r}.")
+    Raises:
+        UserError: the suffix is another one, or the file cannot be written.
+    """
+    check_suffix(path, [*([".png"] if figure else []), ".npz", *([".csv"] if data else [])])
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png" and figure is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
             save(figure(), path)
-            return str(path)
-        found = arrays()
-        np.savez_compressed(path, **found)  # type: ignore[arg-type]
+            return Output(path, {})
+        return write_arrays(path, arrays(), data.info.classes if data else ())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}. Choose another with --out.") from error
-    shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in found.items())
-    return f"{path}: {shapes}"

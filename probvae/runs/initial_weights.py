@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from probvae.core import VAE
 from probvae.errors import UserError
-from probvae.runs.folder import Origin, Run, find_run
+from probvae.runs.environment import Origin
+from probvae.runs.folder import Run, find_run
 from probvae.specs import read
 from probvae.training import TrainSettings, best_checkpoint, warm_start
 

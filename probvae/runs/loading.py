@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +15,8 @@ import keras
 import tensorflow as tf
 
 from probvae import registry as registries
-from probvae.core import VAE, Objective, Shape, gradient_step
-from probvae.errors import CheckpointWarning, Problem, SpecError
+from probvae.core import VAE, Data, Objective, Shape, gradient_step
+from probvae.errors import CheckpointWarning, Problem, SpecError, UserError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
@@ -30,7 +32,7 @@ from probvae.specs import (
 )
 from probvae.training import Checkpoint, best_checkpoint, restore
 
-Spec: TypeAlias = str | Path | Mapping[str, object]
+Spec: TypeAlias = str | os.PathLike[str] | Mapping[str, object]
 """A TOML or JSON file, the folder of a run, or the same as a dict."""
 
 
@@ -121,7 +123,7 @@ def build(spec: Spec, event_shape: Shape | None = None, plugins: Sequence[str | 
     return vae
 
 
-def load(run: str | Path, plugins: Sequence[str | Path] = (), registry: Registry | None = None) -> VAE:
+def load(run: str | os.PathLike[str], plugins: Sequence[str | Path] = (), registry: Registry | None = None) -> VAE:
     """The trained model of a run, with the weights of its best epoch. No code from the folder is executed.
 
     Args:
@@ -138,7 +140,7 @@ def load(run: str | Path, plugins: Sequence[str | Path] = (), registry: Registry
 
 
 def load_run(
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     overrides: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
     registry: Registry | None = None,
@@ -159,6 +161,39 @@ def load_run(
     vae, objective = build_model(checked, shape, placeholder(shape), train_size)
     built = Built(checked, vae, objective, SpecData.of(checked))
     return run, built, restore_best(run, vae)
+
+
+def other_data(file: str | Path) -> list[str]:
+    """The overrides that replace the data of a run by a file of arrays, with the same parameters otherwise."""
+    path = json.dumps(os.path.abspath(file))
+    parts = ("validation", "test", "train_labels", "validation_labels", "test_labels")
+    return ["data.use=arrays", f"data.train={path}", *(f'data.{part}=""' for part in parts)]
+
+
+def names_other_data(overrides: Sequence[str]) -> bool:
+    """Whether overrides are of the [data] table."""
+    return any(override.strip().startswith("data.") for override in overrides)
+
+
+def data_of(run: Run, built: Built, overrides: Sequence[str], allow_other_data: bool = False) -> Data:
+    """The data of a loaded run, or the other data that overrides name.
+
+    Raises:
+        UserError: it is not the data that the run was trained on, and no override says so; or the model does not
+            take it.
+    """
+    data = built.data.loaded
+    if not names_other_data(overrides):
+        if not allow_other_data:
+            run.check_data(data)
+    elif data.info.event_shape != built.vae.event_shape:
+        raise UserError(
+            f"data: expected examples of shape {list(built.vae.event_shape)}, as the run {run.folder}; got "
+            f"{list(data.info.event_shape)}. Reshape them."
+        )
+    else:
+        check_support(built.plan, built.vae, data.info)
+    return data
 
 
 def restore_best(run: Run, vae: VAE) -> Checkpoint:

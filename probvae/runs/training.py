@@ -13,8 +13,9 @@ from probvae import registry as registries
 from probvae.errors import Interrupted, UserError, WorkError, explained_errors
 from probvae.registry import Registry
 from probvae.runs.console import Terminal, print_summary
-from probvae.runs.evaluation import draw_figures, measure, reason_to_keep
-from probvae.runs.folder import Run, find_run, open_run, versions
+from probvae.runs.environment import versions
+from probvae.runs.evaluation import draw_figures, measure, reason_to_keep, write_evaluation
+from probvae.runs.folder import Run, find_run, open_run
 from probvae.runs.initial_weights import initial_weights
 from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.loading import Built, Spec, prepare, restore_best
@@ -33,6 +34,7 @@ def train(
     console: Console | None = None,
     registry: Registry | None = None,
     devices: int = 0,
+    allow_other_data: bool = False,
 ) -> Run:
     """Train the model of a spec, evaluate it on the test data and draw its figures.
 
@@ -48,6 +50,7 @@ def train(
         console: where to print; None for the standard output.
         registry: where names are looked up; None for the default one.
         devices: how many devices of this machine share each batch; 0 for all GPUs, or the CPU.
+        allow_other_data: whether a resumed run may continue on data that differs from its own.
 
     Returns:
         The finished run.
@@ -81,7 +84,9 @@ def train(
             if not here.chief:
                 _fit(run, built, here, resume, stop, console)
                 return run
-            run.create(built.data.loaded.info, plugins, built.choices, start.origin if start else None)
+            run.create(
+                built.data.loaded, plugins, built.choices, start.origin if start else None, allow_other_data
+            )
             print_summary(console, run.folder, built, here)
             if start:
                 console.print(start.summary, markup=False, soft_wrap=True)
@@ -135,7 +140,8 @@ def _report(run: Run, built: Built, console: Console, stop: StopRequest) -> None
     if kept := reason_to_keep(run, built.plan, checkpoint):
         console.print(kept, markup=False, soft_wrap=True)
     else:
-        measure(run, vae, data, built.plan, checkpoint, console, stop.check)
+        record, _ = measure(vae, data, built.plan, checkpoint, console, callback=stop.check)
+        write_evaluation(run, record, console)
     draw_figures(run, vae, data, console)
     stop.check()
 

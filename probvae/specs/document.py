@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections import Counter
@@ -110,7 +111,7 @@ class Document:
         self.overridden.add(path)
 
 
-def read(source: str | Path | Mapping[str, object]) -> Document:
+def read(source: str | os.PathLike[str] | Mapping[str, object]) -> Document:
     """A document from a TOML or JSON file, or from a dict.
 
     Raises:

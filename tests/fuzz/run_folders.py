@@ -43,7 +43,7 @@ def first_run(folder: Path) -> Run:
     }
     built = prepare(spec, registry=Registry())
     run = open_run(built.plan.filled(), "run", folder / "run", resume=False)
-    run.create(built.data.loaded.info, (), built.choices)
+    run.create(built.data.loaded, (), built.choices)
     _trainer(run, built).train()
     return run
 
@@ -56,7 +56,7 @@ def use(folder: Path, resume: bool) -> None:
     if resume:
         built = prepare(folder, registry=Registry())
         run = open_run(built.plan.filled(), "run", folder, resume=True)
-        run.create(built.data.loaded.info, (), built.choices)
+        run.create(built.data.loaded, (), built.choices)
         _trainer(run, built).resume()
 
 

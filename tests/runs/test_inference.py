@@ -1,5 +1,7 @@
 """What a trained run is used for: samples, reconstructions, encodings."""
 
+import csv
+
 import matplotlib.image
 import numpy as np
 import pytest
@@ -44,7 +46,7 @@ def read(path):
 def test_samples_are_a_picture_unless_asked_otherwise(run):
     told = inference.sample(run.folder, 9)
     path = run.folder / "samples-seed-0.png"
-    assert told == str(path)
+    assert str(told) == str(path)
     assert matplotlib.image.imread(path).std() > 0.01
 
 
@@ -59,7 +61,7 @@ def test_more_samples_than_fit_into_the_memory_are_refused_before_any_is_drawn(r
 def test_samples_as_arrays_are_means_and_draws_at_the_same_latents(run, tmp_path):
     told = inference.sample(run.folder, 300, out=tmp_path / "new" / "x.npz")
     found = read(tmp_path / "new" / "x.npz")
-    assert told == f"{tmp_path / 'new' / 'x.npz'}: mean [300, 4, 4, 1], x [300, 4, 4, 1]"
+    assert str(told) == f"{tmp_path / 'new' / 'x.npz'}: mean [300, 4, 4, 1], x [300, 4, 4, 1]"
     mean, x = found["mean"], found["x"]
     assert set(np.unique(x)) == {0.0, 1.0}
     assert ((mean > 0) & (mean < 1)).all()
@@ -146,13 +148,13 @@ def test_all_examples_of_a_split_are_reconstructed(split, count, run, tmp_path):
 
 
 def test_reconstructions_are_a_picture_unless_asked_otherwise(run):
-    assert inference.reconstruct(run.folder, "validation").endswith("reconstructions-validation-seed-0.png")
+    assert str(inference.reconstruct(run.folder, "validation")).endswith("reconstructions-validation-seed-0.png")
 
 
 def test_encodings_are_the_moments_of_q_in_the_order_of_the_data(run, tmp_path):
     told = inference.encode(run.folder, "test")
     path = run.folder / "encodings-test.npz"
-    assert told == f"{path}: mean [10, 2], stddev [10, 2], labels [10]"
+    assert str(told) == f"{path}: mean [10, 2], stddev [10, 2], labels [10], row [10]"
     found = read(path)
     np.testing.assert_array_equal(found["labels"], np.arange(10) % 3)
     inference.reconstruct(run.folder, "test", out=tmp_path / "x.npz")
@@ -184,7 +186,7 @@ MISTAKES = {
         "cannot be written",
     ),
     "a folder as the file": (lambda run, to: inference.sample(run, 3, out=to / "d.npz"), "cannot be written"),
-    "an unknown split": (lambda run, to: inference.encode(run, "tset", to / "x.npz"), "test; got 'tset'"),
+    "an unknown split": (lambda run, to: inference.encode(run, "tset", to / "x.npz"), "all; got 'tset'"),
     "no run": (lambda run, to: inference.sample(to, 3), "expected a run"),
 }
 
@@ -206,7 +208,7 @@ def test_data_without_labels_is_trained_and_drawn(unlabelled):
 
 def test_encodings_of_data_without_labels_have_none(unlabelled, tmp_path):
     inference.encode(unlabelled.folder, "test", tmp_path / "x.npz")
-    assert read(tmp_path / "x.npz").keys() == {"mean", "stddev"}
+    assert read(tmp_path / "x.npz").keys() == {"mean", "stddev", "row"}
 
 
 def test_a_picture_of_more_samples_than_can_be_seen_is_refused(run):
@@ -222,3 +224,69 @@ def test_samples_whose_decoding_does_not_fit_into_the_memory_are_refused(monkeyp
     monkeypatch.setattr("probvae.runs.inference.available_memory", lambda: 2 * 4 * 100_000 * 16)
     with pytest.raises(UserError, match=r"got 100000, whose decoding takes a tensor float32 \[100000, 500\]"):
         inference._check_room(vae, 100_000)
+
+
+# Other data
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """A file of other images, with their labels as text, and in another place than the run's."""
+    rng = np.random.default_rng(1)
+    path = tmp_path_factory.mktemp("others") / "others.npz"
+    bright = rng.choice(np.array([0, 255], np.uint8), (25, 4, 4))
+    np.savez(path, x=bright, y=np.array(["cat", "dog", "owl", "bee", "ant"] * 5))
+    return path, bright
+
+
+def test_other_examples_are_encoded_in_the_order_of_their_file(run, others, tmp_path):
+    path, bright = others
+    inference.encode(run.folder, out=tmp_path / "z.npz", data=path)
+    found = read(tmp_path / "z.npz")
+    np.testing.assert_array_equal(found["row"], np.arange(25))
+    x = (bright[..., None] / 255).astype(np.float32)
+    expected = probvae.load(run).posterior(x).mean()
+    np.testing.assert_allclose(found["mean"], expected, rtol=1e-5, atol=1e-6)
+    assert [str(found["classes"][label]) for label in found["labels"]] == ["cat", "dog", "owl", "bee", "ant"] * 5
+    assert sorted(set(found["split"])) == ["test", "train", "validation"]
+
+
+def test_one_split_of_other_examples_names_their_rows(run, others, tmp_path):
+    path, bright = others
+    inference.reconstruct(run.folder, "validation", out=tmp_path / "x.npz", data=path)
+    found = read(tmp_path / "x.npz")
+    assert 0 < len(found["row"]) < 25
+    np.testing.assert_allclose(found["x"][..., 0] * 255, bright[found["row"]], atol=1e-4)
+
+
+def test_encodings_are_written_as_a_table_that_other_programs_read(run, others, tmp_path):
+    inference.encode(run.folder, out=tmp_path / "z.csv", data=others[0])
+    inference.encode(run.folder, out=tmp_path / "z.npz", data=others[0])
+    with (tmp_path / "z.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    found = read(tmp_path / "z.npz")
+    assert list(lines[0]) == ["labels", "row", "split", "mean_0", "mean_1", "stddev_0", "stddev_1"]
+    assert [line["labels"] for line in lines[:3]] == ["cat", "dog", "owl"]
+    assert [int(line["row"]) for line in lines] == list(range(25))
+    np.testing.assert_allclose([float(line["mean_1"]) for line in lines], found["mean"][:, 1], rtol=1e-6)
+
+
+def test_examples_of_another_shape_are_an_error(run, tmp_path):
+    np.save(tmp_path / "wide.npy", np.zeros((9, 7), np.uint8))
+    with pytest.raises(UserError, match=r"expected examples of shape \[4, 4, 1\], .*; got \[7\]"):
+        inference.encode(run.folder, data=tmp_path / "wide.npy")
+
+
+def test_values_that_the_likelihood_does_not_support_are_an_error(run, others):
+    with pytest.raises(UserError, match=r"Set data\.divide_by = 255"):
+        inference.encode(run.folder, data=others[0], overrides=["data.divide_by=1", "data.binarize=none"])
+
+
+def test_only_the_data_can_be_changed(run):
+    with pytest.raises(UserError, match=r"Expected settings of the \[data\] table; got train\.seed=1"):
+        inference.encode(run.folder, overrides=["train.seed=1"])
+
+
+def test_a_picture_of_all_splits_is_an_error(run):
+    with pytest.raises(UserError, match="expected one split for a picture; got all"):
+        inference.reconstruct(run.folder, "all")

@@ -271,7 +271,7 @@ def _doubts(examples: FileArray) -> Iterator[str]:
 def _rows(split: Split, which: Array) -> Split:
     labels = None if split.labels is None else split.labels[which]
     stored = split.stored.part(which) if isinstance(split.stored, OnDisk) else split.stored[which]
-    return replace(split, stored=stored, labels=labels)
+    return replace(split, stored=stored, labels=labels, rows=which)
 
 
 def _values_of(splits: dict[Part, Split]) -> Values:

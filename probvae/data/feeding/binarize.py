@@ -102,11 +102,11 @@ class LazyBinarised:
 
 def _once(split: Split, stream: int) -> Split:
     if not isinstance(split.stored, np.ndarray):
-        return Split(LazyBinarised(split, stream), split.labels)
+        return Split(LazyBinarised(split, stream), split.labels, rows=split.rows)
     rng = np.random.default_rng([SEED, stream])
     binary = np.empty(split.stored.shape, np.uint8)
     size = block(split)
     for start in range(0, len(split), size):
         x = replace(split, stored=split.stored[start : start + size]).intensities()
         binary[start : start + size] = rng.random(x.shape) < x
-    return Split(binary, split.labels)
+    return Split(binary, split.labels, rows=split.rows)

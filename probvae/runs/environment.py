@@ -1,0 +1,146 @@
+"""What a run depends on besides its spec: versions, the machine, plugins, and its data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import ClassVar
+
+import numpy as np
+from pydantic import ConfigDict
+
+from probvae.core import STRICT, Array, Count, Data, Positive, Split
+
+RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
+
+WHOLE = 2**26
+"""A split of at most this many bytes is hashed whole."""
+
+SAMPLE = 1000
+"""The number of examples, evenly spaced, that are hashed of a larger split."""
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """What the data of a run was.
+
+    Args:
+        event_shape: E, the shape of one example.
+        values: the values that it takes, in words.
+        sizes: the numbers of training, validation and test examples.
+        protocol: how it was binarised.
+        source: where it comes from.
+        fingerprint: a hash of the examples and labels; "" in runs of versions that did not record it.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    event_shape: tuple[Positive, ...]
+    values: str
+    sizes: tuple[Count, Count, Count]
+    protocol: str
+    source: str
+    fingerprint: str = ""
+
+    @classmethod
+    def of(cls, data: Data) -> DataRecord:
+        """The record of a dataset."""
+        info = data.info
+        shape, values = tuple(info.event_shape), str(info.values)
+        return cls(shape, values, info.sizes, info.protocol, info.source, fingerprint(data))
+
+    def differences(self, other: DataRecord) -> list[str]:
+        """How another dataset differs from this one, in words; a file of the same content may be elsewhere."""
+        then, now = asdict(self), asdict(other)
+        hashed = bool(self.fingerprint and other.fingerprint)
+        compared = [key for key in now if key != "fingerprint" and not (key == "source" and hashed)]
+        found = [f"{key} was {then[key]!r} and is {now[key]!r}" for key in compared if then[key] != now[key]]
+        if hashed and not found and self.fingerprint != other.fingerprint:
+            found.append("the shapes are equal, and the values or labels of some examples are not")
+        return found
+
+
+def fingerprint(data: Data) -> str:
+    """The SHA-256 hash of the examples and labels of all splits; large splits are sampled, so that it is quick.
+
+    The hash is of the values as float32: it does not depend on the type or the place of the stored numbers.
+    """
+    digest = hashlib.sha256()
+    for name, split in {"train": data.train, "validation": data.validation, "test": data.test}.items():
+        digest.update(f"{name} {list(split.stored.shape)} {split.divide_by} {split.labels is None}".encode())
+        for rows in _hashed_rows(split):
+            digest.update(np.ascontiguousarray(split.stored[rows], np.float32).tobytes())
+            if split.labels is not None:
+                digest.update(np.ascontiguousarray(split.labels[rows], np.int64).tobytes())
+    return digest.hexdigest()
+
+
+def _hashed_rows(split: Split) -> Iterator[slice | Array]:
+    count = len(split)
+    size = max(1, int(np.prod(split.stored.shape[1:]))) * split.stored.dtype.itemsize
+    if count * size <= WHOLE:
+        step = max(1, 2**22 // size)
+        yield from (slice(start, start + step) for start in range(0, count, step))
+    else:
+        rows = np.linspace(0, count - 1, SAMPLE).astype(np.int64)
+        yield from np.array_split(np.unique(rows), 20)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where initial weights come from.
+
+    Args:
+        run: the unique identifier of the other run.
+        checkpoint: the name of its checkpoint.
+        variables: the names of the variables that were copied.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    run: str
+    checkpoint: str
+    variables: list[str]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a run depends on besides its spec, `environment.json`.
+
+    Args:
+        run: a unique identifier, which its checkpoints repeat.
+        versions: of Python and of packages, by name.
+        platform: the operating system and the machine.
+        processors: the number of its processors, if known.
+        plugins: the files that were loaded as plugins.
+        choices: what the objective leaves open, as decided for this model.
+        init_from: where the initial weights come from, if from another run.
+        data: what the data was.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    run: str
+    versions: dict[str, str]
+    platform: str
+    processors: Count | None
+    plugins: list[str]
+    choices: dict[str, str]
+    init_from: Origin | None
+    data: DataRecord
+
+    @classmethod
+    def here(
+        cls, run: str, plugins: list[str], choices: dict[str, str], init_from: Origin | None, data: DataRecord
+    ) -> Environment:
+        """The environment of a run that is trained by this process."""
+        return cls(run, versions(), platform.platform(), os.cpu_count(), plugins, choices, init_from, data)
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run's numbers depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in RECORDED}

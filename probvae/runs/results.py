@@ -1,0 +1,140 @@
+"""Results for the examples of a dataset: arrays [N, ...] with the row of each example, in .npz or .csv files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from probvae.core import Array, Data, Split
+from probvae.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that was written.
+
+    Args:
+        path: the file.
+        shapes: of the arrays in it, by name; none of a picture.
+    """
+
+    path: Path
+    shapes: dict[str, list[int]]
+
+    def __str__(self) -> str:
+        shapes = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
+        return f"{self.path}: {shapes}" if shapes else str(self.path)
+
+
+def select(data: Data, split: str) -> dict[str, Split]:
+    """The split of a name, or all of them.
+
+    Raises:
+        UserError: there is no split of that name.
+    """
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    if split == ALL:
+        return splits
+    if split not in splits:
+        raise UserError(f"split: expected one of {', '.join((*splits, ALL))}; got {split!r}.")
+    return {split: splits[split]}
+
+
+def collect(data: Data, split: str, function: Callable[[Split], Mapping[str, Array]]) -> dict[str, Array]:
+    """The results of a function for the examples of one split, or of all.
+
+    Args:
+        data: the examples.
+        split: the name of the split, or "all".
+        function: of a split; arrays [N, ...] by name.
+
+    Returns:
+        These arrays; `labels` where the data has them; `row`, the number of each example in the array that it
+        comes from; and, of all splits, `split`. All examples of one array are in its order.
+
+    Raises:
+        UserError: there is no split of that name.
+    """
+    parts = []
+    for name, examples in select(data, split).items():
+        part = dict(function(examples))
+        if examples.labels is not None:
+            part["labels"] = examples.labels
+        part["row"] = np.arange(len(examples)) if examples.rows is None else examples.rows
+        if split == ALL:
+            part["split"] = np.full(len(examples), name)
+        parts.append(part)
+    shared = [name for name in parts[0] if all(name in part for part in parts)]
+    found = {name: np.concatenate([part[name] for part in parts]) for name in shared}
+    rows = found["row"]
+    if split != ALL or len(np.unique(rows)) < len(rows):  # of several arrays
+        return found
+    order = np.argsort(rows)
+    return {name: array[order] for name, array in found.items()}
+
+
+def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
+    """Raise if the name of a file does not end in one of these.
+
+    Raises:
+        UserError: it does not.
+    """
+    if path.suffix not in suffixes:
+        raise UserError(
+            f"--out {path}: expected a name that ends in {' or '.join(suffixes)}; got {path.suffix!r}."
+        )
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Array], data: Data) -> Output:
+    """Write the arrays of `collect`; see `write_arrays`.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        return write_arrays(path, arrays, data.info.classes)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}. Choose another with --out.") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ...] = ()) -> Output:
+    """Write arrays to a .npz file, or to a .csv file with a line for each example.
+
+    Args:
+        path: the file.
+        arrays: [N, ...], by name.
+        classes: the names of the labels; a .npz file has them as `classes`, a .csv file in the place of numbers.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shapes = {name: list(array.shape) for name, array in arrays.items()}
+    if path.suffix == ".csv":
+        _write_csv(path, arrays, classes)
+        return Output(path, shapes)
+    names = {"classes": np.array(classes)} if classes and "labels" in arrays else {}
+    np.savez_compressed(path, **arrays, **names)  # type: ignore[arg-type]
+    return Output(path, shapes | {name: list(array.shape) for name, array in names.items()})
+
+
+def _write_csv(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ...]) -> None:
+    columns: dict[str, list[object]] = {}
+    for name in sorted(arrays, key=lambda name: name not in ("row", "split", "labels")):
+        array = arrays[name].reshape(len(arrays[name]), -1)  # [N, columns]
+        if name == "labels" and classes:
+            columns[name] = [classes[label] if 0 <= label < len(classes) else "" for label in array[:, 0].tolist()]
+        elif arrays[name].ndim == 1:
+            columns[name] = array[:, 0].tolist()
+        else:
+            columns |= {f"{name}_{number}": array[:, number].tolist() for number in range(array.shape[1])}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(chain([columns], zip(*columns.values(), strict=True)))

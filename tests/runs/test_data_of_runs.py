@@ -1,0 +1,122 @@
+"""A run knows the data that it was trained on, and what uses it notices when that has changed."""
+
+import json
+
+import numpy as np
+import pytest
+
+import probvae
+from probvae.core import Split
+from probvae.errors import UserError
+from probvae.runs import environment, inference
+
+from .setups import rows, spec, stored, strict, tiny_images, train
+
+
+@pytest.fixture(scope="module", autouse=True)
+def undrawn():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
+        yield
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of one epoch, whose data a test may change."""
+    return train(spec(tiny_images(tmp_path), epochs=1), tmp_path / "run")[0]
+
+
+def changed(run, **arrays):
+    """Other arrays in the file of the run's data."""
+    path = run.spec["data"]["train"]
+    with np.load(path) as file:
+        before = dict(file)
+    stored(path, before | {name: change(before[name]) for name, change in arrays.items()})
+
+
+def one_pixel(images):
+    images = images.copy()
+    images[3, 1, 2] ^= 1
+    return images
+
+
+USES = {
+    "evaluate": probvae.evaluate,
+    "reconstruct": lambda run, **options: inference.reconstruct(run.folder, **options),
+    "encode": lambda run, **options: inference.encode(run.folder, **options),
+    "resume": lambda run, **options: train(run.folder, None, resume=True, overrides=["train.epochs=2"], **options),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_one_changed_pixel_is_noticed_unless_it_is_meant(use, run):
+    changed(run, train=one_pixel)
+    message = r"expected the data of the run; got other data: .* values or labels .*--allow-other-data"
+    with pytest.raises(UserError, match=message):
+        use(run)
+    use(run, allow_other_data=True)
+
+
+def test_the_message_says_what_differs(run):
+    changed(run, train=lambda x: x[:30], train_labels=lambda y: y[:30])
+    with pytest.raises(UserError, match=r"sizes was .*40, 12, 10.* and is .*30, 12, 10"):
+        inference.encode(run.folder)
+
+
+def test_a_changed_label_is_noticed(run):
+    changed(run, test_labels=lambda y: (y + 1) % 3)
+    with pytest.raises(UserError, match="values or labels"):
+        inference.encode(run.folder)
+
+
+def test_the_same_data_as_other_numbers_is_the_same_data(run):
+    changed(run, train=lambda x: x.astype(np.int16))
+    inference.encode(run.folder)
+
+
+def test_an_evaluation_of_other_data_is_not_written_to_the_run(run, tmp_path):
+    kept = run.evaluation_file.read_bytes()
+    other = tiny_images(tmp_path / "other" if (tmp_path / "other").mkdir() is None else tmp_path)["train"]
+    record = probvae.evaluate(run, data=other, split="test", out=tmp_path / "bounds.npz")
+    assert record["elbo"]["examples"] == 10
+    assert run.evaluation_file.read_bytes() == kept
+    with np.load(tmp_path / "bounds.npz") as file:
+        assert file["elbo"].mean() == pytest.approx(record["elbo"]["value"])
+        np.testing.assert_array_equal(file["row"], np.arange(10))
+    for split, count in (("all", 62), ("validation", 12)):
+        assert probvae.evaluate(run, split=split)["elbo"]["examples"] == count
+    assert run.evaluation_file.read_bytes() == kept
+    assert probvae.evaluate(run) == strict(kept)
+
+
+def test_a_run_of_a_version_without_fingerprints_is_compared_by_what_it_has(run):
+    content = json.loads(run.environment_file.read_text())
+    del content["data"]["fingerprint"]
+    run.environment_file.write_text(json.dumps(content))
+    inference.encode(run.folder)
+    changed(run, train=one_pixel)
+    inference.encode(run.folder)
+
+
+def test_of_large_data_only_some_examples_are_read(monkeypatch):
+    monkeypatch.setattr(environment, "WHOLE", 100)
+    monkeypatch.setattr(environment, "SAMPLE", 7)
+    split = Split(np.zeros((1000, 5), np.uint8))
+    read = np.concatenate(list(environment._hashed_rows(split)))
+    assert len(read) == 7
+    assert (read[0], read[-1]) == (0, 999)
+
+
+def test_a_run_is_one_line_and_stands_for_its_folder(run):
+    assert repr(run) == f"Run({str(run.folder)!r})"
+    assert probvae.load(run).latent_dim == 2
+
+
+def test_training_twice_in_a_notebook_makes_two_runs(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = spec(run.spec["data"], epochs=1)
+    first, second = train(table, None)[0], train(table, None)[0]
+    assert (str(first.folder), str(second.folder)) == ("runs/run", "runs/run-2")
+    assert rows(first) == rows(second)
+    with pytest.raises(UserError, match=r"resume=True.*out="):
+        train(table, first.folder)
