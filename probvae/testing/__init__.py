@@ -1,4 +1,4 @@
-"""The contract kit: whether a component keeps its contract, found out before it is trained.
+"""The contract kit: checks that a component keeps its contract, before it is trained.
 
     from probvae import testing
 
@@ -9,6 +9,19 @@ or in pytest, over all checks of a component:
     @testing.contract("prior", "tails.student_t")
     def test_student_t_keeps_its_contract(check):
         check()
+
+Reading order:
+
+    case, subject    a configuration with shapes and a seed (Case); a class, built for a case (Subject)
+    views            uniform access to the components of a subject (View)
+    checking         what a check is (Check), and how it fails (Violation) or does not apply
+    checks/          the checks, one file for each theme
+    search           the search for a case that fails, over what `strategies` draws
+    runner, report   running checks, and what was found (Result, Report); `parametrize` does it in pytest
+
+    spaces, quadrature, agreement, dependence    numerics of the checks: proposals, integrals, statistical bounds
+    linear_gaussian                              a model with a known evidence, for objectives
+    restoring, fresh_process                     a second instance, in this process and in another
 
 Importing this package imports no TensorFlow; each name below is loaded when it is first used.
 """

@@ -12,7 +12,7 @@ _LETTERS = {"latent_dim": "D", "event_shape": "E", "batch": "B", "samples": "S"}
 
 @dataclass(frozen=True)
 class Case:
-    """One configuration of a component, and the shapes and the seed with which it is tried.
+    """One configuration of a component, with shapes and a seed.
 
     Args:
         configuration: the component's parameters, as in its table in a spec.
@@ -21,7 +21,7 @@ class Case:
         batch: B, or the leading shape of what a decoder or a likelihood head takes.
         samples: S, the shape of what is drawn.
         perturbation: how far the trainable variables have left their initial values, in multiples of their spread.
-        seed: what initial values, inputs and draws are functions of.
+        seed: determines initial values, inputs and draws.
         decodes: whether a network maps latents [D] to data [*E]; otherwise it maps data to the parameters [2 D] of
             a posterior.
     """
@@ -48,7 +48,7 @@ class Case:
         return ", ".join(f"{k}={v!r}" for k, v in given.items() if v != getattr(plain, k))
 
     def without(self, parameter: str) -> Case | None:
-        """The case with a parameter left at its default, wherever it stands; None if it stands nowhere."""
+        """The case with a parameter left at its default, at any depth; None if the case does not set it."""
         found = _without(self.configuration, parameter)
         return None if found is None else replace(self, configuration=found)
 
@@ -58,15 +58,15 @@ class Case:
     def __str__(self) -> str:
         return self.of(_LETTERS)
 
-    def of(self, concerned: Collection[str]) -> str:
+    def of(self, relevant: Collection[str]) -> str:
         """The case in words.
 
         Args:
-            concerned: the fields that a component looks at; the shapes of others are left out.
+            relevant: the fields that the component depends on; other shapes are left out.
         """
         settings = ", ".join(f"{k} = {v!r}" for k, v in self.configuration.items()) or "every default"
-        shapes = [f"{letter} = {getattr(self, name)}" for name, letter in _LETTERS.items() if name in concerned]
-        if "decodes" in concerned:
+        shapes = [f"{letter} = {getattr(self, name)}" for name, letter in _LETTERS.items() if name in relevant]
+        if "decodes" in relevant:
             shapes.append("from [D] to E" if self.decodes else "from E to [2 D]")
         perturbed = f", variables perturbed by {self.perturbation:g}" if self.perturbation else ""
         return f"{settings}; {', '.join([*shapes, f'seed {self.seed}'])}{perturbed}"

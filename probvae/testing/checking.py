@@ -18,15 +18,15 @@ Profile: TypeAlias = Literal["fast", "deep"]
 Region: TypeAlias = Mapping[str, SearchStrategy[object]]
 
 ALPHA = 1e-6
-"""The probability, at most, that a statistical check is red for a component that is right."""
+"""Largest probability that a statistical check fails for a correct component."""
 
 
-class Violation(AssertionError):  # noqa: N818  # the name of what is found, not of what went wrong
-    """A contract that does not hold.
+class Violation(AssertionError):  # noqa: N818  # a result, not an error in the program
+    """A check that does not hold.
 
     Args:
-        message: what was found, and what would have been right.
-        excess: how many times what was found exceeds the limit, where there is one; at 1 it is just an alarm.
+        message: what was expected, and what was found.
+        excess: the deviation in multiples of its limit, where there is one; above 1 is an alarm.
     """
 
     def __init__(self, message: str = "", excess: float = float("inf")) -> None:
@@ -34,12 +34,12 @@ class Violation(AssertionError):  # noqa: N818  # the name of what is found, not
         self.excess = float("inf") if isnan(excess) else excess
 
 
-class Inconclusive(Exception):  # noqa: N818  # no error: the case says nothing either way
-    """A case that a check can say nothing about, and why."""
+class Inconclusive(Exception):  # noqa: N818  # not an error: the case decides nothing
+    """The check does not decide for this case; the message says why."""
 
 
 class NotApplicable(Inconclusive):
-    """A check that says nothing about a component, whatever the case, as far as one case can tell."""
+    """The check does not decide for this component in any case, as far as one case shows."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Check:
         function: the check itself; the first line of its docstring says what must hold.
         kinds: the kinds that it is for.
         examples: how many random cases are tried, by profile.
-        regions: what is drawn for a case beside the configuration; one table for each part that must be visited,
-            by its name.
+        regions: what is drawn for a case in addition to the configuration: one table for each region that must be
+            searched, by name.
         mandatory: whether a report is red if it could not run.
-        tag: the promise that makes it apply, if it does not always.
-        statistical: whether it draws conclusions from random numbers, with an error rate of `ALPHA` in all.
+        tag: it applies only to classes that promise this tag.
+        statistical: whether it is a statistical test, with an error rate of `ALPHA` in all.
     """
 
     function: Callable[[Subject, Case], None]
@@ -82,7 +82,7 @@ class Check:
         return f"docs/checks.md#{self.name}"
 
     def applies(self, subject: Subject) -> bool:
-        """Whether a subject owes it."""
+        """Whether it applies to a subject."""
         return subject.kind in self.kinds and (self.tag is None or self.tag in subject.promises.tags)
 
     def __call__(self, subject: Subject, case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Whether draws depend on other draws in the same order."""
+"""Whether two sets of draws, paired by their order, depend on each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small model whose evidence is known: what an objective is held against."""
+"""A small model with a known evidence, with which objectives are compared."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Exact:
         return self.negative_log_likelihood + self.kl
 
     def importance_weighted(self, samples: int) -> Floats:
-        """The negative importance-weighted bound, by many more draws than an objective is asked for: [B]."""
+        """The negative importance-weighted bound, estimated from many draws: [B]."""
         log_w = self.log_weights(samples * REFERENCE).reshape(REFERENCE, samples, -1)  # [REFERENCE, S, B]
         return np.asarray(-(np.logaddexp.reduce(log_w, axis=1) - np.log(samples)).mean(0))
 
@@ -200,7 +200,7 @@ def small_model(case: Case, posterior: Literal["any", "diagonal"] = "any") -> Li
 
 
 def _make_diagonal(encoder: NetworkEncoder, decoder: NetworkDecoder) -> None:
-    """Set the outputs beside the diagonal of L to 0, make the rows of W orthogonal, and those beyond three 0."""
+    """Set the outputs off the diagonal of L to 0, make the rows of W orthogonal, and those beyond three 0."""
     W = np.asarray(decoder.network.last.kernel, np.float64)  # [D, 3]
     D = len(W)
     rows = np.zeros_like(W)

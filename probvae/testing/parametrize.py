@@ -12,7 +12,7 @@ from probvae.testing.subject import Subject
 
 
 def contract(kind: str, of: str | Factory, *, profile: Profile = "fast", seed: int = 0) -> Any:
-    """A pytest decorator: the test runs once for each check that the component owes.
+    """A pytest decorator: the test runs once for each check that applies to the component.
 
         from probvae.testing import contract
 
@@ -24,7 +24,7 @@ def contract(kind: str, of: str | Factory, *, profile: Profile = "fast", seed: i
         kind: prior, encoder, decoder, posterior, likelihood, objective, or bijector.
         of: the component's registered name, or its class.
         profile: "fast" or "deep".
-        seed: what all random cases are functions of.
+        seed: determines all random cases.
 
     Raises:
         UnknownNameError: there is no such kind or component.
@@ -34,12 +34,12 @@ def contract(kind: str, of: str | Factory, *, profile: Profile = "fast", seed: i
     subject = Subject(kind, of)
     checks = checks_for(subject)
     return pytest.mark.parametrize(
-        "check", [partial(_hold, found, subject, profile, seed) for found in checks], ids=[c.name for c in checks]
+        "check", [partial(_run, found, subject, profile, seed) for found in checks], ids=[c.name for c in checks]
     )
 
 
-def _hold(check: Check, subject: Subject, profile: Profile, seed: int) -> None:
-    """Run a check as a test: what is red fails, with the report's words."""
+def _run(check: Check, subject: Subject, profile: Profile, seed: int) -> None:
+    """Run a check as a test, which fails with the report's message."""
     import pytest
 
     __tracebackhide__ = True

@@ -10,11 +10,11 @@ import numpy as np
 from probvae.testing.spaces import Floats
 
 MOST = 150_000
-"""How many points a function is asked at, at most."""
+"""Largest number of points at which a function is evaluated."""
 
 
 CROWD = 4
-"""How many hints a cell may hold before it is split without asking."""
+"""A cell with more hints than this is split at once."""
 DEPTH = 14
 
 
@@ -35,23 +35,23 @@ def integral(function: Callable[[Floats], Floats], hints: Floats, tolerance: flo
     if widths.min() < 2.0**-DEPTH:  # the narrowest that there is: no rule would settle
         return float("nan"), float("inf")
     sums = _sums(function, corners, widths)
-    asked = len(corners) * 3**axes
+    evaluated = len(corners) * 3**axes
     errors = np.full(len(corners), np.inf)
-    while asked < MOST:
+    while evaluated < MOST:
         order = np.argsort(-errors)
         rest = np.cumsum(errors[order][::-1])[::-1]  # what is left if a cell and those after it are not split
-        chosen = order[rest > tolerance / 2]
-        chosen = chosen[: max(1, (MOST - asked) // 6**axes)]
-        if not len(chosen):
+        split = order[rest > tolerance / 2]
+        split = split[: max(1, (MOST - evaluated) // 6**axes)]
+        if not len(split):
             break
         halves = np.array(list(product((0.0, 0.5), repeat=axes)))  # [2^axes, axes]
-        inner = (corners[chosen, None] + halves * widths[chosen, None, None]).reshape(-1, axes)
-        inner_widths = np.repeat(widths[chosen] / 2, 2**axes)
+        inner = (corners[split, None] + halves * widths[split, None, None]).reshape(-1, axes)
+        inner_widths = np.repeat(widths[split] / 2, 2**axes)
         inner_sums = _sums(function, inner, inner_widths)
-        asked += len(inner) * 3**axes
-        change = np.abs(inner_sums.reshape(-1, 2**axes).sum(1) - sums[chosen])
+        evaluated += len(inner) * 3**axes
+        change = np.abs(inner_sums.reshape(-1, 2**axes).sum(1) - sums[split])
         kept = np.ones(len(corners), bool)
-        kept[chosen] = False
+        kept[split] = False
         corners = np.concatenate([corners[kept], inner])
         widths = np.concatenate([widths[kept], inner_widths])
         sums = np.concatenate([sums[kept], inner_sums])

@@ -1,4 +1,4 @@
-"""What was found: a result for each check, and a report that a person can act on."""
+"""The result of each check, and the report of all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GREEN: tuple[Status, ...] = ("passed", "expected")
 
 @dataclass(frozen=True)
 class Result:
-    """How one check went.
+    """The result of one check.
 
     Args:
         check: its name.
@@ -29,7 +29,7 @@ class Result:
         cases: how many cases were tried.
         seconds: how long it took.
         case: the smallest case that shows a failure.
-        smallest: that case in words, with the shapes that the component looks at.
+        smallest: that case in words, with the shapes that the component depends on.
         replay: a line of Python that repeats it.
         page: where the check is explained.
     """
@@ -87,14 +87,14 @@ Listener: TypeAlias = Callable[[Result], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What the kit found about one component.
+    """The results of all checks of one component.
 
     Args:
         kind: the component's kind.
         name: its name.
         profile: how many cases were tried.
-        seed: what all random cases are functions of.
-        results: one for each check that the component owes.
+        seed: determines all random cases.
+        results: one for each check that applies.
     """
 
     kind: str
@@ -105,7 +105,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every check holds, none that is mandatory was left out, and no expected failure has gone."""
+        """Whether every check holds, every mandatory one ran, and every expected failure occurred."""
         return all(result.ok for result in self.results)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Running checks: all that a component owes, one of them, or one of them on one case."""
+"""Running all checks of a component, one of them, or one of them on one case."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from probvae.testing.strategies import shapes_of
 from probvae.testing.subject import Subject
 
 SHRINKING = {"fast": 6.0, "deep": 60.0}
-"""How many seconds may go into finding the smallest case that fails."""
+"""Limit in seconds on the search for the smallest case that fails."""
 
 
 def check(
@@ -31,27 +31,27 @@ def check(
     registry: Registry | None = None,
     listener: Listener = lambda _: None,
 ) -> Report:
-    """Run every check that a component owes.
+    """Run every check that applies to a component.
 
     Args:
         kind: prior, encoder, decoder, posterior, likelihood, objective, or bijector.
         of: the component's registered name, or its class.
         profile: "fast", within a minute for most components; "deep", many more cases.
-        seed: what all random cases are functions of; the default gives the same ones each time.
+        seed: determines all random cases.
         only: the names of the checks to run, instead of all.
         registry: where names are looked up; the default one if left out.
-        listener: is given each result as soon as it is there.
+        listener: called with each result as soon as it is there.
 
     Raises:
         UnknownNameError: there is no such kind, component, check or profile.
         PluginError: the component's class or signature cannot be used.
-        UserError: the class is none of that kind, or owes none of the checks.
+        UserError: the class is not of that kind, or none of the named checks applies.
     """
     subject = Subject(kind, of, registry)
     checks = checks_for(subject, [only] if isinstance(only, str) else only)
     if not checks:
         names = ", ".join(found.name for found in checks_for(subject))
-        raise UserError(f"{subject.name}: nothing to run; it owes none of the named checks. It owes {names}.")
+        raise UserError(f"{subject.name}: expected a check that applies to it; got none. These apply: {names}.")
     results = []
     for found in checks:
         results.append(run(found, subject, profile, seed))
@@ -60,11 +60,11 @@ def check(
 
 
 def checks_for(subject: Subject, only: Collection[str] | None = None) -> list[Check]:
-    """The checks that a subject owes, or those of them that are named.
+    """The checks that apply to a subject, or those of them that are named.
 
     Raises:
-        UnknownNameError: a name is that of no check.
-        PluginError: the component expects a failure of a check that there is not.
+        UnknownNameError: there is no check of that name.
+        PluginError: the component expects a failure of an unknown check.
     """
     known = {found.name: found for found in iter_checks(subject.kind)}
     for name in only or ():
@@ -80,7 +80,7 @@ def checks_for(subject: Subject, only: Collection[str] | None = None) -> list[Ch
 
 
 def replay(check: str, kind: str, of: str | Factory, plugin: str = "", **case: Any) -> None:
-    """Run one check on one case, as a report says.
+    """Run one check on one case, as a report's line does.
 
     Args:
         check: its name.
@@ -92,7 +92,7 @@ def replay(check: str, kind: str, of: str | Factory, plugin: str = "", **case: A
     Raises:
         Violation: it does not hold.
         Refused: the component does not support the configuration.
-        Inconclusive: the check says nothing about this case.
+        Inconclusive: the check does not decide for this case.
     """
     if plugin:
         default().load_file(plugin)
@@ -104,7 +104,7 @@ def replay(check: str, kind: str, of: str | Factory, plugin: str = "", **case: A
 
 
 def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0) -> Result:
-    """Run one check on random cases, on the defaults, and on those that the component adds.
+    """Run one check on random cases, on the defaults, and on the cases that the component adds.
 
     Raises:
         UnknownNameError: there is no such profile.
@@ -150,12 +150,12 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
         everywhere = {key: message for search in untried.values() for key, message in search.reasons.items()}
         return result("expected", reason) if reason else result("not_run", _message(everywhere))
     if reason:
-        return result("unexpected", f"it was expected to fail: {reason} Take it out of expected_failures.")
+        return result("unexpected", f"expected a failure ({reason}); got none. Remove it from expected_failures.")
     refused = {part: search.reasons for part, search in untried.items() if search.refused}
     return result("passed", " ".join(f"Not in {part}: {_message(reasons)}" for part, reasons in refused.items()))
 
 
 def _message(reasons: Mapping[str, str]) -> str:
-    """Why no case could be tried: the first few reasons."""
+    """The first few reasons why no case could be tried."""
     found = list(reasons.values())[:3] or ["no case could be drawn"]
     return "; ".join(reason.rstrip(".") for reason in found) + "."

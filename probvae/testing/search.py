@@ -20,27 +20,27 @@ from probvae.testing.strategies import cases_of, shapes_of
 from probvae.testing.subject import Refused, Subject
 
 CLEAR = 2.0
-"""How many times a limit must be exceeded for the search to end, and the case to be made smaller."""
+"""A failure whose excess is at least this ends the search and is shrunk."""
 IDLE = 40
-"""How many cases may be refused before a region is left in which none could be tried."""
+"""How many cases may be skipped before a region in which none could be tried is given up."""
 ENOUGH = 4
-"""How many of them may be none of the check's concern."""
+"""How many cases in which a check is not applicable are enough to give it up."""
 
 
 @dataclass
 class Search:
-    """The search in one region for a case that fails, and then for a smaller one.
+    """The search in one region for a case that fails, and then for the smallest such case.
 
     Args:
         check: what must hold.
         subject: the component.
-        region: what is drawn for a case beside the configuration.
-        patience: how many seconds may go into finding the smallest case that fails.
+        region: what is drawn for a case in addition to the configuration.
+        patience: limit in seconds on the search for the smallest case; 0: the first that fails is kept.
 
     Attributes:
         tried: how many cases were tried.
-        failure: the smallest case that fails clearly, or the clearest of those that fail by little, and what was
-            found.
+        failure: the smallest case that fails clearly, or the clearest of those that fail by little, and the
+            message.
         excess: by how much it fails.
         reasons: why cases could not be tried.
         refused: whether the component refused one of them.
@@ -51,22 +51,23 @@ class Search:
     region: Region
     patience: float
     tried: int = 0
-    idle_cases: int = 0
+    skipped: int = 0
     not_applicable_cases: int = 0
     failure: tuple[Case, str] | None = None
     excess: float = 0.0
     drawn: Case | None = None
+    violation: Violation | None = None
     deadline: float = field(default=float("inf"))
     reasons: dict[str, str] = field(default_factory=dict)
     refused: bool = False
 
     @property
     def not_applicable(self) -> bool:
-        """Whether enough cases have said that the check does not concern the component."""
+        """Whether the check was not applicable in enough cases to give it up."""
         return not self.tried and self.not_applicable_cases >= ENOUGH
 
     def try_random(self, count: int, seed: int) -> None:
-        """Try random cases; what fails is made smaller while there is time."""
+        """Try random cases; a case that fails is shrunk while there is time."""
 
         @hypothesis.seed(seed)
         @hypothesis.settings(
@@ -76,17 +77,23 @@ class Search:
             derandomize=False,
             report_multiple_bugs=False,
             verbosity=Verbosity.quiet,
-            phases=(Phase.generate, Phase.shrink),
+            phases=(Phase.generate, Phase.shrink) if self.patience else (Phase.generate,),
             suppress_health_check=list(HealthCheck),
         )
         @given(cases_of(self.subject, self.region))
         def attempt(case: Case) -> None:
-            if self.not_applicable or (not self.tried and self.idle_cases > IDLE):
-                return  # nothing here can be tried: let hypothesis run to its end
-            late = time.monotonic() > self.deadline
-            if late and case != self.drawn:
-                return  # no time to look for a smaller one: pretend that this one is none
-            if not self.try_case(case):
+            if self.not_applicable or (not self.tried and self.skipped > IDLE):
+                return  # nothing can be tried here: let hypothesis finish
+            if self.violation and case == self.drawn:
+                raise self.violation  # hypothesis repeats the case that failed
+            if time.monotonic() > self.deadline:
+                return  # no time left to look for a smaller one
+            try:
+                tried = self.try_case(case)
+            except Violation as error:
+                self.violation = error
+                raise
+            if not tried:
                 reject()
 
         try:
@@ -95,7 +102,7 @@ class Search:
             pass
         except (HypothesisException, BaseExceptionGroup) as error:
             if not self.failure:
-                self._because(explained(error))
+                self._keep_reason(explained(error))
 
     def try_defaults(self, seed: int) -> None:
         """Try the defaults, and the cases that the component adds."""
@@ -111,13 +118,12 @@ class Search:
                     return
 
     def try_case(self, case: Case) -> bool:
-        """Whether the case could be tried, or one near it.
+        """Try a case, or one near it; whether that was possible.
 
-        Of parameters that exclude each other the class names one when it refuses; that one is left at its default.
+        A class that refuses parameters that exclude each other names one of them; it is then left at its default.
 
         Raises:
-            Violation: the check does not hold, and clearly. Where it fails by little, the search goes on for a
-                case from which more can be learned.
+            Violation: the check fails clearly. Where it fails by little, the search continues for a clearer case.
         """
         drawn = case
         while True:
@@ -127,11 +133,11 @@ class Search:
                 smaller = case.without(error.parameter) if error.parameter else None
                 if smaller is None:
                     self.refused = True
-                    return self._passed_over(str(error))
+                    return self._skip(str(error))
                 case = smaller
             except Inconclusive as error:
                 self.not_applicable_cases += isinstance(error, NotApplicable)
-                return self._passed_over(str(error))
+                return self._skip(str(error))
             except Violation as error:
                 self._fail(drawn, case, str(error), error.excess)
                 if error.excess >= CLEAR:
@@ -144,13 +150,13 @@ class Search:
                 self.tried += 1
                 return True
 
-    def _passed_over(self, reason: str) -> bool:
-        self._because(reason)
-        self.idle_cases += 1
+    def _skip(self, reason: str) -> bool:
+        self._keep_reason(reason)
+        self.skipped += 1
         return False
 
-    def _because(self, reason: str) -> None:
-        """Keep why a case could not be tried, once for all cases that differ in their numbers only."""
+    def _keep_reason(self, reason: str) -> None:
+        """Keep why a case was skipped, once for all reasons that differ in numbers only."""
         self.reasons.setdefault(re.sub(r"\d+", "0", reason), reason)
 
     def _fail(self, drawn: Case | None, case: Case, message: str, excess: float = float("inf")) -> None:
@@ -162,7 +168,7 @@ class Search:
 
 
 def _ordinary(drawn: dict[str, st.SearchStrategy[object]], seed: int) -> Iterator[Table]:
-    """A few tables of shapes, for configurations that are given: not every shape suits every configuration."""
+    """A few tables of shapes for given configurations: not every shape suits every configuration."""
     found: list[Table] = []
 
     @hypothesis.seed(seed)

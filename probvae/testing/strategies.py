@@ -122,7 +122,7 @@ def cases_of(subject: Subject, region: Region) -> Strategy[Case]:
 
 
 def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[object]]:
-    """What is drawn for a case beside its configuration; what the component does not look at is left alone."""
+    """What is drawn for a case in addition to its configuration; other fields keep their defaults."""
     drawn: dict[str, Strategy[object]] = {
         "perturbation": st.sampled_from((0.0, 0.1, 0.3)),
         "seed": seeds(),

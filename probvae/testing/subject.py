@@ -1,4 +1,4 @@
-"""A subject: a component's class, and how an instance of it is made for a case."""
+"""A component's class, and how an instance of it is built for a case."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ CHECKED_KINDS = (*(kind for kind in KINDS if kind not in ("dataset", "metric")),
 """The kinds that have checks."""
 
 
-class Refused(Exception):  # noqa: N818  # no error: the class has said what it does not support
+class Refused(Exception):  # noqa: N818  # not an error: the class states what it does not support
     """A configuration that a component refuses with a typed error.
 
     Args:
-        error: what it said, and perhaps of which parameter.
+        error: what it raised; may name the parameter.
     """
 
     def __init__(self, error: UserError) -> None:
@@ -53,7 +53,7 @@ class Refused(Exception):  # noqa: N818  # no error: the class has said what it 
 
 
 class Subject:
-    """What is checked: a component's class, its kind, and what it says of itself.
+    """What is checked: a component's class, its kind, and its promises.
 
     A bijector's class has a method `bijector()`, as flow priors have; the name of such a prior is taken too.
 
@@ -64,8 +64,8 @@ class Subject:
 
     Raises:
         UnknownNameError: there is no such kind or name.
-        PluginError: the class cannot be loaded, its signature not be read, or its promises name what there is not.
-        UserError: it is no class of that kind.
+        PluginError: the class cannot be loaded, its signature cannot be read, or its promises are invalid.
+        UserError: it is not a class of that kind.
     """
 
     def __init__(self, kind: str, of: str | Factory, registry: Registry | None = None) -> None:
@@ -101,7 +101,7 @@ class Subject:
 
     @property
     def imports(self) -> str:
-        """A statement that makes the class known, where it has no name and stands in a module; or nothing."""
+        """An import statement for a class that is not registered and is in a module; else empty."""
         top = self.name.partition(".")[0]
         known = not self.registered and "<" not in self.name and self.factory.__module__ != "__main__"
         return f"from {self.factory.__module__} import {top}; " if known else ""
@@ -122,8 +122,8 @@ class Subject:
 
         Args:
             case: its configuration, and what the assembler supplies.
-            restoring: build it as loading a run does, before it is given its weights: with other initial values,
-                and with zeros in the place of the training examples.
+            restoring: build it as loading a run does, before its weights are assigned: with other initial values,
+                and with zeros instead of the training examples.
 
         Raises:
             Refused: the class does not support the configuration, and said so with a typed error.
@@ -146,7 +146,7 @@ class Subject:
             if any(map(_is_unbuilt, component._flatten_layers())):
                 _run_once(component, case)
                 component.adopt_again()
-        if not restoring and case.perturbation:  # initial values hide mistakes: a flow is the identity there
+        if not restoring and case.perturbation:  # initial values hide mistakes: a flow is the identity at first
             next(perturb(component, 1, (case.perturbation,), np.random.default_rng([case.seed, 1])), None)
         return component
 
@@ -205,10 +205,10 @@ def _is_of(kind: str, name: str, factory: type) -> None:
 
 
 def _promises(name: str, factory: Factory, signature: Signature) -> Promises:
-    """What a class says of itself, with no word that means nothing.
+    """The promises of a class, validated.
 
     Raises:
-        PluginError: it says it wrongly.
+        PluginError: they are invalid.
     """
     promises = getattr(factory, "promises", Promises())
     if not isinstance(promises, Promises):
@@ -239,7 +239,7 @@ def _is_unbuilt(layer: keras.layers.Layer) -> bool:
 
 def _run_once(component: Component, case: Case) -> None:
     """Make the variables of layers that Keras builds on first use, as `VAE` does, by the same calls."""
-    with suppress(Exception):  # what fails here fails in every check, with more to say
+    with suppress(Exception):  # what fails here fails in every check, with a better message
         match component:
             case Encoder():
                 component.posterior(tf.zeros((2, *case.event_shape)))
@@ -254,10 +254,10 @@ def _run_once(component: Component, case: Case) -> None:
 
 
 def perturb(component: Any, draws: int, sizes: Sequence[float], rng: np.random.Generator) -> Iterator[None]:
-    """Give a component other values of its trainable variables, as many times.
+    """Perturb a component's trainable variables, once for each draw, always from their first values.
 
     Args:
-        component: the instance; one that has no variables is as it is.
+        component: the instance; without variables it stays as it is.
         draws: how many times.
         sizes: how far the variables are perturbed, from their values, in turns, in multiples of their spread.
         rng: source of the perturbations.

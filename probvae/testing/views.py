@@ -1,4 +1,4 @@
-"""One view of every component that answers with a distribution: what it is asked, and what it must answer.
+"""Uniform access to every component that returns a distribution.
 
 prior          distribution()         [], [D]
 encoder        posterior(x)           x [B, *E] -> [B], [D]
@@ -29,7 +29,7 @@ from probvae.testing.subject import Refused, Subject
 tfd = tfp.distributions
 
 DISTRIBUTIONS = ("prior", "encoder", "posterior", "decoder", "likelihood")
-"""The kinds that answer with a distribution."""
+"""The kinds that return a distribution."""
 VIEWED = (*DISTRIBUTIONS, "network")
 """These, and networks."""
 POSTERIORS = ("encoder", "posterior")
@@ -48,7 +48,7 @@ _METHODS = {
 
 
 class View:
-    """A component, and how it is asked.
+    """A component, called in the way of its kind.
 
     Args:
         kind: its kind.
@@ -72,19 +72,19 @@ class View:
 
     @property
     def batch(self) -> Shape:
-        """The batch shape that the answer must have."""
+        """The batch shape that the distribution must have."""
         return () if self.kind == "prior" else self.case.batch
 
     @property
     def event(self) -> Shape:
-        """The event shape that the answer must have."""
+        """The event shape that the distribution must have."""
         if self.kind == "network":
             return self.case.network_shapes[1]
         return (self.case.latent_dim,) if self.kind in LATENT else self.case.event_shape
 
     @property
     def support(self) -> Support:
-        """Where the answer says it lives."""
+        """The declared support of the distribution."""
         support: Support = REAL if self.kind == "network" else self.component.support
         return support
 
@@ -111,25 +111,25 @@ class View:
         return tf.constant(x, tf.float32)
 
     def call(self, inputs: Tensor) -> Distribution:
-        """The component's answer.
+        """The component's distribution for these inputs.
 
         Raises:
-            Violation: it is no distribution.
+            Violation: it is not a distribution.
         """
         method = getattr(self.component, _METHODS[self.kind])
         answer = method() if self.kind == "prior" else method(inputs)
         if self.kind == "network":
             return tfd.Independent(tfd.Normal(answer, 1.0), reinterpreted_batch_ndims=len(self.event))
         if not hasattr(answer, "event_shape"):
-            raise Violation(f"{_METHODS[self.kind]}() answered {answer!r}; expected a tfd.Distribution.")
+            raise Violation(f"{_METHODS[self.kind]}(): expected a tfd.Distribution; got {answer!r}.")
         return answer
 
     def distribution(self) -> Distribution:
-        """The answer to ordinary inputs."""
+        """The distribution for ordinary inputs."""
         return self.call(self.inputs())
 
     def points(self, p: Distribution, count: int) -> Tensor:
-        """Points [count, 1 ..., event] all over the support of an answer, most of them where its mass is."""
+        """Points [count, 1 ..., event] all over the support of a distribution, most of them where its mass is."""
         pilot = f64(p.sample(64, seed=stateless(self.case, 10))).reshape(-1, prod(self.event))
         if not np.all(np.isfinite(pilot)):
             raise Violation("a sample is not finite.")
@@ -152,17 +152,17 @@ def f64(tensor: Tensor) -> Floats:
 
 
 def view_of(subject: Subject, case: Case) -> View:
-    """A component built for a case, and how it is asked.
+    """A component built for a case.
 
     Raises:
         Refused: the component does not support the configuration.
-        Inconclusive: it does not build, which is another check's finding.
+        Inconclusive: it does not build, which the check `builds` reports.
     """
     return View(subject.kind, built(subject, case), case)
 
 
 def built(subject: Subject, case: Case) -> Any:
-    """A component for a case, as `Subject.build`; that it does not build is another check's finding.
+    """A component for a case, as `Subject.build`; the check `builds` reports what does not build.
 
     Raises:
         Refused: the component does not support the configuration.

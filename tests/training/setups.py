@@ -122,7 +122,8 @@ class StopAt(Callback):
 
 
 def trainer(model=None, objective=None, folder=None, callbacks=(), examples=None, kind=Trainer, **settings):
-    settings = {"epochs": 2, "batch_size": BATCH, "learning_rate": 1e-2} | settings
+    # Without XLA, as compiling takes longer than such a training; tests that concern it say jit = True.
+    settings = {"epochs": 2, "batch_size": BATCH, "learning_rate": 1e-2, "jit": False} | settings
     return kind(
         model or vae(),
         objective or ELBO(),

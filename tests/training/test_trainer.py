@@ -519,7 +519,7 @@ def test_variables_that_are_bad_from_the_start_are_named(tmp_path):
     model = vae()
     next(v for v in model.trainable_variables if v.path.endswith("kernel")).assign(np.full((6, 5), np.nan))
     with pytest.raises(TrainingError, match=r"before the first step: not finite: encoder.*kernel") as error:
-        trainer(model, folder=tmp_path).train()
+        trainer(model, folder=tmp_path, jit=True).train()
     assert "Change how they are initialised" in str(error.value)
     assert "learning_rate" not in str(error.value)
 
@@ -743,7 +743,7 @@ def test_what_xla_cannot_compile_is_trained_without_it_and_that_is_said():
             self.told.append(("noted", note))
 
     notes = Notes()
-    done = trained(objective=Uncompilable(), epochs=1, callbacks=[notes])
+    done = trained(objective=Uncompilable(), epochs=1, callbacks=[notes], jit="auto")
     (note,) = notes.of("noted")
     assert note.startswith("Going on without XLA, which cannot compile this model:")
     assert_same(done.weights, trained(epochs=1, jit=False).weights)

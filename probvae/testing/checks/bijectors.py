@@ -21,7 +21,7 @@ POINTS = 6
 FAR = 6.0
 """How many standard deviations out the tails are tried."""
 VALUES = 400
-"""How many values of the variables a graph is asked for."""
+"""How many values of the variables are tried with one graph."""
 SIZES = (0.3, 1.0, 1.5)
 """How far from their initial values they are, in turns."""
 STEP = 1e-3

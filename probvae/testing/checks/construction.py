@@ -1,4 +1,4 @@
-"""Whether what the signature says is so."""
+"""Whether the class accepts what its signature allows, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def builds(subject: Subject, case: Case) -> None:
         raise
     except Exception as error:
         raise Violation(
-            f"the signature allows this configuration, and building it raised {explained(error)}. Mend the class, "
+            f"the signature allows this configuration, and building it raised {explained(error)}. Fix the class, "
             "narrow the parameter's type, or refuse with probvae.errors.ConfigError."
         ) from error
     _refused(subject, case, NO_PARAMETER, 1)

@@ -23,7 +23,7 @@ DRAWS = 60_000
 CHUNK = 15_000
 """How many samples are drawn at a time."""
 POINTS = 60_000
-"""At how many points a density is asked at a time: a mixture of a thousand parts must fit into memory."""
+"""How many points a density is evaluated at in one call: a mixture of a thousand parts must fit into memory."""
 EVENTS = ((1,), (2,), (3,), (4,), (1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 2, 1))
 ONE_ROW = {"one row": {"batch": st.just((1,))}}
 
@@ -92,7 +92,7 @@ def _row(view: View, stretch: float = 1.0) -> _Row:
 def stays_in_its_support(subject: Subject, case: Case) -> None:
     """Samples lie in the declared support, and every value that the support names has probability.
 
-    Data is held against the likelihood's support before training, and a posterior's against the prior's; a
+    Data is compared with the likelihood's support before training, and a posterior's support with the prior's; a
     support that promises too much lets data in that has a log-likelihood of minus infinity.
     """
     view = view_of(subject, case)
@@ -126,7 +126,7 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
 
     A dropped constant, a cross entropy used as a likelihood, a log-determinant counted twice: comparisons of such
     numbers are comparisons of nothing. Quadrature is refined until it settles; where it does not, as for a
-    density with poles, this check says nothing and the next one decides.
+    density with poles, this check is inconclusive and the next one decides.
     """
     view = view_of(subject, case)
     row = _row(view)
@@ -139,7 +139,7 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
 def _integrates_to_one(row: _Row) -> None:
     space = row.space
     if space.axes > 2 and not isinstance(space, Lattice):
-        raise Inconclusive("no quadrature in so many dimensions")
+        raise Inconclusive("no quadrature in more than two dimensions")
     pilot = row.sample(2000, 2)
     if isinstance(space, Lattice):
         points = space.everything(pilot)
@@ -193,7 +193,7 @@ def samples_are_from_the_density(subject: Subject, case: Case) -> None:
 
     The evidence lower bound averages log p(z) - log q(z) over samples that must be from q: a mixture that draws
     without its weights, a scale that is squared in one place only, two dimensions swapped, each makes a bound that
-    is none. The averages of random bounded functions under the samples are held against those under the density.
+    is none. The averages of random bounded functions under the samples are compared with those under the density.
     """
     row = _row(view_of(subject, case))
     pilot = row.sample(2000, 3)

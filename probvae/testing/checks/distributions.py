@@ -96,8 +96,8 @@ def finite(subject: Subject, case: Case) -> None:
     """Densities and their slopes are finite at samples and far away; samples are, at extreme inputs too.
 
     A scale without a floor underflows to 0 and its density is NaN; the log of a sum of exponentials that is not
-    shifted is minus infinity a few scales out, and a tf.where that mends the value leaves a gradient of NaN. They
-    come after hours of training.
+    shifted is minus infinity a few scales out, and a tf.where that corrects the value leaves a gradient of NaN.
+    They come after hours of training.
     """
     view = view_of(subject, case)
     for name, inputs in _inputs(view):

@@ -41,7 +41,7 @@ def exact_kl_is_that_of_the_samples(subject: Subject, case: Case) -> None:
 
 
 def _counterparts(subject: Subject, one: View) -> Iterator[View]:
-    """The priors to hold a posterior against, or the posteriors to hold a prior against, at their defaults."""
+    """The priors to compare a posterior with, or the posteriors to compare a prior with, at their defaults."""
     kind = "posterior" if subject.kind == "prior" else "prior"
     for name in subject.choices(kind):
         other = Subject(kind, name, subject.registry)

@@ -35,7 +35,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 def every_part_of_an_example_is_read(subject: Subject, case: Case) -> None:
     """Each element of a vector and each channel of an image has an effect; at the defaults, each quarter too.
 
-    An encoder that reads the first channel, a slice that is cut short: training goes on, and what is not read
+    An encoder that reads the first channel, a slice that is cut short: training continues, and what is not read
     cannot be reconstructed. Strides may skip pixels, so that not every pixel of an image need count.
     """
     _all_are_read(subject, case, _slices)

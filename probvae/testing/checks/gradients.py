@@ -161,7 +161,7 @@ def _waves(z: Floats, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
 
 
 def _agree(path: Floats, score: Floats) -> None:
-    """Hold two estimates [N, inputs] of one gradient against each other."""
+    """Compare two estimates [N, inputs] of one gradient."""
     difference = path - score
     error = difference.std(0, ddof=1) / np.sqrt(len(difference))
     scale = np.abs(path).mean() + np.abs(score).mean()

@@ -319,7 +319,7 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
     def of_seed(seed: Tensor) -> Tensor:
         return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
 
-    mean = tf.function(partial(of_seed), autograph=False)  # a graph of its own: it is asked 36 times
+    mean = tf.function(partial(of_seed), autograph=False)  # a graph, as it is called 36 times
     for batch in range(12):
         seed = fold_in(stateless(case, 9), batch)
         with tf.GradientTape() as tape:

@@ -21,7 +21,7 @@ DRAWS = 10_000
 def draws_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
     """The same seed gives the same draw whatever came before, and another seed another one.
 
-    A run that was killed goes on as if nothing had been only if all noise is a function of seed and step. A seed
+    A killed run resumes to the same weights only if all noise is a function of seed and step. A seed
     that is ignored, or used for two things, makes noise that is the same in every step.
     """
     view = view_of(subject, case)

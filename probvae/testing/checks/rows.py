@@ -38,7 +38,7 @@ def rows_do_not_mix(subject: Subject, case: Case) -> None:
 
     expected = densities(inputs)
     others = tf.concat([-7.0 * inputs[:2], inputs[2:3], 3.0 * inputs[3:] + 1.0], axis=0)
-    _same("with other rows beside it", densities(others)[:, 2], expected[:, 2])
+    _same("in a batch with other rows", densities(others)[:, 2], expected[:, 2])
     _same("alone", densities(inputs[2:3])[:, 0], expected[:, 2])
     _same("in a batch turned round", densities(inputs[::-1])[:, 2], expected[:, 2])
     _same("at the other end of the batch", densities(tf.roll(inputs, 2, axis=0))[:, 4], expected[:, 2])

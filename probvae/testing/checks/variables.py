@@ -38,10 +38,10 @@ def owns_its_variables(subject: Subject, case: Case) -> None:
     except TrainingError as error:
         raise Violation(str(error)) from error
     owned = {id(variable.value) for variable in after.values()}
-    strangers = sorted({v.name for v in tape.watched_variables() if id(v) not in owned})
-    if strangers:
+    unowned = sorted({v.name for v in tape.watched_variables() if id(v) not in owned})
+    if unowned:
         raise Violation(
-            f"it uses trainable variables that belong to no component: {', '.join(strangers)}. Assign what holds "
+            f"it uses trainable variables that belong to no component: {', '.join(unowned)}. Assign what holds "
             "them to an attribute in __init__, or call self.adopt(thing, name)."
         )
     if set(after) != set(before):
