@@ -67,6 +67,10 @@ TARGETS = [
     "probvae.core:Data",
     "probvae.core:DataInfo",
     "probvae.core:Split",
+    "probvae.core:ArrayLike",
+    "probvae.core:StreamedArray",
+    "probvae.core:DType",
+    "probvae.core:Rows",
     # errors
     "probvae.errors:ProbvaeError",
     "probvae.errors:ConfigError",

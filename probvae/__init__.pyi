@@ -9,6 +9,7 @@ from probvae.core import SPHERE as SPHERE
 from probvae.core import UNIT as UNIT
 from probvae.core import VAE as VAE
 from probvae.core import Array as Array
+from probvae.core import ArrayLike as ArrayLike
 from probvae.core import Bijector as Bijector
 from probvae.core import Component as Component
 from probvae.core import CustomDistribution as CustomDistribution
@@ -17,6 +18,7 @@ from probvae.core import DataInfo as DataInfo
 from probvae.core import Dataset as Dataset
 from probvae.core import Decoder as Decoder
 from probvae.core import Distribution as Distribution
+from probvae.core import DType as DType
 from probvae.core import Encoder as Encoder
 from probvae.core import Exact as Exact
 from probvae.core import LikelihoodHead as LikelihoodHead
@@ -29,9 +31,11 @@ from probvae.core import PositiveFloat as PositiveFloat
 from probvae.core import PosteriorHead as PosteriorHead
 from probvae.core import Prior as Prior
 from probvae.core import Promises as Promises
+from probvae.core import Rows as Rows
 from probvae.core import Seed as Seed
 from probvae.core import Shape as Shape
 from probvae.core import Split as Split
+from probvae.core import StreamedArray as StreamedArray
 from probvae.core import Support as Support
 from probvae.core import Tensor as Tensor
 from probvae.core import Use as Use

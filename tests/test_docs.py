@@ -19,8 +19,8 @@ from rich.console import Console
 import probvae
 from probvae import testing
 from probvae.cli.app import main
-from probvae.data import Arrays, TFRecords, records
-from probvae.errors import ConfigError
+from probvae.data import Arrays
+from probvae.errors import ConfigError, SpecError
 from probvae.registry import Registry, default
 from probvae.testing import agreement, strategies
 from probvae.testing.checking import ALPHA
@@ -33,6 +33,7 @@ ROOT = Path(__file__).parent.parent
 CHECKS = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
 PRIOR = (ROOT / "docs" / "write_a_prior.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
+DATASET = (ROOT / "docs" / "write_a_dataset.md").read_text(encoding="utf-8")
 LARGE = (ROOT / "docs" / "large_data.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -41,6 +42,7 @@ PAGES = {
     "checks.md": CHECKS,
     "write_a_prior.md": PRIOR,
     "your_data.md": DATA,
+    "write_a_dataset.md": DATASET,
     "large_data.md": LARGE,
     "training.md": TRAINING,
     "clusters.md": CLUSTERS,
@@ -377,18 +379,67 @@ def test_the_package_holds_the_prior_once_it_is_put_in(folder, monkeypatch):
 # The page on large data
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["array", "records"])
-def test_the_data_that_is_written_is_trained_on(number, folder):
-    exec(blocks(LARGE, "python")[number], {})
-    spec = tomllib.loads((folder / "examples" / "first.toml").read_text())
-    spec |= tomllib.loads(blocks(LARGE, "toml")[number])
+def run_on(table, folder, *plugins):
+    """A short run of the first example on other data; what it says."""
+    for plugin in plugins:
+        default().load_file(plugin)
+    spec = tomllib.loads((folder / "examples" / "first.toml").read_text()) | table
     small = {"network": {"use": "dense", "hidden": [8]}}
-    spec["model"] |= {"encoder": small, "decoder": {**small, "likelihood": {"use": "bernoulli"}}}
+    likelihood = {"use": "normal" if plugins else "bernoulli"}
+    spec["model"] |= {"encoder": small, "decoder": {**small, "likelihood": likelihood}}
     spec["train"] |= {"epochs": 1}
-    told = io.StringIO()
-    run = probvae.train(spec, folder / "run", overrides=["evaluate.samples=1"], console=Console(file=told))
+    output = io.StringIO()
+    run = probvae.train(spec, folder / "run", overrides=["evaluate.samples=1"], console=Console(file=output))
     assert (run.folder / "evaluation.json").is_file()
-    assert "without" not in told.getvalue()
+    assert "without" not in output.getvalue()
+
+
+def test_the_array_that_is_written_is_trained_on(folder):
+    exec(blocks(LARGE, "python")[0], {})
+    run_on(tomllib.loads(blocks(LARGE, "toml")[0]), folder)
+
+
+# The page on datasets
+
+
+def test_the_dataset_of_the_page_is_trained_on(folder):
+    rng = np.random.default_rng(0)
+    np.savez("spectra.npz", flux=rng.normal(size=(60, 64)), night=np.repeat(range(6), 10))
+    run_on(tomllib.loads(blocks(DATASET, "toml")[0]), folder, write(DATASET, folder))
+
+
+def test_a_missing_file_points_into_the_spec(folder):
+    with pytest.raises(SpecError, match=r"data\.file: expected a \.npz file; got no file .*spectra\.npz"):
+        run_on(tomllib.loads(blocks(DATASET, "toml")[0]), folder, write(DATASET, folder))
+
+
+def write(page, folder):
+    """The file of a page."""
+    code = blocks(page, "python")[0]
+    path = folder / re.match(r'"""(\w+\.py): ', code)[1]
+    path.write_text(code, encoding="utf-8")
+    return path
+
+
+def test_the_splits_of_the_page_are_as_it_says(capsys):
+    code = blocks(DATASET, "python")[1]
+    exec(code, {})
+    assert capsys.readouterr().out.splitlines()[0] == re.search(r"print\(train\)  # (.+)", code)[1]
+
+
+@pytest.mark.parametrize("number", [2, 3], ids=["read as needed", "streamed"])
+def test_the_examples_that_are_not_in_memory_come_once_an_epoch(number):
+    names = {}
+    exec(blocks(DATASET, "python")[number], names)
+    batches, x = names["batches"], names["x"]
+    assert x.shape == (32, 64)
+    assert (batches.size, batches.steps_per_epoch) == (32, 4)
+    stream = batches.stream(4)
+    epoch = np.concatenate([next(stream).x[: batches.examples(step)] for step in range(4, 8)])
+    stored = batches._split.stored[np.arange(100)]
+    np.testing.assert_array_equal(np.unique(epoch, axis=0), np.unique(stored, axis=0))
+    if number == 3:
+        np.testing.assert_array_equal(x, epoch[32:64])
 
 
 def test_the_page_on_training_tells_the_defaults_of_the_code():
@@ -401,15 +452,6 @@ def test_the_page_on_training_tells_the_defaults_of_the_code():
     assert TrainSettings(**table | {"freeze": tuple(table["freeze"])}).freeze == ("encoder", "decoder")
     for name in re.findall(r"^\| `(\w+) = |`(\w+) = ", TRAINING, re.M):
         assert hasattr(settings, "".join(name)), name
-
-
-def test_the_page_on_large_data_tells_the_numbers_of_the_code():
-    text = one_line(LARGE)
-    assert records._AT_ONCE == 8
-    assert "reads eight of them in turns" in text
-    (table,) = [tomllib.loads(shown)["data"] for shown in blocks(LARGE, "toml")[1:]]
-    default_buffer = inspect.signature(TFRecords).parameters["shuffle_buffer"].default
-    assert table["shuffle_buffer"] == default_buffer
 
 
 # The page on data
@@ -427,18 +469,36 @@ def test_the_data_of_the_page_is_read_as_the_page_says(folder):
     assert settings == {name: str(value) for name, value in table.items() if name != "use"}
 
 
-@pytest.mark.parametrize(
-    ("names", "labels"),
-    [
-        (["train", "x_train", "train_images", "TRAIN"], ["y_train", "train_labels"]),
-        (["x", "data", "images"], ["y", "labels", "target", "classes"]),
-    ],
-)
-def test_the_names_of_the_page_are_found(folder, names, labels):
-    for name, label in itertools.product(names, labels):
-        assert name == "TRAIN" or f"`{name}`" in DATA
-        assert f"`{label}`" in DATA
-        np.savez("a.npz", **{name: np.zeros((20, 3)), "x_test": np.zeros((5, 3)), label: np.arange(20)})
-        data = Arrays("a.npz").load()
-        assert data.info.sizes == (18, 2, 5)
-        assert len(data.train.labels) == 18
+PARTS = {"train": ["train", "training"], "validation": ["validation", "valid", "val"], "test": ["test", "testing"]}
+
+
+def test_the_keys_of_the_page_are_read(folder):
+    """Every key of the table: of each part under each of its names, of a file of one part, and no other."""
+    examples, labels = (row.split(" | ") for row in re.findall(r"^\| (?:examples|labels) \| (.+) \|$", DATA, re.M))
+    kinds = [re.findall(r"`([a-z]+)`", row[0].partition("KIND is ")[2]) for row in (examples, labels)]
+    named = re.search(r"^PART is (.+)$", DATA, re.M)[1]
+    assert re.findall(r"`(\w+)`", named) == [name for names in PARTS.values() for name in names]
+    both = "{kind}_{part}", "{part}_{kind}"
+    x, y = np.zeros((20, 3)), np.arange(20)
+
+    def keys(part, of):
+        return [form.format(kind=kind, part=part) for kind in kinds[of] for form in both]
+
+    for part, names in PARTS.items():
+        others = {other: x for other in PARTS if other != part}
+        for number, name in enumerate(names):
+            examples_keys, label_keys = [name, *keys(name, 0)], keys(name, 1)
+            for place in range(number % 2, len(label_keys), 2):
+                key = examples_keys[place % len(examples_keys)]
+                np.savez("a.npz", **others, **{key.upper(): x, label_keys[place]: y})
+                made = getattr(Arrays("a.npz").load(), part)
+                assert (len(made), len(made.labels)) == (20, 20)
+    for kind, label in itertools.product(kinds[0], kinds[1]):
+        np.savez("a.npz", **{kind: x, label: y, "x_test": np.zeros((5, 3))})
+        made = Arrays("a.npz").load()
+        assert (made.info.sizes, len(made.train.labels)) == ((18, 2, 5), 18)
+    np.savez("a.npz", flux=x, y=y)
+    assert len(Arrays("a.npz").load().train) == 16
+    np.savez("a.npz", flux=x, weights=x)
+    with pytest.raises(ConfigError, match=r"expected the examples under a key as train, .*; got flux, weights in"):
+        Arrays("a.npz").info()

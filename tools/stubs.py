@@ -29,9 +29,9 @@ def stub(folder: Path) -> str:
 
 
 def _order(pair: list[str]) -> tuple[str, int, str]:
-    """As ruff sorts imports: constants, classes, functions."""
+    """As ruff sorts imports: constants, classes, functions, in lower case."""
     module, name = pair
-    return module, 0 if name.isupper() else 1 if name[0].isupper() else 2, name
+    return module, 0 if name.isupper() else 1 if name[0].isupper() else 2, name.lower()
 
 
 def main() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -11,12 +13,15 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from probvae.core.checked import Checked
+from probvae.core.signature import Signature
 from probvae.core.types import Array, DType, Tensor
 from probvae.core.values import Values
 from probvae.errors import DataError
 
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
 Rows: TypeAlias = slice | Array  # the rows first to last, or the numbers of rows [B]
+
+_BLOCK = 2**22  # values
 
 
 class ArrayLike(Protocol):
@@ -114,6 +119,13 @@ class Split:
     def __len__(self) -> int:
         return len(self.stored)
 
+    def __repr__(self) -> str:
+        notes = [f"{len(self)} examples of {self.stored.dtype} {list(self.stored.shape[1:])}"]
+        notes += [f"divided by {self.divide_by:g}"] * (self.divide_by != 1.0)
+        notes += ["binarised on read"] * self.binarize_on_read
+        notes += ["with labels"] * (self.labels is not None)
+        return f"<Split: {', '.join(notes)}>"
+
     def prepare(self, stored: Tensor, seed: Tensor) -> Tensor:
         """Stored values [B, *E] as float32 [B, *E], binarised with `seed` if the split is binarised on read."""
         x = tf.cast(stored, tf.float32)
@@ -123,9 +135,19 @@ class Split:
             x = tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, tf.float32)
         return x
 
+    def blocks(self) -> Iterator[Array]:
+        """All stored examples [N, *E], some at a time, so that a pass over all takes little memory."""
+        size = max(1, _BLOCK // max(1, math.prod(self.stored.shape[1:])))
+        for start in range(0, len(self), size):
+            yield self.stored[start : start + size]
+
+    def scaled(self, stored: Array) -> Array:
+        """Stored values [B, *E] as float32 [B, *E], divided and not binarised."""
+        return stored.astype(np.float32) / np.float32(self.divide_by)
+
     def intensities(self, count: int | None = None) -> Array:
         """The first `count` examples (all, if None) as float32 [N, *E], divided but never binarised here."""
-        return self.stored[:count].astype(np.float32) / np.float32(self.divide_by)
+        return self.scaled(self.stored[:count])
 
 
 @dataclass(frozen=True)
@@ -152,24 +174,24 @@ class LazyIntensities:
         return len(self.split)
 
     def __getitem__(self, which: Rows) -> Array:
-        return replace(self.split, stored=self.split.stored[which]).intensities()
+        return self.split.scaled(self.split.stored[which])
 
     def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Array:
-        """All of them, in memory; what takes any array may be given this."""
+        """All of them, in memory, for functions that take any array."""
         return self.split.intensities().astype(dtype or self.dtype, copy=False)
 
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What a dataset is, known before it is loaded.
+    """The description of a dataset, known before it is loaded.
 
     Args:
         event_shape: E, the shape of one example.
         values: the values that a model sees.
-        sizes: how many training, validation and test examples.
-        protocol: how the values came about, binarisation included; it stands beside every number.
+        sizes: the numbers of training, validation and test examples.
+        protocol: how the values came about, binarisation included; reports show it with every number.
         source: where the data comes from, and under which licence.
-        notes: what was taken for what and what was ignored, a line each; people read it before they train.
+        notes: which arrays are used as what, and which are ignored, a line each; shown before a training.
         classes: the names of the labels 0, 1, 2, ... in figures; none if they have no names.
         columns: the names of the elements of an example of shape [n]; none if they have no names.
     """
@@ -193,11 +215,22 @@ class Data:
     validation: Split
     test: Split
 
+    def __repr__(self) -> str:
+        sizes = f"{len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test"
+        return f"<Data: {sizes}, each {list(self.info.event_shape)}, {self.info.values}>"
+
 
 class Dataset(Checked, ABC):
     """A source of examples."""
 
     kind: ClassVar[str] = "dataset"
+
+    def __repr__(self) -> str:
+        """The class and the parameters that are not at their defaults, as far as they are attributes."""
+        parameters = Signature.read(type(self)).all.values()
+        values = {parameter.name: getattr(self, parameter.name, parameter.default) for parameter in parameters}
+        given = [f"{p.name}={values[p.name]!r}" for p in parameters if values[p.name] != p.default]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     @abstractmethod
     def info(self) -> DataInfo:

@@ -1,5 +1,7 @@
 """Written by tools/stubs.py."""
 
+from probvae.core import available_memory as available_memory
+from probvae.core import readable as readable
 from probvae.data.datasets.arrays import Arrays as Arrays
 from probvae.data.datasets.mini import FashionMini as FashionMini
 from probvae.data.datasets.mnist import FashionMnist as FashionMnist
@@ -7,4 +9,7 @@ from probvae.data.datasets.mnist import Kmnist as Kmnist
 from probvae.data.datasets.mnist import Mnist as Mnist
 from probvae.data.feeding.batches import Batches as Batches
 from probvae.data.feeding.batches import batches_in_order as batches_in_order
-from probvae.data.tfrecords import TFRecords as TFRecords
+from probvae.data.feeding.binarize import binarize_splits as binarize_splits
+from probvae.data.feeding.binarize import not_probabilities as not_probabilities
+from probvae.data.feeding.binarize import protocol as protocol
+from probvae.data.files.kinds import kind_of as kind_of

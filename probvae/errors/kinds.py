@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 
 class ProbvaeError(Exception):
@@ -31,6 +32,18 @@ class ConfigError(UserError):
     def __init__(self, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
         self.parameter = parameter
+
+    @classmethod
+    def of(cls, key: str, expected: str, got: str, fix: str = "") -> Self:
+        """The error of a parameter in the usual words.
+
+        Args:
+            key: its place in a spec, as `data.train`; the last part is the parameter's name.
+            expected: what was expected.
+            got: what it got.
+            fix: how to fix it, in sentences.
+        """
+        return cls(f"{key}: expected {expected}; got {got}. {fix}".rstrip(), key.rpartition(".")[2])
 
 
 class ShapeError(UserError):

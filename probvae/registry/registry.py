@@ -18,6 +18,9 @@ from probvae.registry.plugins import Plugin, PluginInfo, duplicate, from_file, i
 
 DISABLE = "PROBVAE_DISABLE_PLUGINS"
 
+_PACKAGES = ("hyperspherical", "tfrecords")
+"""The namespaces of published plugins, each of a package probvae-NAME, for users who do not have them."""
+
 C = TypeVar("C", bound=type)
 T = TypeVar("T")
 K = TypeVar("K")
@@ -176,12 +179,16 @@ class Registry(Mapping[tuple[str, str], ComponentSpec]):
     def _unknown(self, kind: str, name: str) -> str:
         """The message for an unknown name: suggestions, and the plugins that might have it but do not work."""
         known = self.names(kind)
-        qualified = [full for full in known if full.endswith(f".{name}")]
+        qualified = [full for full in known if full.endswith(f".{name}") or full.startswith(f"{name}.")]
         suggestion = did_you_mean(qualified[0] if qualified else name, known)
         text = f"No {kind} is named {name!r}. {suggestion}"
         if kinds := [other for other, full in self if full == name]:
             text += f" There is one of kind {' and '.join(kinds)}."
         namespace = name.rpartition(".")[0]
+        source = namespace or name
+        if source in _PACKAGES and all(plugin.name != source for plugin in self.plugins):
+            package = f"probvae-{source}"
+            return f"{text} It comes with the package {package}: pip install {package}."
         if namespace:
             suspects = [plugin for plugin in self.plugins if plugin.name == namespace]
             if not suspects:

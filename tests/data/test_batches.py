@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,8 @@ from probvae.core import Split, Stream, fold_in
 from probvae.data import Batches, batches_in_order
 from probvae.data.feeding.batches import padded_batches
 from probvae.errors import ConfigError
+
+from ..streams import Pages
 
 
 def split(count, binarize_on_read=False):
@@ -188,3 +192,67 @@ def test_a_batch_size_below_one_and_an_empty_split_are_refused():
         Batches(split(10), 0, seed=0)
     with pytest.raises(ConfigError, match="empty"):
         Batches(split(0), 1, seed=0)
+
+
+# Streamed examples
+
+
+def streamed(count=23, size=5, seed=1, replicas=1, **how):
+    return Batches(Split(Pages(split(count).stored), **how), size, seed, replicas)
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (6, 6), (23, 5), (23, 64)])
+def test_a_streamed_epoch_has_every_example_once_in_batches_of_the_size(count, size):
+    batches = streamed(count, size)
+    stream = batches.stream(0)
+    for epoch in range(2):
+        steps = [epoch * batches.steps_per_epoch + number for number in range(batches.steps_per_epoch)]
+        parts = [next(stream).x.numpy()[: batches.examples(step), 0] for step in steps]
+        assert sorted(np.concatenate(parts)) == list(range(count))
+        assert [len(part) for part in parts[:-1]] == [batches.size] * (len(parts) - 1)
+
+
+@pytest.mark.parametrize("first", [0, 1, 4, 5, 13])
+def test_a_stream_that_starts_at_a_step_has_what_the_whole_stream_has_there(first):
+    batches = streamed(binarize_on_read=True, divide_by=23.0)
+    stream, whole = batches.stream(first), batches.stream(0)
+    for _ in range(first):
+        next(whole)
+    for step in range(first, first + 6):
+        batch, expected = next(stream), next(whole)
+        for made in (batch, batches.batch(step)):
+            np.testing.assert_array_equal(made.x, expected.x)
+            np.testing.assert_array_equal(made.weights, expected.weights)
+
+
+def test_streamed_batches_have_one_shape_and_padding_weighs_nothing():
+    batches = streamed(count=23, size=64, replicas=4)
+    assert (batches.size, batches.steps_per_epoch, batches.examples(0)) == (24, 1, 23)
+    x, weights = batches.batch(0)
+    indices = batches.indices(0).numpy()
+    np.testing.assert_array_equal(x[:, 0], indices)
+    assert indices[23] == indices[0]
+    np.testing.assert_array_equal(weights, [np.float32(1 / 23)] * 23 + [0])
+
+
+def test_only_the_examples_of_a_step_are_decoded():
+    damaged = Batches(Split(Pages(split(23).stored, damaged=20)), 5, seed=1)
+    bad = next(step for step in range(5) if 20 in damaged.indices(step))
+    for step in range(5):
+        if step != bad:
+            damaged.batch(step)
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        damaged.batch(bad)
+    assert str(damaged.fault(caught.value)) == "page 3 row 2 is damaged."
+    assert damaged.fault(ValueError("another")) is None
+    assert damaged.place(7) == "page 1 row 1"
+
+
+def test_an_epoch_of_another_length_than_the_array_is_an_error():
+    class Short(Pages):
+        def epoch(self, seed):
+            return super().epoch(seed).take(20)
+
+    batches = Batches(Split(Short(split(23).stored)), 5, seed=1)
+    with pytest.raises(tf.errors.FailedPreconditionError, match="contain 23 elements but contained only 20"):
+        list(itertools.islice(batches.stream(0), 5))

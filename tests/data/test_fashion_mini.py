@@ -83,3 +83,15 @@ def test_the_tool_makes_the_same_arrays_again():
         assert set(file) == set(made)
         for name, array in made.items():
             np.testing.assert_array_equal(file[name], array)
+
+
+def test_what_a_notebook_prints_is_one_line():
+    assert repr(FashionMini()) == "FashionMini()"
+    assert repr(FashionMini(binarize="none")) == "FashionMini(binarize='none')"
+    data = FashionMini().load()
+    assert repr(data) == "<Data: 6000 train, 1000 validation, 1000 test, each [28, 28, 1], 0 and 1 only>"
+    described = "6000 examples of uint8 [28, 28, 1], divided by 255, binarised on read, with labels"
+    assert repr(data.train) == f"<Split: {described}>"
+    assert repr(data.test) == "<Split: 1000 examples of uint8 [28, 28, 1], with labels>"
+    grey = FashionMini(binarize="none").load()
+    assert repr(grey).endswith("each [28, 28, 1], numbers from 0 to 1>")

@@ -12,13 +12,11 @@ import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from probvae.data import Arrays
 from probvae.data.files.kinds import kind_of
-from probvae.data.tfrecords import TFRecords
 from probvae.errors import ConfigError
-
-from ..records import record, write
 
 ARRAY = np.arange(60, dtype=np.float32).reshape(20, 3)
 BYTES = np.arange(60, dtype=np.uint8).reshape(5, 4, 3)
@@ -129,19 +127,26 @@ def test_a_file_is_named_by_its_content_whatever_it_is_called(said, name, here):
     assert "load it unsafely" not in message
 
 
-def test_a_file_of_the_other_dataset_is_named_with_that_dataset(here):
-    write("a.tfrecord", [record(BYTES[0])])
-    with pytest.raises(ConfigError, match=r'a TFRecord file\. Set data\.use = "tfrecords"'):
+def tfrecord(*images):
+    with tf.io.TFRecordWriter("a.tfrecord") as writer:
+        for image in images:
+            content = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()]))
+            writer.write(tf.train.Example(features=tf.train.Features(feature={"x": content})).SerializeToString())
+    return pathlib.Path("a.tfrecord").read_bytes()
+
+
+@pytest.mark.parametrize("size", [1, 100, 200, 20_000, 3_000_000])
+def test_a_tfrecord_file_is_named_with_the_package_that_reads_it(size):
+    tfrecord(np.zeros(size, np.uint8))
+    message = r'a TFRecord file\. Install probvae-tfrecords, and set data\.use = "tfrecords\.examples"'
+    with pytest.raises(ConfigError, match=message):
         Arrays("a.tfrecord").info()
-    np.save("a.npy", ARRAY)
-    files = {"train": "a.tfrecord", "validation": "a.tfrecord"}
-    with pytest.raises(
-        ConfigError, match=r'data\.test: .*a\.npy, which is a \.npy file\. Set data\.use = "arrays"'
-    ):
-        TFRecords(**files, test="a.npy", shape=(4, 3)).info()
-    (here / "a.gz").write_bytes(gzip.compress((here / "a.tfrecord").read_bytes()))
+
+
+def test_a_compressed_tfrecord_file_is_to_be_expanded(here):
+    (here / "a.gz").write_bytes(gzip.compress(tfrecord(BYTES)))
     with pytest.raises(ConfigError, match=r"compressed by gzip \(a TFRecord file\)\. Expand it first: gunzip"):
-        TFRecords(**files, test="a.gz", shape=(4, 3)).info()
+        Arrays("a.gz").info()
 
 
 def test_a_small_file_that_expands_to_much_is_looked_at_in_little_memory(here):

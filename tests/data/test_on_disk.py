@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from probvae.core import LazyIntensities, Split
 from probvae.data import Arrays, Batches, batches_in_order
 from probvae.data.feeding.batches import padded_batches
-from probvae.data.feeding.binarize import binarised
+from probvae.data.feeding.binarize import binarize_splits
 from probvae.data.files import on_disk
 from probvae.data.files.npy import read_header
 from probvae.data.files.on_disk import OnDisk
@@ -126,7 +126,7 @@ def test_what_is_binarised_where_it_is_read_is_what_would_be_binarised_at_once()
     array = np.tile(np.arange(256, dtype=np.uint8), (40_000, 1))
     np.save("a.npy", array)
     split_on_disk, split = (Split(stored, divide_by=255.0) for stored in (opened(), array))
-    (lazy, *_), (made, *_) = (binarised(part, part, part, "static") for part in (split_on_disk, split))
+    (lazy, *_), (made, *_) = (binarize_splits(part, part, part, "static") for part in (split_on_disk, split))
     which = RNG.integers(0, 40_000, 300)
     np.testing.assert_array_equal(lazy.stored[which], made.stored[which])
     np.testing.assert_array_equal(lazy.stored[39_000:39_500], made.stored[39_000:39_500])
@@ -303,3 +303,13 @@ def test_another_kind_of_file_and_a_missing_one_are_refused(here):
     (here / "a.npy").write_bytes(b"1,2,3\n")
     assert "a .npy or .npz file" in refusal("a.npy")
     assert f"no file {here / 'none.npy'}" in refusal("none.npy")
+
+
+def test_what_a_notebook_prints_is_one_line():
+    np.save("a.npy", BYTES)
+    dataset = Arrays("a.npy", divide_by=255.0, binarize="static", in_memory=False)
+    assert repr(dataset) == "Arrays(train='a.npy', divide_by=255.0, binarize='static', in_memory=False)"
+    split = dataset.load().train
+    shape = f"{[len(split), *split.stored.shape[1:]]}"
+    assert repr(split.stored) == f"<LazyBinarised: uint8 {shape}>"
+    assert repr(split.stored.split.stored) == f"<OnDisk a.npy: uint8 {shape}>"

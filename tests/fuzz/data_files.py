@@ -1,7 +1,7 @@
 """Data files that are wrong in ways that files are: a valid one of each format, and what may happen to it.
 
 Each case is a function of its number alone. Damage knows the formats: headers that claim what is not there,
-directories of archives that disagree with what they list, lengths of records, and bytes anywhere.
+directories of archives that disagree with what they list, and bytes anywhere.
 """
 
 import gzip
@@ -21,11 +21,10 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core import Dataset
-from probvae.data import Arrays, TFRecords
+from probvae.data import Arrays
 from probvae.data.datasets.mnist import Mnist, MnistLike
 from probvae.data.files.fetch import File
 
-E = (4, 3)
 Rng = np.random.Generator
 
 
@@ -386,92 +385,6 @@ def idx_files(rng: Rng) -> tuple[Case, list[Any]]:
     ]
 
 
-# TFRecord
-
-
-def checksum(content: bytes) -> int:
-    """The masked CRC-32C that TFRecord files hold."""
-    crc = 0xFFFFFFFF
-    for byte in content:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 & -(crc & 1))
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def framed(records: list[bytes], length: int | None = None) -> bytes:
-    """A TFRecord file; its last record may say another length than it has."""
-    parts = []
-    for number, content in enumerate(records):
-        said = len(content) if length is None or number < len(records) - 1 else length
-        head = struct.pack("<Q", said)
-        parts += [head, struct.pack("<I", checksum(head)), content, struct.pack("<I", checksum(content))]
-    return b"".join(parts)
-
-
-def example(values: np.ndarray, kind: str, name: str = "image", copies: int = 1) -> bytes:
-    if kind == "float_list":
-        feature = tf.train.Feature(float_list=tf.train.FloatList(value=values.ravel().tolist()))
-    elif kind == "int64_list":
-        feature = tf.train.Feature(int64_list=tf.train.Int64List(value=values.ravel().astype(int).tolist()))
-    else:
-        feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[values.astype(kind).tobytes()] * copies))
-    return tf.train.Example(features=tf.train.Features(feature={name: feature})).SerializeToString()
-
-
-KINDS = ["uint8", "float32", "float_list", "int64_list"]
-
-
-def another_length(_: bytes, rng: Rng) -> bytes:
-    """A record that says another length, with a checksum that agrees."""
-    length = int(rng.choice([0, 1, 5, 10**6, 2**31, 2**40, 2**62]))
-    return framed(
-        [example(np.ones(E), "uint8")] * 3, int(rng.choice([length, 2**63])) if rng.random() < 0.9 else 2**64 - 1
-    )
-
-
-def another_record(_: bytes, rng: Rng) -> bytes:
-    """Records that are no examples, or others than the dataset asks for, framed as they should be."""
-    values = rng.choice([0.0, 0.5, 1.0, 255.0, np.nan, -1.0], E)
-    kind = str(rng.choice(KINDS))
-    whole = np.nan_to_num(values) if kind in ("uint8", "int64_list") else values
-    odd = [
-        b"", rng.bytes(20), b"some text", example(np.abs(whole), kind), example(whole[:1], "float32"),
-        example(np.ones(E), "uint8", "other"), example(np.ones(E), "uint8", copies=3), b"\x0a" * 3000,
-        b"\xff" * 11, b"\x0a\xff\xff\xff\xff\x07", example(np.ones((20, 20)), "float_list"), b"\xc3\x28" * 30,
-        tf.train.Example().SerializeToString(),
-    ]  # fmt: skip
-    good = example(np.ones(E), "uint8")
-    records = [good] * int(rng.integers(0, 3)) + [odd[place] for place in rng.integers(0, len(odd), 2)]
-    return framed(records + [good] * int(rng.integers(0, 3)))
-
-
-def many_empty_records(_: bytes, rng: Rng) -> bytes:
-    return framed([example(np.ones(E), "uint8")]) + framed([b""]) * 50_000
-
-
-def tfrecord_files(rng: Rng) -> tuple[Case, list[Any]]:
-    kind = str(rng.choice(KINDS))
-    records = [example(rng.integers(0, 2, E), kind) for _ in range(8)]
-    files = {f"{part}.tfrecord": framed(records) for part in ("train", "validation", "test")}
-    shape = E if rng.random() < 0.9 else (100_000, 100_000)
-    how = {"binarize": str(rng.choice(["none", "dynamic"])), "divide_by": float(rng.choice([1.0, 255.0]))}
-
-    def dataset(folder: Path) -> Dataset:
-        paths = [str(folder / f"{part}.tfrecord") for part in ("train", "validation", "test")]
-        return TFRecords(*paths, shape=shape, dtype=kind, **how)
-
-    return Case("", files, dataset), [
-        *ANYWHERE,
-        another_length,
-        another_record,
-        another_record,
-        another_record,
-        many_empty_records,
-    ]
-
-
 # Files of other kinds
 
 
@@ -484,7 +397,7 @@ def foreign_content(rng: Rng) -> bytes:
         b"version https://git-lfs.github.com/spec/v1\n", b"<!DOCTYPE html>", b"<?xml version='1.0'?>", b"{\"a\": ",
         b"1,2,3\n4,5,6\n", b"a\tb\n1\t2\n", b"", b"\0" * 300, b"\x1f\x8b", b"\x1f\x8b\x08\0", b"PK\x03\x04",
         b"PK\x05\x06" + bytes(18), b"\x93NUMPY", b"\x80\x04", b"\0\0\x08\x03", b"\0\0\x0d\x01\0\0\0\x02",
-        b"\xff\xfe",
+        b"\xff\xfe", (3000).to_bytes(8, "little") + b"crc.\x0a\xb5\x17",
     ]  # fmt: skip
     whole = [
         pickle.dumps([*range(9)]), json.dumps([[1, 2], [3, 4]]).encode(), gzip.compress(gzip.compress(b"a" * 99)),
@@ -500,13 +413,8 @@ def foreign_content(rng: Rng) -> bytes:
 
 def foreign_file(rng: Rng) -> tuple[Case, list[Any]]:
     name = str(rng.choice(["x.npy", "x.npz", "x.dat"]))
-    if rng.random() < 0.3:
-        whole = framed([example(np.ones(E), "uint8")] * 3)
-        files = {"train.tfrecord": foreign_content(rng), "validation.tfrecord": whole, "test.tfrecord": whole}
-        made = Case("", files, lambda folder: TFRecords(*(str(folder / name) for name in files), shape=E))
-    else:
-        made = of_arrays({name: foreign_content(rng) or b"x"}, rng, name)
+    made = of_arrays({name: foreign_content(rng) or b"x"}, rng, name)
     return made, [lambda content, rng: flipped(content or b"x", rng)]
 
 
-FORMATS = [npy_file, npz_file, tfrecord_files, idx_files, label_files, npy_files, npz_file, foreign_file]
+FORMATS = [npy_file, npz_file, idx_files, label_files, npy_files, npz_file, foreign_file]

@@ -77,6 +77,18 @@ def test_a_bare_name_that_a_plugin_gives_suggests_the_full_one(world, registry):
     assert "Did you mean 'my_prior.x'?" in message(registry, "prior", "x")
 
 
+@pytest.mark.parametrize("name", ["tfrecords", "tfrecords.examples"])
+def test_a_name_of_a_package_that_is_not_installed_says_which_package(name, registry):
+    text = message(registry, "dataset", name)
+    assert text.endswith("It comes with the package probvae-tfrecords: pip install probvae-tfrecords.")
+
+
+def test_a_namespace_alone_is_answered_with_its_components(world, registry):
+    registry.load_file(world.file("tfrecords", world.giving("dataset examples a:B")))
+    assert "Did you mean 'tfrecords.examples'?" in message(registry, "dataset", "tfrecords")
+    assert "pip install" not in message(registry, "dataset", "tfrecords.x")
+
+
 def test_an_unknown_namespace_says_where_plugins_come_from(registry):
     assert message(registry, "prior", "my_prior.student_t").endswith(
         " No plugin is named 'my_prior': a single file is given with --plugin my_prior.py, "

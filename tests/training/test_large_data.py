@@ -1,16 +1,17 @@
-"""Training on data that stays in its files: equal in every bit, resumed inside an epoch, clear about damage."""
+"""Training on data that is not in memory: equal in every bit, resumed inside an epoch, clear about damage."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from probvae.core import Losses
-from probvae.data import Arrays, TFRecords
+from probvae.data import Arrays
 from probvae.errors import DataError, TrainingError
 
-from ..records import write, write_shards
+from ..streams import Pages
 from .setups import (
-    E,
     Record,
     StepByStep,
     StopAt,
@@ -30,11 +31,10 @@ STEPS = 3
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The same examples as .npy files and as TFRecord files."""
+    """The examples as .npy files."""
     made, root = data(), tmp_path_factory.mktemp("files")
     for part in ("train", "validation", "test"):
         np.save(root / f"{part}.npy", getattr(made, part).stored)
-        write_shards(root, getattr(made, part).stored, 3, part)
     return root
 
 
@@ -43,11 +43,9 @@ def arrays(root, binarize, in_memory):
     return Arrays(**files, divide_by=255.0, binarize=binarize, in_memory=in_memory).load()
 
 
-def records(root, **how):
-    files = {part: str(root / f"{part}-*.tfrecord") for part in ("train", "validation", "test")}
-    return TFRecords(
-        **files, shape=E, **{"divide_by": 255.0, "binarize": "dynamic", "shuffle_buffer": 9, **how}
-    ).load()
+def streamed(damaged=None, **how):
+    made = data(**how)
+    return replace(made, train=replace(made.train, stored=Pages(made.train.stored, damaged)))
 
 
 def stopped_and_resumed(load, stop, folder):
@@ -81,35 +79,30 @@ def test_training_on_a_file_is_training_on_the_array_in_every_bit(binarize, fold
     assert rows == whole.rows
 
 
-def test_training_on_records_goes_on_with_the_very_next_batch(folder, tmp_path):
-    whole = trained(examples=records(folder), **SETTINGS)
+def test_training_on_a_stream_resumes_with_the_very_next_batch(tmp_path):
+    whole = trained(examples=streamed(), **SETTINGS)
     losses = [row["train/loss"] for row in whole.rows]
     assert max(losses[1:]) < losses[0]
     for stop in (1, STEPS, STEPS + 2, 3 * STEPS - 1):
-        again, rows = stopped_and_resumed(lambda: records(folder), stop, tmp_path / str(stop))
+        again, rows = stopped_and_resumed(streamed, stop, tmp_path / str(stop))
         assert_same_training(again, whole.trainer)
         assert rows == whole.rows
 
 
 @pytest.mark.parametrize("jit", ["auto", False], ids=["XLA", "plain"])
-def test_a_damaged_record_ends_the_training_with_its_place(jit, tmp_path):
-    made = data().train.stored
-    for part in ("train", "validation", "test"):
-        write_shards(tmp_path, made, 2, part)
-    write(tmp_path / "train-1.tfrecord", [*made[10:14], made[14, :3], *made[15:]])
-    examples = records(tmp_path)
-    with pytest.raises(DataError, match=r"train-1\.tfrecord, record 4: expected 6 bytes in 'image' .*; got 3\."):
-        trained(examples=examples, jit=jit, **SETTINGS)
+def test_a_damaged_example_of_a_stream_ends_the_training_with_its_place(jit):
+    with pytest.raises(DataError, match=r"page 2 row 1 is damaged\."):
+        trained(examples=streamed(damaged=13), jit=jit, **SETTINGS)
 
 
-def test_the_examples_to_blame_are_named_by_their_records(folder):
-    examples = records(folder, binarize="none")
+def test_the_examples_with_a_bad_loss_are_named_by_their_places():
+    examples = streamed(binarize_on_read=False)
     bad = data().train.stored[9].astype(np.float32) / 255
 
     def refuse_one(losses, x, step):
         is_bad = tf.reduce_all(tf.abs(x - bad) < 1e-6, axis=1)
         return Losses(tf.where(is_bad, np.inf, losses.per_example), losses.terms)
 
-    message = r"not finite: loss in the training examples train-1\.tfrecord record 2\."
+    message = r"not finite: loss in the training examples page 1 row 3\."
     with pytest.raises(TrainingError, match=message):
         trained(objective=Wrapped(refuse_one), examples=examples, epochs=1)

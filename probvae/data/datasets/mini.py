@@ -8,7 +8,7 @@ import numpy as np
 
 from probvae.core import Binarize, Data, DataInfo, Dataset
 from probvae.data.datasets.mnist import FASHION
-from probvae.data.feeding.binarize import binarised, image_values, images, protocol
+from probvae.data.feeding.binarize import binarize_splits, image_values, images, protocol
 
 FILE = Path(__file__).parents[1] / "fashion_mini" / "fashion_mini.npz"
 """The images and labels; `tools/make_fashion_mini.py` makes it."""
@@ -29,7 +29,7 @@ class FashionMini(Dataset):
         self.binarize = binarize
 
     def info(self) -> DataInfo:
-        """What the data is."""
+        """The description of the data."""
         return DataInfo(
             event_shape=(28, 28, 1),
             values=image_values(self.binarize),
@@ -46,4 +46,4 @@ class FashionMini(Dataset):
             train, validation, test = (
                 images(file[name], file[f"{name}_labels"]) for name in ("train", "validation", "test")
             )
-        return Data(info, *binarised(train, validation, test, self.binarize))
+        return Data(info, *binarize_splits(train, validation, test, self.binarize))

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from probvae.core import Array, Binarize, Data, DataInfo, Dataset
-from probvae.data.feeding.binarize import binarised, fixed_order, image_values, images, protocol
+from probvae.data.feeding.binarize import binarize_splits, fixed_order, image_values, images, protocol
 from probvae.data.files.array_files import ArrayFile, listed
 from probvae.data.files.fetch import CACHE_VARIABLE, File, cache_folder, fetch
 from probvae.data.files.idx import idx_length, read_idx
@@ -86,7 +86,7 @@ class MnistLike(Dataset):
         self.folder = folder
 
     def info(self) -> DataInfo:
-        """What the data is, without fetching it.
+        """The description of the data, without fetching it.
 
         Raises:
             ConfigError: the folder is missing, or does not hold the files.
@@ -112,7 +112,7 @@ class MnistLike(Dataset):
         order = fixed_order(len(x))
         kept, held_out = order[: -source.held_out], order[-source.held_out :]
         train, validation = (images(x[part], labels[part]) for part in (kept, held_out))
-        return Data(info, *binarised(train, validation, images(test_x, test_labels), self.binarize))
+        return Data(info, *binarize_splits(train, validation, images(test_x, test_labels), self.binarize))
 
     def _info(self, found: list[Path]) -> DataInfo:
         train, test = self.source.counts
@@ -330,7 +330,7 @@ def _what(path: Path) -> str:
 
 def _read_npz(path: Path, shape: tuple[int, ...]) -> Array:
     try:
-        file = ArrayFile.at(str(path), "folder")
+        file = ArrayFile.at(str(path), "data.folder")
         if "arr_0" not in file.names or not file.archive:
             raise DataError(f"{path}: expected a .npz file with an array arr_0; got {listed(file.names)}.")
         found = file.array("arr_0")

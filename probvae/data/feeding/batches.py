@@ -71,11 +71,11 @@ class Batches:
 
     def indices(self, step: int) -> Tensor:
         """Which examples the batch of a step has, padding included: int64 [B]."""
-        return next(iter(self._drawn(step)))[1]
+        return self._at(step)[1]
 
     def batch(self, step: int) -> Batch:
         """The examples of a step as a model sees them."""
-        return next(iter(self._drawn(step).map(self._prepared)))
+        return self._prepared(*self._at(step))
 
     def stream(self, first: int) -> Iterator[Batch]:
         """The batches of the steps from `first` on, without end, each prepared while the one before is in use."""
@@ -93,15 +93,26 @@ class Batches:
             return self._streamed.fault(error)
         return self._fault if isinstance(error, tf.errors.OpError) else None
 
-    def _drawn(self, first: Tensor) -> tf.data.Dataset:
+    def _drawn(self, first: int) -> tf.data.Dataset:
         """From a step on: its number [], its examples' numbers [B], and what is stored of them, [B, ...]."""
-        first = tf.cast(first, tf.int64)
+        if not self._streamed:
+            return tf.data.Dataset.range(first, tf.int64.max).map(self._gathered)
+        epochs = tf.data.Dataset.range(first // self.steps_per_epoch, tf.int64.max)
+        batches = epochs.flat_map(self._epoch).skip(first % self.steps_per_epoch)
+        return batches.enumerate(first).map(self._padded)
+
+    def _at(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of one step; of examples that are streamed, the epoch is read up to it."""
         if self._streamed:
-            epochs = tf.data.Dataset.range(first // self.steps_per_epoch, tf.int64.max)
-            batches = epochs.flat_map(self._epoch).skip(first % self.steps_per_epoch)
-            return batches.enumerate(first).map(self._padded)
-        order = tf.data.Dataset.range(first, tf.int64.max).map(lambda step: (step, self._permuted(step)))
-        return order.map(lambda step, indices: (step, indices, self._gather(indices)))
+            drawn: tuple[Tensor, Tensor, Tensor] = next(iter(self._drawn(step)))
+            return drawn
+        return self._gathered(tf.cast(step, tf.int64))
+
+    def _gathered(self, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of a step, of examples that can be read in any order."""
+        indices = self._permuted(step)
+        with tf.device("CPU"):
+            return step, indices, self._gather(indices)
 
     def _permuted(self, step: Tensor) -> Tensor:
         """Which examples the batch of a step has, of those that can be read in any order: int64 [B]."""

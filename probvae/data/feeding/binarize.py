@@ -1,4 +1,4 @@
-"""What is random once and for all: splits and binarisations that are the same in every run."""
+"""Binarisation, and the fixed order of splits: the same in every run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from probvae.core import BINARY, UNIT, Array, Binarize, DType, Rows, Split, Values
+from probvae.core import BINARY, UNIT, Array, Binarize, DType, Rows, Shape, Split, Values, full_scale
+from probvae.errors import ConfigError
 
 SEED = 0
-
-_BLOCK = 2**22  # values at a time, so that floats and random numbers take little memory
 
 _PROTOCOLS: dict[Binarize, str] = {
     "dynamic": "training data binarised afresh at every step with probability = intensity; "
@@ -22,53 +21,55 @@ _PROTOCOLS: dict[Binarize, str] = {
 }
 
 
-def fixed_order(count: int) -> npt.NDArray[np.intp]:
-    """A permutation of range(count).
-
-    Sorted from raw bits: numpy promises that PCG64 keeps its stream, and promises nothing of the kind for
-    `Generator.permutation`.
-    """
-    return np.argsort(np.random.PCG64(SEED).random_raw(count), kind="stable")
-
-
 def protocol(binarize: Binarize) -> str:
-    """How intensities become what a model sees, in one phrase."""
+    """How intensities become the values that a model sees, in one phrase."""
     return _PROTOCOLS[binarize]
 
 
-def image_values(binarize: Binarize) -> Values:
-    """The values that a model sees of images."""
-    return UNIT if binarize == "none" else BINARY
+def binarize_splits(
+    train: Split, validation: Split, test: Split, binarize: Binarize
+) -> tuple[Split, Split, Split]:
+    """The three splits with P(1) = intensity, each with random numbers of its own.
 
-
-def images(stored: Array, labels: Array) -> Split:
-    """Grey images, uint8 [N, H, W], as a split with a channel axis, E = [H, W, 1]."""
-    return Split(stored[..., np.newaxis], labels, divide_by=255.0)
-
-
-def binarised(train: Split, validation: Split, test: Split, binarize: Binarize) -> tuple[Split, Split, Split]:
-    """The three splits, binarised as asked, each with random numbers of its own."""
+    Args:
+        train: the training examples.
+        validation: the validation examples.
+        test: the test examples.
+        binarize: dynamic (training examples at every reading, the others once), static (all once), or none.
+    """
     if binarize == "none":
         return train, validation, test
-    first = replace(train, binarize_on_read=True) if binarize == "dynamic" else _once(train, 0)
-    return first, _once(validation, 1), _once(test, 2)
+    first = replace(train, binarize_on_read=True) if binarize == "dynamic" else binarize_once(train, 0)
+    return first, binarize_once(validation, 1), binarize_once(test, 2)
 
 
-def block(split: Split) -> int:
-    """How many examples to take at a time in a pass over all of them."""
-    return max(1, _BLOCK // max(1, math.prod(split.stored.shape[1:])))
-
-
-@dataclass(frozen=True)
-class LazyBinarised:
-    """Examples that are binarised once and for all, but only where they are read: a `ArrayLike` of uint8 [N, *E].
-
-    Each has the random numbers that it would have if all were made at once, from first to last: the generator is
-    moved to their place.
+def binarize_once(split: Split, stream: int) -> Split:
+    """A split of zeros and ones, uint8, the same in every run; lazily, if its examples are not in memory.
 
     Args:
         split: the intensities.
-        stream: which random numbers, beside SEED.
+        stream: the number of the random stream of SEED.
+    """
+    if not isinstance(split.stored, np.ndarray):
+        return Split(LazyBinarised(split, stream), split.labels, rows=split.rows)
+    rng = np.random.default_rng([SEED, stream])
+    binary, end = np.empty(split.stored.shape, np.uint8), 0
+    for block in split.blocks():
+        binary[end : end + len(block)] = rng.random(block.shape) < split.scaled(block)
+        end += len(block)
+    return Split(binary, split.labels, rows=split.rows)
+
+
+@dataclass(frozen=True, repr=False)
+class LazyBinarised:
+    """Examples that are binarised once, but computed when they are read: an `ArrayLike` of uint8 [N, *E].
+
+    Each has the random numbers that it would have if all were binarised at once, from first to last: the generator
+    is moved to their place.
+
+    Args:
+        split: the intensities.
+        stream: the number of the random stream of SEED.
     """
 
     split: Split
@@ -87,11 +88,14 @@ class LazyBinarised:
     def __len__(self) -> int:
         return len(self.split)
 
+    def __repr__(self) -> str:
+        return f"<LazyBinarised: {self.dtype} {list(self.shape)}>"
+
     def __getitem__(self, which: Rows) -> Array:
         rows = range(len(self))[which] if isinstance(which, slice) else which.tolist()
         bits = np.random.PCG64([SEED, self.stream])
         rng, size, place = np.random.Generator(bits), math.prod(self.shape[1:]), 0
-        x = replace(self.split, stored=self.split.stored[which]).intensities()
+        x = self.split.scaled(self.split.stored[which])
         binary = np.empty(x.shape, np.uint8)
         for number, row in enumerate(rows):
             bits.advance((row - place) * size)
@@ -100,13 +104,41 @@ class LazyBinarised:
         return binary
 
 
-def _once(split: Split, stream: int) -> Split:
-    if not isinstance(split.stored, np.ndarray):
-        return Split(LazyBinarised(split, stream), split.labels, rows=split.rows)
-    rng = np.random.default_rng([SEED, stream])
-    binary = np.empty(split.stored.shape, np.uint8)
-    size = block(split)
-    for start in range(0, len(split), size):
-        x = replace(split, stored=split.stored[start : start + size]).intensities()
-        binary[start : start + size] = rng.random(x.shape) < x
-    return Split(binary, split.labels, rows=split.rows)
+def not_probabilities(values: Values, stored: Values, shape: Shape) -> ConfigError:
+    """The error for data that is to be binarised and does not lie from 0 to 1: what to divide by, or do instead.
+
+    Args:
+        values: those that the data takes, after the division.
+        stored: the same before the division.
+        shape: E, the shape of an example.
+    """
+    if stored.low < 0:
+        fix = 'Set data.binarize = "none".'
+    elif scale := full_scale(stored, shape):
+        fix = f'Set data.divide_by = {scale:g}, or data.binarize = "none".'
+    else:
+        fix = (
+            'These seem to be counts: set data.binarize = "none" and use a likelihood of counts, as binarising '
+            "keeps little of them. If they are intensities, set data.divide_by to the largest possible one."
+        )
+    expected = "numbers from 0 to 1 (after the division), to be used as probabilities"
+    return ConfigError.of("data.binarize", expected, str(values), fix)
+
+
+def image_values(binarize: Binarize) -> Values:
+    """The values that a model sees of images."""
+    return UNIT if binarize == "none" else BINARY
+
+
+def images(stored: Array, labels: Array) -> Split:
+    """Grey images, uint8 [N, H, W], as a split with a channel axis, E = [H, W, 1]."""
+    return Split(stored[..., np.newaxis], labels, divide_by=255.0)
+
+
+def fixed_order(count: int) -> npt.NDArray[np.intp]:
+    """A permutation of range(count).
+
+    Sorted from raw bits: numpy promises that PCG64 keeps its stream, and promises nothing of the kind for
+    `Generator.permutation`.
+    """
+    return np.argsort(np.random.PCG64(SEED).random_raw(count), kind="stable")

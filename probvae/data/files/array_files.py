@@ -1,4 +1,4 @@
-"""Arrays in .npy and .npz files: found by name, their sizes checked by their headers before they are read."""
+"""Arrays in .npy and .npz files: found by key, their sizes checked by their headers before they are read."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple, NoReturn
+from typing import IO, BinaryIO, NamedTuple
 
 from probvae.core import Array, readable
 from probvae.data.files.kinds import NPY, NPZ, kind_of, regular
 from probvae.data.files.npy import Header, read_array, read_header
 from probvae.data.files.on_disk import OnDisk
-from probvae.data.refusal import refuse
 from probvae.errors import ConfigError
 
 _EXPECTED = "a .npy or .npz file"
@@ -43,25 +42,25 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """A .npy or .npz file and the names of its arrays.
+    """A .npy or .npz file and the keys of its arrays.
 
     Args:
-        parameter: the parameter of the dataset that names it.
-        path: where it is.
+        place: the key of the spec that names it, as `data.train`, for errors.
+        path: its path.
         member: the array that the user named, or "".
-        names: of all its arrays; a .npy file has one, "array".
+        names: the keys of all its arrays; a .npy file has one, "array".
         archive: whether it is a .npz file.
     """
 
-    parameter: str
+    place: str
     path: Path
     member: str
     names: tuple[str, ...]
     archive: bool
 
     @classmethod
-    def at(cls, text: str, parameter: str) -> ArrayFile:
-        """The file that a parameter names, as `path` or as `path.npz:member`.
+    def at(cls, text: str, place: str) -> ArrayFile:
+        """The file that a key of a spec names, as `path` or as `path.npz:member`.
 
         Raises:
             ConfigError: there is none, or it is of another kind, or has no such array.
@@ -69,32 +68,32 @@ class ArrayFile:
         start, npz, member = text.partition(".npz:")
         path = Path(os.path.expanduser(start + ".npz" if npz else text))  # Path.expanduser may raise
         names: tuple[str, ...] = ("array",)
-        with _reading(path, parameter) as file:
+        with _opened(path, place) as file:
             kind = kind_of(path, file)
             if kind not in (NPY, NPZ):
-                refuse(parameter, _EXPECTED, f"{path}, which is {kind.what}", kind.advice)
+                raise ConfigError.of(place, _EXPECTED, f"{path}, which is {kind.what}", kind.advice)
             if kind == NPZ:
                 with zipfile.ZipFile(file) as archive:
                     members = dict.fromkeys(archive.namelist())  # each once, in order
                 names = tuple(name.removesuffix(".npy") for name in members if name.endswith(".npy"))
         if member and member not in names:
-            refuse(parameter, f"an array {member} in {path}", listed(names))
-        return cls(parameter, path, member, names, kind == NPZ)
+            raise ConfigError.of(place, f"an array {member} in {path}", listed(names))
+        return cls(place, path, member, names, kind == NPZ)
 
     def find(self, wanted: tuple[str, ...]) -> str | None:
-        """The first array that has one of the names, in whatever case."""
+        """The key of the array that has the first possible of the wanted names, in upper or lower case."""
         known = {name.lower(): name for name in reversed(self.names)}
         return next((known[name] for name in wanted if name in known), None)
 
-    def only(self, but: tuple[str, ...] = ()) -> str | None:
-        """The name of the array if there is one alone, not counting those named in `but`."""
-        names = [name for name in self.names if name.lower() not in but]
+    def only(self, ignoring: tuple[str, ...] = ()) -> str | None:
+        """The key of the only array, if there is one alone besides those of the ignored names."""
+        names = [name for name in self.names if name.lower() not in ignoring]
         return names[0] if len(names) == 1 else None
 
-    def refuse_to_guess(self, what: str) -> NoReturn:
-        """Say that the names of the arrays do not tell which of them is meant."""
-        hint = f'Name it: data.{self.parameter} = "{self.path}:{shown(self.names[0])}".' if self.names else ""
-        refuse(self.parameter, f"one array or known names for {what} in {self.path}", listed(self.names), hint)
+    def not_found(self, expected: str) -> ConfigError:
+        """The error for arrays of which none has a key that is read, and how to name one."""
+        fix = f'Name it: {self.place} = "{self.path}:{shown(self.names[0])}".' if self.names else ""
+        return ConfigError.of(self.place, expected, f"{listed(self.names)} in {self.path}", fix)
 
     def array(self, name: str) -> FileArray:
         """One of the arrays, as its header describes it.
@@ -102,12 +101,12 @@ class ArrayFile:
         Raises:
             ConfigError: the header is damaged, or the file is not as large as it says, or would expand too much.
         """
-        with _reading(self.path, self.parameter) as file, self._stream(file, name) as (stream, length):
+        with _opened(self.path, self.place) as file, self._stream(file, name) as (stream, length):
             return FileArray(self, name, read_header(stream, length))
 
     @contextmanager
     def _stream(self, file: BinaryIO, name: str) -> Iterator[tuple[IO[bytes], int]]:
-        """The .npy content of an array, and how long it is, expanded."""
+        """The .npy content of an array, and its length, expanded."""
         size = os.fstat(file.fileno()).st_size
         if not self.archive:
             yield file, size
@@ -119,11 +118,11 @@ class ArrayFile:
                 yield stream, member.file_size
 
     def _check(self, member: zipfile.ZipInfo, size: int) -> None:
-        """Refuse a member that cannot have the size that it declares, or that expands as no data does."""
+        """Raise for a member that cannot have the size that it declares, or that expands as no data does."""
         packed, whole = member.compress_size, member.file_size
         if member.flag_bits & _ENCRYPTED:
             found = f"{self.path}, in which {shown(member.filename)} is encrypted"
-            refuse(self.parameter, _EXPECTED, found, "Save the arrays with numpy.savez.")
+            raise ConfigError.of(self.place, _EXPECTED, found, "Save the arrays with numpy.savez.")
         stored = member.compress_type == zipfile.ZIP_STORED
         deflated = member.compress_type == zipfile.ZIP_DEFLATED
         if (
@@ -136,8 +135,8 @@ class ArrayFile:
             )
         if whole > _LARGE and whole > _EXPAND_AT_MOST * packed:
             grows = f"{shown(member.filename)} expands {whole // max(packed, 1):,} times"
-            refuse(
-                self.parameter,
+            raise ConfigError.of(
+                self.place,
                 f"arrays that expand at most {_EXPAND_AT_MOST} times",
                 f"{self.path}, in which {grows}, from {readable(packed)} to {readable(whole)}",
                 "Nearly all of it is repeated. If it is data, save the array uncompressed, with numpy.save.",
@@ -149,7 +148,7 @@ class FileArray(NamedTuple):
 
     Args:
         file: the file.
-        name: the array's name in it.
+        name: the array's key in it.
         header: its shape and type.
     """
 
@@ -165,8 +164,8 @@ class FileArray(NamedTuple):
         """The array, in memory."""
         file = self.file
         if self.header.dtype.hasobject:
-            refuse(file.parameter, "an array of real numbers", f"object in {file.path}", OBJECTS)
-        with _reading(file.path, file.parameter) as opened, file._stream(opened, self.name) as (stream, _):
+            raise ConfigError.of(file.place, "an array of real numbers", f"object in {file.path}", OBJECTS)
+        with _opened(file.path, file.place) as opened, file._stream(opened, self.name) as (stream, _):
             return read_array(stream)
 
     def on_disk(self) -> OnDisk:
@@ -174,12 +173,12 @@ class FileArray(NamedTuple):
         file = self.file
         if file.archive:
             hint = "Save each array in a file of its own with numpy.save, or set data.in_memory = true."
-            refuse(file.parameter, "a .npy file, to be read as needed", f"the archive {file.path}", hint)
+            raise ConfigError.of(file.place, "a .npy file, to be read as needed", f"the archive {file.path}", hint)
         if self.header.by_columns:
             hint = "Save numpy.ascontiguousarray(array), or set data.in_memory = true."
             found = f"Fortran's order in {file.path}"
-            refuse(file.parameter, "an array that lies in its file row after row", found, hint)
-        with _reading(file.path, file.parameter) as opened:
+            raise ConfigError.of(file.place, "an array that lies in its file row after row", found, hint)
+        with _opened(file.path, file.place) as opened:
             return OnDisk.open(file.path, opened, self.header)
 
 
@@ -187,39 +186,41 @@ OBJECTS = 'Python objects are never unpickled, as that may run any code: save ar
 
 
 @contextmanager
-def _reading(path: Path, parameter: str) -> Iterator[BinaryIO]:
-    """The file, open; what numpy and zipfile find wrong with it is said clearly."""
+def _opened(path: Path, place: str) -> Iterator[BinaryIO]:
+    """The file, open; the errors of numpy and zipfile become one that says what is wrong with it."""
     try:
+        if path.is_dir():
+            fix = "Name a file. To use its images, save them as one array."
+            raise ConfigError.of(place, _EXPECTED, f"{path}, a directory", fix)
         if not regular(path):
-            hint = "Name a file. " + ("To use its images, save them as one array." if path.is_dir() else "")
-            refuse(parameter, _EXPECTED, f"{path}, a {'directory' if path.is_dir() else 'device'}", hint.strip())
+            raise ConfigError.of(place, _EXPECTED, f"{path}, a device", "Name a file.")
         with open(path, "rb") as file:
             yield file
-    except ConfigError:  # which is a ValueError, and has said it
+    except ConfigError:  # a ValueError too
         raise
     except FileNotFoundError:
-        refuse(parameter, _EXPECTED, f"no file {path.absolute()}")
+        raise ConfigError.of(place, _EXPECTED, f"no file {path.absolute()}") from None
     except OSError as error:
         broken = error.errno == errno.EINVAL  # an archive that places something before its beginning
         found = "is damaged" if broken else f"cannot be read ({error.strerror or error})"
-        refuse(parameter, _EXPECTED, f"{path}, which {found}")
+        raise ConfigError.of(place, _EXPECTED, f"{path}, which {found}") from error
     except MemoryError:
-        refuse(parameter, "data that fits in memory", f"{path}, which does not", TOO_LARGE)
+        raise ConfigError.of(place, "data that fits in memory", f"{path}, which does not", TOO_LARGE) from None
     except _DAMAGE as error:
-        refuse(parameter, _EXPECTED, f"{path}, which is damaged: {error}", "Replace it.")
+        raise ConfigError.of(place, _EXPECTED, f"{path}, which is damaged: {error}", "Replace it.") from error
 
 
 TOO_LARGE = "Set data.in_memory = false, which reads examples as needed, from .npy files that numpy.save writes."
 
 
 def listed(names: Sequence[str]) -> str:
-    """The names of arrays, not all of very many."""
+    """The keys of arrays; of many, the first ones."""
     some = [shown(name) for name in names[:_MOST_NAMES]]
     more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(some) + more or "no arrays"
 
 
 def shown(name: str) -> str:
-    """A name from a file, which may be of any length and have any signs."""
+    """A name from a file, which may be of any length and have any characters."""
     text = name if name.isprintable() else ascii(name)
     return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}..."

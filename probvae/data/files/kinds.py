@@ -13,8 +13,6 @@ from typing import BinaryIO, NamedTuple
 
 from numpy.lib.format import MAGIC_PREFIX
 
-from probvae.data.shards import begins_as_records
-
 _HEAD = 4096  # bytes that are looked at
 
 
@@ -32,7 +30,9 @@ class Kind(NamedTuple):
 
 NPY = Kind("a .npy file", 'Set data.use = "arrays" for such files.')
 NPZ = Kind("a .npz file", NPY.advice)
-RECORDS = Kind("a TFRecord file", 'Set data.use = "tfrecords" for such files.')
+RECORDS = Kind(
+    "a TFRecord file", 'Install probvae-tfrecords, and set data.use = "tfrecords.examples" for such files.'
+)
 EMPTY = Kind("an empty file", "Write it again: what wrote it did not finish.")
 
 _SAVE = "numpy.save('{stem}.npy', %s)."
@@ -129,9 +129,23 @@ def _of_bytes(head: bytes, path: Path) -> Kind:
     for start, magic, what, advice in _MAGIC:
         if head.startswith(magic, start):
             return Kind(what, _filled(advice, path))
-    if begins_as_records(head):
+    if _begins_as_records(head):
         return RECORDS
     return _idx(head, path, "{}") or _text(head, path) or _unknown(head)
+
+
+def _begins_as_records(head: bytes) -> bool:
+    """Whether a file begins as a TFRecord file of tf.train.Example messages.
+
+    There are 8 bytes with the length of the message, 4 of a checksum, and the message: one field, whose own length
+    is written with seven bits a byte, the last one below 128.
+    """
+    length, inner = int.from_bytes(head[:8], "little"), 0
+    for place, byte in enumerate(head[13:22]):
+        inner |= (byte & 127) << 7 * place
+        if byte < 128:
+            return head[12] == 10 and length == inner + place + 2
+    return False
 
 
 def _filled(advice: str, path: Path) -> str:

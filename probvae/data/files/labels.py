@@ -9,7 +9,6 @@ import numpy as np
 
 from probvae.core import Array
 from probvae.data.files.array_files import FileArray
-from probvae.data.files.on_disk import plain
 
 T = TypeVar("T")
 _MOST_NAMES = 5
@@ -42,10 +41,6 @@ def as_integers(labels: Mapping[T, Array]) -> tuple[dict[T, Array], tuple[str, .
     texts = {part: _text(array) for part, array in labels.items()}
     names = np.unique(np.concatenate([*texts.values()]))
     return {part: np.searchsorted(names, text) for part, text in texts.items()}, tuple(names.tolist())
-
-
-def _integers(labels: Array) -> Array:
-    return labels.astype(plain(labels.dtype) if labels.dtype.kind in "iu" else np.int64)
 
 
 def _text(labels: Array) -> Array:

@@ -20,8 +20,8 @@ from probvae.errors import DataError
 class File:
     """A file that is read at any place, by several threads at once.
 
-    It is read, not mapped into memory: pages of a map stay with the process until it gives them back, and touching
-    one brings as many of its neighbours as the system likes.
+    It is read, not mapped into memory: pages of a map stay with the process until it returns them, and reading one
+    brings as many of its neighbours as the system likes.
 
     Args:
         path: its name, for messages.
@@ -36,7 +36,7 @@ class File:
         self._advise("POSIX_FADV_RANDOM", [(0, 0)])  # no neighbours: of random rows they are of no use
 
     def read(self, spans: list[tuple[int, int]]) -> bytes:
-        """The bytes of spans, (start, length) each; all are asked for before the first is read.
+        """The bytes of spans, (start, length) each; all are requested before the first is read.
 
         Raises:
             DataError: the file has become shorter than it was, or the disk fails.
@@ -51,7 +51,7 @@ class File:
         return content
 
     def _whole(self, start: int, length: int) -> bytes:
-        """The bytes of a span of which the system gives fewer at once."""
+        """The bytes of a span of which the system returns fewer at once."""
         parts, end = [], start + length
         while start < end:
             part = _pread(self._descriptor, end - start, start)
@@ -82,20 +82,20 @@ _SEEKING = threading.Lock()
 _pread = getattr(os, "pread", _seek_and_read)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OnDisk:
-    """Rows of the array in a .npy file, as `ArrayLike`: what is asked for is read and copied, and nothing else.
+    """Rows of the array in a .npy file, as `ArrayLike`: the requested rows are read and copied, and nothing else.
 
     The file must stay as it is while it is in use.
 
     Args:
         file: the file.
-        offset: where in it the first row begins, in bytes.
-        count: N, how many rows it has.
-        raw: the type that numbers have in the file.
+        offset: the position of the first row in it, in bytes.
+        count: N, the number of its rows.
+        raw: the type of the numbers in the file.
         event_shape: E, the shape of a row.
-        dtype: the type that rows are given in.
-        rows: which of the N rows, integers [M]; None for all of them.
+        dtype: the type of the rows when read.
+        rows: the numbers of M of the N rows, integers [M]; None for all of them.
     """
 
     file: File
@@ -113,7 +113,7 @@ class OnDisk:
         Args:
             path: its name, for messages.
             file: the file, open.
-            header: what it says of its array, which lies in it row after row.
+            header: its header; the array is in it row after row.
         """
         shape, _, dtype, start = header
         return cls(File(path, file), start, shape[0], dtype, shape[1:], plain(dtype))
@@ -125,6 +125,9 @@ class OnDisk:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<OnDisk {self.file.path}: {self.dtype} {list(self.shape)}>"
 
     def __getitem__(self, which: Rows) -> Array:
         if self.rows is not None:
@@ -147,7 +150,7 @@ class OnDisk:
 
 
 def plain(dtype: DType) -> DType:
-    """The type that TensorFlow has for a file's: it knows neither foreign byte orders nor long doubles."""
+    """TensorFlow's type for a file's: it supports neither foreign byte orders nor long doubles."""
     if dtype.kind == "b":
         return np.dtype(np.uint8)
     if dtype.kind == "f" and dtype.itemsize > 8:
@@ -156,6 +159,6 @@ def plain(dtype: DType) -> DType:
 
 
 def _runs(rows: Array) -> tuple[Array, Array]:
-    """Where runs of successive numbers begin, and how long they are."""
+    """The firsts and the lengths of runs of successive numbers."""
     firsts = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 2) != 1)
     return rows[firsts], np.diff(firsts, append=len(rows))

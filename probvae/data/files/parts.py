@@ -1,16 +1,23 @@
-"""Which arrays in a user's files are the examples and the labels of which part, by their names."""
+"""Which arrays in a user's files are the examples and the labels of which part: by their keys.
+
+A PART is named train (or training), validation (valid, val) or test (testing). The keys of its examples are
+PART, KIND_PART and PART_KIND, where KIND is x, data or images; those of its labels are KIND_PART and PART_KIND,
+where KIND is y, labels, label, targets, target, classes or class. In a file of one part, KIND alone is enough, and
+so is any key if there is one array only. Upper and lower case are the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from probvae.data.files.array_files import OBJECTS, ArrayFile, FileArray, listed
-from probvae.data.refusal import refuse
+from probvae.errors import ConfigError
 
 Part: TypeAlias = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
-_SYNONYMS: dict[Part, tuple[str, ...]] = {
+_NAMES: dict[Part, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
@@ -27,88 +34,40 @@ _TO_NUMBERS = {
 
 
 class Chosen(NamedTuple):
-    """What was found of a part: its examples, and what may be their labels."""
+    """The arrays of a part: its examples, and its possible labels."""
 
     examples: FileArray
     labels: FileArray | None
 
 
 def choose(files: Mapping[Part, str], label_files: Mapping[Part, str] | None) -> dict[Part, Chosen]:
-    """What the files hold of each part; of a part that is to be split off, nothing.
+    """The arrays of each part that the files hold; the others are to be split off.
 
     Args:
-        files: the file of each part; if empty, it is looked for in that of the training examples.
-        label_files: the file of each part's labels; if empty, they are looked for in that of the examples. None if
-            no labels are wanted.
+        files: the file of each part; if empty, the part is looked for in the file of the training examples.
+        label_files: the file of each part's labels; if empty, they are looked for in the file of the examples.
+            None if no labels are wanted.
 
     Raises:
-        ConfigError: a file is missing or damaged, or its names do not tell, or an array cannot be examples.
+        ConfigError: a file is missing or damaged, no key is one that is read, or an array cannot be examples.
     """
-    found = {part: _chosen(part, files, label_files) for part in files}
-    return {part: chosen for part, chosen in found.items() if chosen}
-
-
-def _chosen(part: Part, files: Mapping[Part, str], label_files: Mapping[Part, str] | None) -> Chosen | None:
-    """What the user's files hold of a part, or None."""
-    named = _names(part, _EXAMPLES)
-    if text := files[part]:
-        file = ArrayFile.at(text, part)
-        name = (
-            file.member
-            or file.find((*_SYNONYMS[part], *named, *_EXAMPLES))
-            or file.only(but=(*_LABELS, *_names(part, _LABELS)))
-        )
-        name = name or file.refuse_to_guess("the examples")
-    else:  # only a file for training may hold several parts
-        file = ArrayFile.at(files["train"], "train")
-        found = None if file.member else file.find((*_SYNONYMS[part], *named))
-        if not found:
-            if label_files and label_files[part]:
-                refuse(
-                    f"{part}_labels",
-                    f"examples that they belong to (data.{part})",
-                    "none",
-                    f"A part that is split off takes its labels along: leave data.{part}_labels out.",
-                )
-            return None
-        name = found
-    examples = file.array(name)
-    _check_form(part, examples)
-    if label_files is None:
-        return Chosen(examples, None)
-    whole_file = name.lower() not in (*_SYNONYMS[part], *named)
-    return Chosen(examples, _labels(part, file, whole_file, label_files[part]))
-
-
-def _labels(part: Part, file: ArrayFile, whole_file: bool, text: str) -> FileArray | None:
-    """The labels in a file of their own, or in the `file` of the examples if it has any."""
-    named = _names(part, _LABELS)
-    if text:
-        file = ArrayFile.at(text, f"{part}_labels")
-        name = file.member or file.find((*named, *_LABELS)) or file.only() or file.refuse_to_guess("the labels")
-        return file.array(name)
-    found = None if file.member else file.find((*named, *(_LABELS if whole_file else ())))
-    return file.array(found) if found else None
-
-
-def _check_form(part: Part, array: FileArray) -> None:
-    """Refuse what is no array of examples."""
-    dtype, shape, path = array.header.dtype, array.header.shape, array.file.path
-    if dtype.kind not in "biuf":
-        hint = OBJECTS if dtype.hasobject else _TO_NUMBERS.get(dtype.kind, "")
-        refuse(part, "an array of real numbers", f"{array.header.of} in {path}", hint)
-    if len(shape) < 2 or 0 in shape:
-        one_number = len(shape) == 1 and shape[0]
-        refuse(
-            part,
-            "an array [N, *E] of N examples of shape E, none of these 0",
-            f"{list(shape)} in {path}",
-            "Examples of one number are an array [N, 1]: save array[:, None]." if one_number else "",
-        )
+    chosen = {}
+    for part in PARTS:
+        if examples := _examples(part, files):
+            _check_examples(part, examples)
+            chosen[part] = Chosen(examples, _labels(part, examples, label_files[part]) if label_files else None)
+        elif label_files and label_files[part]:
+            raise ConfigError.of(
+                f"data.{part}_labels",
+                f"examples that they belong to (data.{part})",
+                "none",
+                f"A part that is split off gets its labels with its examples: leave data.{part}_labels out.",
+            )
+    return chosen
 
 
 def unused(chosen: dict[Part, Chosen]) -> Iterator[str]:
-    """The arrays that were taken for nothing, one line for each file."""
+    """The arrays that are ignored, one line for each file."""
     taken = [array for found in chosen.values() for array in found if array]
     for path, file in {array.file.path: array.file for array in taken}.items():
         used = {array.name for array in taken if array.file.path == path}
@@ -116,11 +75,55 @@ def unused(chosen: dict[Part, Chosen]) -> Iterator[str]:
             yield f"ignored: {listed(rest)} of {path}"
 
 
-def _names(part: Part, kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """The usual names of a part's arrays of some kind, as x_train and train_x."""
-    return tuple(
-        name
-        for synonym in _SYNONYMS[part]
-        for kind in kinds
-        for name in (f"{kind}_{synonym}", f"{synonym}_{kind}")
+def _examples(part: Part, files: Mapping[Part, str]) -> FileArray | None:
+    """The examples of a part; None if it has no file of its own and is not in that of the training examples."""
+    if not files[part]:
+        file = ArrayFile.at(files["train"], "data.train")
+        key = None if file.member else file.find(_keys_of_examples(part))
+        return file.array(key) if key else None
+    file = ArrayFile.at(files[part], f"data.{part}")
+    key = (
+        file.member
+        or file.find((*_keys_of_examples(part), *_EXAMPLES))
+        or file.only(ignoring=(*_LABELS, *_keys(part, _LABELS)))
     )
+    if not key:
+        raise file.not_found(f"the examples under a key as {part}, x_{part}, {part}_images, x, data or images")
+    return file.array(key)
+
+
+def _labels(part: Part, examples: FileArray, text: str) -> FileArray | None:
+    """The labels in a file of their own, or in the file of the examples if it has any."""
+    if text:
+        file = ArrayFile.at(text, f"data.{part}_labels")
+        key = file.member or file.find((*_keys(part, _LABELS), *_LABELS)) or file.only()
+        if not key:
+            raise file.not_found(f"the labels under a key as y_{part}, {part}_labels, y, labels or targets")
+        return file.array(key)
+    file = examples.file
+    of_one_part = examples.name.lower() not in _keys_of_examples(part)
+    key = None if file.member else file.find((*_keys(part, _LABELS), *(_LABELS if of_one_part else ())))
+    return file.array(key) if key else None
+
+
+def _check_examples(part: Part, array: FileArray) -> None:
+    """Raise if an array cannot be examples."""
+    place, path = f"data.{part}", array.file.path
+    dtype, shape = array.header.dtype, array.header.shape
+    if dtype.kind not in "biuf":
+        fix = OBJECTS if dtype.hasobject else _TO_NUMBERS.get(dtype.kind, "")
+        raise ConfigError.of(place, "an array of real numbers", f"{array.header.of} in {path}", fix)
+    if len(shape) < 2 or 0 in shape:
+        one_number = len(shape) == 1 and shape[0]
+        fix = "Examples of one number are an array [N, 1]: save array[:, None]." if one_number else ""
+        expected = "an array [N, *E] of N examples of shape E, none of these 0"
+        raise ConfigError.of(place, expected, f"{list(shape)} in {path}", fix)
+
+
+def _keys_of_examples(part: Part) -> tuple[str, ...]:
+    return (*_NAMES[part], *_keys(part, _EXAMPLES))
+
+
+def _keys(part: Part, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys of a part's arrays of some kind, as x_train and train_x."""
+    return tuple(key for name in _NAMES[part] for kind in kinds for key in (f"{kind}_{name}", f"{name}_{kind}"))

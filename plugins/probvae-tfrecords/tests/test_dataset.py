@@ -8,15 +8,15 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
+from probvae import BINARY, COUNTS, REAL, UNIT, ConfigError, DataError, Split
+from probvae.data import Batches, batches_in_order
 
-from probvae.core import BINARY, COUNTS, REAL, UNIT, LazyIntensities, Split
-from probvae.data import Batches, TFRecords, batches_in_order
-from probvae.data.layout import Layout
-from probvae.data.records import Records
-from probvae.data.shards import Shard
-from probvae.errors import ConfigError, DataError
+from probvae_tfrecords.dataset import TFRecords
+from probvae_tfrecords.example_format import ExampleFormat
+from probvae_tfrecords.records import AT_ONCE, Records
+from probvae_tfrecords.shards import Shard
 
-from ..records import feature, record, write, write_shards
+from .written import feature, record, write, write_shards
 
 E = (2, 3, 1)
 BYTES = np.random.default_rng(0).integers(0, 256, (50, *E)).astype(np.uint8)
@@ -26,13 +26,12 @@ PATTERNS = {"train": "train-*.tfrecord", "validation": "validation.tfrecord", "t
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
+def here(folder):
     """Four training files (the last one is shorter), and one each of the others."""
-    monkeypatch.chdir(tmp_path)
-    write_shards(tmp_path, BYTES, 4)
+    write_shards(folder, BYTES, 4)
     write("validation.tfrecord", BYTES[:7])
     write("test.tfrecord", BYTES[7:12])
-    return tmp_path
+    return folder
 
 
 def dataset(**how):
@@ -44,13 +43,17 @@ def batches(size=8, seed=3, replicas=1, **how):
 
 
 def drawn(made, first, count):
-    """The examples' numbers in so many batches from a step on, without those that fill up."""
-    some = made._drawn(first).take(count).as_numpy_iterator()
-    return [indices[: made.examples(step)] for step, indices, _ in some]
+    """The numbers of the examples (their first pixels) in some batches from a step on, without padding."""
+    stream = made.stream(first)
+    return [next(stream).x.numpy()[: made.examples(step), 0, 0, 0] for step in range(first, first + count)]
 
 
 def epoch(made, number):
     return drawn(made, number * made.steps_per_epoch, made.steps_per_epoch)
+
+
+def test_the_eight_files_of_the_readme_are_read_in_turns():
+    assert AT_ONCE == 8
 
 
 # What is read
@@ -62,10 +65,8 @@ def test_the_parts_are_what_was_written(how):
     assert data.info == dataset(**how).info()
     assert data.info.sizes == (50, 7, 5)
     assert data.info.event_shape == data.train.stored.shape[1:] == E
-    assert (data.train.binarize_on_read, data.validation.binarize_on_read) == (
-        how.get("binarize") == "dynamic",
-        False,
-    )
+    assert data.train.binarize_on_read == (how.get("binarize") == "dynamic")
+    assert not data.validation.binarize_on_read
     assert data.info.values == {0: COUNTS, 1: UNIT, 2: BINARY}[len(how)]
     np.testing.assert_array_equal(data.train.stored.load(), BYTES)
     for part in (data.validation, data.test):
@@ -81,7 +82,7 @@ def test_any_examples_can_be_read(where, which):
     which = np.array(which, np.int64)
     np.testing.assert_array_equal(train.stored[where], BYTES[where])
     np.testing.assert_array_equal(train.stored[which], BYTES[which])
-    np.testing.assert_array_equal(LazyIntensities(train)[which], BYTES[which] / np.float32(255))
+    np.testing.assert_array_equal(train.scaled(train.stored[which]), BYTES[which] / np.float32(255))
 
 
 def test_chunks_and_intensities_are_in_the_order_of_the_files():
@@ -135,8 +136,8 @@ def test_an_epoch_is_a_permutation_whatever_the_files(tmp_path_factory, counts, 
         write(
             folder / f"{number:02}", [record(np.array([starts[number] + i]), "int64_list") for i in range(count)]
         )
-    shards = tuple(Shard.counted(path) for path in sorted(folder.iterdir()))
-    records = Records(shards, Layout("image", (1,), "int64_list"), shuffle_buffer=4)
+    shards = tuple(Shard.open(path) for path in sorted(folder.iterdir()))
+    records = Records(shards, ExampleFormat("image", (1,), "int64_list"), shuffle_buffer=4)
     made = Batches(Split(records), size, seed)
     stream = made.stream(0)
     for number in range(2):
@@ -177,22 +178,23 @@ def test_a_stream_has_the_batches_from_any_step_on(first):
             np.testing.assert_array_equal(found, expected)
         if step == first:
             np.testing.assert_array_equal(made.batch(step).x, batch.x)
-            np.testing.assert_array_equal(made.indices(step)[: made.examples(step)], *drawn(made, step, 1))
+            numbers = made.indices(step)[: made.examples(step)]
+            np.testing.assert_array_equal(numbers, *drawn(batches(), step, 1))
 
 
 @pytest.mark.parametrize(("size", "replicas"), [(8, 1), (10, 1), (49, 7), (64, 4)])
 def test_batches_have_one_shape_and_what_fills_them_up_weighs_nothing(size, replicas):
     made = batches(size, replicas=replicas)
     assert made.size % replicas == 0
-    spec = made._drawn(0).map(made._prepared).element_spec
+    stream = made.stream(0)
+    spec = stream.element_spec
     assert (spec.x.shape, spec.weights.shape) == ((made.size, *E), (made.size,))
-    stream, some = made.stream(0), made._drawn(0).as_numpy_iterator()
-    for _ in range(2 * made.steps_per_epoch):
-        (x, weights), (step, indices, _) = (tensor.numpy() for tensor in next(stream)), next(some)
+    for step in range(2 * made.steps_per_epoch):
+        x, weights = (tensor.numpy() for tensor in next(stream))
         n = made.examples(step)
         np.testing.assert_array_equal(weights[:n], np.float32(1 / n))
         np.testing.assert_array_equal(weights[n:], 0)
-        np.testing.assert_array_equal(x, BYTES[indices])
+        np.testing.assert_array_equal(x, BYTES[x[:, 0, 0, 0].astype(int)])
 
 
 def test_binarisation_is_fresh_at_every_step_and_follows_the_intensities():
@@ -231,10 +233,10 @@ def test_an_example_is_called_by_its_file_and_place():
         ({"test": "lists.tfrecord"}, "dtype", "'image' to be a bytes_list, for uint8; got a float_list"),
         ({"test": "text.tfrecord"}, "feature", "tf.train.Example messages; got something else"),
         ({"test": "two.tfrecord"}, "feature", "one string of bytes in 'image'; got 2"),
-        ({"binarize": "dynamic"}, "binarize", "got integers from 0 to 255 in the validation and test examples"),
+        ({"binarize": "dynamic"}, "binarize", "to be used as probabilities; got integers from 0 to 255"),
     ],
 )
-def test_a_mistake_is_told_with_its_parameter(how, parameter, message):
+def test_the_error_of_a_mistake_names_its_parameter(how, parameter, message):
     write("empty.tfrecord", [])
     write("lists.tfrecord", [record(BYTES[0], "float_list")])
     write("text.tfrecord", [b"\xff\xff some text"])
@@ -292,7 +294,7 @@ def test_damage_in_examples_that_are_loaded_is_told_at_once(here):
 def flipped(here):
     size = len((here / "train-1.tfrecord").read_bytes()) // 13
     damage("train-1.tfrecord", 5 * size + 20, here)
-    return r"train-1\.tfrecord: record 5 is damaged: its checksum is another. Replace the file\."
+    return r"train-1\.tfrecord: record 5 is damaged: its checksum differs. Replace the file\."
 
 
 def truncated(here):
@@ -406,13 +408,13 @@ def test_records_too_short_for_an_example_allocate_nothing(monkeypatch):
 
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_loaded(monkeypatch):
     monkeypatch.setattr(Records, "load", None)
-    monkeypatch.setattr("probvae.data.tfrecords.available_memory", lambda: 50)
+    monkeypatch.setattr("probvae_tfrecords.dataset.available_memory", lambda: 50)
     with pytest.raises(
         ConfigError, match=r"in the 50 bytes of memory that are available; got \d+ bytes\. Name"
     ) as caught:
         dataset(shuffle_buffer=1).info()
     assert caught.value.parameter == "validation"
-    monkeypatch.setattr("probvae.data.tfrecords.available_memory", lambda: 500)
+    monkeypatch.setattr("probvae_tfrecords.dataset.available_memory", lambda: 500)
     with pytest.raises(
         ConfigError, match=r"got 1\.\d kB, for 10,000 records of up to \d\d bytes\. Set a smaller one"
     ) as caught:

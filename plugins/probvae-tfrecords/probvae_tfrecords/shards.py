@@ -1,4 +1,4 @@
-"""TFRecord files: which there are, and where in them the records lie. This takes no TensorFlow."""
+"""TFRecord files: their names, and the positions of their records. This uses no TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-
-from probvae.core import Array
-from probvae.data.refusal import refuse
-from probvae.errors import DataError
+from probvae import Array, ConfigError, DataError
 
 # A record is the length of its content (8 bytes), a checksum of the length (4), the content, and its checksum (4).
 _HEADER = struct.Struct("<QI")
@@ -27,16 +25,16 @@ class Shard:
     """A TFRecord file.
 
     Args:
-        path: where it is.
-        bounds: int64 [N + 1], where each of its N records begins, and where the last one ends.
+        path: its path.
+        bounds: int64 [N + 1], the position at which each of its N records begins, and the end of the last one.
     """
 
     path: Path
     bounds: Array
 
     @classmethod
-    def counted(cls, path: Path) -> Shard:
-        """A file as it is now, its records counted by their headers; their contents are skipped.
+    def open(cls, path: Path) -> Shard:
+        """A file as it is now, with its records found by their headers; their contents are skipped.
 
         Raises:
             DataError: it is damaged, truncated or gone.
@@ -68,7 +66,7 @@ class Shard:
         return np.diff(self.bounds) - (_HEADER.size + _FOOTER)
 
     def records(self, which: Sequence[int]) -> list[bytes]:
-        """The contents of some records, their checksums unseen.
+        """The contents of some records; their checksums are not compared.
 
         Raises:
             DataError: the file is shorter than it was, or gone.
@@ -90,48 +88,45 @@ class Shard:
 _REPLACE = "Replace the file."
 
 
-def find(patterns: str | Sequence[str], parameter: str) -> list[Path]:
-    """The files that patterns name, in the order of the patterns and of the names, each once.
+def find(patterns: Sequence[str], place: str) -> list[Path]:
+    """The files of the patterns, in the order of the patterns and of the names, each once.
 
     Args:
-        patterns: one or several paths, with `*`, `?`, `[...]` and `**` as in a shell.
-        parameter: the parameter of the dataset that holds them.
+        patterns: paths, with `*`, `?`, `[...]` and `**` as in a shell.
+        place: the key of the spec that holds them, as `data.train`, for errors.
 
     Raises:
         ConfigError: a pattern names no file.
     """
     found: dict[Path, None] = {}
-    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+    for pattern in patterns:
         whole = os.path.abspath(os.path.expanduser(pattern))
         files = [Path(name) for name in sorted(glob.glob(whole, recursive=True)) if os.path.isfile(name)]
         if not (pattern and files):
-            refuse(
-                parameter,
-                "the name of a TFRecord file or a pattern of some, as train-*.tfrecord",
-                f"no file {whole}",
-            )
+            expected = "the name of a TFRecord file or a pattern of some, as train-*.tfrecord"
+            raise ConfigError.of(place, expected, f"no file {whole}")
         found |= dict.fromkeys(files)
     if not found:
-        refuse(parameter, "at least one TFRecord file", "none")
+        raise ConfigError.of(place, "at least one TFRecord file", "none")
     return list(found)
 
 
-def begins_as_records(head: bytes) -> bool:
-    """Whether a file that begins with these bytes begins as a TFRecord file does."""
-    return _problem(head[: _HEADER.size], len(head)) in ("", _CUT)
+def is_tfrecord(file: BinaryIO) -> bool:
+    """Whether an open file is empty or begins with the header of a record."""
+    header = file.read(_HEADER.size)
+    return not header or _problem(header, _FOOTER) in ("", _CUT)
 
 
-_BROKEN = "a header that is damaged"
 _CUT = "truncated inside a record"
 
 
 def _problem(header: bytes, left: int) -> str:
-    """What is wrong with a header that so many bytes of a file are left for, itself included; "" if nothing."""
+    """What is wrong with a header, from which on `left` bytes of the file are left; "" if nothing is."""
     if len(header) < _HEADER.size:
         return "truncated inside a header"
     length, checksum = _HEADER.unpack(header)
     if checksum != _checksum(header[:8]):
-        return _BROKEN
+        return "a header that is damaged"
     return _CUT if _HEADER.size + length + _FOOTER > left else ""
 
 

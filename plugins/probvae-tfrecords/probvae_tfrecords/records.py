@@ -1,47 +1,48 @@
-"""The examples of TFRecord files: to be streamed, or read where they are."""
+"""The examples of TFRecord files: streamed, or read one by one."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from probvae import REAL, Array, DataError, DType, Rows, StreamedArray, Tensor, Values
 
-from probvae.core import REAL, Array, StreamedArray, Tensor, Values, fold_in
-from probvae.data.layout import Layout, demand, within
-from probvae.data.shards import Shard
-from probvae.errors import DataError
+from probvae_tfrecords.example_format import ExampleFormat, demand, within
+from probvae_tfrecords.shards import Shard
 
-_MARK = "probvae record "  # TensorFlow's errors say it, with the number of an example
-_AT_ONCE = 8  # files that are read in turns
+_MARK = "probvae record "  # in TensorFlow's errors, with the number of an example
+AT_ONCE = 8  # files that are read in turns
 _AT_A_TIME = 2**22  # values
 _OF_FILES = (
     tf.errors.DataLossError,
     tf.errors.NotFoundError,
     tf.errors.PermissionDeniedError,
     tf.errors.FailedPreconditionError,  # another number of records than there were
-    UnicodeDecodeError,  # what TensorFlow's message makes of a record that is no Example
+    UnicodeDecodeError,  # from TensorFlow's message on a record that is no Example
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Records(StreamedArray):
-    """Examples in TFRecord files, `ArrayLike` in the order of the files: each can be read by its place.
+    """Examples in TFRecord files, numbered in the order of the files.
 
     Args:
         shards: the files.
-        layout: where in a record an example is.
-        values: what the examples take, as they are stored; others are an error.
-        shuffle_buffer: from how many examples the next one is drawn when they are streamed.
+        form: where and how a record holds an example.
+        values: the values of the examples, as they are stored; others are an error.
+        shuffle_buffer: the number of examples from which the next one is drawn when they are streamed.
     """
 
     shards: tuple[Shard, ...]
-    layout: Layout
+    form: ExampleFormat
     values: Values = REAL
     shuffle_buffer: int = 1
+
+    def __repr__(self) -> str:
+        return f"<Records: {len(self)} in {len(self.shards)} files>"
 
     @cached_property
     def starts(self) -> Array:
@@ -51,17 +52,17 @@ class Records(StreamedArray):
     @property
     def shape(self) -> tuple[int, ...]:
         """[N, *E]."""
-        return len(self), *self.layout.shape
+        return len(self), *self.form.shape
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         """The type of the numbers."""
-        return self.layout.dtype
+        return self.form.dtype
 
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def __getitem__(self, which: Any) -> Array:
+    def __getitem__(self, which: Rows) -> Array:
         rows = np.array(range(len(self))[which], np.int64) if isinstance(which, slice) else which
         contents = np.empty(len(rows), object)
         files = np.searchsorted(self.starts, rows, side="right") - 1
@@ -83,8 +84,8 @@ class Records(StreamedArray):
         The files are read in a random order, some of them in turns, and each example is drawn from the next ones,
         as many as the shuffle buffer holds.
         """
-        files = tf.random.experimental.stateless_shuffle(tf.range(len(self.shards)), fold_in(seed, 0))
-        return _shuffled(self.dataset(files, _AT_ONCE), self.shuffle_buffer, fold_in(seed, 1))
+        files = tf.random.experimental.stateless_shuffle(tf.range(len(self.shards)), tf.random.fold_in(seed, 0))
+        return _shuffled(self.dataset(files, AT_ONCE), self.shuffle_buffer, tf.random.fold_in(seed, 1))
 
     def load(self) -> Array:
         """All examples, in memory."""
@@ -100,22 +101,22 @@ class Records(StreamedArray):
         return array
 
     def check_lengths(self) -> None:
-        """Compare the length of each record with the least that an example takes, before memory is.
+        """Compare the length of each record with the least that an example needs, before memory is allocated.
 
         Raises:
             DataError: one is shorter.
         """
         for shard in self.shards:
-            short = np.flatnonzero(shard.lengths < self.layout.least_bytes)
+            short = np.flatnonzero(shard.lengths < self.form.least_bytes)
             if len(short):
                 raise self._wrong(shard, int(short[0]), shard.records([short[0]])[0])
 
     def dataset(self, order: Tensor, at_once: int = 1) -> tf.data.Dataset:
-        """The examples' numbers and records, [] and [], checksums seen.
+        """The examples' numbers and records, [] and []; checksums are compared.
 
         Args:
-            order: the files' numbers in the order in which they are read.
-            at_once: how many of them are read in turns.
+            order: the numbers of the files, in the order in which they are read.
+            at_once: the number of files that are read in turns.
         """
         paths, counts = [str(shard.path) for shard in self.shards], np.diff(self.starts)
 
@@ -127,9 +128,9 @@ class Records(StreamedArray):
         return tf.data.Dataset.from_tensor_slices(order).interleave(read, cycle_length=at_once)
 
     def decode(self, records: Tensor, indices: Tensor) -> Tensor:
-        """The stored examples [B, *E] of records [B] that have these numbers [B]."""
+        """The stored examples [B, *E] of records [B] with these numbers [B]."""
         names = tf.strings.join([_MARK, tf.strings.as_string(indices)])
-        stored = self.layout.parse(records, names)
+        stored = self.form.parse(records, names)
         return demand(within(stored, self.values), stored, names)
 
     def place(self, index: int) -> str:
@@ -143,7 +144,7 @@ class Records(StreamedArray):
         return self.shards[file], index - int(self.starts[file])
 
     def fault(self, error: Exception) -> DataError | None:
-        """What an error in reading says of the files, in words; None if it is not about them."""
+        """The damage in the files that an error comes from; None if it is not about them."""
         if isinstance(error, DataError):
             return error
         if named := re.search(rf"{_MARK}(\d+)", str(error)):
@@ -154,9 +155,9 @@ class Records(StreamedArray):
         return None
 
     def _damage(self, shard: Shard) -> DataError | None:
-        """What is wrong with a file, all of which is read for this."""
+        """What is wrong with a file; the whole of it is read for this."""
         try:
-            now = Shard.counted(shard.path)
+            now = Shard.open(shard.path)
         except DataError as error:
             return error
         if not np.array_equal(now.bounds, shard.bounds):
@@ -164,20 +165,18 @@ class Records(StreamedArray):
         whole = 0
         try:
             for record in tf.data.TFRecordDataset(str(shard.path)).as_numpy_iterator():
-                if self.layout.mistake(record):
+                if self.form.mistake(record):
                     return self._wrong(shard, whole, record)
                 whole += 1
         except tf.errors.DataLossError:
-            return DataError(
-                f"{shard.path}: record {whole} is damaged: its checksum is another. Replace the file."
-            )
+            return DataError(f"{shard.path}: record {whole} is damaged: its checksum differs. Replace the file.")
         return None
 
     def _wrong(self, shard: Shard, number: int, record: bytes) -> DataError:
-        if mistake := self.layout.mistake(record):
+        if mistake := self.form.mistake(record):
             _, expected, found = mistake
         else:
-            x = self.layout.parse(tf.constant([record]), tf.constant([""])).numpy()
+            x = self.form.parse(tf.constant([record]), tf.constant([""])).numpy()
             expected = (
                 f"{self.values}, as in the validation and test examples" if self.values != REAL else "numbers"
             )
@@ -186,7 +185,7 @@ class Records(StreamedArray):
 
 
 def _shuffled(examples: tf.data.Dataset, buffer: int, seed: Tensor) -> tf.data.Dataset:
-    """What `Dataset.shuffle` gives, as a function of a seed [2] alone: there TensorFlow's global seed comes in."""
+    """`Dataset.shuffle` as a function of a seed [2] alone, without TensorFlow's global seed."""
     words = tf.random.stateless_uniform((2,), seed, minval=1, maxval=tf.int64.max, dtype=tf.int64)
     spec = examples.element_spec
     variant = tf.raw_ops.ShuffleDataset(

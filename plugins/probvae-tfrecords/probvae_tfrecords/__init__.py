@@ -1,0 +1,1 @@
+"""TFRecord files for probvae: see plugin.py for the list of components."""
