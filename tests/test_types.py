@@ -1,4 +1,4 @@
-"""Type checkers see the types of the public names: in user files, in the documentation, in mistakes."""
+"""Type checkers see the types of the public names: in user files, new plugins, documentation and mistakes."""
 
 import json
 import re
@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from probvae.scaffold import PluginNames, render
 
 ROOT = Path(__file__).parents[1]
 TYPED = ROOT / "tests" / "typed"
@@ -25,12 +27,15 @@ def reported(tmp_path_factory):
             if code.startswith(('"""', "import ", "from ")):  # whole files only
                 named = re.match(r'"""(\w+\.py): ', code)
                 (folder / (named[1] if named else f"{page.stem}_{number}.py")).write_text(code)
+    for path, text in render(PluginNames("tails"), "0.1").items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
     config = {"typeCheckingMode": "standard", "extraPaths": [str(ROOT)], "reportMissingImports": False}
     (folder / "pyrightconfig.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "-p", str(folder), "--pythonpath"]
     done = subprocess.run([*command, sys.executable], capture_output=True, text=True, check=False)
     report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == len(list(folder.glob("*.py"))) > 12
+    assert report["summary"]["filesAnalyzed"] == len(list(folder.rglob("*.py"))) > 15
     rules: dict[tuple[str, int], list[str]] = {}
     for found in report["generalDiagnostics"]:
         place = (Path(found["file"]).name, found["range"]["start"]["line"] + 1)
