@@ -22,6 +22,7 @@ from probvae.cli.app import main
 from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
 from probvae.registry import Registry, default
+from probvae.specs import plan, read
 from probvae.testing import agreement, strategies
 from probvae.testing.checking import ALPHA
 from probvae.testing.checks import densities
@@ -37,6 +38,7 @@ DATASET = (ROOT / "docs" / "write_a_dataset.md").read_text(encoding="utf-8")
 LARGE = (ROOT / "docs" / "large_data.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+NETWORKS = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
 CLUSTERS = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
 PAGES = {
     "checks.md": CHECKS,
@@ -47,6 +49,7 @@ PAGES = {
     "training.md": TRAINING,
     "clusters.md": CLUSTERS,
     "python.md": PYTHON,
+    "networks.md": NETWORKS,
 }
 
 ALL = list(testing.iter_checks())
@@ -502,3 +505,40 @@ def test_the_keys_of_the_page_are_read(folder):
     np.savez("a.npz", flux=x, weights=x)
     with pytest.raises(ConfigError, match=r"expected the examples under a key as train, .*; got flux, weights in"):
         Arrays("a.npz").info()
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["train", "x_train", "train_images", "TRAIN"], ["y_train", "train_labels"]),
+        (["x", "data", "images"], ["y", "labels", "target", "classes"]),
+    ],
+)
+def test_the_names_of_the_page_are_found(folder, names, labels):
+    for name, label in itertools.product(names, labels):
+        assert name == "TRAIN" or f"`{name}`" in DATA
+        assert f"`{label}`" in DATA
+        np.savez("a.npz", **{name: np.zeros((20, 3)), "x_test": np.zeros((5, 3)), label: np.arange(20)})
+        data = Arrays("a.npz").load()
+        assert data.info.sizes == (18, 2, 5)
+        assert len(data.train.labels) == 18
+
+
+# The page on networks
+
+
+def test_the_code_of_the_page_on_networks_runs():
+    connect, keras_model, example = blocks(NETWORKS, "python")
+    names = {}
+    exec(connect + keras_model, names)
+    assert names["encoder"].network.out_shape == (4,)
+    assert example == (ROOT / "examples" / "mlp_mixer.py").read_text(encoding="utf-8")
+
+
+def test_the_tables_of_the_page_on_networks_are_those_of_a_spec():
+    (shown,) = blocks(NETWORKS, "toml")
+    spec = tomllib.loads((ROOT / "examples" / "first.toml").read_text())
+    spec["model"] |= tomllib.loads(shown)["model"]
+    plan(read(spec), Registry())
+    names = re.findall(r"^\| `(\w+)` \|", NETWORKS, re.M)
+    assert sorted(names) == sorted(name for name in Registry().names("network") if "." not in name)

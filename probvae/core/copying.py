@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from typing import NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import keras
 import tensorflow_probability as tfp
@@ -41,19 +41,51 @@ class NotSerialized(keras.layers.Layer):
         self.get_config()
 
 
-def copied_layer(layer: L, memo: dict[int, object]) -> L:
+def copied_layer(layer: L, memo: dict[int, Any]) -> L:
     """A deep copy of a layer with variables of its own, for use as `__deepcopy__`."""
     # All layers inside first, empty, so that the copies of attributes refer to the copies of layers.
-    originals = [inner for inner in layer._flatten_layers() if id(inner) not in memo]
+    originals = [inner for inner in _inside(layer) if id(inner) not in memo]
     for original in originals:
-        memo[id(original)] = keras.layers.Layer.__new__(type(original))
-    for original in originals:
-        _copy_distributions(vars(original), memo)
-        attributes = vars(memo[id(original)])
-        for name, value in vars(original).items():
-            if name not in _WRAPPED and not name.startswith("_self_"):  # TensorFlow's own records
-                attributes[name] = copy.deepcopy(value, memo)
+        is_layer = isinstance(original, keras.layers.Layer)
+        make = keras.layers.Layer.__new__ if is_layer else object.__new__
+        memo[id(original)] = make(type(original))
+    # A built layer refuses new parts, and the copy of a list is one to which its parts are added.
+    trackers = [original._tracker for original in originals if hasattr(original, "_tracker")]
+    locked = [tracker for tracker in trackers if tracker.locked]
+    for tracker in locked:
+        tracker.unlock()
+    try:
+        for original in originals:
+            _copy_distributions(vars(original), memo)
+            attributes: dict[str, object] = vars(memo[id(original)])
+            for name, value in vars(original).items():
+                if name not in _WRAPPED and not name.startswith("_self_"):  # TensorFlow's own records
+                    attributes[name] = copy.deepcopy(value, memo)
+    finally:
+        for tracker in locked:
+            tracker.lock()
+            if id(tracker) in memo:
+                memo[id(tracker)].lock()
     return cast(L, memo[id(layer)])
+
+
+def _inside(layer: keras.layers.Layer) -> list[keras.Operation]:
+    """The layer and all layers and operations inside, also those of a model's graph, which Keras does not list."""
+    found: dict[int, keras.Operation] = {}
+    waiting: list[Any] = [layer]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, keras.Operation):
+            if id(one) not in found:
+                found[id(one)] = one
+                waiting += vars(one).values()
+        elif isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, (list, tuple, set)):
+            waiting += one
+        elif hasattr(one, "parent_nodes"):  # a node of a graph
+            waiting += [one.operation, *one.parent_nodes]
+    return list(found.values())
 
 
 def _copy_distributions(value: object, memo: dict[int, object]) -> None:

@@ -1,0 +1,71 @@
+"""The example of a network of one's own: a network for encoders and decoders, with any head."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import probvae
+from probvae import testing
+from probvae.registry import default
+from probvae.testing import Case, Subject
+
+FILE = Path(__file__).parents[1] / "examples" / "mlp_mixer.py"
+E = (7, 9, 2)
+
+
+@pytest.fixture(scope="module")
+def registry():
+    default.cache_clear()
+    default().load_file(FILE)
+    yield default()
+    default.cache_clear()
+
+
+@pytest.mark.parametrize("check", [check.name for check in testing.iter_checks("network") if check.tag is None])
+def test_it_keeps_the_contract_of_networks(check, registry):
+    report = testing.check("network", "mlp_mixer.mixer", only=[check], registry=registry)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("head", ["diagonal_normal", "full_covariance_normal"])
+def test_an_encoder_of_it_keeps_its_contract_with_any_posterior(head, registry):
+    holds("encoder", {"posterior": {"use": head}}, registry)
+
+
+@pytest.mark.parametrize("head", ["bernoulli", "normal"])
+def test_a_decoder_of_it_keeps_its_contract_with_any_likelihood(head, registry):
+    holds("decoder", {"likelihood": {"use": head}}, registry)
+
+
+CHECKS = {
+    "shapes", "finite", "owns_its_variables", "learns", "graph_equals_eager", "rows_do_not_mix",
+    "leading_axes_are_rows", "every_part_of_an_example_is_read", "elements_are_no_copies", "restores",
+}  # fmt: skip
+
+
+def holds(kind, head, registry):
+    """The checks that concern the network hold for an image of a size that no patch divides."""
+    network = {"use": "mlp_mixer.mixer", "features": 8}
+    case = Case({"network": network, **head}, event_shape=E, perturbation=0.1)
+    subject = Subject(kind, "network", registry)
+    for check in testing.iter_checks(kind):
+        if check.name in CHECKS:
+            check(subject, case)
+
+
+def test_a_model_of_it_is_built_from_a_spec(registry):
+    network = {"use": "mlp_mixer.mixer", "features": 4, "depth": 1}
+    spec = {
+        "schema": 1,
+        "model": {
+            "latent_dim": 2,
+            "encoder": {"network": network},
+            "decoder": {"network": network, "likelihood": {"use": "bernoulli"}},
+            "prior": {"use": "standard_normal"},
+        },
+        "data": {"use": "fashion_mini"},
+    }
+    built = probvae.build(spec)
+    x = np.zeros((3, 28, 28, 1), np.float32)
+    assert getattr(built, "vae", built).reconstruct(x, seed=0).shape == x.shape
