@@ -507,23 +507,6 @@ def test_the_keys_of_the_page_are_read(folder):
         Arrays("a.npz").info()
 
 
-@pytest.mark.parametrize(
-    ("names", "labels"),
-    [
-        (["train", "x_train", "train_images", "TRAIN"], ["y_train", "train_labels"]),
-        (["x", "data", "images"], ["y", "labels", "target", "classes"]),
-    ],
-)
-def test_the_names_of_the_page_are_found(folder, names, labels):
-    for name, label in itertools.product(names, labels):
-        assert name == "TRAIN" or f"`{name}`" in DATA
-        assert f"`{label}`" in DATA
-        np.savez("a.npz", **{name: np.zeros((20, 3)), "x_test": np.zeros((5, 3)), label: np.arange(20)})
-        data = Arrays("a.npz").load()
-        assert data.info.sizes == (18, 2, 5)
-        assert len(data.train.labels) == 18
-
-
 # The page on networks
 
 
