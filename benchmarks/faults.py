@@ -56,7 +56,7 @@ def spec(parts: str, precision: str, where: str, images: Path) -> dict[str, Any]
             "decoder": {"network": up, "likelihood": {"use": "bernoulli"}},
             "prior": {"use": "mixture", "components": 8},
         },
-        "objective": {"use": "elbo", "warmup_steps": 100},
+        "objective": {"use": "elbo", "warmup_epochs": 2},
         "data": {**data, "in_memory": where == "in memory"},
         "train": {
             "epochs": 40 if parts == "dense" else 12,

@@ -119,7 +119,7 @@ class Training:
     def take(self) -> float:
         """Take the steps of a turn; the images per second."""
         began = time.perf_counter()
-        taken = self.steps.take(self.stream, self.done, self.turn)
+        taken = self.steps.run(self.stream, self.done, self.turn)
         seconds = time.perf_counter() - began
         assert taken.applied.all()
         self.done += self.turn

@@ -24,7 +24,7 @@ from probvae.core.network import Network, dtype_policy
 from probvae.core.objective import Exact, Objective, losses_of
 from probvae.core.parameters import Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
-from probvae.core.replicas import whole_batch_mean
+from probvae.core.replicas import Replicas, whole_batch_mean
 from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature
 from probvae.core.step import gradient_step, gradients_and_means
@@ -114,6 +114,7 @@ __all__ = [
     "CustomDistribution",
     "gradients_and_means",
     "losses_of",
+    "Replicas",
     "whole_batch_mean",
     "named_variables",
     "trainable_names",

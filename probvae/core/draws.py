@@ -1,4 +1,4 @@
-"""Drawing latents, so that a row's noise depends neither on how many devices share the batch nor on XLA."""
+"""Sampling latents: the noise of a row depends neither on the number of replicas nor on XLA."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from probvae.core.replicas import sharing
+from probvae.core.replicas import Replicas
 from probvae.core.seeds import as_seed
 from probvae.core.types import Distribution, Seed, Tensor
 
@@ -14,8 +14,8 @@ from probvae.core.types import Distribution, Seed, Tensor
 def sample_and_log_prob(q: Distribution, samples: int, seed: Seed) -> tuple[Tensor, Tensor]:
     """Latents z ~ q(z|x) and their log q(z|x), in nats.
 
-    Where several replicas share a batch, each of them draws for the whole batch and keeps its own rows: row i of
-    the batch then gets the same noise as on one device, and no two rows get the same.
+    Where several replicas share a batch, each of them samples for the whole batch and keeps its own rows. So row i
+    of the batch gets the same noise as on one device, and no two rows get the same.
 
     Args:
         q: [B], [D].
@@ -25,14 +25,12 @@ def sample_and_log_prob(q: Distribution, samples: int, seed: Seed) -> tuple[Tens
     Returns:
         z [S, B, D] and log q(z|x) [S, B].
     """
-    context = sharing()
-    if context is None:
+    replicas = Replicas.here()
+    if replicas.count == 1:
         z, log_q = q.experimental_sample_and_log_prob(samples, seed=as_seed(seed))
         return z, log_q
-    shape = (samples, context.num_replicas_in_sync)
-    z, log_q = q.experimental_sample_and_log_prob(shape, seed=as_seed(seed))  # [S, R, B, D]
-    mine = context.replica_id_in_sync_group
-    return tf.gather(z, mine, axis=1), tf.gather(log_q, mine, axis=1)
+    z, log_q = q.experimental_sample_and_log_prob((samples, replicas.count), seed=as_seed(seed))  # [S, R, B, D]
+    return tf.gather(z, replicas.number, axis=1), tf.gather(log_q, replicas.number, axis=1)
 
 
 def stopped_log_prob(q: Distribution, z: Tensor) -> Tensor:
@@ -59,7 +57,7 @@ def stopped_log_prob(q: Distribution, z: Tensor) -> Tensor:
 
 
 def mean_of(p: Distribution) -> Tensor | None:
-    """The mean of a distribution: [batch, event]; None where it has none, as that of an autoregressive decoder."""
+    """The mean of a distribution, [batch, event]; None where it has none, as some autoregressive ones."""
     try:
         return p.mean()
     except NotImplementedError:
@@ -69,8 +67,8 @@ def mean_of(p: Distribution) -> Tensor | None:
 def normal_noise(shape: Tensor, seed: Seed) -> Tensor:
     """Independent standard normal numbers, float32, by the transform of Box and Muller (1958).
 
-    They come one after the other in the order of the flattened shape, and XLA makes the same of them but for
-    rounding. Both are not true of `tf.random.stateless_normal`: TensorFlow and XLA agree on random bits only.
+    Value i of the flattened result depends on the seed and i only, and XLA gives the same values up to rounding.
+    `tf.random.stateless_normal` guarantees neither: TensorFlow and XLA agree on random bits only.
 
     Args:
         shape: of the result.

@@ -1,16 +1,57 @@
-"""What replicas that share a batch need to know of each other."""
+"""Replicas that share a batch: each has some of its rows, and what they compute is summed."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
 
 import tensorflow as tf
 
 from probvae.core.types import Tensor
 
+T = TypeVar("T")
 
-def sharing() -> tf.distribute.ReplicaContext | None:
-    """The context of this replica where several share each batch; None where one has all of it."""
-    context = tf.distribute.get_replica_context()
-    return None if context is None or context.num_replicas_in_sync == 1 else context
+
+@dataclass(frozen=True)
+class Replicas:
+    """The replicas that share a batch, as seen from one of them.
+
+    Args:
+        count: R, how many there are.
+        number: which of them this is, from 0 to R - 1.
+    """
+
+    count: int
+    number: Tensor
+
+    @classmethod
+    def here(cls) -> Replicas:
+        """The replicas of this function: R where `tf.distribute.Strategy.run` calls it, one anywhere else."""
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return cls(1, 0)
+        return cls(context.num_replicas_in_sync, context.replica_id_in_sync_group)
+
+    def share(self, batch: T) -> T:
+        """The rows of this replica, of a tensor or a tuple of tensors [B, ...]: [B / R, ...]."""
+        if self.count == 1:
+            return batch
+
+        def rows(values: Tensor) -> Tensor:
+            size = values.shape[0] // self.count
+            start = self.number * size
+            return tf.ensure_shape(values[start : start + size], (size, *values.shape[1:]))
+
+        shared: T = tf.nest.map_structure(rows, batch)
+        return shared
+
+    def sum(self, values: T) -> T:
+        """The sums over all replicas, of a tensor or a tuple or list of tensors."""
+        if self.count == 1:
+            return values
+        own = tf.nest.map_structure(tf.identity, values)  # `all_reduce` takes no tensor that replicas share
+        total: T = tf.distribute.get_replica_context().all_reduce("SUM", own)
+        return total
 
 
 def whole_batch_mean(values: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -23,9 +64,7 @@ def whole_batch_mean(values: Tensor, weights: Tensor | None = None) -> Tensor:
         values: [B].
         weights: [B], how much each row counts, with the sum 1 over all replicas; all the same if left out.
     """
-    context = sharing()
+    replicas = Replicas.here()
     if weights is None:
-        rows = tf.size(values) * (context.num_replicas_in_sync if context else 1)
-        weights = 1.0 / tf.cast(rows, tf.float32)
-    total = tf.reduce_sum(weights * values)
-    return context.all_reduce("SUM", total) if context else total
+        weights = 1.0 / tf.cast(tf.size(values) * replicas.count, tf.float32)
+    return replicas.sum(tf.reduce_sum(weights * values))

@@ -35,23 +35,22 @@ class ELBO(Objective):
 
     With free_bits = λ the mean loss of a batch is -E_q[log p(x|z)] + β max(λ, KL), each a mean over the batch
     (Kingma et al., Improved variational inference with inverse autoregressive flow, 2016, with all latents as one
-    group, as a prior need not factorise): where the mean KL is not above λ, each example pays λ, and the KL has no
-    gradient. So the examples of a batch are coupled. Where the KL is estimated, its mean over n examples with S
-    samples has the standard deviation of log q(z|x) - log p(z), divided by √(n S). That makes the expected maximum
-    too large by at most half as much, and by almost nothing where the KL is a few standard deviations away from λ.
+    group, as a prior need not factorise). Up to a mean KL of λ the penalty is λ and the KL has no gradient, so the
+    rows of a batch are coupled. Where the KL is estimated, its mean over n examples with S samples has the
+    standard deviation of log q(z|x) - log p(z), divided by √(n S). That makes the expected maximum too large by
+    at most half as much, and by almost nothing where the KL is a few standard deviations away from λ.
 
     Args:
         kl: the exact divergence, an estimate by the samples (mean of log q - log p), or "auto": exact where
             TensorFlow Probability registers it.
-        samples: S, how many latents are drawn per example.
+        samples: S, the number of latents per example.
         beta: the weight of the KL, after the warm-up.
-        warmup_steps: over how many training steps β grows from 0, linearly.
-        warmup_epochs: the same in epochs.
-        free_bits: λ, what a batch pays at least for its mean KL, in nats per example.
-        steps_per_epoch: how many steps an epoch has; a spec supplies it, warmup_epochs needs it.
+        warmup_epochs: the number of epochs, or a fraction of one, in which β grows linearly from 0.
+        free_bits: λ, floor of the KL, in nats per example: below it the KL is not penalised.
+        steps_per_epoch: the number of steps in an epoch; a spec supplies it, and warmup_epochs needs it.
 
     Raises:
-        ConfigError: a setting is made meaningless by another.
+        ConfigError: a setting has no effect with another one, or warmup_epochs has no steps_per_epoch.
     """
 
     terms: ClassVar[tuple[str, ...]] = ("negative_log_likelihood", "kl", "beta")
@@ -61,36 +60,26 @@ class ELBO(Objective):
         kl: Literal["auto", "exact", "monte_carlo"] = "auto",
         samples: Positive = 1,
         beta: Annotated[float, Ge(0)] = 1.0,
-        warmup_steps: Annotated[int, Ge(0)] = 0,
-        warmup_epochs: Annotated[int, Ge(0)] = 0,
+        warmup_epochs: Annotated[float, Ge(0)] = 0.0,
         free_bits: Annotated[float, Ge(0)] = 0.0,
         steps_per_epoch: int | None = None,
     ) -> None:
-        if warmup_steps and warmup_epochs:
-            raise ConfigError(
-                "elbo objective: warmup_steps and warmup_epochs say the same thing twice. Give one of them.",
-                parameter="warmup_epochs",
-            )
-        for name, value in [
-            ("warmup_steps", warmup_steps),
-            ("warmup_epochs", warmup_epochs),
-            ("free_bits", free_bits),
-        ]:
+        for name, value in {"warmup_epochs": warmup_epochs, "free_bits": free_bits}.items():
             if value and beta == 0:
                 raise ConfigError(
-                    f"elbo objective: {name} = {value} has no meaning with beta = 0, which leaves the KL out. "
+                    f"elbo objective: {name} = {value:g} has no effect with beta = 0, which leaves the KL out. "
                     f"Set beta above 0, or leave {name} out.",
                     parameter=name,
                 )
         if warmup_epochs and steps_per_epoch is None:
             raise ConfigError(
-                "elbo objective: warmup_epochs needs steps_per_epoch. Give it, or use warmup_steps.",
+                f"elbo objective: expected steps_per_epoch with warmup_epochs = {warmup_epochs:g}; got none.",
                 parameter="warmup_epochs",
             )
         self.kl = kl
         self.samples = samples
         self.beta = beta
-        self.warmup_steps = warmup_steps or warmup_epochs * (steps_per_epoch or 0)
+        self.warmup_steps = max(1.0, warmup_epochs * (steps_per_epoch or 1)) if warmup_epochs else 0.0
         self.free_bits = free_bits
         self.couples_rows = free_bits > 0
         if beta >= 1:
@@ -106,11 +95,11 @@ class ELBO(Objective):
             kl = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
         log_likelihood = tf.reduce_mean(vae.decoder.likelihood(z).log_prob(x), axis=0)  # [B]
         beta = self.beta_at(step)
-        paid = kl
+        penalty = kl
         if self.free_bits:
-            paid = tf.where(whole_batch_mean(kl, weights) <= self.free_bits, self.free_bits, kl)  # [B]
+            penalty = tf.where(whole_batch_mean(kl, weights) <= self.free_bits, self.free_bits, kl)  # [B]
         terms = {"negative_log_likelihood": -log_likelihood, "kl": kl, "beta": tf.fill(tf.shape(kl), beta)}
-        return Losses(beta * paid - log_likelihood, terms)
+        return Losses(beta * penalty - log_likelihood, terms)
 
     def beta_at(self, step: Tensor) -> Tensor:
         """The weight of the KL at a step: a scalar."""
@@ -119,13 +108,13 @@ class ELBO(Objective):
         return self.beta * tf.minimum(1.0, tf.cast(step, tf.float32) / self.warmup_steps)
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
-        """As the class says; where the KL is an estimate, which side of its floor it is on has no formula."""
+        """As in the class's docstring. For an estimated KL, on which side of its floor it is has no formula."""
         beta = self.beta * min(1.0, step / self.warmup_steps) if self.warmup_steps else self.beta
         if self.free_bits and self.kl == "monte_carlo":
             return {"beta": beta}
-        paid = exact.kl if exact.kl.mean() > self.free_bits else self.free_bits
-        return {"beta": beta, "loss": exact.negative_log_likelihood + beta * paid}
+        penalty = exact.kl if exact.kl.mean() > self.free_bits else self.free_bits
+        return {"beta": beta, "loss": exact.negative_log_likelihood + beta * penalty}
 
     def describe(self, vae: VAE) -> dict[str, str]:
-        """Which form of the KL is in force for this model."""
+        """The form of the KL for this model."""
         return {"kl": resolve_kl(self.kl, vae)}

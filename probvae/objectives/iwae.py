@@ -19,7 +19,7 @@ class IWAE(Objective):
     Monte Carlo KL; more make it tighter.
 
     Args:
-        samples: S, how many importance samples per example.
+        samples: S, the number of importance samples per example.
     """
 
     terms: ClassVar[tuple[str, ...]] = ("negative_elbo",)
@@ -35,5 +35,5 @@ class IWAE(Objective):
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
-        """As the class says."""
+        """As in the class's docstring."""
         return {"loss": exact.importance_weighted(self.samples)}

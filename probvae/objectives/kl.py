@@ -20,7 +20,7 @@ def exact_kl(q: Distribution, p: Distribution) -> Tensor | None:
 
 
 def chosen_kl(kl: str, q: Distribution, p: Distribution) -> Tensor | None:
-    """KL(q || p) in closed form, [B] in nats, or None where it is to be estimated.
+    """KL(q || p) in closed form, [B] in nats, or None where it has to be estimated.
 
     Args:
         kl: "exact", "monte_carlo", or "auto": exact where TFP registers it.
@@ -28,7 +28,7 @@ def chosen_kl(kl: str, q: Distribution, p: Distribution) -> Tensor | None:
         p: the prior, [], [D].
 
     Raises:
-        ConfigError: the exact divergence is asked for, and TFP registers none for this pair.
+        ConfigError: kl = "exact", and TFP registers no closed form for this pair.
     """
     closed_form = None if kl == "monte_carlo" else exact_kl(q, p)
     if closed_form is None and kl == "exact":

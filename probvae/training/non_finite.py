@@ -1,48 +1,131 @@
-"""What to say of numbers that are not finite, and what may help."""
+"""Losses, gradients and variables that are not finite: which ones, where, and what may help."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
-from probvae.core import Tensor
+from probvae.core import VAE, Array, Objective, Stream, Tensor, fold_in, losses_of, named_variables, trainable_names
+from probvae.data.feeding.batches import Batches
+from probvae.errors import TrainingError
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.settings import TrainSettings
+from probvae.training.steps import CompiledSteps
 
 INITIALISE = "Change how they are initialised."
-UNMOVED = "No step has moved the model yet, so look at the data, the initial values and the loss itself."
+FIRST = "No step has changed the model yet, so look at the data, the initial values and the loss itself."
 NO_SLOPE = "Look for a root, a logarithm, a norm or a quotient at 0, where a value is finite and its slope is not."
 
 
-def lower(settings: TrainSettings) -> str:
-    """How to take smaller steps than these settings do."""
-    rate, clip = settings.learning_rate, settings.clip_norm
-    norm = f"a lower train.clip_norm than {clip:g}" if clip else "train.clip_norm = 10"
-    return f"Try a lower train.learning_rate than {rate:g}, or {norm}."
+def not_finite(values: Mapping[str, Tensor]) -> list[str]:
+    """The names of the variables or numbers that contain infinities or NaNs."""
+    return [name for name, value in values.items() if not np.all(np.isfinite(np.asarray(value)))]
 
 
-def skip(settings: TrainSettings) -> str:
-    """How to leave out a step that is not finite, where these settings do not."""
-    if settings.non_finite == "skip":
-        return ""
-    return 'train.non_finite = "skip" leaves such steps out and counts them.'
+@dataclass(frozen=True)
+class Diagnosis:
+    """Explains why a training cannot continue. Its methods return the error to raise.
+
+    Args:
+        vae: the model.
+        objective: what is minimised.
+        batches: the training batches.
+        settings: the [train] table.
+        checkpoints: the folder for checkpoints, or None.
+        run: identifies the run.
+    """
+
+    vae: VAE
+    objective: Objective
+    batches: Batches
+    settings: TrainSettings
+    checkpoints: Path | None
+    run: str
+
+    def of_step(self, step: int, means: Array, steps: CompiledSteps) -> TrainingError:
+        """A step was not applied: its loss or its gradient is not finite.
+
+        Args:
+            step: the number of the step.
+            means: of the loss and its terms in that step.
+            steps: computes the gradient.
+        """
+        if bad := not_finite(named_variables(self.vae)):
+            return self.of_variables(step, bad)
+        where = f"at step {step} (epoch {self._epoch_of(step)})"
+        smaller = self._smaller_steps() if step else FIRST
+        if bad := not_finite(dict(zip(steps.names, means, strict=True))):
+            return self._stopped(f"{where}: not finite: {_listed(bad)}{self._rows(step)}.", smaller, self._skip())
+        sizes = steps.gradient_sizes(self.batches.batch(step), step)
+        names = {id(variable): name for name, variable in trainable_names(self.vae).items()}
+        by_name = {names[id(v)]: size for v, size in zip(self.vae.trainable_variables, sizes, strict=True)}
+        if bad := not_finite(by_name):
+            what = f"the loss is finite, and its gradient is not, for {_listed(bad)}."
+            return self._stopped(f"{where}: {what}", NO_SLOPE, self._skip())
+        largest = max(by_name, key=lambda name: float(by_name[name]))
+        what = f"the norm of the gradient is too large for float32; it is largest for {largest}."
+        return self._stopped(f"{where}: {what}", smaller, self._skip())
+
+    def of_variables(self, step: int, names: Sequence[str]) -> TrainingError:
+        """Some variables are not finite after `step` steps."""
+        if step == 0:
+            return self._stopped(f"before the first step: not finite: {_listed(names)}.", INITIALISE)
+        return self._stopped(
+            f"after step {step - 1} (epoch {self._epoch_of(step - 1)}), whose gradient was too large or not "
+            f"finite: it made {_listed(names)} not finite.",
+            self._smaller_steps(),
+            self._skip(),
+        )
+
+    def of_epoch_without_steps(self, epoch: int) -> TrainingError:
+        """All steps of an epoch were skipped."""
+        smaller = self._smaller_steps() if epoch > 1 else FIRST
+        return self._stopped(f"after epoch {epoch}: none of its steps was finite.", smaller)
+
+    def of_validation(self, epoch: int, names: Sequence[str]) -> TrainingError:
+        """Means over the validation data are not finite."""
+        bad = [f"validation {name}" for name in names]
+        return self._stopped(f"after epoch {epoch}: not finite: {_listed(bad)}.", self._smaller_steps())
+
+    def _rows(self, step: int) -> str:
+        """The examples of a step whose losses are not finite, in words; empty if that is all of them or none."""
+        count = self.batches.examples(step)
+        (x, weights), seed = self.batches.batch(step), fold_in(self.settings.seed, Stream.LATENT, step)
+        # In a graph, as the model refuses examples that are not finite where it sees their values.
+        losses = tf.function(losses_of)(self.objective, self.vae, x, seed, tf.constant(step), weights)
+        values = np.stack([losses.per_example, *losses.terms.values()])[:, :count]  # [terms, n]
+        rows = self.batches.indices(step).numpy()[:count][~np.isfinite(values).all(axis=0)]
+        if not 0 < len(rows) < count:
+            return ""
+        return f" in the training examples {_listed([*map(self.batches.place, rows)])}"
+
+    def _smaller_steps(self) -> str:
+        rate, clip = self.settings.learning_rate, self.settings.clip_norm
+        norm = f"a lower train.clip_norm than {clip:g}" if clip else "train.clip_norm = 10"
+        return f"Try a lower train.learning_rate than {rate:g}, or {norm}."
+
+    def _skip(self) -> str:
+        if self.settings.non_finite == "skip":
+            return ""
+        return 'train.non_finite = "skip" skips such steps and counts them.'
+
+    def _stopped(self, why: str, *fixes: str) -> TrainingError:
+        return TrainingError(" ".join([f"Training stopped {why}", self._last_good(), *filter(None, fixes)]))
+
+    def _last_good(self) -> str:
+        if self.checkpoints is None:
+            return "Nothing was saved, as there is no folder for checkpoints."
+        found, _ = newest_checkpoint(self.checkpoints, self.run)
+        return f"The last good checkpoint is {found.folder}." if found else "No checkpoint was written yet."
+
+    def _epoch_of(self, step: int) -> int:
+        return step // self.batches.steps_per_epoch + 1
 
 
-def not_finite(variables: Mapping[str, Tensor]) -> list[str]:
-    """The names of those that hold infinities or NaNs."""
-    return [name for name, value in variables.items() if not np.all(np.isfinite(np.asarray(value)))]
-
-
-def listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def last_good(checkpoints: Path | None, run: str) -> str:
-    """Where a training that has failed can be taken up again."""
-    if checkpoints is None:
-        return "Nothing was saved, as there is no folder for checkpoints."
-    found, _ = newest_checkpoint(checkpoints, run)
-    return f"The last good checkpoint is {found.folder}." if found else "No checkpoint was written yet."

@@ -1,4 +1,4 @@
-"""The generic trainer: steps, validation after each epoch, checkpoints, and what happens when it cannot go on."""
+"""The trainer: steps, validation after each epoch, checkpoints."""
 
 from __future__ import annotations
 
@@ -7,35 +7,15 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
-from probvae.core import (
-    VAE,
-    Array,
-    Data,
-    Objective,
-    Stream,
-    fold_in,
-    losses_of,
-    named_variables,
-    trainable_names,
-)
+from probvae.core import VAE, Data, Objective, Stream, fold_in, named_variables
 from probvae.data.feeding.batches import Batch, Batches, padded_batches
-from probvae.errors import CheckpointError, ConfigError, TrainingError, UserError, explained_errors
+from probvae.errors import CheckpointError, ConfigError, UserError, explained_errors
 from probvae.training.callbacks import Callback, Epoch, Progress
 from probvae.training.checkpoint import WEIGHTS, CheckpointState, newest_checkpoint, restore, snapshot
 from probvae.training.compilation import Compilation
-from probvae.training.non_finite import (
-    INITIALISE,
-    NO_SLOPE,
-    UNMOVED,
-    last_good,
-    listed,
-    lower,
-    not_finite,
-    skip,
-)
+from probvae.training.non_finite import Diagnosis, not_finite
 from probvae.training.running_means import RunningMeans
 from probvae.training.saver import Saver
 from probvae.training.settings import TrainSettings
@@ -56,10 +36,10 @@ class Trainer:
         settings: the [train] table.
         checkpoints: the folder for checkpoints; without one nothing is saved.
         callbacks: called as the training proceeds.
-        run: what tells this run from others; a checkpoint of another one is not resumed from.
+        run: identifies the run; it is not resumed from a checkpoint of another one.
 
     Raises:
-        UserError: there is nothing to validate on, or the replicas cannot share a batch.
+        UserError: there are no validation examples, or the replicas cannot share a batch evenly.
     """
 
     seconds_between_checks = 0.5
@@ -80,7 +60,7 @@ class Trainer:
     ) -> None:
         if not len(data.validation):
             raise UserError(
-                "Expected at least one validation example, by which the best epoch is known; got none."
+                "Expected at least one validation example, by which the best epoch is chosen; got none."
             )
         self.vae = vae
         self.objective = objective
@@ -89,48 +69,48 @@ class Trainer:
         self.checkpoints = checkpoints
         self.callbacks = callbacks
         self.run = run
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        strategy = tf.distribute.get_strategy()
+        self._several_workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        self._saves = strategy.extended.should_checkpoint
+        replicas = strategy.num_replicas_in_sync
         if settings.batch_size % replicas:
             near = max(1, round(settings.batch_size / replicas)) * replicas
             raise ConfigError(
                 f"train: expected a batch_size that {replicas} replicas can share evenly; got "
-                f"{settings.batch_size}. Take {near}.",
+                f"{settings.batch_size}. Set it to {near}.",
                 parameter="batch_size",
             )
         self.batches = Batches(data.train, settings.batch_size, settings.seed, replicas=replicas)
         self.optimizer = settings.optimizer(self.batches.steps_per_epoch)
         self.optimizer.build(vae.trainable_variables)
         self.compilation = Compilation.of(settings.jit, vae, objective.couples_rows and replicas > 1)
+        self._diagnosis = Diagnosis(vae, objective, self.batches, settings, checkpoints, run)
         self.step = 0
         self.best_loss = math.inf
         self.best_step = 0
         self._steps = self._compiled(self.compilation.jit)
         self._epoch = RunningMeans(self._steps.names)
         self._stream: Iterator[Batch] | None = None
-        self._pace: float | None = None  # seconds for a step; None before the first, which is also traced
-        self._stop_asked = False
+        self._step_seconds: float | None = None  # None before the first step, which is also traced
+        self._stop_requested = False
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """The number of finished epochs."""
         return self.step // self.batches.steps_per_epoch
 
-    @property
-    def _in_a_group(self) -> bool:
-        """Whether other processes take part, which must all do the same."""
-        return isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
-
-    @explained_errors()
     def resume(self) -> bool:
-        """Go back to the newest usable checkpoint; False where there is none.
+        """Restore the newest valid checkpoint; False if there is no checkpoint.
 
         Raises:
-            CheckpointError: there are some, and none is usable, or it is of another model.
+            CheckpointError: there are some, and none is valid, or it is of another model.
         """
         if self.checkpoints is None:
             return False
         checkpoint, complaints = newest_checkpoint(self.checkpoints, self.run)
-        if not self._steps.agree(checkpoint.step if checkpoint else -1):
+        with explained_errors():
+            agreed = self._steps.agree(checkpoint.step if checkpoint else -1)
+        if not agreed:
             raise CheckpointError(
                 f"{self.checkpoints}: expected all workers to resume from the same step; this one finds "
                 f"{f'step {checkpoint.step}' if checkpoint else 'no checkpoint'}. They need one folder for all."
@@ -150,26 +130,24 @@ class Trainer:
         return True
 
     def stop(self) -> None:
-        """Ask the training to save and to return after the steps that it is taking; from a signal, say."""
-        self._stop_asked = True
+        """Request that training saves and returns after the current steps, for example from a signal handler."""
+        self._stop_requested = True
 
-    @explained_errors()
     def train(self) -> bool:
         """Train until the epochs are done, the validation loss stops improving, or `stop` is called.
 
         Returns:
-            Whether the training is finished; False after `stop`, where `resume` goes on.
+            Whether the training is finished; False after `stop`: `resume` continues it.
 
         Raises:
             TrainingError: a loss or gradient is not finite, a variable is left out, XLA cannot compile the step.
-            CheckpointError: the disk does not take a checkpoint.
-            DataError: training examples that are read as they are needed turn out to be damaged.
+            CheckpointError: a checkpoint cannot be written.
+            DataError: training examples that are read while training are damaged.
         """
         if self.step == 0:
             for callback in self.callbacks:
                 callback.started()
-        chief = tf.distribute.get_strategy().extended.should_checkpoint
-        with Saver(self.checkpoints if chief else None, self.settings.keep) as saver:
+        with Saver(self.checkpoints if self._saves else None, self.settings.keep) as saver:
             while self.step < self.settings.epochs * self.batches.steps_per_epoch:
                 best_epoch = self.best_step // self.batches.steps_per_epoch
                 if self.settings.patience and self.epoch - best_epoch >= self.settings.patience:
@@ -180,7 +158,7 @@ class Trainer:
                 whole = self.step % self.batches.steps_per_epoch == 0
                 if whole:
                     self._end_epoch()
-                stopping = agreed or (self._stop_asked and not self._in_a_group)
+                stopping = agreed or (self._stop_requested and not self._several_workers)
                 if whole or stopping or self._is_due(saver):
                     self._save(saver)
                 saver.check()
@@ -201,22 +179,25 @@ class Trainer:
         """Take some steps: for about `seconds_between_checks`, up to the epoch's end or the next checkpoint.
 
         Returns:
-            Whether somebody asked to stop before them, and all workers know it.
+            Whether `stop` was called in one of the workers before them.
         """
         first, steps = self.step, self.batches.steps_per_epoch
         done = first % steps
         count = steps - done
         if every := self.settings.checkpoint_steps:
             count = min(count, every - done % every)
-        if self._in_a_group:
-            # Workers meet where they are in their loops, which must be equally long, however fast each of them is.
+        if self._several_workers:
+            # Workers exchange numbers in each step, so all of them must take equally many, however fast they are.
             count = min(count, self.steps_between_checks)
+        elif self._step_seconds is None:
+            count = 1
         else:
-            count = min(count, max(1, int(self.seconds_between_checks / self._pace))) if self._pace else 1
+            count = min(count, max(1, int(self.seconds_between_checks / self._step_seconds)))
         began = time.perf_counter()
-        means, applied, asked = self._take(count)
+        means, applied, stop = self._run(count)
         seconds = time.perf_counter() - began
-        self._pace = self.seconds_between_checks if self._pace is None else seconds / len(means)
+        traced = self._step_seconds is None  # a first step, whose time says little
+        self._step_seconds = self.seconds_between_checks if traced else seconds / len(means)
         latest = RunningMeans(self._steps.names)
         for number, (row, moved) in enumerate(zip(means, applied, strict=True)):
             for totals in (self._epoch, latest):
@@ -224,32 +205,33 @@ class Trainer:
         self._epoch.seconds += seconds
         if not applied.all() and self.settings.non_finite == "stop":
             self.step += len(means) - 1
-            raise self._diverged(means[-1])
+            raise self._diagnosis.of_step(self.step, means[-1], self._steps)
         self.step += len(means)
         speed = latest.examples / seconds
         progress = Progress(first // steps + 1, done + len(means), steps, latest.means(), speed)
         for callback in self.callbacks:
             callback.progress(progress)
-        return asked
+        return stop
 
-    def _take(self, count: int) -> StepResults:
-        """Take steps; where it was only a guess that XLA compiles them, without XLA if it does not."""
+    @explained_errors()
+    def _run(self, count: int) -> StepResults:
+        """Take steps; if XLA was chosen automatically and cannot compile them, without XLA."""
         if self._stream is None:
             self._stream = self.batches.stream(self.step)
         try:
-            return self._steps.take(self._stream, self.step, count, self._stop_asked)
+            return self._steps.run(self._stream, self.step, count, self._stop_requested)
         except Exception as error:
             if (fault := self.batches.fault(error)) is not None:
                 raise fault from None
-            told_by_tensorflow = isinstance(error, tf.errors.OpError)
-            if not (told_by_tensorflow and self.compilation.jit and self._pace is None):  # it did compile
+            first = self._step_seconds is None  # later steps have been compiled already
+            if not (first and self.compilation.jit and isinstance(error, tf.errors.OpError)):
                 raise
             self.compilation = self.compilation.failed(error)
             for callback in self.callbacks:
                 callback.noted(self.compilation.reason)
             self._steps = self._compiled(jit=False)
             self._stream = None
-            return self._take(count)
+            return self._run(count)
 
     def _compiled(self, jit: bool) -> CompiledSteps:
         settings = self.settings
@@ -259,20 +241,19 @@ class Trainer:
         )
 
     def _end_epoch(self) -> None:
-        """Validate, and tell the epoch's numbers."""
+        """Validate, and report the epoch's means."""
         totals, self._epoch = self._epoch, RunningMeans(self._steps.names)
         if not totals.examples:
-            moved = lower(self.settings) if self.epoch > 1 else UNMOVED
-            raise self._stopped(f"after epoch {self.epoch}: not one of its steps was finite.", moved)
+            raise self._diagnosis.of_epoch_without_steps(self.epoch)
         if bad := not_finite(named_variables(self.vae)):
-            raise self._overflowed(bad)
+            raise self._diagnosis.of_variables(self.step, bad)
         validation = self.validate()
-        if bad := [f"validation {name}" for name, value in validation.items() if not math.isfinite(value)]:
-            raise self._stopped(f"after epoch {self.epoch}: not finite: {listed(bad)}.", lower(self.settings))
+        if bad := not_finite(validation):
+            raise self._diagnosis.of_validation(self.epoch, bad)
         best = validation["loss"] < self.best_loss
         if best:
             self.best_loss, self.best_step = validation["loss"], self.step
-        # Told before it is saved: a run that dies in between takes the epoch again, and its row is dropped then.
+        # Reported before it is saved: a run that is killed in between repeats the epoch, and replaces its row.
         ended = Epoch(
             epoch=self.epoch,
             step=self.step,
@@ -288,7 +269,7 @@ class Trainer:
             callback.epoch_ended(ended)
 
     def _is_due(self, saver: Saver) -> bool:
-        """Whether the epoch has gone on for so long that it is saved in its middle."""
+        """Whether it is time to save in the middle of an epoch."""
         every, minutes = self.settings.checkpoint_steps, self.settings.checkpoint_minutes
         if every and self.step % self.batches.steps_per_epoch % every == 0:
             return True
@@ -297,7 +278,7 @@ class Trainer:
     def _save(self, saver: Saver) -> None:
         arrays = snapshot(self.vae, self.optimizer)
         if bad := not_finite(arrays[WEIGHTS]):
-            raise self._overflowed(bad)
+            raise self._diagnosis.of_variables(self.step, bad)
         state = CheckpointState(
             run=self.run,
             step=self.step,
@@ -307,59 +288,3 @@ class Trainer:
             totals=self._epoch.state(),
         )
         saver.save(arrays, state)
-
-    def _diverged(self, means: Array) -> TrainingError:
-        """What to say of a step that is not finite: of the variables, the loss or the gradient."""
-        if bad := not_finite(named_variables(self.vae)):
-            return self._overflowed(bad)
-        where = f"at step {self.step} (epoch {self._epoch_of(self.step)})"
-        moved = lower(self.settings) if self.step else UNMOVED
-        bad = [name for name, value in zip(self._steps.names, means, strict=True) if not math.isfinite(value)]
-        if bad:
-            return self._stopped(
-                f"{where}: not finite: {listed(bad)}{self._culprits()}.", moved, skip(self.settings)
-            )
-        sizes = self._steps.gradient_sizes(self.batches.batch(self.step), self.step)
-        by_name = dict(zip(self._gradient_names(), sizes, strict=True))
-        if bad := not_finite(by_name):
-            what = f"the loss is finite, and its gradient is not, to {listed(bad)}."
-            return self._stopped(f"{where}: {what}", NO_SLOPE, skip(self.settings))
-        largest = max(by_name, key=lambda name: float(by_name[name]))
-        what = f"the norm of the gradient is too large for float32; it is largest to {largest}."
-        return self._stopped(f"{where}: {what}", moved, skip(self.settings))
-
-    def _culprits(self) -> str:
-        """Which examples of the step make its loss not finite, in words; nothing if it is all of them or none."""
-        count = self.batches.examples(self.step)
-        (x, weights), seed = self.batches.batch(self.step), fold_in(self.settings.seed, Stream.LATENT, self.step)
-        # In a graph, as the model refuses examples that are not finite where it sees their values.
-        losses = tf.function(losses_of)(self.objective, self.vae, x, seed, tf.constant(self.step), weights)
-        values = np.stack([losses.per_example, *losses.terms.values()])[:, :count]  # [terms, n]
-        rows = self.batches.indices(self.step).numpy()[:count][~np.isfinite(values).all(axis=0)]
-        if not 0 < len(rows) < count:
-            return ""
-        return f" in the training examples {listed([*map(self.batches.place, rows)])}"
-
-    def _gradient_names(self) -> list[str]:
-        """The names of the trainable variables, in the order of the gradients."""
-        names = {id(variable): name for name, variable in trainable_names(self.vae).items()}
-        return [names[id(variable)] for variable in self.vae.trainable_variables]
-
-    def _overflowed(self, names: Sequence[str]) -> TrainingError:
-        """What to say of variables that are not finite."""
-        if self.step == 0:
-            return self._stopped(f"before the first step: not finite: {listed(names)}.", INITIALISE)
-        step = self.step - 1
-        return self._stopped(
-            f"after step {step} (epoch {self._epoch_of(step)}), whose gradient was too large or not finite: "
-            f"it made {listed(names)} not finite.",
-            lower(self.settings),
-            skip(self.settings),
-        )
-
-    def _stopped(self, why: str, *ways_out: str) -> TrainingError:
-        said = [f"Training stopped {why}", last_good(self.checkpoints, self.run), *filter(None, ways_out)]
-        return TrainingError(" ".join(said))
-
-    def _epoch_of(self, step: int) -> int:
-        return step // self.batches.steps_per_epoch + 1

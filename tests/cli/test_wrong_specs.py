@@ -314,10 +314,10 @@ CONFLICTS = [
         says=("MultivariateNormalDiag", "MixtureSameFamily", "Set kl = 'monte_carlo' or 'auto'."),
     ),
     case(
-        "two warm-ups",
-        *('"elbo"', '"elbo"\nwarmup_steps = 3\nwarmup_epochs = 2'),
+        "a warm-up of a KL that is left out",
+        *('"elbo"', '"elbo"\nbeta = 0\nwarmup_epochs = 0.5'),
         at=(23, "objective.warmup_epochs"),
-        says="Give one of them.",
+        says="Set beta above 0",
     ),
     case(
         "free bits of a KL that is left out",

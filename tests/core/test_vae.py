@@ -306,7 +306,7 @@ def test_evaluate_is_the_mean_over_examples_whatever_the_batches():
 
 
 def test_evaluate_measures_after_the_warm_up():
-    vae = compiled(ELBO(warmup_steps=1000))
+    vae = compiled(ELBO(warmup_epochs=1000, steps_per_epoch=1))
     assert vae.evaluate(binary_data(), verbose=0, return_dict=True)["beta"] == 1.0
     assert vae.fit(binary_data(), verbose=0).history["beta"] == [0.0]
 

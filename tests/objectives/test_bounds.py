@@ -183,7 +183,8 @@ def test_beta_weighs_the_kl(beta, how):
 
 
 @pytest.mark.parametrize(
-    "objective", [ELBO(beta=3.0, warmup_steps=100), ELBO(beta=3, warmup_epochs=4, steps_per_epoch=25)]
+    "objective",
+    [ELBO(beta=3.0, warmup_epochs=2.5, steps_per_epoch=40), ELBO(beta=3, warmup_epochs=4, steps_per_epoch=25)],
 )
 @pytest.mark.parametrize(("step", "beta"), [(0, 0.0), (50, 1.5), (100, 3.0), (1000, 3.0), (FINAL_STEP, 3.0)])
 def test_beta_grows_linearly_and_stays(objective, step, beta):
@@ -193,10 +194,17 @@ def test_beta_grows_linearly_and_stays(objective, step, beta):
     np.testing.assert_allclose(losses.per_example, expected, rtol=1e-5)
 
 
+def test_a_warm_up_within_one_step_leaves_out_the_kl_of_the_first_step_alone():
+    objective = ELBO(warmup_epochs=1e-300, steps_per_epoch=25)
+    assert [float(objective.beta_at(tf.constant(step))) for step in (0, 1, 2)] == [0.0, 1.0, 1.0]
+
+
 def test_a_warm_up_leaves_no_variable_without_a_gradient():
     vae = model(prior=c.Mixture(D, 3))
     means = gradient_step(
-        vae, lambda: ELBO(warmup_steps=10)(vae, data(), 0, tf.constant(0)), keras.optimizers.SGD(0.01)
+        vae,
+        lambda: ELBO(warmup_epochs=10, steps_per_epoch=1)(vae, data(), 0, tf.constant(0)),
+        keras.optimizers.SGD(0.01),
     )
     assert means["beta"] == 0.0
 
@@ -248,7 +256,7 @@ def test_free_bits_above_every_kl_leave_only_the_likelihood_to_learn():
 
 OBJECTIVES = {
     "elbo": ELBO(),
-    "elbo of many": ELBO(kl="monte_carlo", samples=4, free_bits=1.0, warmup_steps=3),
+    "elbo of many": ELBO(kl="monte_carlo", samples=4, free_bits=1.0, warmup_epochs=3, steps_per_epoch=1),
     "iwae": IWAE(4),
 }
 
@@ -333,15 +341,13 @@ def test_asking_for_an_exact_kl_is_never_answered_by_an_estimate():
 @pytest.mark.parametrize(
     ("settings", "parameter", "message"),
     [
-        ({"warmup_steps": 5, "warmup_epochs": 2}, "warmup_epochs", "the same thing twice"),
-        ({"warmup_steps": 5, "beta": 0.0}, "warmup_steps", "warmup_steps = 5 has no meaning with beta = 0"),
-        ({"warmup_epochs": 5, "beta": 0.0}, "warmup_epochs", "warmup_epochs = 5 has no meaning with beta = 0"),
-        ({"free_bits": 0.5, "beta": 0.0}, "free_bits", "free_bits = 0.5 has no meaning with beta = 0"),
-        ({"warmup_epochs": 5}, "warmup_epochs", "needs steps_per_epoch"),
+        ({"warmup_epochs": 5, "beta": 0.0}, "warmup_epochs", "warmup_epochs = 5 has no effect with beta = 0"),
+        ({"free_bits": 0.5, "beta": 0.0}, "free_bits", "free_bits = 0.5 has no effect with beta = 0"),
+        ({"warmup_epochs": 0.5}, "warmup_epochs", "expected steps_per_epoch with warmup_epochs = 0.5; got none"),
     ],
     ids=str,
 )
-def test_settings_without_a_meaning_are_refused(settings, parameter, message):
+def test_settings_without_an_effect_are_refused(settings, parameter, message):
     with pytest.raises(ConfigError, match=message) as error:
         ELBO(**settings)
     assert error.value.parameter == parameter

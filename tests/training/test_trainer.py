@@ -198,7 +198,7 @@ def test_a_dynamic_validation_split_has_the_bits_of_the_seed_and_shares_none_wit
 
 
 def test_validation_is_measured_where_schedules_have_ended():
-    objective = ELBO(beta=0.5, warmup_steps=1000)
+    objective = ELBO(beta=0.5, warmup_epochs=1000, steps_per_epoch=1)
     done = trained(objective=objective, epochs=1)
     row = done.rows[0]
     assert row["train/beta"] == pytest.approx(0.5 * (0 * 8 + 1 * 8 + 2 * 4) / 1000 / TRAIN)
@@ -217,7 +217,7 @@ def test_validation_is_measured_where_schedules_have_ended():
 
 def test_a_killed_and_resumed_run_ends_as_one_that_was_not(tmp_path):
     """With everything that depends on the step, and a layer that keeps a random state of its own."""
-    model, objective = dropping_vae, lambda: ELBO(warmup_steps=7)
+    model, objective = dropping_vae, lambda: ELBO(warmup_epochs=7, steps_per_epoch=1)
     settings = {"schedule": "cosine", "warmup_steps": 4, "clip_norm": 0.5}
     settings = {**settings, "epochs": 3, "kind": StepByStep}
     whole = trained(model(), objective(), folder=tmp_path / "whole", **settings)
@@ -554,9 +554,9 @@ def test_a_step_that_is_not_finite_can_be_skipped_and_counted(what, jit):
         return Losses(losses.per_example + tf.where(tf.equal(step, 4), np.nan, 0.0), losses.terms)
 
     class Left(StepByStep):
-        def _take(self, count):
+        def _run(self, count):
             before = weights(self.vae), slots(self)
-            taken = super()._take(count)
+            taken = super()._run(count)
             if self.step == 4:
                 assert not taken.applied.any()
                 assert_same(weights(self.vae), before[0])
@@ -587,8 +587,9 @@ def test_a_gradient_that_is_not_finite_is_told_with_the_variables_it_belongs_to(
     with pytest.raises(TrainingError) as error:
         trained(objective=Wrapped(gradient_is_nan_at(bad)), clip_norm=0.5, jit=jit)
     message = str(error.value)
-    assert f"at step {bad} (epoch {bad // STEPS + 1}): the loss is finite, and its gradient is not, to " in message
-    named = message.partition("is not, to ")[2].partition(".")[0]
+    where = f"at step {bad} (epoch {bad // STEPS + 1})"
+    assert f"{where}: the loss is finite, and its gradient is not, for " in message
+    named = message.partition("is not, for ")[2].partition(".")[0]
     assert "encoder/network/hidden" in named or "decoder/network/hidden" in named
     assert 'train.non_finite = "skip"' in message
     assert "clip_norm" not in message  # no norm to clip to makes it finite
@@ -647,7 +648,7 @@ def test_a_loss_that_is_not_finite_before_any_step_is_not_blamed_on_the_learning
 
 
 def test_an_epoch_of_nothing_but_skipped_steps_is_an_error():
-    with pytest.raises(TrainingError, match="after epoch 1: not one of its steps was finite"):
+    with pytest.raises(TrainingError, match="after epoch 1: none of its steps was finite"):
         trained(objective=Wrapped(is_nan_from("kl", 0)), epochs=1, non_finite="skip")
 
 

@@ -372,7 +372,7 @@ class WarmUpInEpochs(ELBO):
     def __init__(
         self,
         beta: Annotated[float, Ge(0.5)] = 1.0,
-        warmup_epochs: Annotated[int, Ge(0)] = 2,
+        warmup_epochs: Annotated[float, Ge(0)] = 2,
         steps_per_epoch: int | None = None,
     ) -> None:
         super().__init__(beta=beta, warmup_epochs=warmup_epochs, steps_per_epoch=steps_per_epoch)
@@ -396,7 +396,7 @@ class WarmUpCycled(ELBO):
     """The weight of the KL starts again every 20 steps, where one warm-up was meant."""
 
     def __init__(self, warmup_steps: Positive = 10) -> None:
-        super().__init__(warmup_steps=warmup_steps)
+        super().__init__(warmup_epochs=warmup_steps, steps_per_epoch=1)
 
     def beta_at(self, step):
         return super().beta_at(tf.where(step < 10**6, step % 20, step))
