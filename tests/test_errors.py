@@ -55,7 +55,7 @@ def test_an_error_of_a_component_is_one_line_with_its_place(statement, message, 
     assert message in str(as_probvae_error(error))
 
 
-def test_what_probvae_says_is_told_as_it_is():
+def test_errors_of_probvae_are_unwrapped():
     error = UserError("It is wrong.")
     wrapped = caught(lambda: raised(RuntimeError("in user code: ..."), error))
     assert as_probvae_error(wrapped) is error
@@ -101,7 +101,7 @@ def test_no_tensorflow_is_needed():
 @pytest.mark.parametrize(
     "error", [MemoryError("Unable to allocate 7 TiB"), ResourceExhaustedError(None, None, "OOM")]
 )
-def test_too_little_memory_is_told_with_what_the_memory_depends_on(error):
+def test_too_little_memory_is_an_error_that_names_the_settings_it_depends_on(error):
     known = as_probvae_error(error)
     assert isinstance(known, WorkError)
     assert re.search(

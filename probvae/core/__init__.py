@@ -1,4 +1,4 @@
-"""Contracts, `Component`, `VAE`: what every other part of probvae stands on."""
+"""The parts of a model, `VAE`, objectives and datasets: the foundation of all other packages."""
 
 from probvae.core.checked import Checked
 from probvae.core.component import Component

@@ -1,4 +1,4 @@
-"""Copies of components in memory, and why Keras' own serialization and pickle are refused."""
+"""Copies of components in memory, without Keras' serialization and pickle."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _WRAPPED = frozenset({"build", "quantize"})
 class NotSerialized(keras.layers.Layer):
     """A Keras layer without Keras' serialization.
 
-    Keras and pickle store the code of a layer, and run it when the file is loaded. A run's folder holds names and
-    arrays instead.
+    Keras and pickle store the code of a layer, and run it when the file is loaded. A run's folder contains names
+    and arrays only.
     """
 
     def get_config(self) -> NoReturn:
-        """Refuse to be serialized.
+        """Raise: layers are not serialized.
 
         Raises:
-            UserError: always; it names what to use instead.
+            UserError: always; names the alternatives.
         """
         raise UserError(
             f"{type(self).__name__} has no Keras serialization and no pickle: loading such a file would run code. "

@@ -1,4 +1,4 @@
-"""Examples that a user gives to a model: of its shape, finite, and within the support of its likelihood."""
+"""Checks of the examples that a user gives to a model: their shape, finite values, the likelihood's support."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _BLOCK = 2**22  # values at a time, so that temporary arrays stay small
 
 
 def as_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL) -> Tensor:
-    """What a user gives as x, as a float32 tensor [B, *E]; checked as by `check_examples`.
+    """A user's x as a float32 tensor [B, *E], checked as by `check_examples`.
 
-    Where a graph does not know the shape before it runs, that is checked when it does: see `plain_assertions`.
+    A shape that is unknown in a graph is checked when the graph runs: see `plain_assertions`.
 
     Raises:
         ShapeError: x is not [B, *E].
-        UserError: x is no array or tensor of real numbers, or an element is not finite or outside of the support.
+        UserError: x is not an array of real numbers, or an element is not finite or outside of the support.
     """
     x = as_numbers(x)
     check_examples(x, event_shape, support)
@@ -36,10 +36,10 @@ def as_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL) -
 
 
 def as_numbers(x: Tensor) -> Tensor:
-    """What a user gives as x, which may be a list or a table, as an array or a tensor of real numbers.
+    """A user's x, which may be a list or a table, as an array or a tensor of real numbers.
 
     Raises:
-        UserError: it has no such form, or misses values.
+        UserError: it cannot be converted, or has missing values.
     """
     dense = {tf.SparseTensor: "tf.sparse.to_dense(x)", tf.RaggedTensor: "x.to_tensor()"}.get(type(x))
     if dense or hasattr(x, "toarray"):  # SciPy's matrices have that method
@@ -75,13 +75,13 @@ def as_numbers(x: Tensor) -> Tensor:
 
 
 def is_array(x: Tensor) -> bool:
-    """Whether x is taken as one array, and not as batches (a dataset or a generator) that Keras goes through."""
+    """Whether x is one array, and not batches (a dataset or a generator)."""
     plain = isinstance(x, (list, tuple, dict, str, int, float, np.generic, tf.RaggedTensor)) or x is None
     return plain or hasattr(x, "__array__") or hasattr(x, "shape")
 
 
 def check_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL) -> None:
-    """Check x [B, *E]: its shape always, its values where they are known (not in a graph).
+    """Check the shape of x [B, *E], and its values unless it is a symbolic tensor in a graph.
 
     Args:
         x: an array or a tensor.
@@ -103,7 +103,7 @@ def check_shape(shape: Sequence[int | None], event_shape: Sequence[int]) -> None
     """Check that a shape, with None for unknown sizes, may be [B, *E].
 
     Raises:
-        ShapeError: it is not; names the way to reshape where there is one.
+        ShapeError: it is not; suggests how to reshape it.
     """
     found, event = tf.TensorShape(shape), list(event_shape)
     if found.is_compatible_with([None, *event]):
@@ -123,7 +123,7 @@ def check_shape(shape: Sequence[int | None], event_shape: Sequence[int]) -> None
 
 
 def _check_values(x: Tensor, support: Values) -> None:
-    """Check values that are known.
+    """Check the values of an array.
 
     Raises:
         UserError: an element is not finite, or outside of the support.
@@ -142,10 +142,10 @@ def _check_values(x: Tensor, support: Values) -> None:
 
 
 def _blocks(x: Tensor) -> Iterator[tuple[int, Array]]:
-    """The examples in order, some at a time, each time with the number of the first."""
+    """The examples in blocks, each with the number of its first example."""
     rows = max(1, _BLOCK // max(1, math.prod(x.shape[1:])))
     for start in range(0, len(x), rows):
-        with np.errstate(over="ignore"):  # what is too large for float32 is found as infinite
+        with np.errstate(over="ignore"):  # values too large for float32 become infinite
             yield start, np.asarray(x[start : start + rows]).astype(np.float32)
 
 
@@ -162,7 +162,7 @@ def _fix(support: Values, found: Values) -> str:
     if support.one_hot and found in BINARY:
         return "Put exactly one 1 into the last axis of each, as in numpy.eye(K)[categories]."
     if support.open and found in replace(support, open=False):
-        return "Some lie at an end, where it has no density: move them a little inside."
+        return "Some are at an end, where it has no density: move them a little inside."
     if support not in UNIT or found.low < 0:
         return "Transform x, or use a likelihood that supports these values."
     scaled = "x" if found in UNIT else f"x / {found.high:g}"
@@ -172,7 +172,7 @@ def _fix(support: Values, found: Values) -> str:
 
 
 def asserted(x: Tensor, support: Values) -> Tensor:
-    """x, with a check of its values when the graph runs; XLA leaves it out. See `plain_assertions`."""
+    """x, with a check of its values when the graph runs, but not with XLA. See `plain_assertions`."""
     finite = tf.reduce_all(tf.math.is_finite(x))
     inside = tf.reduce_all((x > support.low) & (x < support.high) if support.open
                            else (x >= support.low) & (x <= support.high))  # fmt: skip

@@ -1,4 +1,4 @@
-"""What arrays of images look like, for advice to users: nothing is computed by it."""
+"""Heuristics for arrays of images, for advice in messages only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def channels_first(shape: Shape) -> bool:
 
 
 def full_scale(values: Values, shape: Shape) -> float | None:
-    """What values from 0 up are to be divided by so that they lie from 0 to 1; None if they look like counts.
+    """The divisor that scales values from 0 up to the range from 0 to 1; None if they look like counts.
 
     Integers up to 255, and numbers in the shape of an image, are taken as 8-bit intensities although none may be
     255 itself; integers up to 65,535 in the shape of an image as 16-bit ones.
@@ -31,7 +31,7 @@ def full_scale(values: Values, shape: Shape) -> float | None:
     True
     """
     image = len(shape) > 1
-    if isinf(values.high):  # known to have no sign, and nothing else
+    if isinf(values.high):  # known to be unsigned only
         return 255.0 if image else None
     if 127 < values.high <= 255 and (image or values.integer):  # images that were resized have fractions
         return 255.0

@@ -18,14 +18,16 @@ from probvae.core.types import Factory, Seed, Shape, Tensor
 from probvae.core.values import REAL, Values
 from probvae.errors import UserError
 
+_SAME_WEIGHT = "expected none, as all examples have the same weight; got some. Leave it out."
+
 
 class Minimized(Protocol):
-    """What `fit` needs to know of an objective."""
+    """The part of an objective that `fit` uses."""
 
     terms: ClassVar[tuple[str, ...]]
 
     def check(self, vae: Any) -> None:
-        """Check that it is for such a model."""
+        """Check that it can be used with a model."""
 
     def __call__(self, vae: Any, x: Tensor, seed: Seed, step: Tensor) -> Losses:
         """The loss of examples x [B, *E] at a training step."""
@@ -58,13 +60,13 @@ class KerasModel(NotSerialized, keras.Model):
 
         Args:
             optimizer: as in Keras.
-            objective: what to minimise, as `probvae.ELBO()`.
-            seed: what the latent noise is a function of, beside the step.
+            objective: what to minimise, such as `probvae.ELBO()`.
+            seed: the latent noise is a function of it and of the step.
             jit_compile: compile the step with XLA; on CPUs this makes convolutions slower.
             options: further options of `keras.Model.compile`, such as `run_eagerly`.
 
         Raises:
-            UserError: no objective is given, or it is not for such a model; or an option has no effect here.
+            UserError: there is no objective, it cannot be used with this model, or an option has no effect here.
         """
         if objective is None or isinstance(objective, type) or getattr(objective, "kind", "") != "objective":
             raise UserError(
@@ -74,7 +76,10 @@ class KerasModel(NotSerialized, keras.Model):
         objective.check(self)
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if options.get(name):
-                raise UserError(f"compile: expected no {name}: what is minimised and reported is the objective's.")
+                raise UserError(
+                    f"compile: expected no {name}, as the objective defines what is minimised and reported; "
+                    f"got {options[name]!r}. Leave it out."
+                )
         as_seed(seed)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
         self._objective = objective
@@ -89,8 +94,8 @@ class KerasModel(NotSerialized, keras.Model):
     def fit(self, x: Tensor = None, *arguments: object, **options: object) -> keras.callbacks.History:
         """Train on x [B, *E] or batches of it, as in Keras.
 
-        An array is checked before the first step. Batches of a dataset are checked as they come, which XLA
-        (`jit_compile=True`) leaves out.
+        An array is checked before the first step. Batches of a dataset are checked as they are read, but not with
+        XLA (`jit_compile=True`).
 
         Raises:
             ShapeError: x has another shape.
@@ -103,7 +108,7 @@ class KerasModel(NotSerialized, keras.Model):
         return self._with_checks(super().evaluate, self.support, x, *arguments, **options)
 
     def predict(self, x: Tensor, *arguments: object, **options: object) -> Tensor:
-        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; any finite values will do."""
+        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; x may take any finite values."""
         return self._with_checks(super().predict, REAL, x, *arguments, **options)
 
     def train_on_batch(self, x: Tensor, *arguments: object, **options: object) -> Tensor:
@@ -115,11 +120,11 @@ class KerasModel(NotSerialized, keras.Model):
         return self._with_checks(super().test_on_batch, self.support, x, *arguments, **options)
 
     def _with_checks(self, method: Factory, support: Values, *arguments: object, **options: object) -> Tensor:
-        """What a method of Keras returns, after a check of the arrays among its arguments."""
+        """Call a method of Keras, after a check of the arrays in its arguments."""
         given = inspect.signature(method).bind(*arguments, **options)
         weights = [name for name in ("sample_weight", "class_weight") if given.arguments.get(name) is not None]
         if weights:
-            raise UserError(f"{weights[0]}: expected none, as every example weighs the same here. Leave it out.")
+            raise UserError(f"{weights[0]}: {_SAME_WEIGHT}")
         given.arguments["x"] = self._checked(given.arguments["x"], support)
         validation = given.arguments.get("validation_data")
         if isinstance(validation, tuple):
@@ -140,7 +145,7 @@ class KerasModel(NotSerialized, keras.Model):
         return x
 
     def save(self, *arguments: object, **options: object) -> NoReturn:
-        """Refuse, as `get_config` does, before a file is made."""
+        """Raise, as `get_config` does, before a file is made."""
         self.get_config()
 
     def export(self, filepath: str | Path, *arguments: object, **options: object) -> None:
@@ -160,7 +165,7 @@ class KerasModel(NotSerialized, keras.Model):
         """The objective of a batch, its schedules at their end."""
         x = self._inputs(data)
         step = tf.constant(FINAL_STEP, tf.int32)
-        seen = self._means["loss"].count  # how many examples came before: another seed for each batch
+        seen = self._means["loss"].count  # the number of examples before: another seed for each batch
         seed = fold_in(self._seed, Stream.VALIDATION, seen.value)
         means = self._objective(self, x, seed, step).means()
         return self._track(means, tf.shape(x)[0])
@@ -168,7 +173,7 @@ class KerasModel(NotSerialized, keras.Model):
     def _inputs(self, data: Tensor) -> Tensor:
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         if weight is not None:
-            raise UserError("sample_weight: expected none, as every example weighs the same here. Leave it out.")
+            raise UserError(f"sample_weight: {_SAME_WEIGHT}")
         return asserted(as_examples(x, self.event_shape), self.support)
 
     def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""How much memory the process may still take, so that what does not fit is refused before it is allocated."""
+"""The memory that is available to the process, to refuse what does not fit before it is allocated."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ _NO_LIMIT = 2**60  # the first version of cgroups writes a number near 2^63 for 
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
-    """The bytes that the process may still take; None where the system does not say.
+    """The number of bytes available to the process; None if unknown.
 
-    This is the least of what the machine has left, what the process's control groups (a container's or a
-    scheduler's limits) have left, and what a limit on its address space (`ulimit -v`) leaves.
+    This is the minimum of what is left on the machine, in the process's control groups (the limits of a container
+    or a scheduler) and within a limit on its address space (`ulimit -v`).
 
     Args:
-        root: where /proc and /sys are.
+        root: the folder of /proc and /sys.
     """
     limits = [_machine(root), *_groups(root), _address_space(root)]
     return min((max(limit, 0) for limit in limits if limit is not None), default=None)
 
 
 def readable(size: int) -> str:
-    """A number of bytes as people write it.
+    """A number of bytes with a unit.
 
     >>> readable(999), readable(1_500), readable(6_000_000_000), readable(3_200_000_000_000_000)
     ('999 bytes', '1.5 kB', '6.0 GB', '3.2 PB')
@@ -40,14 +40,14 @@ def _machine(root: Path) -> int | None:
     available = _fields(root / "proc/meminfo").get("MemAvailable:")
     if available is not None:
         return available * 1024
-    try:  # macOS: all that there is, as nothing says how much of it is left
+    try:  # macOS: the total, as the available part is unknown
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if sys.platform == "darwin" else None
     except (ValueError, OSError):
         return None
 
 
 def _groups(root: Path) -> list[int | None]:
-    """What each control group that the process is in, and each above it, has left."""
+    """The memory left in each control group of the process, and in each above it."""
     found = []
     for line in _lines(root / "proc/self/cgroup"):
         number, _, rest = line.partition(":")
@@ -68,7 +68,7 @@ def _left(group: Path, limit_file: str, usage_file: str, cache: str) -> int | No
     limit, used = (_number(_lines(group / name)) for name in (limit_file, usage_file))
     if limit is None or used is None or limit >= _NO_LIMIT:
         return None
-    return limit - used + _fields(group / "memory.stat").get(cache, 0)  # the system gives cached files up
+    return limit - used + _fields(group / "memory.stat").get(cache, 0)  # cached files can be freed
 
 
 def _address_space(root: Path) -> int | None:

@@ -20,7 +20,7 @@ tfd = tfp.distributions
 
 
 class Exact(Protocol):
-    """What is known exactly of a model and a batch where both are simple enough, in nats per example: [B] each."""
+    """Exact quantities of a simple model and a batch, in nats per example: [B] each."""
 
     @property
     def negative_log_likelihood(self) -> Array:
@@ -39,7 +39,7 @@ class Exact(Protocol):
         """-log p(x)."""
 
     def importance_weighted(self, samples: int) -> Array:
-        """The negative importance-weighted bound, on average: with one sample the negative ELBO."""
+        """The expected negative importance-weighted bound: with one sample the negative ELBO."""
 
 
 class Objective(Checked, ABC):
@@ -47,14 +47,13 @@ class Objective(Checked, ABC):
 
     Attributes:
         terms: the names of the terms that a call returns.
-        bound: what it claims to be once its schedules have ended: "upper", its expectation is at least
-            -log p(x); "tight", it also equals that where q(z|x) is the exact posterior; None, neither. If rows are
-            coupled, this is said of the mean over a batch.
-        couples_rows: whether the loss of an example depends on the other ones of its batch. A call then takes one
-            more argument, `weights` [B] = None: how much each row counts, as in `whole_batch_mean`, with which it
-            takes every mean over the batch. Rows of weight 0 only fill the batch up.
-        posterior: what it needs of q(z|x): "diagonal", a product over the latents, or "any". Another model is
-            refused.
+        bound: once its schedules have ended, "upper": its expectation is at least -log p(x); "tight": it also
+            equals that where q(z|x) is the exact posterior; None: neither. If rows are coupled, this holds for the
+            mean over a batch.
+        couples_rows: whether the loss of an example depends on the others of its batch. A call then takes one more
+            argument, `weights` [B] = None: the weight of each row, as in `whole_batch_mean`, with which it takes
+            every mean over the batch. Rows of weight 0 are padding.
+        posterior: the q(z|x) that it needs: "diagonal", a product over the latents, or "any".
         promises: what it promises to the contract kit.
 
     Raises:
@@ -75,17 +74,18 @@ class Objective(Checked, ABC):
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """What the loss, under "loss", and terms, under their names, are on average: its definition, as formulas.
 
-        The contract kit compares a call with them on a model where everything is exact. What has no formula is
-        left out, or given in the cases that have one: a limit, or settings with which this is another objective.
+        The contract kit compares calls with them, on a model where all of these are known exactly. Leave out what
+        has no formula, or give it in the cases that have one: a limit, or settings that make this another
+        objective.
 
         Args:
-            exact: what the formulas are made of.
+            exact: the quantities that the formulas use.
             step: the training step, for schedules.
         """
         return {}
 
     def check(self, vae: VAE) -> None:
-        """Check that the objective is for such a model.
+        """Check that the objective can be used with a model.
 
         Raises:
             ConfigError: it needs a diagonal posterior, and the model has another.
@@ -101,13 +101,13 @@ class Objective(Checked, ABC):
             )
 
     def describe(self, vae: VAE) -> dict[str, str]:
-        """The choices in force for this model that its parameters leave open, to be printed and logged."""
+        """The choices for this model that its parameters leave open, by name; they are printed and logged."""
         return {}
 
 
 def losses_of(
     objective: Objective, vae: VAE, x: Tensor, seed: Seed, step: Tensor, weights: Tensor | None = None
 ) -> Losses:
-    """An objective's losses on x [B, *E]; if it couples rows, it gets their weights [B]."""
+    """The losses of x [B, *E]; an objective that couples rows gets their weights [B]."""
     more = {"weights": weights} if objective.couples_rows else {}
     return objective(vae, x, seed, step, **more)

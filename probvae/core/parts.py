@@ -18,7 +18,7 @@ class Encoder(Component, ABC):
     """The variational posterior, amortised over the data.
 
     Attributes:
-        support: where its latents live; it must lie in the prior's.
+        support: the space of its latents; the prior's must contain it.
     """
 
     kind: ClassVar[str] = "encoder"
@@ -33,7 +33,7 @@ class Decoder(Component, ABC):
     """The generative half: latents in, a distribution over data out.
 
     Attributes:
-        support: the values that have probability; data is held against it before training.
+        support: the values that have probability; data is checked against it before training.
     """
 
     kind: ClassVar[str] = "decoder"
@@ -48,7 +48,7 @@ class Prior(Component, ABC):
     """The distribution of the latents before any data is seen.
 
     Attributes:
-        support: where it has density: `REAL`, another box of `Values`, `SPHERE`, `SIMPLEX`.
+        support: the space of its density: `REAL`, another box of `Values`, `SPHERE`, `SIMPLEX`.
     """
 
     kind: ClassVar[str] = "prior"
@@ -63,8 +63,8 @@ class PosteriorHead(Component, ABC):
     """Turns an encoder network's outputs into q(z|x). A head knows distributions only, a network tensors only.
 
     Attributes:
-        output_shape: O, what the head asks the network for, per example.
-        support: where its latents live; it must lie in the prior's.
+        output_shape: O, the shape of the network's outputs per example.
+        support: the space of its latents; the prior's must contain it.
     """
 
     kind: ClassVar[str] = "posterior"
@@ -80,9 +80,9 @@ class LikelihoodHead(Component, ABC):
     """Turns a decoder network's outputs into p(x|z).
 
     Attributes:
-        output_shape: O, what the head asks the network for, per latent; as long as E, so that convolutional
-            networks can serve it, and with a multiple of E's channels in the last place.
-        support: the values that have probability under the head; data is held against it before training.
+        output_shape: O, the shape of the network's outputs per latent. It has the rank of E, for convolutional
+            networks, and its last axis is a multiple of E's channels.
+        support: the values that have probability; data is checked against it before training.
     """
 
     kind: ClassVar[str] = "likelihood"

@@ -1,4 +1,4 @@
-"""Room for a model: variables are counted before they are allocated, the tensors of a step before it is taken."""
+"""The memory of a model: of its variables before they are allocated, of a step's tensors before it is taken."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from probvae.core.types import Factory, Tensor
 from probvae.errors import TooLargeError
 
 MOST_VARIABLES = 10_000
-"""More than that are a number of layers that was not meant, and would take hours to make."""
+"""More are a mistake in the number of layers, and would take hours to make."""
 
 
 class Size(NamedTuple):
-    """How large a tensor is.
+    """The size of a tensor.
 
     Args:
         dtype: of its elements.
@@ -31,7 +31,7 @@ class Size(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """The memory that it takes."""
+        """Its memory in bytes."""
         return math.prod(self.shape) * int(self.dtype.size)
 
     def __str__(self) -> str:
@@ -40,14 +40,14 @@ class Size(NamedTuple):
 
 @contextmanager
 def variables_within(limit: int, symbolic: bool = False) -> Iterator[None]:
-    """Refuse the variable that would bring those made in here over a limit, before it is allocated.
+    """Raise before a variable is allocated with which those made in this context exceed a limit.
 
     Args:
         limit: in bytes.
-        symbolic: whether the variables are those of a graph that is never run, and need no initial values.
+        symbolic: whether the variables belong to a graph that is never run, and need no initial values.
 
     Raises:
-        TooLargeError: with the shape of that variable, unless it is their number that is too large.
+        TooLargeError: with the shape of that variable, or without one if there are too many variables.
     """
     total = count = 0
 
@@ -84,9 +84,9 @@ def _declared(initial: Tensor) -> Size | None:
 
 
 def largest_tensor(function: Factory, *arguments: tf.TensorSpec) -> Size:
-    """The largest tensor that a function computes on its way, by tracing it; nothing is computed.
+    """The largest intermediate tensor of a function, by tracing it; nothing is computed.
 
-    Tensors inside of loops, and those whose size is not known before, are not seen.
+    Tensors inside of loops, and those of unknown size, are not counted.
     """
     graph = tf.function(function).get_concrete_function(*arguments).graph
     sizes = [

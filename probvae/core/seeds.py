@@ -1,7 +1,7 @@
 """Randomness as a function: a seed is a tensor of shape [2], and folding numbers into it gives new ones.
 
-A Python int as a TFP seed is stateful (two calls differ); a tensor of shape [2] is not. Everything random in
-probvae takes the second kind, so that each draw is a function of (seed, stream, step) and nothing else.
+A Python int as a TFP seed is stateful (two calls differ); a tensor of shape [2] is not. probvae uses the second
+kind throughout, so that each sample is a function of (seed, stream, step) only.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from probvae.errors import UserError
 
 
 class Stream(enum.IntEnum):
-    """What a random number is for; streams of one seed are independent of each other.
+    """The purpose of a random number; streams of one seed are independent.
 
-    The first three are folded into the seed of a training, with the step. Whatever else reads examples or draws
-    latents first folds in its own stream, and then one of these three: it shares no noise with training.
+    Training folds the first three into its seed, with the step. All other code that reads examples or samples
+    latents first folds in a stream of its own, and then one of these three: it shares no noise with training.
     """
 
     ORDER = 1
@@ -33,7 +33,7 @@ class Stream(enum.IntEnum):
 
 
 def as_seed(seed: Seed) -> Tensor:
-    """A stateless seed, int32 of shape [2], from an int or from one that already is a tensor.
+    """A stateless seed, int32 of shape [2], from an int, two ints or a tensor.
 
     Raises:
         UserError: it is neither.

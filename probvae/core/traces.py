@@ -1,4 +1,4 @@
-"""Memory that TensorFlow Probability keeps of traced functions, and how it is freed."""
+"""Free the memory that TensorFlow Probability keeps of traced functions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import tensorflow_probability as tfp
 def free_traces() -> None:
     """Free the graphs of functions that have been traced, once nothing else needs them.
 
-    TFP remembers the output of a bijector for its input, in one table for all bijectors, for as long as the output
-    exists. In a graph the remembered input leads back to the output, so that neither is freed, nor the graph. The
-    table is of use only while a function is traced; within a trace this does nothing.
+    TFP caches the output of a bijector for its input, in one table for all bijectors, as long as the output
+    exists. In a graph the cached input refers to the output, so that neither is freed, nor the graph. The cache
+    is needed only while a function is traced; during a trace this does nothing.
     """
     if tf.inside_function():
         return

@@ -1,4 +1,4 @@
-"""JSON as typed values: a file is what its dataclass says, or an error says what it is instead."""
+"""JSON as typed values, checked against a dataclass."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ T = TypeVar("T")
 Count: TypeAlias = Annotated[int, Ge(0), Lt(2**63)]
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-"""What a dataclass of a file's content sets as `__pydantic_config__`."""
+"""The `__pydantic_config__` of dataclasses that describe a file."""
 
 
 def from_json(kind: Callable[..., T], text: str | bytes) -> T:
     """A value of this type from JSON, without any conversion.
 
     Raises:
-        ValueError: the text is not JSON, or of another type; says where, what was expected and what it got.
+        ValueError: the text is not JSON, or of another type; says where, what was expected and what it is.
     """
     try:
         value: T = _adapter(kind).validate_json(text, strict=True)
         return value
     except ValidationError as error:
-        raise ValueError("; ".join(map(_told, error.errors()[:3]))) from None
+        raise ValueError("; ".join(map(_described, error.errors()[:3]))) from None
 
 
 @functools.cache
@@ -40,7 +40,7 @@ def _adapter(kind: Annotation) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _told(error: ErrorDetails) -> str:
+def _described(error: ErrorDetails) -> str:
     place = ".".join(map(str, error["loc"])) or "the whole"
     if error["type"] == "missing":
         return f"{place}: expected a value; got none"

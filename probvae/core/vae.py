@@ -1,4 +1,4 @@
-"""VAE: an encoder, a decoder and a prior, and what follows from these three alone."""
+"""VAE: an encoder, a decoder and a prior, and what can be computed from these alone."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from probvae.errors import ShapeError, UserError
 class VAE(Checked, KerasModel):
     """A variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2014).
 
-    p(x, z) = p(z) p(x|z), with q(z|x) as the approximate posterior. It knows no loss: an objective is given to
-    the trainer, or to `compile` for use with `fit`.
+    p(x, z) = p(z) p(x|z), with q(z|x) as the approximate posterior. The loss is an objective, which the trainer
+    takes, or `compile` for use with `fit`.
 
     Args:
         encoder: q(z|x).
@@ -42,8 +42,8 @@ class VAE(Checked, KerasModel):
 
     Raises:
         ConfigError: a part is of another kind.
-        ShapeError: the three do not fit together; they are run once, on two examples of zeros, so that every
-            variable exists from here on.
+        ShapeError: the shapes of the three do not match. They are called once, on two examples of zeros, which
+            also creates all variables.
     """
 
     def __init__(self, encoder: Encoder, decoder: Decoder, prior: Prior) -> None:
@@ -55,9 +55,9 @@ class VAE(Checked, KerasModel):
         self.latent_dim, self.event_shape = _fit_together(encoder, decoder, prior)
         if encoder.support not in prior.support:
             raise ShapeError(
-                f"The posterior of {type(encoder).__name__} lives on {encoder.support}, the prior "
-                f"{type(prior).__name__} on {prior.support}: a KL between the two has no meaning. Use a posterior "
-                "and a prior of one support."
+                f"Expected a posterior and a prior of one support, as there is no KL otherwise; got "
+                f"{type(encoder).__name__} on {encoder.support} and {type(prior).__name__} on {prior.support}. "
+                "Replace one of them."
             )
         for layer in list(self._flatten_layers()):
             if isinstance(layer, Component):
@@ -73,7 +73,7 @@ class VAE(Checked, KerasModel):
         """A model of copies of the three parts, not compiled.
 
         Raises:
-            UserError: a part holds variables in a function, which is not copied.
+            UserError: a part keeps variables in a function, which is not copied.
         """
         parts = [copy.deepcopy(part, memo) for part in (self.encoder, self.decoder, self.prior)]
         with tf.GradientTape() as tape:
@@ -151,10 +151,10 @@ class VAE(Checked, KerasModel):
         return self.log_joint(x, z) - log_q
 
     def sample(self, samples: int, seed: Seed = 0, mean: bool = False) -> Tensor:
-        """Draws x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]. The same seed, the same draws.
+        """Samples x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]. A function of the seed.
 
         Raises:
-            UserError: the mean is asked for, and p(x|z) has none.
+            UserError: mean=True, and p(x|z) has no mean.
         """
         _check_count(samples)
         z = self.prior.distribution().sample(samples, seed=fold_in(seed, 0))  # [S, D]
@@ -167,7 +167,7 @@ class VAE(Checked, KerasModel):
         return means
 
     def reconstruct(self, x: Tensor, seed: Seed = 0) -> Tensor:
-        """The mean of p(x|z) at one z ~ q(z|x), or a draw where it has none: [B, *E]. One seed, one result."""
+        """The mean of p(x|z) at one z ~ q(z|x), or a sample if it has no mean: [B, *E]. A function of the seed."""
         z = self.posterior(x).sample(seed=as_seed(seed))  # [B, D]
         likelihood = self.decoder.likelihood(z)  # [B], [*E]
         means = mean_of(likelihood)
@@ -185,7 +185,7 @@ def _check_count(samples: object) -> None:
 
 
 def _counts(layer: keras.layers.Layer) -> list[str]:
-    """How many numbers a layer's variables hold, and how many of them are trained."""
+    """The number of elements in a layer's variables, and in the trainable ones."""
     return [
         f"{sum(math.prod(variable.shape) for variable in variables):,}"
         for variables in (layer.variables, layer.trainable_variables)
@@ -193,7 +193,7 @@ def _counts(layer: keras.layers.Layer) -> list[str]:
 
 
 def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int, Shape]:
-    """Run the three once on two examples, and return D and E."""
+    """Call the three once on two examples; returns D and E."""
     prior_name, decoder_name, encoder_name = (type(part).__name__ for part in (prior, decoder, encoder))
 
     def expect(
@@ -223,7 +223,7 @@ def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int
     (found,) = expect(encoder_name, f"q(z|x) for x {[2, *event_shape]}", q, (2,), "[D]", 1)
     if found != latent_dim:
         raise ShapeError(
-            f"The prior {prior_name} has {latent_dim} latents and the posterior of {encoder_name} has {found}. "
-            "Give both the same latent_dim."
+            f"Expected a prior and a posterior of one latent_dim; got {latent_dim} from {prior_name} and {found} "
+            f"from {encoder_name}. Give both the same."
         )
     return latent_dim, event_shape

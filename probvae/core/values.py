@@ -1,4 +1,4 @@
-"""Where distributions live: the values that data takes, those that a likelihood supports, the space of latents."""
+"""Supports: the values that data takes, those that a likelihood supports, the space of latents."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LARGEST = sys.float_info.max
 class Values:
     """The values from `low` to `high`.
 
-    Data declares the values it takes, a likelihood the values it supports; `BINARY in UNIT` asks whether
-    data of the first kind may go into a likelihood of the second.
+    Data declares the values it takes, a likelihood the values it supports. `BINARY in UNIT`: data of the first
+    kind can be used with a likelihood of the second.
 
     >>> BINARY in UNIT, UNIT in BINARY, Values(0, 255, integer=True) in UNIT
     (True, False, False)
@@ -31,7 +31,7 @@ class Values:
         low: the lowest value.
         high: the highest value.
         integer: whether they are integers only.
-        open: whether the ends themselves are excluded, as of a log-normal or a Beta distribution.
+        open: whether the ends are excluded, as for a log-normal or a Beta distribution.
         one_hot: whether exactly one element of the last axis is 1, and all others are 0.
     """
 
@@ -86,11 +86,11 @@ COUNTS = Values(0, inf, integer=True)
 
 @dataclass(frozen=True)
 class Surface:
-    """A surface in the space of latents, on which densities are taken; no other support contains or is in it.
+    """A surface in the space of latents that has densities; it contains itself only.
 
     Args:
-        name: what it is.
-        measure: what densities on it are taken with respect to.
+        name: its name in messages.
+        measure: densities are with respect to this.
     """
 
     name: str

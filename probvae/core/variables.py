@@ -18,12 +18,14 @@ def named_variables(root: keras.layers.Layer) -> dict[str, keras.Variable]:
     """All variables of `root`, trainable or not, by structural name, each once (under its first path).
 
     Raises:
-        TrainingError: Keras knows of a variable that the walk does not reach, or two share a name.
+        TrainingError: Keras has a variable that is in no attribute, or two variables have one name.
     """
     names: dict[str, keras.Variable] = {}
     for name, variable in _walk(root, "", set()):
         if name in names:
-            raise TrainingError(f"Two variables are both named {name!r}. Give one of them another name.")
+            raise TrainingError(
+                f"Expected variables of different names; got two named {name!r}. Rename one of them."
+            )
         names[name] = variable
     listed = {id(variable) for variable in names.values()}
     for variable in root.variables:

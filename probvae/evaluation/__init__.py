@@ -1,7 +1,7 @@
-"""Numbers about a trained model, each with its standard error, and passes over the examples of a split."""
+"""Estimates for a trained model with their standard errors, and functions over the examples of a split."""
 
 from probvae.evaluation.likelihood import Bounds, Estimate, bounds, example_bounds
-from probvae.evaluation.passes import over
+from probvae.evaluation.passes import over_examples
 from probvae.evaluation.settings import EvaluateSettings
 
-__all__ = ["Bounds", "Estimate", "EvaluateSettings", "bounds", "example_bounds", "over"]
+__all__ = ["Bounds", "Estimate", "EvaluateSettings", "bounds", "example_bounds", "over_examples"]

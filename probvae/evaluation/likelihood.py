@@ -1,4 +1,4 @@
-"""Estimates of a model's evidence: the lower bound, and the tighter importance-weighted one."""
+"""Estimates of log p(x): the evidence lower bound, and the tighter importance-weighted bound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probvae.data.feeding.batches import batches_in_order
 from probvae.errors import UserError
 
 MARGIN = 8
-"""A tensor of a model's largest variable for each latent, this many times, is far from the memory there is."""
+"""If the largest variable, once for each latent, takes less than 1/MARGIN of the memory, a batch surely fits."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Estimate:
 
     Args:
         value: the mean.
-        standard_error: of the mean, over the examples; None of a single one.
-        examples: how many there are.
-        samples: how many latents each of them took.
+        standard_error: of the mean, over the examples; None for a single example.
+        examples: the number of examples.
+        samples: S, the number of latents per example.
     """
 
     value: float
@@ -83,20 +83,24 @@ def example_bounds(
     Args:
         vae: the model.
         split: the examples.
-        samples: S; they are drawn in parts, so that any number fits into memory.
-        seed: what the samples are a function of, and the binarisation of a dynamic split.
-        batch_size: how many latents are decoded at a time.
-        progress: is told how many examples are done, and of how many.
+        samples: S, the number of latents per example; they are drawn in parts, so that any number fits into
+            memory.
+        seed: the samples and the binarisation on reading are a function of it.
+        batch_size: the number of latents that are decoded at a time.
+        progress: called with the number of finished examples and of all examples.
+
+    Raises:
+        UserError: the split is empty, or a batch does not fit into memory.
     """
     if not len(split):
-        raise UserError("Expected at least one example to measure on; got none.")
+        raise UserError("Expected at least one example to evaluate; got none.")
     part = min(samples, 50, batch_size)
     rows = min(max(1, batch_size // part), len(split))
     _check_room(vae, rows, part)
 
     @tf.function(reduce_retracing=True)
     def reduce(x: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        # In double precision: beside a log-weight of -10,000 single precision loses what one more sample adds.
+        # In double precision: added to a log-weight of -10,000, one more sample is lost in single precision.
         total = tf.zeros(tf.shape(x)[:1], tf.float64)  # [B]: sum of log-weights
         log_total = total - math.inf  # [B]: log of the sum of weights
 
@@ -124,10 +128,10 @@ def example_bounds(
 
 
 def _check_room(vae: VAE, rows: int, samples: int) -> None:
-    """Refuse a batch that is too large for the memory, where the model has a large part, before it is computed.
+    """Check that a batch fits into memory before it is computed, for models with large parts.
 
     Raises:
-        UserError: one tensor alone is larger than half of the memory.
+        UserError: a single tensor takes more than half of the memory.
     """
     available = available_memory()
     widest = max(math.prod(shape) for shape in [vae.event_shape, *(variable.shape for variable in vae.variables)])
@@ -139,7 +143,7 @@ def _check_room(vae: VAE, rows: int, samples: int) -> None:
 
     x = tf.TensorSpec((rows, *vae.event_shape), tf.float32)
     largest = largest_tensor(tf.autograph.experimental.do_not_convert(weights), x)
-    if 2 * largest.bytes > available:  # what it is computed from, or into, is there at the same time
+    if 2 * largest.bytes > available:  # its input or output takes memory at the same time
         raise UserError(
             f"evaluate.batch_size: expected a batch that fits into the available memory, {readable(available)}; "
             f"got {rows * samples} latents at a time, which make a tensor {largest}. Lower it."

@@ -1,4 +1,4 @@
-"""Arrays over the examples of a split, in parts that fit into memory."""
+"""Functions of all examples of a split, computed in chunks that fit into memory."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from probvae.core import Array, Seed, Split, Stream, Tensor, fold_in
 CHUNK = 1000
 
 
-def over(
+def over_examples(
     split: Split, function: Callable[[Tensor, Tensor], Mapping[str, Tensor]], seed: Seed, rows: Array | None = None
 ) -> dict[str, Array]:
-    """What a function makes of the examples of a split: arrays [N, ...] in the order in which they are stored.
+    """The results of a function for the examples of a split: arrays [N, ...] in their stored order.
 
-    An example's binarisation and noise are a function of the seed and of its place in the split: the same whether
-    all examples are asked for or some.
+    The binarisation and noise of an example are a function of the seed and of its place in the split, so they do
+    not depend on `rows`.
 
     Args:
         split: the examples, at least one.
-        function: of x [B, *E] and a seed [2], by name: [B, ...].
-        seed: what the binarisation of a dynamic split and the function's seeds are a function of.
-        rows: which examples, in rising order; all of them if None.
+        function: (x [B, *E], seed [2]) -> arrays [B, ...] by name.
+        seed: the binarisation on reading and the function's seeds are a function of it.
+        rows: the numbers of the examples, in ascending order; all if None.
     """
     noise = fold_in(seed, Stream.USE)
     compiled = tf.function(function, reduce_retracing=True)

@@ -12,13 +12,13 @@ from probvae.core import Checked, Positive
 
 @dataclass(frozen=True)
 class EvaluateSettings(Checked):
-    """How a trained model is measured on the test data.
+    """How a trained model is evaluated on the test data.
 
     Args:
-        samples: S, how many latents each example takes; the importance-weighted bound rises with it, and
-            published tables use 5,000.
-        batch_size: how many latents are decoded at a time, which bounds the memory.
-        seed: what the noise is a function of.
+        samples: S, the number of latents per example; the importance-weighted bound rises with it, and published
+            tables use 5,000.
+        batch_size: the number of latents that are decoded at a time, which limits the memory.
+        seed: the noise is a function of it.
 
     Raises:
         ConfigError: a setting is out of its bounds.

@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from probvae.core import VAE, Array, DataInfo, Seed, Split, Stream, Tensor, fold_in, mean_of
-from probvae.evaluation import over
+from probvae.evaluation import over_examples
 from probvae.report.columns import column_names, pairs, profiles
 from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, name_axes, plane
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
@@ -85,7 +85,7 @@ def reconstructions(
     form = form_of(vae.event_shape)
     count = min(_PAIRED.get(form, _SIDE * _PAIRED_ROWS), len(split))
     rows = chosen(len(split), count, fold_in(seed, Stream.FIGURES, 3))
-    shown = over(split, lambda x, noise: {"x": x, "z": vae.posterior(x).sample(seed=noise)}, seed, rows)
+    shown = over_examples(split, lambda x, noise: {"x": x, "z": vae.posterior(x).sample(seed=noise)}, seed, rows)
     x = shown["x"]  # [B, *E]
     again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5))
     shared_range(x, again)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from probvae.core import VAE, Array, Data, Table, Tensor, available_memory, mean_of, readable
 from probvae.core.room import largest_tensor
 from probvae.errors import UserError
-from probvae.evaluation import over
+from probvae.evaluation import over_examples
 from probvae.report import reconstructions, samples, save
 from probvae.runs.folder import Run
 from probvae.runs.loading import data_of, load_run, other_data
@@ -97,7 +97,7 @@ def reconstruct(
         def function(x: Tensor, noise: Tensor) -> dict[str, Tensor]:
             return {"x": x, made: vae.reconstruct(x, noise)}
 
-        return collect(examples, split, lambda part: over(part, function, seed))
+        return collect(examples, split, lambda part: over_examples(part, function, seed))
 
     def picture() -> Figure:
         if split == ALL:
@@ -121,7 +121,7 @@ def encode(
     path = out or run.folder / f"encodings-{'data-' if data or overrides else ''}{split}.npz"
 
     def arrays() -> dict[str, Array]:
-        return collect(examples, split, lambda part: over(part, lambda x, _: _moments(vae, x), seed=0))
+        return collect(examples, split, lambda part: over_examples(part, lambda x, _: _moments(vae, x), seed=0))
 
     return _write(path, None, arrays, examples)
 

@@ -122,13 +122,32 @@ def _read(reader: int, listener: Callable[[int], None]) -> None:
                     listener(number)
 
 
+class _Fork(threading.local):
+    """The signals that a thread had blocked before its fork."""
+
+    blocked: set[int | signal.Signals]
+
+
+_fork = _Fork()
+
+
+def _block() -> None:
+    """Before a fork, so that a signal waits until the child has its own handlers."""
+    _fork.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+
+
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _fork.blocked)
+
+
 def _separate() -> None:
-    """A forked child shares the pipe, and its signals are not ours."""
+    """In a forked child, which shares the pipe: its signals are its own."""
     for number in ASKING:
         if signal.getsignal(number) is _heard:
             signal.set_wakeup_fd(-1)
             signal.signal(number, signal.SIG_DFL)
+    _unblock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_separate)
+    os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_separate)

@@ -1,4 +1,4 @@
-"""What a training tells whoever listens."""
+"""Callbacks of a training, and the records that they get."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Where an epoch stands: the mean loss and terms of the latest steps, in nats per example."""
+    """Progress within an epoch: the means of the loss and its terms over the latest steps, in nats per example."""
 
     epoch: int
     step: int
@@ -22,8 +22,16 @@ class Epoch:
     """A finished epoch: the means over it, and over the validation data with schedules at their end.
 
     Args:
-        skipped: how many steps of the epoch were left out because a loss or gradient was not finite; None where
-            that stops the training.
+        epoch: its number, from 1.
+        step: the number of training steps so far.
+        seconds: the time that its steps took.
+        examples_per_second: the speed of its steps.
+        learning_rate: that of the next step.
+        train: the means of the loss and its terms over its steps, in nats per example.
+        validation: the same over the validation data.
+        best: whether its validation loss is the lowest so far.
+        skipped: the number of steps skipped because a loss or gradient was not finite; None if that stops the
+            training.
     """
 
     epoch: int
@@ -37,7 +45,7 @@ class Epoch:
     skipped: int | None = None
 
     def record(self) -> dict[str, float]:
-        """One flat row for a log."""
+        """A flat row for a log."""
         row = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
         row |= {"examples_per_second": self.examples_per_second, "learning_rate": self.learning_rate}
         row |= {} if self.skipped is None else {"skipped": self.skipped}
@@ -46,28 +54,28 @@ class Epoch:
 
 
 class Callback:
-    """Whoever wants to know how a training goes; each method does nothing until it is overridden."""
+    """Called by a `Trainer` as it proceeds. Override the methods of interest: each does nothing by default."""
 
     def started(self) -> None:
-        """Training begins with its first step."""
+        """Training starts at its first step."""
 
     def resumed(self, epoch: int, step: int, complaints: Sequence[str]) -> None:
-        """Training goes on.
+        """Training continues from a checkpoint.
 
         Args:
-            epoch: how many whole epochs are done.
-            step: how many steps are done.
-            complaints: which newer checkpoints were unusable, and why.
+            epoch: the number of finished epochs.
+            step: the number of finished steps.
+            complaints: newer checkpoints that are invalid, and why.
         """
 
     def progress(self, progress: Progress) -> None:
-        """Some more steps are done."""
+        """Some steps are done."""
 
     def epoch_ended(self, epoch: Epoch) -> None:
-        """An epoch is done and validated, and about to be saved."""
+        """An epoch is finished and validated, and will be saved next."""
 
     def stopped_early(self, epoch: int, best_epoch: int) -> None:
-        """The validation loss has not improved for as long as patience allows."""
+        """Training ends, as the validation loss has not improved for `patience` epochs."""
 
     def noted(self, note: str) -> None:
-        """Something else that a user would want to know."""
+        """A message for the user."""

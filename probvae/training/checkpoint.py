@@ -1,10 +1,10 @@
-"""Checkpoints: folders of plain arrays and integers, whole or not there at all.
+"""Checkpoints: folders of plain arrays and integers, written completely or not at all.
 
     step-000460/{weights.safetensors, optimizer.safetensors, state.json, manifest.json}
 
-The manifest holds size and sha256 of the others and is written last; the folder is written under another name,
-fsynced and renamed. Reading checks all of that, and every name, shape and dtype, before anything is assigned.
-Nothing in a checkpoint is executed: there is no pickle and no Keras deserialisation.
+The manifest holds the size and sha256 of the other files and is written last. The folder is written under a
+temporary name, fsynced and renamed. Reading checks all of that, and every name, shape and dtype, before anything
+is assigned. Nothing in a checkpoint is executed: there is no pickle and no Keras deserialisation.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class CheckpointState:
     """The numbers of a checkpoint, `state.json`.
 
     Args:
-        run: what tells its run from others.
-        step: how many training steps were taken.
-        epoch: how many epochs are over.
-        best_step: the step at the end of the best epoch; 0 before the first epoch is over.
+        run: identifies the run.
+        step: the number of training steps taken.
+        epoch: the number of finished epochs.
+        best_step: the step at the end of the best epoch; 0 before the end of the first.
         best_loss: the validation loss of that epoch, in nats per example.
-        totals: the sums over the steps of an epoch that is not over.
+        totals: the sums over the steps of the unfinished epoch.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -81,10 +81,10 @@ class _Manifest:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that has been verified: all its files are there, whole and unchanged, and its weights finite.
+    """A verified checkpoint: all its files are complete and unchanged, and its weights are finite.
 
     Args:
-        folder: where it is.
+        folder: its folder.
         state: its numbers.
     """
 
@@ -107,10 +107,10 @@ def snapshot(vae: keras.Model, optimizer: keras.optimizers.Optimizer) -> Snapsho
 
 
 def write(root: Path, arrays: Snapshot, state: CheckpointState) -> Checkpoint:
-    """Write a checkpoint of a snapshot and the state, which names the step.
+    """Write a checkpoint of a snapshot and a state, in a folder named after the state's step.
 
     Raises:
-        CheckpointError: the disk does not take it; what was there before is untouched.
+        CheckpointError: it cannot be written; earlier checkpoints are unchanged.
     """
     folder = root / f"step-{state.step:06d}"
     files = {
@@ -121,23 +121,23 @@ def write(root: Path, arrays: Snapshot, state: CheckpointState) -> Checkpoint:
         name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
     }
     files[MANIFEST] = json.dumps({"format": FORMAT, "files": digests}, indent=2).encode()
-    beside = root / f".{folder.name}.tmp"
+    temporary = root / f".{folder.name}.tmp"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
         for name, data in files.items():
-            _write_through(beside / name, data)
-        _sync_folder(beside)
-        aside = root / f".{folder.name}.old"
+            _write_through(temporary / name, data)
+        _sync_folder(temporary)
+        previous = root / f".{folder.name}.old"
         if folder.exists():  # the same step, from before a resume: kept until the new one is in its place
-            shutil.rmtree(aside, ignore_errors=True)
-            folder.rename(aside)
-        beside.rename(folder)
+            shutil.rmtree(previous, ignore_errors=True)
+            folder.rename(previous)
+        temporary.rename(folder)
         _sync_folder(root)
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(previous, ignore_errors=True)
     except OSError as error:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise CheckpointError(
             f"The checkpoint {folder} could not be written: {error}. Earlier ones are intact."
         ) from error
@@ -147,14 +147,14 @@ def write(root: Path, arrays: Snapshot, state: CheckpointState) -> Checkpoint:
 def verify(folder: Path, run: str = "") -> Checkpoint:
     """Read a checkpoint's manifest and state, and compare every file with its size and sha256.
 
-    A hash shows damage, not mistakes of whoever wrote the file: what is in the files is checked too.
+    A hash detects damage, not a wrong file with its own hash: so the contents are checked too.
 
     Args:
         folder: the checkpoint's.
-        run: the run that it must be of; any, if empty.
+        run: the run that it must belong to; any, if empty.
 
     Raises:
-        CheckpointError: something is missing, changed or impossible, or it is of another run.
+        CheckpointError: a file is missing, changed or invalid, or the checkpoint belongs to another run.
     """
     try:
         for name, expected in from_json(_Manifest, _small(folder / MANIFEST)).files.items():
@@ -167,7 +167,7 @@ def verify(folder: Path, run: str = "") -> Checkpoint:
                 raise CheckpointError(f"{folder / name}: its sha256 is not the manifest's; the file was changed.")
         state = from_json(CheckpointState, _small(folder / STATE))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder}: not a whole checkpoint ({type(error).__name__}: {error}).") from error
+        raise CheckpointError(f"{folder}: not a complete checkpoint ({type(error).__name__}: {error}).") from error
     if state.step != _step(folder):
         raise CheckpointError(f"{folder}: its state is of step {state.step}; the folder was renamed.")
     if state.best_step > state.step:
@@ -175,14 +175,14 @@ def verify(folder: Path, run: str = "") -> Checkpoint:
             f"{folder / STATE}: best_step: expected at most the step, {state.step}; got {state.best_step}."
         )
     if run and state.run != run:
-        raise CheckpointError(f"{folder}: it is of another run, and was copied here.")
+        raise CheckpointError(f"{folder}: it belongs to another run, and was copied here.")
     if bad := _not_finite(folder / WEIGHTS):
         raise CheckpointError(f"{folder / WEIGHTS}: expected finite numbers; got others in {bad}.")
     return Checkpoint(folder, state)
 
 
 def _small(path: Path) -> bytes:
-    """The content of a file that holds a few numbers; more than a megabyte is something else."""
+    """The content of a file of a few numbers; more than a megabyte is an error."""
     with path.open("rb") as file:
         content = file.read(2**20 + 1)
     if len(content) > 2**20:
@@ -191,14 +191,14 @@ def _small(path: Path) -> bytes:
 
 
 def _not_finite(path: Path) -> str:
-    """The first array of a file that holds infinities or NaNs, empty if there is none; one is read at a time."""
+    """The first array of a file with infinities or NaNs, empty if there is none; one is read at a time."""
     with _opened(path) as file:
         names = sorted(file.keys())
         return next((name for name in names if not np.isfinite(file.get_tensor(name)).all()), "")
 
 
 def newest_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint that verifies, and what is wrong with the newer ones."""
+    """The newest valid checkpoint, and the errors of the newer ones that were skipped."""
     complaints: list[str] = []
     for folder in sorted(_folders(root), key=_step, reverse=True):
         try:
@@ -209,14 +209,14 @@ def newest_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint | None, lis
 
 
 def best_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint, list[str]]:
-    """The checkpoint of the best epoch, or the newest one where that is not to be had, with what was wrong.
+    """The checkpoint of the best epoch, or the newest valid one, and the errors of those skipped.
 
     Raises:
         CheckpointError: there is none.
     """
     newest, complaints = newest_checkpoint(root, run)
     if newest is None:
-        raise CheckpointError(" ".join([f"{root} holds no usable checkpoint.", *complaints]))
+        raise CheckpointError(" ".join([f"{root} has no valid checkpoint.", *complaints]))
     best = newest.state.best_step or newest.step  # 0: not even the first epoch is over
     if best == newest.step:
         return newest, complaints
@@ -234,10 +234,10 @@ def prune(root: Path, keep: int, best: int) -> None:
 
 
 def restore(checkpoint: Checkpoint, vae: keras.Model, optimizer: keras.optimizers.Optimizer | None = None) -> None:
-    """Give a model, and its optimizer, the values of a checkpoint; all of them, or none.
+    """Assign the values of a checkpoint to a model and its optimizer: all of them, or none.
 
     Raises:
-        CheckpointError: the checkpoint is of another model; says which names differ, and how.
+        CheckpointError: the checkpoint is of another model; names the differences.
     """
     targets = [(WEIGHTS, named_variables(vae))]
     if optimizer is not None:
@@ -252,9 +252,9 @@ class Differences(NamedTuple):
     """How the arrays of a file differ from a model's variables, by name.
 
     Args:
-        extra: what only the file has.
-        missing: what only the model has.
-        different: what both have in another shape or dtype, and which.
+        extra: names that only the file has.
+        missing: names that only the model has.
+        different: names that both have, with another shape or dtype -> the difference.
     """
 
     extra: list[str]
@@ -263,7 +263,7 @@ class Differences(NamedTuple):
 
 
 def compare(path: Path, variables: Mapping[str, keras.Variable]) -> Differences:
-    """Hold the names, shapes and dtypes of a file against variables; no array is read.
+    """Compare the names, shapes and dtypes of a file with variables; no array is read.
 
     Raises:
         CheckpointError: the file cannot be read.
@@ -290,10 +290,10 @@ def read(path: Path, names: Iterable[str]) -> dict[str, Array]:
 
 
 def _read(path: Path, variables: Mapping[str, keras.Variable]) -> dict[str, Array]:
-    """The arrays of a file, after its names, shapes and dtypes have been held against the variables'."""
+    """The arrays of a file, after a comparison of its names, shapes and dtypes with the variables'."""
     extra, missing, different = compare(path, variables)
-    wrong = [f"it has {name!r}, which the model has not" for name in extra]
-    wrong += [f"the model has {name!r}, which it has not" for name in missing]
+    wrong = [f"it has {name!r}, which the model does not have" for name in extra]
+    wrong += [f"the model has {name!r}, which it does not have" for name in missing]
     wrong += [f"{name!r} is {how}" for name, how in different.items()]
     if wrong:
         more = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
@@ -335,7 +335,7 @@ def _optimizer_variables(optimizer: keras.optimizers.Optimizer, vae: keras.Model
     slots_found = {id(variable) for variable in names.values()}
     names |= {variable.name: variable for variable in optimizer.variables if id(variable) not in slots_found}
     if len(names) != len(optimizer.variables):
-        raise CheckpointError(f"{type(optimizer).__name__} has variables that cannot be told apart by name.")
+        raise CheckpointError(f"{type(optimizer).__name__} has several variables of one name.")
     return names
 
 

@@ -1,4 +1,4 @@
-"""Whether a model's step is compiled by XLA, and why."""
+"""Whether XLA compiles a model's step, and why."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Compilation:
 
     Args:
         jit: whether the step is compiled.
-        automatic: whether that was left to us.
+        automatic: whether jit = "auto" chose that.
         reason: why, in a phrase.
     """
 
@@ -40,12 +40,12 @@ class Compilation:
         """The decision for a model: XLA is fast on GPUs and for dense models, slow for convolutions on CPUs.
 
         Args:
-            wanted: what is asked for.
+            wanted: train.jit.
             vae: the model.
             exchanges: whether a loss takes numbers of several replicas, which XLA cannot compile.
 
         Raises:
-            ConfigError: what cannot be compiled is asked for.
+            ConfigError: jit is true, and XLA cannot compile the loss.
         """
         if exchanges and wanted is True:
             raise ConfigError(
@@ -64,14 +64,14 @@ class Compilation:
         return cls(True, True, "no convolutions")
 
     def failed(self, error: tf.errors.OpError) -> Compilation:
-        """The decision after XLA has refused.
+        """The decision after XLA has failed.
 
         Raises:
-            TrainingError: it was asked for.
+            TrainingError: jit is true.
         """
         why = str(error.message).strip().partition("\n")[0]
         if not self.automatic:
             raise TrainingError(
                 f'XLA cannot compile this model: {why} Set train.jit = "auto" or false.'
             ) from error
-        return Compilation(False, True, f"Going on without XLA, which cannot compile this model: {why}")
+        return Compilation(False, True, f"Continuing without XLA, which cannot compile this model: {why}")

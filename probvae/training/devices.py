@@ -1,4 +1,4 @@
-"""The devices that share a training: in this process, and in other ones."""
+"""The devices that share a training: in this process and in others."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from probvae.core import Table
 from probvae.errors import UserError
 
 NO_PROXY = "no_grpc_proxy"
-"""The environment variable with the hosts that gRPC speaks to directly."""
+"""The environment variable with the hosts that gRPC connects to directly."""
 
 
 @dataclass(frozen=True)
 class Devices:
-    """Who takes part in a training.
+    """The devices of a training.
 
     Args:
         strategy: of TensorFlow; the model is made and trained within its scope.
-        workers: how many processes there are.
-        chief: whether this one is the process that prints and saves.
+        workers: the number of processes.
+        chief: whether this process is the one that prints and saves.
     """
 
     strategy: tf.distribute.Strategy
@@ -37,17 +37,17 @@ class Devices:
 
 
 def select_devices(devices: int = 0) -> Devices:
-    """The devices to train on. Call it before anything else uses TensorFlow.
+    """Select the devices to train on. Call this before anything else uses TensorFlow.
 
     Where the environment variable TF_CONFIG names a cluster, this process is one of its workers
     (`MultiWorkerMirroredStrategy`). Otherwise the devices of this machine share the work (`MirroredStrategy`).
 
     Args:
-        devices: how many; 0 takes all GPUs, or the CPU where there are none. Without GPUs the CPU is divided into
-            so many, which is no faster and shows what several devices would do.
+        devices: the number of devices; 0 takes all GPUs, or the CPU if there are none. Without GPUs the CPU is
+            divided into that many, which is no faster, but shows what several devices would do.
 
     Raises:
-        UserError: there are not so many, TF_CONFIG cannot be read, or TensorFlow was in use before.
+        UserError: there are fewer GPUs, TF_CONFIG is invalid, or TensorFlow has been used before.
     """
     try:
         if cluster := _cluster():
@@ -55,7 +55,7 @@ def select_devices(devices: int = 0) -> Devices:
         return _alone(devices)
     except RuntimeError as error:  # TensorFlow fixes its devices when it is first used
         raise UserError(
-            f"Several devices: expected to be asked for before TensorFlow is used; got it in use ({error}). "
+            f"devices: expected to be selected before TensorFlow is used; got a process that uses it ({error}). "
             "Start a new process, as `probvae train` does."
         ) from error
 
@@ -77,10 +77,10 @@ def _alone(devices: int) -> Devices:
 def _worker(cluster: Table, devices: int) -> Devices:
     if devices:
         raise UserError(
-            f"devices: expected none beside TF_CONFIG, whose workers take all of their machines; got {devices}."
+            f"devices: expected 0 with TF_CONFIG, whose workers use all devices of their machines; got {devices}."
         )
     hosts = sorted({address.rpartition(":")[0] for addresses in cluster.values() for address in addresses})
-    # Where http_proxy is set, gRPC would look for the other workers through it, and wait for ever.
+    # With http_proxy set, gRPC would connect to the other workers through the proxy, and hang.
     os.environ[NO_PROXY] = ",".join([*filter(None, [os.environ.get(NO_PROXY)]), *hosts])
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     workers = sum(len(addresses) for job, addresses in cluster.items() if job in ("chief", "worker"))

@@ -9,9 +9,19 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Objective, Stream, Tensor, fold_in, losses_of, named_variables, trainable_names
+from probvae.core import (
+    VAE,
+    Array,
+    Objective,
+    Stream,
+    Tensor,
+    fold_in,
+    losses_of,
+    named_variables,
+    trainable_names,
+)
 from probvae.data.feeding.batches import Batches
-from probvae.errors import TrainingError
+from probvae.errors import TrainingError, explained_errors
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.settings import TrainSettings
 from probvae.training.steps import CompiledSteps
@@ -46,6 +56,7 @@ class Diagnosis:
     checkpoints: Path | None
     run: str
 
+    @explained_errors()
     def of_step(self, step: int, means: Array, steps: CompiledSteps) -> TrainingError:
         """A step was not applied: its loss or its gradient is not finite.
 

@@ -1,4 +1,4 @@
-"""Running sums over the steps of an epoch, which a checkpoint can hold and give back in every bit."""
+"""Running means over the steps of an epoch, which a checkpoint saves and restores exactly."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class RunningMeansState:
 
     Args:
         sums: the sums of the loss and its terms over the examples, by name.
-        examples: how many examples there were.
-        seconds: how long their steps took.
-        skipped: how many steps did not move the model.
+        examples: the number of examples.
+        seconds: the time that their steps took.
+        skipped: the number of skipped steps.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -34,10 +34,10 @@ class RunningMeansState:
 
 
 class RunningMeans:
-    """Sums of the loss and its terms over examples.
+    """Means of the loss and its terms over examples.
 
-    They are added in double precision, step by step, so that neither how many steps are taken at a time nor a
-    break between them changes a bit.
+    Sums are added in double precision, step by step, so that they do not depend on how many steps run at a time,
+    nor on interruptions.
 
     Args:
         names: of the loss and its terms.
@@ -50,9 +50,9 @@ class RunningMeans:
         self.seconds = 0.0
         self.skipped = 0
 
-    def add(self, means: Array, examples: int, moved: bool = True) -> None:
-        """Add the means over so many examples, if the step moved the model."""
-        if moved:
+    def add(self, means: Array, examples: int, applied: bool = True) -> None:
+        """Add the means over some examples, if the step was applied; otherwise count a skipped step."""
+        if applied:
             self._sums += means.astype(np.float64) * examples
             self.examples += examples
         else:
@@ -64,13 +64,13 @@ class RunningMeans:
         return dict(zip(self._names, map(float, values), strict=True))
 
     def state(self) -> RunningMeansState:
-        """Plain numbers, from which `read` makes the same totals."""
+        """Plain numbers, which `read` restores."""
         sums = dict(zip(self._names, map(float, self._sums), strict=True))
         return RunningMeansState(sums, self.examples, self.seconds, self.skipped)
 
     @classmethod
     def read(cls, names: Sequence[str], state: RunningMeansState) -> RunningMeans:
-        """The totals of a state.
+        """The running means of a state.
 
         Raises:
             CheckpointError: its sums are not of these names.
@@ -78,7 +78,7 @@ class RunningMeans:
         if set(state.sums) != set(names):
             raise CheckpointError(
                 f"The checkpoint's totals: expected sums of {', '.join(names)}; got {', '.join(state.sums)}. "
-                "It is of another objective."
+                "It belongs to another objective."
             )
         totals = cls(names)
         totals._sums[:] = [state.sums[name] for name in names]

@@ -1,4 +1,4 @@
-"""Saving beside the training: it stops for a copy in memory only, not for the disk."""
+"""Saving in the background: training waits for a copy in memory only, not for the disk."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from probvae.training.checkpoint import CheckpointState, Snapshot, prune, verify
 
 
 class Saver:
-    """Writes checkpoints in a thread of its own, one at a time, and removes old ones once a new one is verified.
+    """Writes checkpoints in its own thread, one at a time, and removes old ones once a new one is verified.
 
     Args:
         root: the folder for checkpoints; None saves nothing.
-        keep: how many of the newest are kept, beside the best.
+        keep: the number of newest checkpoints to keep, in addition to the best.
     """
 
     def __init__(self, root: Path | None, keep: int) -> None:
@@ -28,21 +28,21 @@ class Saver:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        """Wait for what is being written. Where training has failed by itself, that is what is told."""
+        """Wait for the checkpoint that is being written. An error of the training itself comes first."""
         self._thread.shutdown(wait=True)
         if error is None:
             self._wait()
 
     @property
     def age(self) -> float:
-        """How many seconds ago something was saved last, or the training began."""
+        """Seconds since the last checkpoint, or since the training started."""
         return time.monotonic() - self._last
 
     def save(self, arrays: Snapshot, state: CheckpointState) -> None:
-        """Have a checkpoint written; waits if the one before is still being written.
+        """Start writing a checkpoint, after the previous one is written.
 
         Raises:
-            CheckpointError: the one before could not be.
+            CheckpointError: the previous one could not be written.
         """
         self._last = time.monotonic()
         if self._root is None:
@@ -51,7 +51,7 @@ class Saver:
         self._writing = self._thread.submit(self._write, self._root, arrays, state)
 
     def check(self) -> None:
-        """Raise what has gone wrong in the thread, as soon as it has."""
+        """Raise the error of the thread, if there is one."""
         if self._writing is not None and self._writing.done():
             self._wait()
 

@@ -18,26 +18,27 @@ class TrainSettings(Checked):
     """How a model is trained: Adam (Kingma and Ba, 2015) on minibatches.
 
     Args:
-        epochs: how many times the training data is gone through, at most.
-        batch_size: how many examples a step takes; the last batch of an epoch may be smaller.
-        learning_rate: Adam's step size, the highest one where a schedule changes it.
-        schedule: keep the learning rate constant, or let it fall to 0 along a cosine.
-        warmup_steps: with the cosine schedule, over how many steps the learning rate rises from 0 first.
-        clip_norm: the largest global norm of a gradient; longer ones are scaled down. 0 clips nothing.
-        patience: stop after so many epochs without a better validation loss. 0 never stops early.
+        epochs: the largest number of passes over the training data.
+        batch_size: the number of examples in a step; the last batch of an epoch may have fewer.
+        learning_rate: the step size of Adam, or its maximum if a schedule changes it.
+        schedule: a constant learning rate, or a cosine decay to 0.
+        warmup_steps: with the cosine schedule, the number of steps in which the learning rate first rises
+            from 0.
+        clip_norm: the largest global norm of a gradient; larger gradients are scaled down. 0 clips nothing.
+        patience: stop after this number of epochs without a better validation loss. 0 never stops early.
         non_finite: at a loss or gradient that is not finite, stop, or skip the step and count it.
-        precision: what the layers of encoders and decoders compute in. Variables, the outputs of networks,
-            distributions and losses are float32 in any case.
-        jit: compile the step by XLA; "auto" where that is faster: on GPUs, and for models without convolutions.
-        checkpoint_steps: save after so many steps of an epoch too, not only at its end. 0 does not.
-        checkpoint_minutes: save when the last time is so many minutes ago, in the middle of an epoch too. 0 never.
-        keep: how many of the newest checkpoints are kept, beside that of the best epoch.
-        init_from: the folder of a run whose weights to start from, matched by name; "" starts anew.
-        freeze: which parts keep the weights that they start with.
-        seed: what the initial weights, the order of the data and all noise are a function of.
+        precision: the precision of the layers in encoders and decoders. Variables, outputs of networks,
+            distributions and losses are always float32.
+        jit: compile the step with XLA; "auto" where that is faster: on GPUs, and for models without convolutions.
+        checkpoint_steps: also save every this number of steps within an epoch. 0 does not.
+        checkpoint_minutes: also save this number of minutes after the last checkpoint. 0 does not.
+        keep: the number of newest checkpoints to keep, in addition to that of the best epoch.
+        init_from: warm start from the run in this folder: its weights are matched by name; "" for none.
+        freeze: the parts whose weights are not trained.
+        seed: the initial weights, the order of the data and all noise are a function of it.
 
     Raises:
-        ConfigError: a setting is out of its bounds, or has no meaning with another.
+        ConfigError: a setting is out of its bounds, or has no effect with another one.
     """
 
     epochs: Positive = 20
@@ -60,19 +61,19 @@ class TrainSettings(Checked):
     def __post_init__(self) -> None:
         if self.warmup_steps and self.schedule == "constant":
             raise ConfigError(
-                f"train: warmup_steps = {self.warmup_steps} has no meaning with schedule = 'constant'. "
+                f"train: warmup_steps = {self.warmup_steps} has no effect with schedule = 'constant'. "
                 "Set schedule = 'cosine', or leave warmup_steps out.",
                 parameter="warmup_steps",
             )
         if self.freeze and not self.init_from:
             raise ConfigError(
-                f"train: freeze = {list(self.freeze)} without init_from would keep untrained weights. Name the "
+                f"train: freeze = {list(self.freeze)} without init_from would freeze untrained weights. Name the "
                 "run to start from, or leave freeze out.",
                 parameter="freeze",
             )
 
     def check(self, steps_per_epoch: int) -> None:
-        """Hold the schedule against the length of the training.
+        """Compare the schedule with the length of the training.
 
         Raises:
             ConfigError: the warm-up is as long as the training.

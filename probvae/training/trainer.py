@@ -117,7 +117,7 @@ class Trainer:
             )
         if checkpoint is None:
             if complaints:
-                raise CheckpointError(" ".join(["No checkpoint is usable.", *complaints]))
+                raise CheckpointError(" ".join(["No checkpoint is valid.", *complaints]))
             return False
         state = checkpoint.state
         self._epoch = RunningMeans.read(self._steps.names, state.totals)
@@ -154,15 +154,15 @@ class Trainer:
                     for callback in self.callbacks:
                         callback.stopped_early(self.epoch, best_epoch)
                     return True
-                agreed = self._advance()
-                whole = self.step % self.batches.steps_per_epoch == 0
-                if whole:
+                all_stop = self._advance()
+                epoch_ends = self.step % self.batches.steps_per_epoch == 0
+                if epoch_ends:
                     self._end_epoch()
-                stopping = agreed or (self._stop_requested and not self._several_workers)
-                if whole or stopping or self._is_due(saver):
+                stop = all_stop or (self._stop_requested and not self._several_workers)
+                if epoch_ends or stop or self._is_due(saver):
                     self._save(saver)
                 saver.check()
-                if stopping:
+                if stop:
                     return self.step == self.settings.epochs * self.batches.steps_per_epoch
             return True
 
@@ -189,10 +189,10 @@ class Trainer:
         if self._several_workers:
             # Workers exchange numbers in each step, so all of them must take equally many, however fast they are.
             count = min(count, self.steps_between_checks)
-        elif self._step_seconds is None:
-            count = 1
-        else:
+        elif self._step_seconds:
             count = min(count, max(1, int(self.seconds_between_checks / self._step_seconds)))
+        else:
+            count = 1
         began = time.perf_counter()
         means, applied, stop = self._run(count)
         seconds = time.perf_counter() - began

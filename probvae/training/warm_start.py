@@ -1,4 +1,4 @@
-"""Starting from the weights of another run."""
+"""Warm start: begin with the weights of another run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from probvae.training.checkpoint import WEIGHTS, Checkpoint, compare, read
 
 
 class WarmStart(NamedTuple):
-    """What a model took from a checkpoint, by name.
+    """The result of a warm start, by the names of variables.
 
     Args:
-        taken: variables that have the checkpoint's values now.
-        kept: variables that the checkpoint does not have, or has in another shape or dtype, and why.
-        unused: what the checkpoint has and the model has not.
+        taken: variables that now have the checkpoint's values.
+        kept: variables that the checkpoint lacks, or has with another shape or dtype -> the reason.
+        unused: variables of the checkpoint that the model lacks.
     """
 
     taken: list[str]
@@ -25,15 +25,15 @@ class WarmStart(NamedTuple):
 
 
 def warm_start(checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = ()) -> WarmStart:
-    """Give a model the values of the checkpoint's variables that have the same name, shape and dtype.
+    """Assign a checkpoint's values to the variables of a model with the same name, shape and dtype.
 
     Args:
-        checkpoint: where they come from.
+        checkpoint: the source of the values.
         vae: the model.
-        freeze: the parts that must find all of theirs, as they will not be trained.
+        freeze: the parts of which every variable must match, as they will not be trained.
 
     Raises:
-        TrainingError: nothing matches, or not all of a frozen part does.
+        TrainingError: no variable matches, or not every one of a frozen part.
         CheckpointError: the checkpoint cannot be read.
     """
     variables = named_variables(vae)

@@ -341,7 +341,7 @@ CONFLICTS = [
         "a warm-up without a schedule",
         *("epochs = 1", "warmup_steps = 5"),
         at=(27, "train.warmup_steps"),
-        says=("warmup_steps = 5 has no meaning", "Set schedule = 'cosine'"),
+        says=("warmup_steps = 5 has no effect", "Set schedule = 'cosine'"),
     ),
     case(
         "a warm-up longer than the training",

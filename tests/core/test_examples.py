@@ -215,10 +215,10 @@ def test_single_batches_are_checked_too():
 def test_weights_of_examples_are_refused_with_targets_and_without(option):
     weights = np.ones(len(X)) if option == "sample_weight" else {0: 1.0}
     for targets in (None, np.zeros(len(X))):
-        with pytest.raises(UserError, match=f"{option}: expected none, as every example weighs the same"):
+        with pytest.raises(UserError, match=f"{option}: expected none, as all examples have the same weight"):
             compiled().fit(X, targets, verbose=0, **{option: weights})
 
 
-def test_validation_data_is_checked_wherever_it_stands_among_the_arguments():
+def test_validation_data_is_checked_at_any_place_in_the_arguments():
     with pytest.raises(UserError, match="got integers from 0 to 255"):
         compiled().fit(X, None, 4, 1, 0, None, 0.0, X * 255)

@@ -184,9 +184,9 @@ def test_two_variables_with_one_name_are_refused():
             self.add_weight(shape=(), name="same")  # no attribute tells them apart
             self.add_weight(shape=(), name="same")
 
-    with pytest.raises(TrainingError, match="both named 'same'"):
+    with pytest.raises(TrainingError, match="two named 'same'"):
         named_variables(Twice())
-    with pytest.raises(TrainingError, match=r"both named 'd\.1'"):
+    with pytest.raises(TrainingError, match=r"two named 'd\.1'"):
         named_variables(holder(d={1: tf.Variable(1.0), "1": tf.Variable(2.0)}))
 
 
@@ -195,7 +195,7 @@ def test_two_seed_generators_have_two_names():
     assert len(names(component)) == 2
 
 
-def test_a_component_that_forgets_super_is_told_so():
+def test_a_component_that_forgets_super_raises_an_error_that_says_so():
     class Forgetful(Component):
         def __init__(self):
             self.v = tf.Variable(1.0)

@@ -106,7 +106,7 @@ def test_a_folder_that_is_no_run_is_a_users_mistake(source, tmp_path, undrawn):
 
 def test_freezing_untrained_weights_is_refused(source, tmp_path):
     _, data = source
-    with pytest.raises(SpecError, match=r"freeze.*would keep untrained weights"):
+    with pytest.raises(SpecError, match=r"freeze.*would freeze untrained weights"):
         train(spec(data, freeze=["encoder"]), tmp_path / "run")
 
 

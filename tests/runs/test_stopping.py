@@ -189,16 +189,13 @@ def test_a_process_ends_at_once_whatever_it_is_doing(number, busy):
     assert ended == (128 + number, "Interrupted.\n")
 
 
-def test_a_forked_child_has_signals_of_its_own():
-    """It would otherwise not end when it is asked to, and its parent would."""
+def test_a_forked_child_has_its_own_signals():
+    """Otherwise a signal to the child would not end it, but its parent."""
     code = """
-reader, writer = os.pipe()
 child = os.fork()
 if not child:
-    os.write(writer, b"!")
     time.sleep(60)
     os._exit(1)
-os.read(reader, 1)  # a signal that arrives while a process is forked is lost
 os.kill(child, signal.SIGTERM)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
 time.sleep(0.2)
@@ -206,6 +203,25 @@ print('ready', flush=True)
 time.sleep(600)
 """
     assert signalled(LISTENING + code, signal.SIGINT) == (130, "Interrupted.\n")
+
+
+def test_a_signal_to_a_child_that_is_being_forked_ends_the_child():
+    """It arrives when the child still has its parent's handlers."""
+    early = """
+import os, signal
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+"""
+    code = """
+child = os.fork()
+if not child:
+    time.sleep(60)
+    os._exit(1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+time.sleep(0.2)
+print('ready', flush=True)
+time.sleep(600)
+"""
+    assert signalled(early + LISTENING + code, signal.SIGINT) == (130, "Interrupted.\n")
 
 
 LISTENING = """

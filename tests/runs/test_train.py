@@ -274,7 +274,7 @@ def test_a_diverging_run_fails_with_the_way_out_and_leaves_what_was_good(data, t
     with pytest.raises(TrainingError, match=r"step 1 .*train\.learning_rate"):
         train(spec(data, learning_rate=1e20), tmp_path / "run")
     assert not (tmp_path / "run" / "evaluation.json").exists()
-    with pytest.raises(CheckpointError, match="no usable checkpoint"):
+    with pytest.raises(CheckpointError, match="no valid checkpoint"):
         probvae.load(tmp_path / "run")
 
 

@@ -1,4 +1,4 @@
-"""Trains on so many replicas or as one worker of several, and writes what came of it. Run by test_devices."""
+"""Trains on several replicas or as one worker of several, and writes the results. Run by test_devices."""
 
 import json
 import os

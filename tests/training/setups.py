@@ -63,22 +63,22 @@ class Record(Callback):
     """Everything that a training tells, in order."""
 
     def __init__(self):
-        self.told = []
+        self.events = []
 
     def resumed(self, epoch, step, complaints):
-        self.told.append(("resumed", epoch, step, list(complaints)))
+        self.events.append(("resumed", epoch, step, list(complaints)))
 
     def progress(self, progress):
-        self.told.append(("progress", progress))
+        self.events.append(("progress", progress))
 
     def epoch_ended(self, epoch):
-        self.told.append(("epoch_ended", epoch))
+        self.events.append(("epoch_ended", epoch))
 
     def stopped_early(self, epoch, best_epoch):
-        self.told.append(("stopped_early", epoch, best_epoch))
+        self.events.append(("stopped_early", epoch, best_epoch))
 
     def of(self, kind):
-        return [parts[0] if len(parts) == 1 else tuple(parts) for name, *parts in self.told if name == kind]
+        return [parts[0] if len(parts) == 1 else tuple(parts) for name, *parts in self.events if name == kind]
 
     @property
     def rows(self):
@@ -93,7 +93,7 @@ class Killed(KeyboardInterrupt):
 
 
 class KillAt(Callback):
-    """Kills the training as soon as so many steps are done."""
+    """Kills the training after this number of steps."""
 
     def __init__(self, step):
         self.step = step
@@ -104,7 +104,7 @@ class KillAt(Callback):
 
 
 class StepByStep(Trainer):
-    """It looks at the world outside after each step."""
+    """It checks for signals after each step."""
 
     seconds_between_checks = 0.0
 
@@ -135,7 +135,7 @@ def trainer(model=None, objective=None, folder=None, callbacks=(), examples=None
 
 
 def trained(*arguments, **options):
-    """The trainer after training, with a record of what it told."""
+    """The trainer after training, with a record of its events."""
     record = Record()
     options["callbacks"] = [record, *options.get("callbacks", ())]
     done = trainer(*arguments, **options)

@@ -324,7 +324,7 @@ def test_a_message_says_what_is_wrong_with_which_file(root):
         (complaint,) = (text for text in complaints if f"step-0000{step}" in text)
         assert file in complaint
         assert what in complaint
-    with pytest.raises(CheckpointError, match=r"no usable checkpoint.*step-000030"):
+    with pytest.raises(CheckpointError, match=r"no valid checkpoint.*step-000030"):
         best_checkpoint(root)
 
 
@@ -480,14 +480,14 @@ def assert_refused(written, target, optimizer, *parts):
 def test_another_prior_is_named_by_its_variables(three):
     target = vae("mixture")
     assert_refused(
-        verify(three / "step-000030"), target, adam(target), "the model has 'prior/logits', which it has not"
+        verify(three / "step-000030"), target, adam(target), "the model has 'prior/logits', which it does not have"
     )
 
 
 def test_missing_components_are_named_by_their_variables(tmp_path):
     source, target = vae("mixture"), vae()
     written = write(tmp_path, snapshot(source, adam(source)), state(1))
-    assert_refused(written, target, adam(target), "it has 'prior/logits', which the model has not")
+    assert_refused(written, target, adam(target), "it has 'prior/logits', which the model does not have")
 
 
 def test_another_width_is_named_by_shapes(three):
@@ -612,7 +612,7 @@ def test_steps_beyond_six_digits_stay_in_order(root, model):
 # Which one
 
 
-def test_prune_keeps_what_it_is_told_and_what_is_not_its_own(root):
+def test_prune_keeps_the_newest_the_best_and_other_files(root):
     (root / "notes.txt").write_text("mine")
     (root / "step-by-step").mkdir()
     prune(root, keep=1, best=10)
@@ -633,7 +633,7 @@ def test_the_best_checkpoint_is_looked_up_in_the_newest_that_is_whole(root):
 
 
 @pytest.mark.parametrize("damage", [flip, delete], ids=["flipped", "deleted"])
-def test_without_the_best_the_newest_stands_in_and_it_is_said(damage, root):
+def test_without_the_best_the_newest_is_used_with_a_message(damage, root):
     damage(root / "step-000020" / WEIGHTS)
     found, complaints = best_checkpoint(root)
     assert found.step == 30
@@ -643,5 +643,5 @@ def test_without_the_best_the_newest_stands_in_and_it_is_said(damage, root):
 
 def test_no_checkpoint_at_all_is_an_error_for_the_best_and_none_for_the_newest(tmp_path):
     assert newest_checkpoint(tmp_path / "nowhere") == (None, [])
-    with pytest.raises(CheckpointError, match="no usable checkpoint"):
+    with pytest.raises(CheckpointError, match="no valid checkpoint"):
         best_checkpoint(tmp_path / "nowhere")

@@ -46,7 +46,7 @@ def result(process, folder, name):
 
 
 def cluster(count):
-    """TF_CONFIG of each of so many workers on this machine."""
+    """TF_CONFIG of each of `count` workers on this machine."""
     addresses = free_addresses(count)
     return [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}} for i in range(count)]
 
@@ -91,7 +91,7 @@ def test_two_processes_train_what_one_does(tmp_path):
     assert_close(results[0], reference)
 
 
-def test_one_worker_that_is_asked_to_stop_stops_all_after_the_same_step(tmp_path):
+def test_a_stop_request_to_one_worker_stops_all_after_the_same_step(tmp_path):
     configs, checkpoints = cluster(2), str(tmp_path / "run")
     workers = [
         start(tmp_path, "0", config=configs[0], epochs=3, checkpoints=checkpoints),
@@ -102,7 +102,7 @@ def test_one_worker_that_is_asked_to_stop_stops_all_after_the_same_step(tmp_path
     assert newest_checkpoint(tmp_path / "run")[0].step == STEPS + 1  # by the chief, who was not asked
 
 
-def test_a_worker_that_is_gone_is_told_as_something_that_may_pass():
+def test_a_lost_worker_is_a_temporary_error():
     with pytest.raises(TemporaryError, match=r"another worker is gone.*--resume"), explained_errors():
         raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
 
@@ -149,7 +149,7 @@ def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tm
         ("[]", "AttributeError"),
     ],
 )
-def test_a_cluster_that_cannot_be_read_is_told(text, found, monkeypatch):
+def test_an_invalid_cluster_is_an_error(text, found, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match=rf"TF_CONFIG: expected .*; got .*{found}"):
         select_devices()

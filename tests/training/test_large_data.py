@@ -49,7 +49,7 @@ def streamed(damaged=None, **how):
 
 
 def stopped_and_resumed(load, stop, folder):
-    """A training that is stopped after a step and goes on with a new trainer and new data; and its rows."""
+    """A training that is stopped after a step and resumes with a new trainer and new data; and its rows."""
     first, record = Record(), Record()
     stopped = trainer(examples=load(), folder=folder, callbacks=[first], kind=StepByStep, **SETTINGS)
     stopped.callbacks = [first, StopAt(stopped, stop)]
@@ -79,7 +79,7 @@ def test_training_on_a_file_is_training_on_the_array_in_every_bit(binarize, fold
     assert rows == whole.rows
 
 
-def test_training_on_a_stream_resumes_with_the_very_next_batch(tmp_path):
+def test_training_on_a_stream_resumes_with_the_next_batch(tmp_path):
     whole = trained(examples=streamed(), **SETTINGS)
     losses = [row["train/loss"] for row in whole.rows]
     assert max(losses[1:]) < losses[0]

@@ -128,7 +128,7 @@ def test_a_training_is_a_loop_of_gradient_clipping_and_adam():
     np.testing.assert_allclose([row["train/loss"] for row in done.rows], sums / TRAIN, rtol=1e-5)
 
 
-def test_how_many_steps_are_taken_at_a_time_changes_nothing_but_how_often_progress_is_told(reference):
+def test_the_number_of_steps_between_checks_changes_only_how_often_progress_is_reported(reference):
     done = trained(epochs=3, kind=StepByStep)
     assert_same(done.weights, reference.weights)
     assert done.rows == reference.rows
@@ -232,7 +232,7 @@ def test_a_killed_and_resumed_run_ends_as_one_that_was_not(tmp_path):
     assert again.step == STEPS
     again.train()
 
-    assert record.told[0] == ("resumed", 1, STEPS, [])
+    assert record.events[0] == ("resumed", 1, STEPS, [])
     assert_same(weights(again.vae), whole.weights)
     for one, other in zip(slots(again), slots(whole.trainer), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -249,7 +249,7 @@ def test_a_killed_and_resumed_run_ends_as_one_that_was_not(tmp_path):
     + [(STEPS + 2, True)]
     + [pytest.param(stop, True, marks=pytest.mark.slow) for stop in range(1, 3 * STEPS)],
 )
-def test_a_training_stopped_after_any_step_goes_on_with_the_very_next_batch(stop, jit, tmp_path):
+def test_a_training_stopped_after_any_step_resumes_with_the_next_batch(stop, jit, tmp_path):
     settings = {"epochs": 3, "kind": StepByStep, "jit": jit, "keep": 1}
     whole = whole_training(jit)
     first = Record()
@@ -261,7 +261,7 @@ def test_a_training_stopped_after_any_step_goes_on_with_the_very_next_batch(stop
     record = Record()
     again = trainer(vae(seed=5), folder=tmp_path, callbacks=[record], **settings)
     assert again.resume()
-    assert record.told == [("resumed", stop // STEPS, stop, [])]
+    assert record.events == [("resumed", stop // STEPS, stop, [])]
     assert again.train()
     assert_same(weights(again.vae), whole.weights)
     for one, other in zip(slots(again), slots(whole.trainer), strict=True):
@@ -274,18 +274,18 @@ def whole_training(jit):
     return trained(epochs=3, kind=StepByStep, jit=jit)
 
 
-def test_checkpoints_are_written_after_so_many_steps_of_an_epoch(tmp_path):
+def test_checkpoints_are_written_every_checkpoint_steps_of_an_epoch(tmp_path):
     trained(folder=tmp_path, epochs=2, checkpoint_steps=2, keep=99)
     assert sorted(folder.name for folder in tmp_path.iterdir()) == [f"step-00000{step}" for step in (2, 3, 5, 6)]
 
 
-def test_checkpoints_are_written_after_so_many_minutes(tmp_path):
+def test_checkpoints_are_written_after_checkpoint_minutes(tmp_path):
     trained(folder=tmp_path, epochs=1, checkpoint_minutes=1e-9, keep=99, kind=StepByStep)
     assert sorted(folder.name for folder in tmp_path.iterdir()) == [f"step-00000{step}" for step in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("keep", [1, 3])
-def test_so_many_of_the_newest_checkpoints_are_kept_and_the_best(keep, tmp_path):
+def test_the_newest_checkpoints_are_kept_and_the_best(keep, tmp_path):
     class Worsening(Trainer):
         def validate(self):
             return {"loss": float(self.step)}
@@ -339,7 +339,7 @@ def test_a_checkpoint_of_another_run_is_not_resumed_from(tmp_path):
     again.resume()
     ((_, step, complaints),) = record.of("resumed")
     assert step == STEPS
-    assert "of another run" in complaints[0]
+    assert "belongs to another run" in complaints[0]
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(tmp_path):
@@ -368,7 +368,7 @@ def test_a_finished_run_takes_no_step_when_resumed(finished):
     again = trainer(folder=finished, callbacks=[record], epochs=2)
     assert again.resume()
     again.train()
-    assert record.told == [("resumed", 2, 2 * STEPS, [])]
+    assert record.events == [("resumed", 2, 2 * STEPS, [])]
 
 
 def test_a_resumed_run_can_be_made_longer(finished, reference):
@@ -378,7 +378,7 @@ def test_a_resumed_run_can_be_made_longer(finished, reference):
     assert_same(weights(again.vae), reference.weights)
 
 
-def test_a_resumed_run_passes_over_a_damaged_checkpoint_and_says_so(finished, reference):
+def test_a_resumed_run_skips_a_damaged_checkpoint_with_a_message(finished, reference):
     file = finished / "step-000006" / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-1])
     record = Record()
@@ -455,7 +455,7 @@ def stopped(tmp_path_factory):
 def test_training_stops_when_patience_is_over(stopped):
     _, done, _ = stopped
     assert [row["epoch"] for row in done.rows] == [1, 2, 3, 4]
-    assert done.record.told[-1] == ("stopped_early", 4, 2)
+    assert done.record.events[-1] == ("stopped_early", 4, 2)
 
 
 def test_an_equal_loss_is_no_better(stopped):
@@ -479,11 +479,11 @@ def test_resuming_after_an_early_stop_does_nothing(stopped):
     again = trainer(vae(seed=4), folder=folder, callbacks=[record], kind=Scripted, epochs=6, patience=2)
     again.resume()
     again.train()
-    assert record.told == [("resumed", 4, 4 * STEPS, []), ("stopped_early", 4, 2)]
+    assert record.events == [("resumed", 4, 4 * STEPS, []), ("stopped_early", 4, 2)]
     assert_same(weights(again.vae), done.weights)
 
 
-def test_more_patience_goes_on_after_an_early_stop(stopped):
+def test_more_patience_resumes_after_an_early_stop(stopped):
     folder, _, _ = stopped
     record = Record()
     again = trainer(vae(seed=4), callbacks=[record], folder=folder, kind=Scripted, epochs=5, patience=3)
@@ -496,7 +496,7 @@ def test_more_patience_goes_on_after_an_early_stop(stopped):
 # When it cannot go on
 
 
-def test_a_diverging_run_stops_with_its_step_and_the_way_out(tmp_path):
+def test_a_diverging_run_stops_with_its_step_and_a_fix(tmp_path):
     with pytest.raises(TrainingError) as error:
         trained(folder=tmp_path, epochs=5, learning_rate=1e20)
     assert "step 1 (epoch 1)" in str(error.value)
@@ -531,7 +531,7 @@ def test_only_the_terms_that_went_bad_first_are_named():
     assert "not finite: loss, negative_log_likelihood." in str(error.value)
 
 
-def test_the_examples_to_blame_are_named():
+def test_the_examples_with_bad_losses_are_named():
     examples = data(binarize_on_read=False)
     examples.train.stored[[3, 11]] = 200, 201, 202, 203, 204, 205
 
@@ -583,7 +583,7 @@ def test_a_skipped_step_does_not_hold_the_learning_rate_up(jit):
 
 @pytest.mark.parametrize("jit", [False, True], ids=["plain", "XLA"])
 @pytest.mark.parametrize("bad", [0, 4])
-def test_a_gradient_that_is_not_finite_is_told_with_the_variables_it_belongs_to(bad, jit):
+def test_a_gradient_that_is_not_finite_is_reported_with_its_variables(bad, jit):
     with pytest.raises(TrainingError) as error:
         trained(objective=Wrapped(gradient_is_nan_at(bad)), clip_norm=0.5, jit=jit)
     message = str(error.value)
@@ -596,7 +596,7 @@ def test_a_gradient_that_is_not_finite_is_told_with_the_variables_it_belongs_to(
     assert "learning_rate" not in message
 
 
-def test_a_gradient_whose_norm_overflows_is_told_as_that():
+def test_a_gradient_whose_norm_overflows_is_reported():
     def steep(losses, x, step):
         factor = tf.where(tf.equal(step, 4), 1e25, 1.0)
         return Losses(losses.per_example * factor, losses.terms)
@@ -710,7 +710,7 @@ def test_a_variable_that_the_loss_does_not_use_is_refused():
         trainer(model).train()
 
 
-def test_an_objective_that_leaves_out_a_term_is_told_so():
+def test_an_objective_that_leaves_out_a_term_is_an_error():
     def without_kl(losses, x, step):
         return Losses(losses.per_example, {"negative_log_likelihood": losses.terms["negative_log_likelihood"]})
 
@@ -738,19 +738,19 @@ class Uncompilable(Wrapped):
         return Losses(losses.per_example + 0.0 * number, losses.terms)
 
 
-def test_what_xla_cannot_compile_is_trained_without_it_and_that_is_said():
+def test_what_xla_cannot_compile_is_trained_without_it_with_a_message():
     class Notes(Record):
         def noted(self, note):
-            self.told.append(("noted", note))
+            self.events.append(("noted", note))
 
     notes = Notes()
     done = trained(objective=Uncompilable(), epochs=1, callbacks=[notes], jit="auto")
     (note,) = notes.of("noted")
-    assert note.startswith("Going on without XLA, which cannot compile this model:")
+    assert note.startswith("Continuing without XLA, which cannot compile this model:")
     assert_same(done.weights, trained(epochs=1, jit=False).weights)
 
 
-def test_what_xla_cannot_compile_is_an_error_if_it_was_asked_for():
+def test_what_xla_cannot_compile_is_an_error_with_jit_true():
     with pytest.raises(TrainingError, match=r"XLA cannot compile this model: .* Set train.jit"):
         trained(objective=Uncompilable(), epochs=1, jit=True)
 
@@ -816,7 +816,7 @@ def test_a_constant_rate_is_constant():
 
 
 def test_a_warm_up_that_means_nothing_is_refused():
-    with pytest.raises(ConfigError, match=r"warmup_steps = 3 has no meaning.*cosine") as error:
+    with pytest.raises(ConfigError, match=r"warmup_steps = 3 has no effect.*cosine") as error:
         TrainSettings(warmup_steps=3)
     assert error.value.parameter == "warmup_steps"
 
@@ -841,7 +841,7 @@ def test_clip_norm_bounds_the_global_norm_of_a_gradient():
     assert norm(free / 4) == pytest.approx(free / 4, rel=1e-4)
 
 
-def test_the_state_is_where_the_training_stands(two_epochs, reference):
+def test_the_state_has_the_numbers_of_the_training(two_epochs, reference):
     found = state(newest_checkpoint(two_epochs)[0].folder)
     loss = reference.rows[1]["validation/loss"]
     assert {"step": 6, "epoch": 2, "best_step": 6, "best_loss": loss}.items() <= found.items()
