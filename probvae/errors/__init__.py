@@ -1,4 +1,4 @@
-"""What probvae raises, and what it tells of what others raise."""
+"""The errors and warnings of probvae, and conversions of other errors to them."""
 
 from probvae.errors.explaining import as_probvae_error, explained, explained_errors
 from probvae.errors.kinds import (

@@ -1,4 +1,4 @@
-"""What probvae raises. An error names the thing, what was expected, what it got, and how to fix it.
+"""The errors and warnings of probvae. An error names the thing, what was expected, what it got, and how to fix it.
 
 `UserError` means that the input is wrong (exit status 2 on the command line), `WorkError` that the work
 failed although the input was fine (exit status 1), `TemporaryError` that the same may well succeed later (exit

@@ -18,6 +18,7 @@ from probvae.core import FINAL_STEP, VAE, Losses, Prior, Split, Stream, fold_in,
 from probvae.errors import CheckpointError, ConfigError, ProbvaeError, TrainingError
 from probvae.objectives import ELBO, IWAE
 from probvae.training import (
+    Callback,
     Compilation,
     Trainer,
     TrainSettings,
@@ -708,6 +709,17 @@ def test_a_variable_that_the_loss_does_not_use_is_refused():
     model = vae(special(make, distribution))
     with pytest.raises(TrainingError, match="does not depend on these trainable variables: prior/idle"):
         trainer(model).train()
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), ValueError("of the callback")], ids=repr)
+def test_what_a_callback_raises_is_raised_as_it_is(raised):
+    class Raising(Callback):
+        def progress(self, progress):
+            raise raised
+
+    with pytest.raises(type(raised)) as error:
+        trained(callbacks=[Raising()], epochs=1)
+    assert error.value is raised
 
 
 def test_an_objective_that_leaves_out_a_term_is_an_error():
