@@ -1,4 +1,4 @@
-"""From any exception to one message: what went wrong, and the line of a component's code where it did."""
+"""Any exception as one message, with the line of a component's code that raised it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LIBRARIES = {
     "matplotlib", "numpy", "pluggy", "pooch", "pydantic", "rich", "safetensors", "scipy", "tensorboard",
     "tensorflow", "tensorflow_probability", "tf_keras", "tomli_w",
 }  # fmt: skip
-"""The libraries under probvae. A component may come from an installed package too, and use others."""
+"""The libraries that probvae uses. Other installed packages may contain components."""
 
 GENERATED = "__autograph_generated_file"
-"""What autograph calls a file of code that it has rewritten."""
+"""In the names of files that autograph has generated."""
 
 
 def as_probvae_error(error: BaseException) -> ProbvaeError | None:
@@ -41,7 +41,7 @@ def as_probvae_error(error: BaseException) -> ProbvaeError | None:
     if _is(error, "UnavailableError", "AbortedError", "CancelledError"):
         return TemporaryError(
             "Training stopped: another worker is gone, or cannot be reached. Start all of them again with "
-            "--resume: they go on after the last checkpoint."
+            "--resume: they continue from the last checkpoint."
         )
     if isinstance(error, MemoryError) or _is(error, "ResourceExhaustedError"):
         return WorkError(
@@ -50,7 +50,7 @@ def as_probvae_error(error: BaseException) -> ProbvaeError | None:
             "Lower one of them, or use a machine with more memory."
         )
     if _own_line(error):
-        return WorkError(f"The code of a component failed: {explained(error)}. Correct it there, and try again.")
+        return WorkError(f"The code of a component failed: {explained(error)}. Fix it there, and try again.")
     return WorkError(f"The computation failed: {explained(error)}.") if _is(error, "OpError") else None
 
 
@@ -68,11 +68,11 @@ def explained_errors() -> Iterator[None]:
     except BaseException as error:  # the code of a component may call sys.exit
         if (known := as_probvae_error(error)) is None:
             raise
-        raise known from (None if known.__traceback__ else error)  # where it was wrapped, that says nothing more
+        raise known from (None if known.__traceback__ else error)  # a wrapper of it adds nothing
 
 
 def explained(error: BaseException) -> str:
-    """An error in one line, with the deepest line of a component's code that it came through."""
+    """An error in one line, with the deepest line of a component's code in its traceback."""
     if isinstance(error, ProbvaeError):
         return str(error)
     place = _own_line(error)
@@ -85,13 +85,13 @@ def _own_line(error: BaseException) -> str:
     """The deepest line of a component's code, as `prior.py, line 7`; empty if there is none."""
     places = _places(error)
     first = next((number for number, (file, _) in enumerate(places) if file.startswith(OURS)), 0)
-    places = [place for place in places[first:] if not _is_machinery(place[0])]  # what called probvae is none
+    places = [place for place in places[first:] if not _is_internal(place[0])]  # not the callers of probvae
     places = [place for place in places if not place[0].startswith(SITE)] or places
     return f"{Path(places[-1][0]).name}, {places[-1][1]}" if places else ""
 
 
-def _is_machinery(file: str) -> bool:
-    """Whether lines of a file say nothing to whoever writes a component: ours, Python's and the libraries'."""
+def _is_internal(file: str) -> bool:
+    """Whether a file belongs to probvae, Python or the libraries, and not to a component."""
     for site in SITE:
         if file.startswith(site):
             return file[len(site) :].split(os.sep)[0] in LIBRARIES
@@ -99,7 +99,7 @@ def _is_machinery(file: str) -> bool:
 
 
 def _places(error: BaseException) -> list[tuple[str, str]]:
-    """Files and lines that an error came through, the deepest last; those of the source where it was traced."""
+    """The files and lines of a traceback, the deepest last; in the original source, not in autograph's."""
     if (metadata := getattr(error, "ag_error_metadata", None)) is not None:
         return [(frame.filename, f"line {frame.lineno}") for frame in reversed(metadata.translated_stack)]
     if _is(error, "OpError") and (stack := re.findall(r'File "(.+?)", (line \d+)', str(error))):
