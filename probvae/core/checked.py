@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any, Self
 
-from probvae.core.signature import Signature
+from probvae.core.signature import Parameter, Signature
+from probvae.core.words import with_article
 from probvae.errors import ConfigError
 
 
@@ -29,10 +30,18 @@ class Checked:
         for name, value in given.items():
             parameter = signature.all.get(name)
             if parameter is not None and not parameter.accepts(value):
-                got = textwrap.shorten(repr(value), 80)
-                fix = f" Derive its class from {parameter.base.__name__}." if parameter.base else ""
+                got = f"{textwrap.shorten(repr(value), 80)}.{_fix(parameter, value)}"
                 raise ConfigError(
-                    f"{cls.__name__}: expected {name} to be {parameter.expected}; got {got}.{fix}", parameter=name
+                    f"{cls.__name__}: expected {name} to be {parameter.expected}; got {got}", parameter=name
                 )
         new = super().__new__
         return new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
+
+
+def _fix(parameter: Parameter, value: object) -> str:
+    if parameter.base is None:
+        return ""
+    kind = getattr(type(value), "kind", None)
+    if isinstance(kind, str):
+        return f" It is {with_article(kind)}: check the order of the arguments."
+    return f" Derive its class from probvae.{parameter.base.__name__}."
