@@ -386,7 +386,7 @@ VALUES = [
         "no folder of that name",
         *(DATA, 'use = "mnist"\nfolder = "nowhere"'),
         at=(25, "data.folder"),
-        says=("there is no folder", "nowhere", "Leave data.folder out"),
+        says=("got no folder", "nowhere", "Leave data.folder out"),
     ),
 ]
 

@@ -43,7 +43,7 @@ def left(cache):
 def test_each_says_what_it_is_and_takes_the_same_parameters(dataset):
     assert dataset.source.about.partition(" ")[0] in dataset.__doc__.splitlines()[0]
     assert list(inspect.signature(dataset).parameters) == ["binarize", "folder"]
-    assert "    folder: a folder that holds" in dataset.__doc__
+    assert "    folder: a folder with" in dataset.__doc__
 
 
 @pytest.mark.parametrize("dataset", PUBLISHED)
@@ -100,7 +100,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(tiny, server, cache):
 def test_a_download_of_another_size_is_refused_and_not_kept(tiny, server, cache):
     server.files[IMAGES] += b"more"
     size = tiny.source.files[0].size
-    with pytest.raises(DataError, match=rf"{server.url}{IMAGES}: expected {size:,} bytes; received {size + 4:,}"):
+    with pytest.raises(DataError, match=rf"{server.url}{IMAGES}: expected {size:,} bytes; got {size + 4:,}"):
         tiny().load()
     assert not left(cache)
 
@@ -108,17 +108,15 @@ def test_a_download_of_another_size_is_refused_and_not_kept(tiny, server, cache)
 def test_a_download_that_does_not_end_is_ended(tiny, server, cache):
     server.files[IMAGES] += bytes(100_000_000)
     size = tiny.source.files[0].size
-    with pytest.raises(
-        DataError, match=rf"expected {size:,} bytes; received [\d,]+ or more \(an IDX file"
-    ) as caught:
+    with pytest.raises(DataError, match=rf"expected {size:,} bytes; got [\d,]+ or more \(an IDX file") as caught:
         tiny().load()
-    assert int(re.search(r"received ([\d,]+)", str(caught.value))[1].replace(",", "")) < size + 2**17
+    assert int(re.search(r"got ([\d,]+)", str(caught.value))[1].replace(",", "")) < size + 2**17
     assert not left(cache)
 
 
 def test_a_page_that_a_server_sends_in_place_of_a_file_is_named(tiny, server, cache):
     server.files[IMAGES] = b"<!DOCTYPE html><html><body>Please log in"
-    with pytest.raises(DataError, match=r"received 40 \(an HTML page\)\. Nothing was kept"):
+    with pytest.raises(DataError, match=r"got 40 \(an HTML page\)\. Nothing was kept"):
         tiny().load()
 
 
@@ -243,7 +241,7 @@ def test_a_folder_of_another_dataset_is_recognised():
 
 def test_a_missing_folder_is_named(tiny, tmp_path):
     for use in (tiny(folder=str(tmp_path / "none")).info, tiny(folder=str(tmp_path / "none")).load):
-        with pytest.raises(ConfigError, match=f"there is no folder {tmp_path / 'none'}") as caught:
+        with pytest.raises(ConfigError, match=f"got no folder {tmp_path / 'none'}") as caught:
             use()
         assert caught.value.parameter == "folder"
 

@@ -9,7 +9,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,26 +27,38 @@ FASHION = (
 """The classes of Fashion-MNIST."""
 
 
+_NAMES = (
+    "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz",
+)  # fmt: skip
+"""The names of the four files, the same for all of these datasets."""
+
+
+def _files(*published: tuple[Any, ...]) -> tuple[File, ...]:
+    """The four files; of each the size, the sha256, that of its content, and another name, as far as known."""
+    return tuple(File(name, *rest) for name, rest in zip(_NAMES, published, strict=True))
+
+
 @dataclass(frozen=True)
 class Source:
-    """Where one of these datasets comes from.
+    """The origin of one of these datasets.
 
     Args:
-        name: as in a spec.
+        name: its name in a spec.
         about: title, reference and licence.
-        url: what a file's name is appended to.
+        url: the address of the folder with the files.
         files: training images and labels, test images and labels.
-        classes: what the labels mean.
-        system: a folder where the files may lie already.
+        classes: the meanings of the labels.
+        system: a folder that may contain the files already.
         package: the Debian package that puts them there.
-        counts: how many training and test images.
-        held_out: how many of the training images are for validation.
+        counts: the numbers of training and test images.
+        held_out: the number of training images for validation.
     """
 
     name: str
     about: str
     url: str
-    files: tuple[File, File, File, File]
+    files: tuple[File, ...]
     classes: tuple[str, ...]
     system: str = ""
     package: str = ""
@@ -60,20 +72,20 @@ class Source:
         return (train, 28, 28), (train,), (test, 28, 28), (test,)
 
     @property
-    def ways_out(self) -> str:
+    def alternatives(self) -> str:
         """What to do when the files cannot be fetched."""
         ways = [
-            'name a folder that holds the files (data.folder = "...")',
+            'name a folder with the files (data.folder = "...")',
             f"put them into {cache_folder(self.name)} (${CACHE_VARIABLE} moves it)",
         ]
         if self.package:
             ways.append(f"`apt-get install {self.package}`")
         ways.append('use the images that come with probvae (data.use = "fashion_mini")')
-        return f"Ways out: {'; '.join(ways)}."
+        return f"Alternatives: {'; '.join(ways)}."
 
 
 class MnistLike(Dataset):
-    """What the datasets of this form share; each says in `source` where it comes from.
+    """The base of the datasets of this form; each has its origin in `source`.
 
     The training images are put into one fixed order, the same for everyone, and the last 10,000 are for
     validation.
@@ -89,22 +101,22 @@ class MnistLike(Dataset):
         """The description of the data, without fetching it.
 
         Raises:
-            ConfigError: the folder is missing, or does not hold the files.
+            ConfigError: the folder is missing, or lacks a file.
         """
-        return self._info(self._at_hand())
+        return self._info(self._local_files())
 
     def load(self) -> Data:
-        """The three splits, fetched first where they are not at hand.
+        """The three splits; files that are missing are fetched.
 
         Raises:
-            ConfigError: the folder is missing, or does not hold the files.
-            DataError: a file could not be fetched, or is not what it should be.
+            ConfigError: the folder is missing, or lacks a file.
+            DataError: a file could not be fetched, or is damaged.
         """
         source = self.source
-        found = self._at_hand()
+        found = self._local_files()
         info = self._info(found)
         paths = found or [
-            fetch(source.url, file, cache_folder(source.name), source.ways_out) for file in source.files
+            fetch(source.url, file, cache_folder(source.name), source.alternatives) for file in source.files
         ]
         x, labels, test_x, test_labels = (
             _read(path, file, shape) for path, file, shape in zip(paths, source.files, source.shapes, strict=True)
@@ -136,7 +148,7 @@ class MnistLike(Dataset):
         doubt = f" (no checksum is known of {', '.join(unchecked)}: only shapes and types are checked)"
         return f"from the folder {found[0].parent}{doubt if unchecked else ''}"
 
-    def _at_hand(self) -> list[Path]:
+    def _local_files(self) -> list[Path]:
         """The four files in the user's folder or the system's; none if the system's does not hold them."""
         source = self.source
         if not (self.folder or source.system):
@@ -145,12 +157,11 @@ class MnistLike(Dataset):
         found = [next(filter(os.path.isfile, map(folder.joinpath, file.names)), None) for file in source.files]
         missing = [file.names for file, path in zip(source.files, found, strict=True) if path is None]
         if missing and self.folder:
-            expected = f"data.folder: expected a folder that holds {source.name}"
-            hint = f"Leave data.folder out to download the files from {source.url}."
-            if not os.path.isdir(folder):
-                raise ConfigError(f"{expected}; there is no folder {folder.absolute()}. {hint}", "folder")
             lacks = "; ".join(" or ".join(names) for names in missing)
-            raise ConfigError(f"{expected}; {folder.absolute()} lacks {lacks}. {hint}", "folder")
+            path, there = folder.absolute(), os.path.isdir(folder)
+            got = f"{path}, which lacks {lacks}" if there else f"no folder {path}"
+            fix = f"Leave data.folder out to download the files from {source.url}."
+            raise ConfigError.of("data.folder", f"a folder with the files of {source.name}", got, fix)
         return [] if missing else [path for path in found if path]
 
 
@@ -162,7 +173,7 @@ class FashionMnist(MnistLike):
 
     Args:
         binarize: dynamic (training images afresh at every step), static (all images once), or none.
-        folder: a folder that holds the four IDX files, compressed or not; if empty, they come from Debian's
+        folder: a folder with the four IDX files, compressed or not; if empty, they come from Debian's
             package dataset-fashion-mnist where that is installed, else from the cache, else from the network.
     """
 
@@ -170,36 +181,20 @@ class FashionMnist(MnistLike):
         name="fashion_mnist",
         about="Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017; MIT licence)",
         url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        files=(
-            File(
-                "train-images-idx3-ubyte.gz",
-                26_421_880,
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            ),
-            File(
-                "train-labels-idx1-ubyte.gz",
-                29_515,
-                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            ),
-            File(
-                "t10k-images-idx3-ubyte.gz",
-                4_422_102,
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            ),
-            File(
-                "t10k-labels-idx1-ubyte.gz",
-                5_148,
-                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-            ),
+        files=_files(
+            (26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
+            (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+             "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
+            (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+             "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+            (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+             "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
         ),
         classes=FASHION,
         system="/usr/share/datasets/fashion-mnist",
         package="dataset-fashion-mnist",
-    )
+    )  # fmt: skip
 
 
 class Mnist(MnistLike):
@@ -211,7 +206,7 @@ class Mnist(MnistLike):
 
     Args:
         binarize: dynamic (training images afresh at every step), static (all images once), or none.
-        folder: a folder that holds the four IDX files, compressed or not; if empty, they come from the cache,
+        folder: a folder with the four IDX files, compressed or not; if empty, they come from the cache,
             else from the network.
     """
 
@@ -219,30 +214,14 @@ class Mnist(MnistLike):
         name="mnist",
         about="MNIST (LeCun, Bottou, Bengio and Haffner, 1998)",
         url="https://storage.googleapis.com/cvdf-datasets/mnist/",
-        files=(
-            File(
-                "train-images-idx3-ubyte.gz",
-                9_912_422,
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            ),
-            File(
-                "train-labels-idx1-ubyte.gz",
-                28_881,
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            ),
-            File(
-                "t10k-images-idx3-ubyte.gz",
-                1_648_877,
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            ),
-            File(
-                "t10k-labels-idx1-ubyte.gz",
-                4_542,
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            ),
+        files=_files(
+            (9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+            (28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+            (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+            (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
         ),
         classes=tuple("0123456789"),
-    )
+    )  # fmt: skip
 
 
 class Kmnist(MnistLike):
@@ -254,7 +233,7 @@ class Kmnist(MnistLike):
 
     Args:
         binarize: dynamic (training images afresh at every step), static (all images once), or none.
-        folder: a folder that holds the four IDX files, compressed or not, or kmnist-train-imgs.npz and its
+        folder: a folder with the four IDX files, compressed or not, or kmnist-train-imgs.npz and its
             three companions; if empty, they come from the cache, else from the network.
     """
 
@@ -262,43 +241,28 @@ class Kmnist(MnistLike):
         name="kmnist",
         about="KMNIST (Clanuwat et al., 2018; CC BY-SA 4.0)",
         url="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-        files=(
-            File(
-                "train-images-idx3-ubyte.gz",
-                18_165_135,
-                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-                npz="kmnist-train-imgs.npz",
-            ),
-            File(
-                "train-labels-idx1-ubyte.gz",
-                29_497,
-                "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
-                npz="kmnist-train-labels.npz",
-            ),
-            File(
-                "t10k-images-idx3-ubyte.gz",
-                3_041_136,
-                "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
-                npz="kmnist-test-imgs.npz",
-            ),
-            File(
-                "t10k-labels-idx1-ubyte.gz",
-                5_120,
-                "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
-                npz="kmnist-test-labels.npz",
-            ),
+        files=_files(
+            (18_165_135, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", "",
+             "kmnist-train-imgs.npz"),
+            (29_497, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17", "",
+             "kmnist-train-labels.npz"),
+            (3_041_136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5", "",
+             "kmnist-test-imgs.npz"),
+            (5_120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c", "",
+             "kmnist-test-labels.npz"),
         ),
         classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),  # few fonts have Hiragana
-    )
+    )  # fmt: skip
 
 
 def _read(path: Path, file: File, shape: tuple[int, ...]) -> Array:
-    """The array in a file, checked as far as it can be; no more is read than there should be."""
+    """The array in a file, checked as far as possible; no more is read than there should be."""
     if path.suffix == ".npz":
         return _read_npz(path, shape)
     length = idx_length(shape)
     try:
-        content = _start(path, max(file.size, length))
+        with open(path, "rb") as opened:
+            content = opened.read(max(file.size, length) + 1)  # a longer file fails its checksum
         if path.suffix == ".gz":
             if not file.content:  # nothing but the archive itself can be compared
                 _check(path, content, file.sha256)
@@ -313,14 +277,8 @@ def _read(path: Path, file: File, shape: tuple[int, ...]) -> Array:
     return read_idx(content, shape, str(path))
 
 
-def _start(path: Path, most: int) -> bytes:
-    """The content of a file, at most one byte more than the limit; a longer file fails its checksum."""
-    with open(path, "rb") as file:
-        return file.read(most + 1)
-
-
 def _what(path: Path) -> str:
-    """What a file is by its content."""
+    """The kind of a file by its content."""
     try:
         with open(path, "rb") as file:
             return kind_of(path, file).what

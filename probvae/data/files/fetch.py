@@ -1,4 +1,4 @@
-"""Files from the network: checked for size and sha256, then renamed into the cache, or not kept at all."""
+"""Files from the network: checked for size and sha256, then moved into the cache, or deleted."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CACHE_VARIABLE = "PROBVAE_DATA"
 
 @dataclass(frozen=True)
 class File:
-    """A published file, and what it must be.
+    """A published file.
 
     Args:
         name: its name on the server and in a folder, ending in `.gz`.
         size: in bytes.
         sha256: of the file.
-        content: sha256 of the file decompressed, where that is known.
-        npz: another file that holds the same, as one array `arr_0`.
+        content: sha256 of the decompressed file, if known.
+        npz: the name of a file with the same content, as one array `arr_0`.
     """
 
     name: str
@@ -39,28 +39,28 @@ class File:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a folder may call it."""
+        """Its possible names in a folder."""
         names = self.name, self.name.removesuffix(".gz")
         return (*names, self.npz) if self.npz else names
 
 
 def cache_folder(dataset: str) -> Path:
-    """Where a dataset's files are kept: in $PROBVAE_DATA, or in the user's cache."""
+    """The folder of a dataset's files: in $PROBVAE_DATA, or in the user's cache."""
     root = os.environ.get(CACHE_VARIABLE) or pooch.os_cache("probvae")
     return Path(os.path.expanduser(root)) / dataset  # Path.expanduser may raise
 
 
-def fetch(base: str, file: File, folder: Path, ways_out: str) -> Path:
+def fetch(base: str, file: File, folder: Path, alternatives: str) -> Path:
     """The path of a file in the cache, downloaded first where it is missing or damaged.
 
     Args:
-        base: the address that the name is appended to.
-        file: which one.
-        folder: where it is kept.
-        ways_out: what else the user can do, for the error.
+        base: the address of the folder with the file.
+        file: the file.
+        folder: the folder of the cache.
+        alternatives: what else the user can do, for the error.
 
     Raises:
-        DataError: it could not be downloaded, or is not what it should be; nothing is kept then.
+        DataError: it could not be downloaded, or its size or checksum is wrong; nothing is kept then.
     """
     url = base + file.name
 
@@ -74,32 +74,32 @@ def fetch(base: str, file: File, folder: Path, ways_out: str) -> Path:
             with open(target, "rb") as received:
                 kind = kind_of(Path(file.name), received).what
             found = f"{size:,}{' or more' if size > file.size else ''} ({kind})"
-            raise DataError(f"{url}: expected {file.size:,} bytes; received {found}. Nothing was kept. {ways_out}")
+            raise DataError(f"{url}: expected {file.size:,} bytes; got {found}. Nothing was kept. {alternatives}")
 
     try:
         path = pooch.retrieve(url, f"sha256:{file.sha256}", file.name, folder, downloader=download)
     except ValueError as error:  # pooch: the hash is another
         raise DataError(
-            f"{url}: expected sha256 {file.sha256}; received another. Nothing was kept. {ways_out}"
+            f"{url}: expected sha256 {file.sha256}; got another. Nothing was kept. {alternatives}"
         ) from error
     except OSError as error:  # no connection, an HTTP status, no room, no permission
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
-        raise DataError(f"{url}: could not be fetched into {folder} ({reason}). {ways_out}") from error
+        raise DataError(f"{url}: could not be fetched into {folder} ({reason}). {alternatives}") from error
     return Path(path)
 
 
 class _TooMuchError(Exception):
-    """More came than the file has."""
+    """The server sent more bytes than the file has."""
 
 
 class _Bar:
-    """A progress bar, on standard error where that is a terminal; it also ends a download that is too large.
+    """A progress bar, on standard error if that is a terminal; it also ends a download that is too large.
 
-    pooch sets `total`, calls `update` with what has come since, and at last `reset`, `update` with all, `close`.
+    pooch sets `total`, calls `update` with the bytes of each chunk, then `reset`, `update` with all, and `close`.
 
     Args:
-        file: what is downloaded.
-        target: where to, for now.
+        file: the file that is downloaded.
+        target: its temporary path.
     """
 
     def __init__(self, file: File, target: Path) -> None:
@@ -132,4 +132,4 @@ class _Bar:
         self._progress.update(self._task, completed=0)
 
     def close(self) -> None:
-        """Nothing to do: the context manager ends it, after an error too."""
+        """Do nothing: the context manager ends the bar, after an error too."""

@@ -20,15 +20,15 @@ def idx_length(shape: tuple[int, ...]) -> int:
 
 
 def read_idx(content: bytes, shape: tuple[int, ...], name: str) -> npt.NDArray[np.uint8]:
-    """The unsigned bytes of an IDX file as an array of the shape that is expected of it.
+    """The unsigned bytes of an IDX file as an array of the expected shape.
 
     Args:
         content: the file, decompressed.
-        shape: what its header must say.
-        name: what to call the file in an error.
+        shape: the shape that its header must have.
+        name: the name of the file in errors.
 
     Raises:
-        DataError: the magic number, the dimensions or the length are others.
+        DataError: the magic number, the dimensions or the length differ.
     """
     magic = bytes([0, 0, 8, len(shape)])  # 8: unsigned bytes
     if content[:4] != magic:

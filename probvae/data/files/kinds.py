@@ -1,4 +1,4 @@
-"""What a file is, by its content: so that a file of another kind is named, with what turns it into an array."""
+"""The kind of a file, by its content: errors name it, and say how to turn the file into an array."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import BinaryIO, NamedTuple
 
 from numpy.lib.format import MAGIC_PREFIX
 
-_HEAD = 4096  # bytes that are looked at
+_HEAD = 4096  # bytes that are read
 
 
 class Kind(NamedTuple):
-    """What a file is.
+    """A kind of files.
 
     Args:
-        what: its kind, with an article.
+        what: its name, with an article.
         advice: what to do with a file of this kind, in a sentence.
     """
 
@@ -95,10 +95,10 @@ _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "spaces"}
 
 
 def kind_of(path: Path, file: BinaryIO) -> Kind:
-    """What an open file is; it is back at its start afterwards.
+    """The kind of an open file, which is left at its start.
 
     Args:
-        path: its name, for what is advised.
+        path: its name, for the advice.
         file: the file, at its start.
     """
     head = file.read(_HEAD)
@@ -113,13 +113,13 @@ def regular(path: Path) -> bool:
     """Whether a path is a file that can be read from its start to its end, not a device or a pipe.
 
     Raises:
-        OSError: there is nothing.
+        OSError: it does not exist.
     """
     return stat.S_ISREG(path.stat().st_mode)
 
 
 def _of_bytes(head: bytes, path: Path) -> Kind:
-    """What a file is that begins with these bytes."""
+    """The kind of a file that begins with these bytes."""
     if not head:
         return EMPTY
     if head.startswith(MAGIC_PREFIX):
@@ -159,7 +159,7 @@ def _unknown(head: bytes) -> Kind:
 
 
 def _gzip(head: bytes, path: Path) -> Kind:
-    """What a gzip file holds, as far as its first bytes say."""
+    """The kind of a gzip file, with that of its content as far as the first bytes show it."""
     try:
         inner = zlib.decompressobj(wbits=31).decompress(head, _HEAD)
     except zlib.error:
@@ -187,12 +187,12 @@ def _idx(head: bytes, path: Path, form: str) -> Kind | None:
     )
 
 
-def _zip(file: BinaryIO, path: Path) -> Kind | None:
-    """What a zip archive is, by the names in it; None if it is damaged."""
+def _zip(file: BinaryIO, path: Path) -> Kind:
+    """The kind of a zip archive, by the names in it."""
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except Exception:  # its directory is someone else's, and any part of it may be wrong
+    except Exception:  # any part of its directory may be wrong
         return Kind("a damaged zip archive", "Replace it: it is cut short, or was changed after it was written.")
     if any(name.endswith(".npy") for name in names) or not names:
         return NPZ
@@ -207,7 +207,7 @@ def _zip(file: BinaryIO, path: Path) -> Kind | None:
 
 
 def _text(head: bytes, path: Path) -> Kind | None:
-    """Text: a web page, JSON, or a table whose delimiter is the one that is in its first lines equally often."""
+    """Text: a web page, JSON, or a table; its delimiter occurs equally often in each of the first lines."""
     try:
         text = head.decode() if len(head) < _HEAD else head[:-3].decode(errors="ignore")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Labels as they are in files, and as integers."""
+"""Labels in files, and as integers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NAMES = 5
 
 
 def read_labels(found: FileArray, count: int) -> Array | str:
-    """The labels [N] of `count` examples; or what the array is that cannot be that, in words."""
+    """The labels [N] of `count` examples; or a description of an array that cannot be labels."""
     shape, dtype = found.header.shape, found.header.dtype
     if shape not in ((count,), (count, 1)) or dtype.kind not in "biufSU":
         return str(found.header)

@@ -1,4 +1,4 @@
-"""The header of a .npy file: what its array is, checked before anything is allocated for it."""
+"""The header of a .npy file: the shape and type of its array, checked before anything is allocated for it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ from probvae.core import Array, DType, readable
 _READERS = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
-    (
-        3,
-        0,
-    ): npy.read_array_header_2_0,  # differs in the names of fields only, which numbers have not
+    (3, 0): npy.read_array_header_2_0,  # differs in the names of fields, which numbers do not have
 }
 _MOST_DIMENSIONS = 32
 
 
 class Header(NamedTuple):
-    """What a .npy file says of its array.
+    """The header of a .npy file.
 
     Args:
-        shape: of the array.
-        by_columns: whether it lies there in Fortran's order.
+        shape: the shape of the array.
+        by_columns: whether it is in Fortran's order.
         dtype: the type of its elements, in the file.
-        start: where the array begins, in bytes.
+        start: the position of the array, in bytes.
     """
 
     shape: tuple[int, ...]
@@ -44,7 +41,7 @@ class Header(NamedTuple):
 
     @property
     def of(self) -> str:
-        """What the elements are."""
+        """The type of the elements, in words."""
         return "text" if self.dtype.kind in "SU" else str(self.dtype)
 
     def __str__(self) -> str:
@@ -52,14 +49,14 @@ class Header(NamedTuple):
 
 
 def read_header(file: IO[bytes], length: int) -> Header:
-    """The header of an open .npy file, which is left where its array begins.
+    """The header of an open .npy file, which is left at the start of its array.
 
     Args:
         file: the file, at its start.
-        length: how many bytes it has, or would have if it were expanded.
+        length: the number of its bytes, or that of the expanded file.
 
     Raises:
-        ValueError: it is damaged, or the file is too short for its array; the message says which.
+        ValueError: it is damaged, or the file is too short for its array.
     """
     version = npy.read_magic(file)
     if version not in _READERS:
