@@ -12,12 +12,12 @@ from rich.console import Console
 from probvae import registry as registries
 from probvae.errors import Interrupted, UserError, WorkError, explained_errors
 from probvae.registry import Registry
+from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.console import Terminal, print_summary
 from probvae.runs.environment import versions
 from probvae.runs.evaluation import draw_figures, measure, reason_to_keep, write_evaluation
 from probvae.runs.folder import Run, find_run, open_run
 from probvae.runs.initial_weights import initial_weights
-from probvae.runs.listeners import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.loading import Built, Spec, prepare, restore_best
 from probvae.runs.lock import locked
 from probvae.runs.signals import StopRequest, listening

@@ -15,8 +15,8 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from probvae.registry import Registry
+from probvae.runs.callbacks import MetricsLog
 from probvae.runs.folder import Run, open_run
-from probvae.runs.listeners import MetricsLog
 from probvae.runs.loading import Built, load_run, prepare
 from probvae.training import Trainer
 

@@ -17,7 +17,7 @@ from probvae.core import named_variables
 from probvae.errors import CheckpointError, PluginWarning, SpecError, TrainingError, UserError, WorkError
 from probvae.registry import Registry
 from probvae.runs import evaluate
-from probvae.runs.listeners import MetricsLog
+from probvae.runs.callbacks import MetricsLog
 from probvae.training import Trainer
 
 from .outputs import outputs
