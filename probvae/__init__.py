@@ -34,6 +34,7 @@ TARGETS = [
     "probvae.registry:hookimpl",
     "probvae.registry:RunView",
     # signatures
+    "probvae.core:FilePath",
     "probvae.core:Positive",
     "probvae.core:PositiveFloat",
     "probvae.core:Use",

@@ -22,7 +22,7 @@ from probvae.core.memory import available_memory, readable
 from probvae.core.metric import Metric
 from probvae.core.network import Network, dtype_policy
 from probvae.core.objective import Exact, Objective, losses_of
-from probvae.core.parameters import Positive, PositiveFloat, Promises, Tag, Use
+from probvae.core.parameters import FilePath, Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
 from probvae.core.replicas import Replicas, whole_batch_mean
 from probvae.core.seeds import Stream, as_seed, fold_in
@@ -82,6 +82,7 @@ __all__ = [
     "Surface",
     "Promises",
     "Tag",
+    "FilePath",
     "Positive",
     "PositiveFloat",
     "Use",

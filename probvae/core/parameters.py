@@ -12,6 +12,14 @@ Positive: TypeAlias = Annotated[int, Ge(1)]
 PositiveFloat: TypeAlias = Annotated[float, Gt(0)]
 
 
+class PathMarker:
+    """Marks a type whose text is a path; see `FilePath`."""
+
+
+FilePath: TypeAlias = Annotated[str, PathMarker()]
+"""A path. In a spec it is relative to the folder of the spec; a run stores it as an absolute one."""
+
+
 @dataclass(frozen=True)
 class Use:
     """The component that a spec uses for a parameter that it leaves out.

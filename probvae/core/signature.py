@@ -13,7 +13,7 @@ import docstring_parser
 import numpy as np
 from pydantic import PydanticUserError, TypeAdapter
 
-from probvae.core.parameters import Use
+from probvae.core.parameters import PathMarker, Use
 from probvae.core.types import Annotation, Factory, Table
 from probvae.core.words import describe, with_article
 from probvae.errors import PluginError
@@ -75,6 +75,11 @@ class Parameter:
     def required(self) -> bool:
         """Whether a spec must give it."""
         return self.default is REQUIRED and self.use is None
+
+    @property
+    def is_path(self) -> bool:
+        """Whether its text is a path, or each text of its list."""
+        return _has_marker(self.annotation)
 
     @property
     def expected(self) -> str:
@@ -214,6 +219,10 @@ class Signature:
 
 
 _CACHE: dict[Factory, Signature] = {}
+
+
+def _has_marker(annotation: object) -> bool:
+    return isinstance(annotation, PathMarker) or any(map(_has_marker, get_args(annotation)))
 
 
 def _to_json(value: object) -> object:

@@ -36,12 +36,14 @@ class Document:
         places: key path -> the file and line, or the option, that it was set by.
         overridden: the key paths that came from `--set`.
         problems: of `--set` options that could not be applied.
+        folder: of the file; its paths are relative to it.
     """
 
     tables: Table
     places: dict[KeyPath, str] = field(default_factory=dict)
     overridden: set[KeyPath] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    folder: Path = Path()
 
     def where(self, path: KeyPath) -> str:
         """The place of the longest known part of a key path."""
@@ -58,6 +60,14 @@ class Document:
                 return False
             table = table[key]
         return True
+
+    def resolve(self, path: KeyPath, value: object) -> object:
+        """A path of the file, or a list of them, relative to the working folder, as those of `--set` are."""
+        if any(path[:length] in self.overridden for length in range(1, len(path) + 1)):
+            return value
+        if isinstance(value, tuple):
+            return tuple(self.resolve(path, part) for part in value)
+        return os.path.join(self.folder, value) if isinstance(value, str) and value else value
 
     def problem(self, path: KeyPath, expected: str, got: str, hint: str = "") -> Problem:
         """A problem at a key path, with its place."""
@@ -167,7 +177,7 @@ def _read_toml(text: str, path: Path) -> Document:
     for key, line, header in _lines(text):
         if header or key not in places:  # a table that only its parts mention begins where the first of them does
             places[key] = f"{path}:{line}"
-    return Document(tables, places)
+    return Document(tables, places, folder=path.parent)
 
 
 def _is_within_limits(statement: str) -> bool:
@@ -220,7 +230,7 @@ def _read_json(text: str, path: Path) -> Document:
         raise SpecError([_beyond(error, "JSON", str(path))]) from None
     if not isinstance(tables, dict):
         raise SpecError([Problem("JSON", "an object", show(tables), where=f"{path}:1")])
-    return Document(tables, {(): str(path)})
+    return Document(tables, {(): str(path)}, folder=path.parent)
 
 
 def _value(text: str, place: str) -> Any:

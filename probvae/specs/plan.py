@@ -243,7 +243,8 @@ class _Planner:
         values = {}
         for name, parameter in signature.plain.items():
             try:
-                values[name] = parameter.parse(table.get(name, parameter.default))
+                value = parameter.parse(table.get(name, parameter.default))
+                values[name] = self.document.resolve((*path, name), value) if parameter.is_path else value
             except PluginError as error:
                 self.report(path, "a component with a usable signature", f"{owner}: {error}")
             except (TypeError, ValueError):

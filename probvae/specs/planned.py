@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,8 +36,13 @@ class PlannedTable:
     values: Table
 
     def filled(self) -> Table:
-        """The table with every default written out; a parameter that is not set (None) is left out."""
-        return {name: _as_toml(value) for name, value in self.values.items() if value is not None}
+        """The table with every default written out; a parameter that is not set (None) is left out.
+
+        Paths are absolute, so that the table means the same in any folder.
+        """
+        values = {name: value for name, value in self.values.items() if value is not None}
+        paths = {name for name, parameter in self.signature.plain.items() if parameter.is_path}
+        return {name: _as_toml(_absolute(value) if name in paths else value) for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,12 @@ def conflict(document: Document, table: PlannedTable, error: ConfigError) -> Pro
     if "expected" in message.lower() and "got" in message:  # it is a whole sentence
         return document.problem(path, "", "", message)
     return document.problem(path, "a value that the component accepts", got, message)
+
+
+def _absolute(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(_absolute, value))
+    return os.path.abspath(value) if isinstance(value, str) and value else value
 
 
 def _as_toml(value: object) -> object:

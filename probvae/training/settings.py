@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import keras
 from annotated_types import Ge, Le
 
-from probvae.core import Checked, Positive, PositiveFloat
+from probvae.core import Checked, FilePath, Positive, PositiveFloat
 from probvae.errors import ConfigError
 from probvae.training.compilation import Jit
 
@@ -54,7 +54,7 @@ class TrainSettings(Checked):
     checkpoint_steps: Annotated[int, Ge(0)] = 0
     checkpoint_minutes: Annotated[float, Ge(0)] = 10.0
     keep: Positive = 2
-    init_from: str = ""
+    init_from: FilePath = ""
     freeze: tuple[Literal["encoder", "decoder", "prior"], ...] = ()
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
 

@@ -120,3 +120,15 @@ def test_training_twice_in_a_notebook_makes_two_runs(run, tmp_path, monkeypatch)
     assert rows(first) == rows(second)
     with pytest.raises(UserError, match=r"resume=True.*out="):
         train(table, first.folder)
+
+
+def test_a_run_is_used_from_any_folder(tmp_path, monkeypatch):
+    table = spec(tiny_images(tmp_path), epochs=1)
+    table["data"]["train"] = "tiny.npz"  # in the folder of the spec
+    (tmp_path / "spec.json").write_text(json.dumps(table))
+    monkeypatch.chdir("/")
+    run, _ = train(tmp_path / "spec.json", tmp_path / "run")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert probvae.evaluate(run) == strict(run.evaluation_file.read_text())

@@ -261,3 +261,26 @@ def test_initial_weights_are_a_function_of_the_seed_in_the_spec():
     )
     assert (first == same).all()
     assert (first != other).all()
+
+
+def test_paths_of_a_file_are_relative_to_it_and_those_of_options_to_the_working_folder(registry, tmp_path):
+    path = tmp_path / "specs" / "spec.toml"
+    path.parent.mkdir()
+    spec = SPEC | {"data": {"use": "arrays", "train": "x.npz:train", "test": str(tmp_path / "test.npy")}}
+    path.write_text(tomli_w.dumps(spec))
+    values = plan(read(path).override(["data.validation=val.npy"]), registry).components["data",].values
+    assert values["train"] == str(tmp_path / "specs" / "x.npz:train")
+    assert values["test"] == str(tmp_path / "test.npy")
+    assert values["validation"] == "val.npy"
+    assert values["train_labels"] == ""
+
+
+def test_a_filled_spec_has_absolute_paths(registry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec = SPEC | {"data": {"use": "arrays", "train": "x.npy"}, "train": {"init_from": "runs/a"}}
+    filled = plan(read(spec), registry).filled()
+    assert filled["data"]["train"] == str(tmp_path / "x.npy")
+    assert filled["data"]["test"] == ""
+    assert filled["train"]["init_from"] == str(tmp_path / "runs" / "a")
+    monkeypatch.chdir("/")
+    assert plan(read(filled), registry).filled() == filled

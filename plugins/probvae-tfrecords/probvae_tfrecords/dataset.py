@@ -18,6 +18,7 @@ from probvae import (
     DataError,
     DataInfo,
     Dataset,
+    FilePath,
     Positive,
     PositiveFloat,
     Split,
@@ -29,7 +30,7 @@ from probvae_tfrecords.example_format import Encoding, ExampleFormat
 from probvae_tfrecords.records import Records
 from probvae_tfrecords.shards import Shard, find, is_tfrecord
 
-Files: TypeAlias = str | tuple[str, ...]
+Files: TypeAlias = FilePath | tuple[FilePath, ...]
 
 
 class TFRecords(Dataset):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from probvae.core import Array, Binarize, Data, DataInfo, Dataset
+from probvae.core import Array, Binarize, Data, DataInfo, Dataset, FilePath
 from probvae.data.feeding.binarize import binarize_splits, fixed_order, image_values, images, protocol
 from probvae.data.files.array_files import ArrayFile, listed
 from probvae.data.files.fetch import CACHE_VARIABLE, File, cache_folder, fetch
@@ -93,7 +93,7 @@ class MnistLike(Dataset):
 
     source: ClassVar[Source]
 
-    def __init__(self, binarize: Binarize = "dynamic", folder: str = "") -> None:
+    def __init__(self, binarize: Binarize = "dynamic", folder: FilePath = "") -> None:
         self.binarize = binarize
         self.folder = folder
 
