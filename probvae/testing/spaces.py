@@ -7,6 +7,7 @@ density cannot cancel against the same error here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from itertools import product
 from math import inf, lgamma, log, pi, prod
 from typing import NamedTuple, TypeAlias
@@ -21,11 +22,26 @@ TINY = float(np.finfo(np.float32).tiny)
 BLOCK = 1000
 
 
-class Chart(NamedTuple):
-    """Points [N, D] of a space and the volume [N] that a map from the unit cube gives to each."""
+class Broad(NamedTuple):
+    """A distribution on all of R: its quantile function, distribution function and log-density."""
 
-    points: Floats
-    volume: Floats
+    quantile: Callable[[Floats], Floats]
+    cdf: Callable[[Floats], Floats]
+    log_density: Callable[[Floats], Floats]
+
+
+CAUCHY = Broad(
+    lambda level: np.tan(pi * (level - 0.5)),
+    lambda x: 0.5 + np.arctan(x) / pi,
+    lambda x: -log(pi) - np.log1p(x**2),
+)
+"""The standard Cauchy distribution, whose tails are as heavy as any in use."""
+LOGISTIC = Broad(
+    lambda level: np.log(level) - np.log1p(-level),
+    lambda x: np.exp(-np.logaddexp(0, -x)),
+    lambda x: -np.logaddexp(0, -x) - np.logaddexp(0, x),
+)
+"""The standard logistic distribution; a sigmoid makes it uniform."""
 
 
 class Space(ABC):
@@ -38,8 +54,11 @@ class Space(ABC):
     axes: int
 
     @abstractmethod
-    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
-        """The space as an image of the unit cube [N, axes], for at most two axes, stretched where samples are."""
+    def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
+        """Points [N, D] from the unit cube [N, axes], for at most two axes, and the volume [N] of the map at each.
+
+        The map gives more of the cube to where the samples are.
+        """
 
     @abstractmethod
     def to_cube(self, points: Floats, samples: Floats) -> Floats:
@@ -94,14 +113,14 @@ class Box(Space):
     def __init__(self, support: Values, dimensions: int) -> None:
         self.low, self.high, self.open = support.low, support.high, support.open
         self.dimensions = self.axes = dimensions
-        self.broad = Cauchy() if (self.low, self.high) == (-inf, inf) else Logistic()
+        self.broad = CAUCHY if (self.low, self.high) == (-inf, inf) else LOGISTIC
 
-    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
         """By the quantiles of the broad distribution, which reach everywhere."""
         loc, scale = _middle(self._unbounded(samples))
         steps = self.broad.quantile(cube)
         points, log_volume = self._bounded(loc + 2 * scale * steps)
-        return Chart(points, np.exp(log_volume + (np.log(2 * scale) - self.broad.log_density(steps)).sum(-1)))
+        return points, np.exp(log_volume + (np.log(2 * scale) - self.broad.log_density(steps)).sum(-1))
 
     def to_cube(self, points: Floats, samples: Floats) -> Floats:
         """By the broad distribution function."""
@@ -109,14 +128,14 @@ class Box(Space):
         return self.broad.cdf((self._unbounded(points) - loc) / (2 * scale))
 
     def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
-        """As the class says."""
+        """See the class."""
         centres, width, loc, scale = self._parts(samples)
         near = centres[rng.integers(len(centres), size=count)] + width * rng.normal(size=(count, self.dimensions))
         wide = loc + scale * self.broad.quantile(rng.random((count, self.dimensions)))
         return self._bounded(np.where(rng.random((count, 1)) < self.share, near, wide))[0]
 
     def log_density(self, points: Floats, samples: Floats) -> Floats:
-        """As the class says."""
+        """See the class."""
         centres, width, loc, scale = self._parts(samples)
         y = self._unbounded(points)
         log_volume = self._bounded(y)[1]
@@ -179,38 +198,6 @@ class Box(Space):
         return np.clip(points, max(float(after), self.low + TINY), min(float(before), self.high - TINY))
 
 
-class Cauchy:
-    """The standard Cauchy distribution, whose tails are as heavy as any in use."""
-
-    def quantile(self, level: Floats) -> Floats:
-        """The number that this share lies below."""
-        return np.tan(pi * (level - 0.5))
-
-    def cdf(self, x: Floats) -> Floats:
-        """The distribution function."""
-        return np.asarray(0.5 + np.arctan(x) / pi)
-
-    def log_density(self, x: Floats) -> Floats:
-        """The log-density."""
-        return np.asarray(-log(pi) - np.log1p(x**2))
-
-
-class Logistic:
-    """The standard logistic distribution: evenly over an interval, once mapped to one by a sigmoid."""
-
-    def quantile(self, level: Floats) -> Floats:
-        """The number that this share lies below."""
-        return np.asarray(np.log(level) - np.log1p(-level))
-
-    def cdf(self, x: Floats) -> Floats:
-        """The distribution function."""
-        return np.exp(-np.logaddexp(0, -x))
-
-    def log_density(self, x: Floats) -> Floats:
-        """The log-density."""
-        return np.asarray(-np.logaddexp(0, -x) - np.logaddexp(0, x))
-
-
 class Lattice(Space):
     """Vectors of integers in an interval, under counting measure.
 
@@ -230,7 +217,7 @@ class Lattice(Space):
         self.low, self.high = np.ceil(first), np.floor(last)
         self.dimensions = self.axes = dimensions
 
-    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
         """There is none: a lattice is summed over."""
         raise NotImplementedError
 
@@ -251,7 +238,7 @@ class Lattice(Space):
         return np.array(list(product(np.arange(low, high + 1), repeat=self.dimensions)), np.float64)
 
     def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
-        """As the class says."""
+        """See the class."""
         columns = []
         for column in samples.T:
             levels, share = self._table(column)
@@ -259,7 +246,7 @@ class Lattice(Space):
         return np.stack(columns, -1)
 
     def log_density(self, points: Floats, samples: Floats) -> Floats:
-        """As the class says."""
+        """See the class."""
         total = np.zeros(len(points))
         for place, column in enumerate(samples.T):
             levels, share = self._table(column)
@@ -318,12 +305,12 @@ class OneHot(Lattice):
         return np.eye(self.categories)[chosen].reshape(len(chosen), -1)
 
     def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
-        """As the class says."""
+        """See the class."""
         chosen = [rng.choice(self.categories, size=count, p=share) for share in self._shares(samples)]
         return np.eye(self.categories)[np.stack(chosen, -1)].reshape(count, -1)
 
     def log_density(self, points: Floats, samples: Floats) -> Floats:
-        """As the class says."""
+        """See the class."""
         inside = np.where(self.contains(points), 0.0, -inf)
         return np.asarray((self._grouped(points) * np.log(self._shares(samples))).sum((-1, -2)) + inside)
 
@@ -361,15 +348,15 @@ class Sphere(Space):
         self.axes = dimensions - 1
         self.log_area = log(2) + 0.5 * dimensions * log(pi) - lgamma(0.5 * dimensions)
 
-    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
         """The circle by its angle; the sphere in three dimensions by angle and height (Archimedes)."""
         angle = 2 * pi * cube[:, 0]
         if self.dimensions == 2:
-            return Chart(np.stack([np.cos(angle), np.sin(angle)], -1), np.full(len(cube), 2 * pi))
+            return np.stack([np.cos(angle), np.sin(angle)], -1), np.full(len(cube), 2 * pi)
         height = 2 * cube[:, 1] - 1
         ring = np.sqrt(1 - height**2)
         points = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], -1)
-        return Chart(points, np.full(len(cube), 4 * pi))
+        return points, np.full(len(cube), 4 * pi)
 
     def to_cube(self, points: Floats, samples: Floats) -> Floats:
         """The angle, and the height."""
@@ -377,7 +364,7 @@ class Sphere(Space):
         return np.stack([angle, 0.5 * (points[:, 2] + 1)], -1) if self.dimensions == 3 else angle[:, None]
 
     def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
-        """As the class says."""
+        """See the class."""
         even = _unit(rng.normal(size=(count, self.dimensions)))
         centres, kappa = self._parts(samples)
         half = 0.5 * (self.dimensions - 1)
@@ -389,7 +376,7 @@ class Sphere(Space):
         return _unit(np.where(rng.random((count, 1)) < 0.5, even, near))
 
     def log_density(self, points: Floats, samples: Floats) -> Floats:
-        """As the class says."""
+        """See the class."""
         centres, kappa = self._parts(samples)
         half = 0.5 * (self.dimensions - 1)
         log_norm = (2 * half + kappa) * log(2) + half * log(pi) + lgamma(half + kappa) - lgamma(2 * half + kappa)
@@ -422,14 +409,14 @@ class Simplex(Space):
         self.dimensions = dimensions
         self.axes = dimensions - 1
 
-    def from_cube(self, cube: Floats, samples: Floats) -> Chart:
+    def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
         """The interval, or the triangle, by a map that is dense at the ends."""
         share, slope = cube**3 * (10 - 15 * cube + 6 * cube**2), 30 * (cube * (1 - cube)) ** 2
         a = share[:, 0]
         if self.dimensions == 2:
-            return Chart(np.stack([a, 1 - a], -1), slope[:, 0])
+            return np.stack([a, 1 - a], -1), slope[:, 0]
         b = share[:, 1]
-        return Chart(np.stack([a, (1 - a) * b, (1 - a) * (1 - b)], -1), slope.prod(-1) * (1 - a))
+        return np.stack([a, (1 - a) * b, (1 - a) * (1 - b)], -1), slope.prod(-1) * (1 - a)
 
     def to_cube(self, points: Floats, samples: Floats) -> Floats:
         """By interpolation of that map."""
@@ -439,14 +426,14 @@ class Simplex(Space):
         return np.stack([np.interp(ratio, share, level) for ratio in ratios], -1)
 
     def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
-        """As the class says."""
+        """See the class."""
         even = rng.dirichlet(np.ones(self.dimensions), size=count)
         near = rng.dirichlet(self._alpha(samples), size=count)
         drawn = np.maximum(np.where(rng.random((count, 1)) < 0.5, even, near), 1e-12)
         return np.asarray(drawn / drawn.sum(-1, keepdims=True))
 
     def log_density(self, points: Floats, samples: Floats) -> Floats:
-        """As the class says."""
+        """See the class."""
         alpha = self._alpha(samples)
         log_norm = sum(map(lgamma, alpha)) - lgamma(float(alpha.sum()))
         near = ((alpha - 1) * np.log(np.maximum(points, 1e-300))).sum(-1) - log_norm

@@ -35,7 +35,7 @@ PARTS = {
 
 
 def spec(data, prior="standard_normal", parts="dense", likelihood="bernoulli", **train):
-    """A spec as a dict."""
+    """A spec as a dict; without XLA unless `train` says so, as compiling takes longer than such a training."""
     down, up = PARTS[parts]
     encoder, decoder = {"network": down}, {"network": up, "likelihood": {"use": likelihood}}
     return {
@@ -43,7 +43,7 @@ def spec(data, prior="standard_normal", parts="dense", likelihood="bernoulli", *
         "model": {"latent_dim": 2, "encoder": encoder, "decoder": decoder, "prior": PRIORS[prior]},
         "objective": {"use": "elbo"},
         "data": data,
-        "train": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-2, **train},
+        "train": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-2, "jit": False, **train},
         "evaluate": {"samples": 5},
     }
 

@@ -49,7 +49,7 @@ def test_every_prior_is_trained_saved_and_the_same_in_a_fresh_process(parts, pri
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda run, vae, *_: trained.append(outputs(vae)))
     data, runs = clothes(tmp_path), []
     for prior in priors:
-        asked = spec(data, prior, parts, epochs=2)
+        asked = spec(data, prior, parts, epochs=2, jit="auto")
         initial = trainable(probvae.build(asked))
         run, _ = train(asked, tmp_path / prior)
         assert_trained(run, initial, prior)

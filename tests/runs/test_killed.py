@@ -32,15 +32,17 @@ def killed(file, folder, number, after):
 
 
 @pytest.fixture
-def asked(tmp_path):
+def asked(request, tmp_path):
     """A spec, and its file."""
-    found = spec(tiny_images(tmp_path), epochs=EPOCHS)
+    found = spec(tiny_images(tmp_path), epochs=getattr(request, "param", EPOCHS))
     file = tmp_path / "spec.toml"
     file.write_text(tomli_w.dumps(found))
     return found, file
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("kills", "asked"), [(2, 100), pytest.param(12, EPOCHS, marks=pytest.mark.slow)], indirect=["asked"]
+)
 def test_a_run_killed_again_and_again_ends_as_one_that_was_not(kills, asked, tmp_path):
     """The first is inside a checkpoint write, the second at a random instant; benchmarks/faults.py does 100."""
     _, file = asked

@@ -31,7 +31,8 @@ def test_bfloat16_reaches_the_same_bound_on_real_images(tmp_path, undrawn):
         wanted = copy.deepcopy(
             spec(FASHION, epochs=6, batch_size=128, learning_rate=1e-3, jit=False, precision=precision)
         )
-        wanted["model"]["encoder"]["hidden"] = wanted["model"]["decoder"]["hidden"] = [300]
+        for part in ("encoder", "decoder"):
+            wanted["model"][part]["network"]["hidden"] = [300]
         run, text = train(wanted, tmp_path / precision)
         assert f"Step:       {precision}, not compiled" in text
         return rows(run)[-1]["validation/loss"]
