@@ -6,7 +6,7 @@ import json
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -116,7 +116,7 @@ def _find(words: tuple[str, ...]) -> ComponentSpec:
     return registry[kinds[0], name]
 
 
-def _described(spec: ComponentSpec, signature: Signature) -> dict[str, Any]:
+def _described(spec: ComponentSpec, signature: Signature) -> dict[str, object]:
     parameters = [
         {
             "name": parameter.name,

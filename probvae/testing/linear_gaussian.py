@@ -39,7 +39,7 @@ class LearnedNormal(Prior):
 
 @dataclass(frozen=True)
 class Exact:
-    """What is exact of a linear Gaussian model and a batch: a `probvae.core.Exact`.
+    """What is exact of a linear Gaussian model and a batch: a `probvae.Exact`.
 
     Args:
         negative_log_likelihood: -E_q[log p(x|z)].

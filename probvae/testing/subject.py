@@ -212,9 +212,7 @@ def _promises(name: str, factory: Factory, signature: Signature) -> Promises:
     """
     promises = getattr(factory, "promises", Promises())
     if not isinstance(promises, Promises):
-        raise PluginError(
-            f"{name}: expected promises = probvae.core.Promises(...); got a {type(promises).__name__}."
-        )
+        raise PluginError(f"{name}: expected promises = probvae.Promises(...); got a {type(promises).__name__}.")
     for tag in promises.tags:
         if tag not in get_args(Tag):
             raise PluginError(f"{name}: its promises have the tag {tag!r}. {did_you_mean(tag, get_args(Tag))}")

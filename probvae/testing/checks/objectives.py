@@ -53,7 +53,7 @@ def losses_are_per_example(subject: Subject, case: Case) -> None:
 
 def _are_losses(losses: object, objective: Objective, count: int, step: int) -> None:
     if not isinstance(losses, Losses):
-        raise Violation(f"expected probvae.core.Losses(per_example, terms); got {type(losses).__name__}.")
+        raise Violation(f"expected probvae.Losses(per_example, terms); got {type(losses).__name__}.")
     if set(losses.terms) != set(objective.terms):
         raise Violation(f"it declares the terms {sorted(objective.terms)} and returns {sorted(losses.terms)}.")
     for name, value in {"per_example": losses.per_example, **losses.terms}.items():
