@@ -102,7 +102,7 @@ def _check_spec(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...
 
 
 def _load(plugin: str) -> list[PluginInfo]:
-    """The plugins that a file, a name or a distribution stands for.
+    """The plugins of a file, a name or a distribution.
 
     Raises:
         PluginError: there is none, or it is broken.
@@ -140,13 +140,13 @@ def _components(plugins: Sequence[PluginInfo]) -> list[tuple[str, str]]:
 
 
 def _check_components(chosen: list[tuple[str, str]], profile: Profile, seed: int, as_json: bool) -> int:
-    # Hypothesis writes what it has learned of the installed modules into the working directory, if not told where.
+    # By default hypothesis writes a cache of the installed modules into the working directory.
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir()) / "probvae-hypothesis"))
     from rich.console import Console
 
     from probvae.testing import Subject
 
-    subjects = [Subject(kind, name) for kind, name in chosen]  # what cannot be checked is told before the work
+    subjects = [Subject(kind, name) for kind, name in chosen]  # raises before the work, for kinds without checks
     console = Console(quiet=as_json, highlight=False)
     with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a component may print
         reports = [_check_component(subject, profile, seed, console) for subject in subjects]
@@ -174,8 +174,8 @@ def _check_component(subject: Subject, profile: Profile, seed: int, console: Con
         mark = "[yellow]-[/yellow]" if result.ok and result.status != "passed" else mark
         console.print(f"  {mark} {result.check:<{width}}  {result.cases:>4} cases  {result.seconds:6.1f} s")
         if result.status != "passed":
-            told = "\n".join(f"    {line}" for line in result.after(results).splitlines()[1:])
-            console.print(told, markup=False, soft_wrap=True)
+            message = "\n".join(f"    {line}" for line in result.after(results).splitlines()[1:])
+            console.print(message, markup=False, soft_wrap=True)
         elif result.message:
             console.print(f"    {result.message}", style="dim", markup=False, soft_wrap=True)
         results.append(result)

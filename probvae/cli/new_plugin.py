@@ -1,4 +1,4 @@
-"""Plugins of one's own: new-plugin."""
+"""The command new-plugin."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def new_plugin(name: str, out: Path | None) -> None:
     `tails.student_t`. Words are joined by dashes; heavy-tails is `heavy_tails` where Python reads it.
 
     The package installs and passes its tests as it is written. It holds a Student-t prior with learned locations
-    and scales, its entry point, a test of the prior's contract, and a workflow that lints and tests it. Put your
-    own component in the prior's place, or beside it.
+    and scales, its entry point, a test of the prior's contract, and a workflow that lints and tests it. Replace
+    the prior by your own component, or add to it.
 
     Only a new or an empty folder is written to. For a single file in place of a package, see --plugin of
     `probvae train`.

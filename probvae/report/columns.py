@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from probvae.core import Array, DataInfo
-from probvae.report.style import COLOURS, FAINT, beside, chart, plain, short, subscripted
+from probvae.report.style import COLOURS, FAINT, chart, plain, short, side_legend, subscripted
 from probvae.report.tiles import shared_range
 
 _ACROSS = 4  # pairs in a row
@@ -28,7 +28,7 @@ def profiles(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]],
     axes = _axes(figure, (1, 1, 1), shared_range(*(rows for rows, _ in clouds.values())), names)
     for name, (rows, colour) in clouds.items():
         _lines(axes, rows, colour, alpha=float(np.clip(20 / len(rows), 0.15, 1)), label=name)
-    beside(axes)
+    side_legend(axes)
     return figure
 
 
@@ -49,7 +49,7 @@ def pairs(title: str, subtitle: str, x: Array, again: Array, names: Sequence[str
             axes.tick_params(labelleft=False)
             axes.set_ylabel("")
         if number == across - 1:
-            beside(axes)
+            side_legend(axes)
     return figure
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from probvae.core import VAE, Array, DataInfo, Seed, Split, Stream, Tensor, fold_in, mean_of
 from probvae.evaluation import over_examples
 from probvae.report.columns import column_names, pairs, profiles
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, name_axes, plane
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, name_axes, plane, side_legend
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
 
 _SIDE = 10  # tiles per row, and rows of samples
@@ -121,7 +121,7 @@ def _plane(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]], n
     for name, (points, colour) in clouds.items():
         size = float(np.clip(6_000 / len(points), 4, 14))
         axes.scatter(points[:, 0], points[:, 1], s=size, color=colour, alpha=0.7, lw=0, label=name)
-    beside(axes)
+    side_legend(axes)
     return figure
 
 

@@ -11,7 +11,7 @@ from probvae.core import VAE, Array, DataInfo, Seed, Stream, Surface, fold_in
 from probvae.report.columns import column_names
 from probvae.report.examples import decoded
 from probvae.report.quantiles import quantile_grid
-from probvae.report.style import COLOURS, INK, NoPictureError, beside, name_axes, plane
+from probvae.report.style import COLOURS, INK, NoPictureError, name_axes, plane, side_legend
 from probvae.report.tiles import form_of, mosaic
 
 _MOST_TILES = 20
@@ -79,5 +79,5 @@ def _mesh(x: Array, what: str, names: tuple[str, ...]) -> Figure:
     for lines, colour, label in [(x.swapaxes(0, 1), COLOURS[0], "along z₁"), (x, COLOURS[2], "along z₂")]:
         axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=0.8, alpha=0.8, label=label))
     name_axes(axes, names)
-    beside(axes)
+    side_legend(axes)
     return figure

@@ -14,7 +14,7 @@ from probvae.core import SPHERE, VAE, Array, DataInfo, Seed, Split, Stream, Surf
 from probvae.data.feeding.batches import batches_in_order
 from probvae.report.density import Regions, regions
 from probvae.report.examples import chosen
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, beside, plane, short, subscripted
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, plane, short, side_legend, subscripted
 
 _MOST = 10_000
 _SHARES = (0.5, 0.9, 0.99)
@@ -127,4 +127,4 @@ def _points(axes: Axes, shown: Array, labels: Array | None, classes: Sequence[st
         text = axes.text(place[0], place[1], name, weight="bold", ha="center", va="center", parse_math=False)
         text.set(size=10 if len(name) < 3 else 8, color=INK, zorder=5)
         text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-    beside(axes, title="class" if classes else "label")
+    side_legend(axes, title="class" if classes else "label")

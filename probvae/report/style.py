@@ -106,7 +106,7 @@ def plain(axes: Axes) -> Axes:
     return axes
 
 
-def beside(axes: Axes, title: str = "") -> None:
+def side_legend(axes: Axes, title: str = "") -> None:
     """A legend to the right of the axes, with opaque handles."""
     legend = axes.legend(
         title=title, title_fontsize=9, frameon=False, fontsize=9, labelcolor=INK, loc="upper left",

@@ -21,8 +21,8 @@ LOCK, OWNER = ".lock", ".lock.json"
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder.
 
-    The operating system holds the lock for as long as the process lives, so that one that was killed leaves none
-    behind; the file beside it only says whose it is.
+    The lock is the operating system's and ends with the process, even if that is killed; a second file names the
+    owner.
 
     Raises:
         TemporaryError: another process holds it.

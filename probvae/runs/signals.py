@@ -1,4 +1,4 @@
-"""Signals that ask a process to end.
+"""Signals to end a process.
 
 A Python signal handler runs in the main thread, between two of its instructions. It waits as long as native code
 runs, and an exception that it raises appears in whatever code is running, which may discard it: TensorFlow's

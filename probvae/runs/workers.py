@@ -1,4 +1,4 @@
-"""Several worker processes on this machine, to try out what a cluster would do."""
+"""A cluster of several processes on this machine, to try one out."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from contextlib import ExitStack
 from probvae.runs.signals import listening
 
 PATIENCE = 60.0
-"""How many seconds the others have to end by themselves once one has failed."""
+"""The seconds that the others have to stop once one has failed."""
 
 
 def run_workers(arguments: Sequence[str], count: int) -> int:
-    """Run `probvae` with these arguments in so many processes that form a cluster, the first of them its chief.
+    """Run `probvae` with these arguments in `count` processes that form a cluster, the first of them its chief.
 
-    Signals that ask to end are passed on. When one process fails, the others notice by themselves; if they do not,
-    they are killed.
+    Signals to end are passed on. When one process fails, the others stop; those that do not are killed.
 
     Returns:
         The exit status of the first that failed, or 0.
@@ -54,7 +53,7 @@ def _waited_for(workers: Sequence[subprocess.Popen[bytes]]) -> int:
                 worker.kill()
         time.sleep(0.1)
     status = status or _failed(workers)
-    return 128 - status if status < 0 else status  # a signal's number, as a shell tells it
+    return 128 - status if status < 0 else status  # a signal's number, as shells return it
 
 
 def _failed(workers: Sequence[subprocess.Popen[bytes]]) -> int:
@@ -62,7 +61,7 @@ def _failed(workers: Sequence[subprocess.Popen[bytes]]) -> int:
 
 
 def free_addresses(count: int) -> list[str]:
-    """Ports that nobody listens on, all different."""
+    """Different addresses of this machine with ports that are free."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:

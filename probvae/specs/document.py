@@ -1,4 +1,4 @@
-"""A spec as it was written: its values, and the line of each of them."""
+"""A spec as it was written: its values, each with its line."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from probvae.errors import Problem, SpecError
 KeyPath: TypeAlias = tuple[str, ...]
 
 LARGEST = 2**20
-"""How many characters a spec may have. A larger file is something else, such as data."""
+"""The most characters of a spec. A larger file is something else, such as data."""
 
 DEEPEST = 32
-"""How many tables and lists may contain each other: more than a model needs, fewer than any parser takes."""
+"""The deepest nesting of tables and lists: more than a model needs, less than any parser's limit."""
 
 _DEPTH = f"at most {DEEPEST} tables and lists within each other"
 _INTEGER = "an integer of at most 64 bits"
@@ -29,7 +29,7 @@ _INTEGER = "an integer of at most 64 bits"
 
 @dataclass
 class Document:
-    """A spec's tables, before anything is known of their meaning.
+    """A spec's tables, before names and values are checked.
 
     Args:
         tables: the values.
@@ -46,14 +46,14 @@ class Document:
     folder: Path = Path()
 
     def where(self, path: KeyPath) -> str:
-        """The place of the longest known part of a key path."""
+        """The place of a key path, or of the nearest table above it."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.places:
                 return self.places[path[:length]]
         return ""
 
     def has(self, path: KeyPath) -> bool:
-        """Whether the spec itself says something at a key path."""
+        """Whether the spec sets a key path."""
         table: Any = self.tables
         for key in path:
             if not isinstance(table, dict) or key not in table:
@@ -75,10 +75,10 @@ class Document:
         return Problem(".".join(keys) or "spec", expected, got, hint, self.where(path))
 
     def checked(self) -> Document:
-        """The document itself, if no component is needed to know that its values are wrong.
+        """The document itself, after checks that need no component.
 
         Raises:
-            SpecError: values that nothing downstream could work with, wherever they are.
+            SpecError: a value that is too large, too deep or no text.
         """
         if problems := [self.problem(*wrong) for wrong in _unusable(self.tables)]:
             raise SpecError([*self.problems, *problems])
@@ -125,10 +125,10 @@ def read(source: str | os.PathLike[str] | Mapping[str, object]) -> Document:
     """A document from a TOML or JSON file, or from a dict.
 
     Raises:
-        SpecError: the file is not there, not readable, not what its name says, or its values are impossible.
+        SpecError: the file is missing, unreadable or invalid, or one of its values is too large or too deep.
     """
     if isinstance(source, Mapping):
-        # Through JSON, so that tuples become lists and what a spec cannot hold is refused here.
+        # Through JSON: tuples become lists, and values that a spec cannot hold raise.
         try:
             return Document(json.loads(json.dumps(source))).checked()
         except (TypeError, ValueError, RecursionError) as error:
@@ -158,7 +158,7 @@ def read(source: str | os.PathLike[str] | Mapping[str, object]) -> Document:
 
 
 def show(value: object) -> str:
-    """A value as it stands in a spec, shortened."""
+    """A value as it is written in a spec, shortened."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -175,7 +175,7 @@ def _read_toml(text: str, path: Path) -> Document:
         raise SpecError([_beyond(error, "TOML", f"{path}:{next(wrong, 1)}")]) from None
     places: dict[KeyPath, str] = {(): str(path)}
     for key, line, header in _lines(text):
-        if header or key not in places:  # a table that only its parts mention begins where the first of them does
+        if header or key not in places:  # a table without a header begins with its first key
             places[key] = f"{path}:{line}"
     return Document(tables, places, folder=path.parent)
 
@@ -192,14 +192,14 @@ def _is_within_limits(statement: str) -> bool:
 
 
 def _beyond(error: Exception, name: str, where: str) -> Problem:
-    """A problem from what a parser raises of values that it cannot hold."""
+    """A problem from a parser's error about a value that is too large or too deep."""
     if isinstance(error, RecursionError):
         return Problem(name, _DEPTH, "more", "Close the brackets.", where)
     return Problem(name, _INTEGER, "one of thousands of digits", where=where)
 
 
 def _unusable(value: object, path: KeyPath = (), depth: int = 0) -> Iterator[tuple[KeyPath, str, str]]:
-    """The key path of each value that nothing downstream could work with, what was expected, and what it is."""
+    """The key path of each value that is too large, too deep or no text; what was expected; what it got."""
     if isinstance(value, (dict, list)):
         if depth > DEEPEST:
             yield path, _DEPTH, "more"
@@ -262,7 +262,7 @@ _MARK = re.compile(
     r""""{3}(?:\\.|[^\\])*?"{3,5} | \'{3}.*?\'{3,5} | "(?:\\.|[^"\\\n])*" | \'[^\'\n]*\' | \#[^\n]* | [][{}\n]""",
     re.DOTALL | re.VERBOSE,
 )
-"""What tells where a statement ends: strings and comments, whose characters mean nothing, brackets, line ends."""
+"""The tokens that decide where a statement ends: strings, comments, brackets, line ends."""
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:

@@ -13,12 +13,13 @@ from probvae.specs.planned import Plan, PlannedComponent
 
 
 def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
-    """Compare the values of the data with those that the likelihood gives probability to.
+    """Compare the values of the data with the support of the likelihood.
 
-    A `DataWarning` is for values that a likelihood of all numbers gives hardly any, as raw 8-bit images.
+    A `DataWarning` is for values that are far from the initial scale of a likelihood of real numbers, as raw 8-bit
+    images.
 
     Raises:
-        SpecError: some data would have none; said before training rather than by a NaN in it.
+        SpecError: some values are outside of the support, and would make the loss NaN.
     """
     support = vae.decoder.support
     if info.values in support:
@@ -57,7 +58,7 @@ _FAR = 100.0  # from 0: where a normal whose scale is near 1 gives a loss of tho
 
 
 def _out_of_scale(info: DataInfo, dataset: PlannedComponent) -> str:
-    """Why a likelihood whose scale starts near 1 gives the values hardly any probability; "" if it gives some."""
+    """A warning if the values are far from the initial scale of the likelihood, near 1; otherwise ""."""
     values, shape = info.values, info.event_shape
     scale = full_scale(values, shape) if values.low >= 0 else max(-values.low, values.high)
     if scale is None:
