@@ -38,6 +38,8 @@ def reported(tmp_path_factory):
     assert report["summary"]["filesAnalyzed"] == len(list(folder.rglob("*.py"))) > 15
     rules: dict[tuple[str, int], list[str]] = {}
     for found in report["generalDiagnostics"]:
+        if "KerasTensor" in found["message"]:  # the types of keras.ops are inferred over all backends
+            continue
         place = (Path(found["file"]).name, found["range"]["start"]["line"] + 1)
         rules.setdefault(place, []).append(found.get("rule", found["message"]))
     return rules

@@ -135,7 +135,7 @@ def subscripted(letter: str, number: int) -> str:
     return letter + str(number).translate(_SUBSCRIPTS)
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: str | Path) -> None:
     """Write a figure as a PNG of at most 500 kB; the resolution is reduced where necessary."""
     dpi = float(DPI)
     while True:
@@ -145,4 +145,4 @@ def save(figure: Figure, path: Path) -> None:
         if file.tell() <= LARGEST_FILE or dpi < DPI / 4:
             break
         dpi *= 0.8
-    path.write_bytes(file.getvalue())
+    Path(path).write_bytes(file.getvalue())
