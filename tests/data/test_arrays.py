@@ -453,6 +453,12 @@ def test_a_header_that_says_more_than_there_is_allocates_nothing(shape, in_memor
     assert "a.npy, which is damaged: its header says" in message
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_header_whose_shape_is_no_integers_is_damaged(in_memory):
+    claiming("a.npy", (True, 3), content=bytes(50))
+    assert "its header says a shape that no array has" in refusal(Arrays("a.npy", in_memory=in_memory), "train")
+
+
 def test_an_archive_whose_array_says_more_than_there_is_allocates_nothing(here):
     claiming("x.npy", (10**12, 28, 28))
     with zipfile.ZipFile("a.npz", "w") as archive:

@@ -67,9 +67,9 @@ def read_header(file: IO[bytes], length: int) -> Header:
         start = file.tell()
     except Exception as error:  # numpy parses the header as Python, and anything may be written in it
         raise ValueError("its header cannot be read") from error
-    if len(shape) > _MOST_DIMENSIONS or not all(0 <= size < 2**63 for size in shape):
+    if len(shape) > _MOST_DIMENSIONS or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
         raise ValueError("its header says a shape that no array has")
-    header = Header(tuple(map(int, shape)), by_columns, dtype, start)
+    header = Header(shape, by_columns, dtype, start)
     if not dtype.hasobject and start + header.size > length:
         needed = readable(start + header.size)
         raise ValueError(f"its header says {header}, which takes {needed}, and the file has {readable(length)}")
