@@ -212,12 +212,11 @@ def model_with(kind, name):
     part = {"use": name}
     if kind == "prior":
         model = PLAIN | {"prior": part}
-    elif kind == "encoder":
-        model = PLAIN | {"encoder": part}
+    elif kind == "network":
+        side = "decoder" if name == "conv_transpose" else "encoder"
+        model = PLAIN | {side: PLAIN[side] | {"network": part}}
     elif kind == "posterior":
         model = PLAIN | {"encoder": PLAIN["encoder"] | {"posterior": part}}
-    elif kind == "decoder":
-        model = PLAIN | {"decoder": part | {"likelihood": {"use": "bernoulli"}}}
     else:
         model = PLAIN | {"decoder": PLAIN["decoder"] | {"likelihood": part}}
     spec = {"schema": 1, "model": model, "objective": {"use": "elbo"}, "data": {"use": "fashion_mini"}}
@@ -226,7 +225,7 @@ def model_with(kind, name):
 
 BUILT_IN = [
     (kind, name)
-    for kind in ("encoder", "decoder", "posterior", "likelihood", "prior")
+    for kind in ("network", "posterior", "likelihood", "prior")
     for name in default().names(kind)
     if "." not in name
 ]
