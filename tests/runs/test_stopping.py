@@ -100,7 +100,7 @@ def test_a_signal_is_received_in_every_stage_and_each_folder_can_be_resumed(tmp_
     life_until("probvae.runs.training.print_summary", send)
     assert (folder / "spec.toml").exists()
     assert not (folder / "checkpoints").exists()
-    life_until("probvae.runs.evaluation.bounds", lambda *given: (send(), given[-1](1, 10)))
+    life_until("probvae.runs.evaluation.example_bounds", lambda *given: (send(), given[-1](1, 10)))
     assert not (folder / "evaluation.json").exists()
     life_until("probvae.runs.training.draw_figures", send)
     assert (folder / "evaluation.json").exists()
