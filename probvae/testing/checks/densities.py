@@ -139,7 +139,7 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
 def _integrates_to_one(row: _Row) -> None:
     space = row.space
     if space.axes > 2 and not isinstance(space, Lattice):
-        raise Inconclusive("no quadrature in more than two dimensions")
+        raise NotApplicable("no quadrature in more than two dimensions")
     pilot = row.sample(2000, 2)
     if isinstance(space, Lattice):
         points = space.everything(pilot)

@@ -39,7 +39,9 @@ def finite_at_every_joint(subject: Subject, case: Case) -> None:
     """
     view = view_of(subject, replace(case, perturbation=0.0))
     # Each partial is a function of its own: TensorFlow counts the traces of functions with the same code together.
-    start, value = (tf.function(partial(f), autograph=False) for f in _functions(view))
+    sample, density = map(partial, _functions(view))
+    start = tf.function(sample, autograph=False)
+    value = tf.function(density, [tf.TensorSpec([None, case.latent_dim])], autograph=False)  # one trace for all
     rng = np.random.default_rng([case.seed, 13])
     for draw, _ in enumerate(perturb(view.component, DRAWS, SIZES, rng)):
         noise = rng.normal(size=(LINES, case.latent_dim)) * rng.choice([1.0, 3.0], size=(LINES, 1))
