@@ -1,10 +1,10 @@
 """What does training on a file that does not fit in memory cost, in memory and in speed?
 
 Writes a .npy file of random images, opens it as the dataset `arrays` with `in_memory = false`, and trains a
-convolutional model and a dense one on it and, in turns in the same process, on some of its images in memory. Tells
-how much memory the process took above what it had before the file was opened (TensorFlow and the models), the
-images per second of both, and how much came from the disk itself (the rest is in the system's page cache). Writes
-on_disk.json and on_disk.md beside this file; the data is deleted unless --keep is given.
+convolutional model and a dense one on it and, in turns in the same process, on some of its images in memory.
+Measures the memory of the process above that before the file was opened (TensorFlow and the models), the images
+per second of both, and the reads from the disk itself (the rest is in the system's page cache). Writes
+on_disk.json and on_disk.md next to this file; the data is deleted unless --keep is given.
 
     python benchmarks/on_disk.py --gigabytes 10 --folder /a/disk/with/room
 """
@@ -77,7 +77,7 @@ class Watch:
 
 @contextmanager
 def made(path: Path, gigabytes: float, keep: bool) -> Iterator[int]:
-    """A file of so many random images [N, 28, 28, 1]; how many they are."""
+    """Write a file of random images [N, 28, 28, 1]; their number."""
     count = round(gigabytes * GIGA / 784)
     rng = np.random.default_rng(0)
     try:
@@ -112,7 +112,7 @@ class Training:
         self.take()  # traced, compiled, and TensorFlow's own memory taken
 
     def use(self, split: Split, batch_size: int) -> None:
-        """Go on with the examples of a split."""
+        """Continue with the examples of a split."""
         self.batches = Batches(split, batch_size, seed=0)
         self.stream = self.batches.stream(self.done)
 
@@ -200,8 +200,8 @@ def table(found: dict[str, Any]) -> str:
         "while it was opened, which looks at all values once and orders the images, in "
         f"{found['opening_seconds']:.0f} seconds; {above['training']:,.0f} MiB in training.",
         "",
-        f"Images per second, medians of turns beside the same model on {found['subset']:,} of the images in "
-        "memory. An image is 784 bytes; what came from the disk itself, in pages of 4,096, is told for each.",
+        f"Images per second, medians of turns with the same model on {found['subset']:,} of the images in "
+        "memory. An image is 784 bytes; reads from the disk itself, in pages of 4,096, are given for each.",
         "",
         "| model | on disk | in memory | ratio | its quartiles | from the disk, per image |",
         "|---|---|---|---|---|---|",

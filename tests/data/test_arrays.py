@@ -347,7 +347,7 @@ def test_numbers_out_of_bounds_are_refused(parameter, value):
 # What was taken for what
 
 
-def test_it_is_said_what_was_taken_for_what_and_what_was_ignored():
+def test_the_notes_name_the_arrays_that_are_used_and_ignored():
     parts = {"x_train": BYTES, "x_test": BYTES[:9], "y_train": LABELS}
     np.savez("a.npz", **parts, target=NORMAL[:, 0], meta=NORMAL)
     np.save("b.npy", BYTES[:7])

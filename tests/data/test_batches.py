@@ -116,7 +116,7 @@ def test_the_size_of_every_batch_is_known_to_a_graph(count):
 @pytest.mark.parametrize(
     ("count", "size", "replicas"), [(7, 3, 1), (6, 3, 3), (5, 8, 4), (5, 100, 2), (257, 16, 4)]
 )
-def test_what_fills_up_a_batch_weighs_nothing_and_the_others_the_same(count, size, replicas):
+def test_padding_weighs_nothing_and_the_examples_the_same(count, size, replicas):
     batches = Batches(split(count), size, seed=1, replicas=replicas)
     assert batches.size % replicas == 0
     for step in range(2 * batches.steps_per_epoch):
@@ -164,7 +164,7 @@ def test_any_type_of_numbers_comes_out_as_float32(dtype):
     assert {*batches.batch(0).x.numpy().ravel(), *batches.batch(1).x.numpy().ravel()} == set(range(6))
 
 
-def test_chunks_give_all_examples_in_order():
+def test_batches_in_order_have_all_examples():
     parts = list(batches_in_order(split(10), 4, seed=0))
     assert [len(part) for part in parts] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate(parts)[:, 0], np.arange(10))

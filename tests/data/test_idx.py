@@ -30,6 +30,6 @@ def test_an_array_survives_the_round_trip():
         (idx(ARRAY[:1]), r"expected dimensions \[2, 3, 4\]; got \[1, 3, 4\]"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said(content, message):
+def test_the_error_says_what_is_wrong_with_a_file(content, message):
     with pytest.raises(DataError, match=f"^a.gz: .*{message}"):
         read_idx(content, (2, 3, 4), "a.gz")

@@ -197,7 +197,7 @@ def consume(stream):
         next(stream)
 
 
-def test_a_file_that_becomes_shorter_is_told_with_its_sizes():
+def test_the_error_of_a_file_that_becomes_shorter_has_its_sizes():
     np.save("a.npy", BYTES)
     (whole, _), found = both(divide_by=255.0), opened()
     batches = Batches(both(divide_by=255.0)[1].train, 8, seed=0)

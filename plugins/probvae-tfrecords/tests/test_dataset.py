@@ -183,7 +183,7 @@ def test_a_stream_has_the_batches_from_any_step_on(first):
 
 
 @pytest.mark.parametrize(("size", "replicas"), [(8, 1), (10, 1), (49, 7), (64, 4)])
-def test_batches_have_one_shape_and_what_fills_them_up_weighs_nothing(size, replicas):
+def test_batches_have_one_shape_and_padding_weighs_nothing(size, replicas):
     made = batches(size, replicas=replicas)
     assert made.size % replicas == 0
     stream = made.stream(0)
@@ -284,7 +284,7 @@ def damage(name, place, here):
     (here / name).write_bytes(content)
 
 
-def test_damage_in_examples_that_are_loaded_is_told_at_once(here):
+def test_damage_in_examples_that_are_loaded_is_an_error_at_once(here):
     size = len((here / "validation.tfrecord").read_bytes()) // 7
     damage("validation.tfrecord", 3 * size + 20, here)
     with pytest.raises(DataError, match=r"validation\.tfrecord: record 3 is damaged: its checksum"):
@@ -336,8 +336,8 @@ ODD = {
 }
 
 
-def told(made):
-    """What is said of the error that comes out of a stream."""
+def error_of(made):
+    """The message for the error that comes out of a stream."""
     stream = made.stream(0)
     with pytest.raises((tf.errors.OpError, UnicodeDecodeError)) as caught:
         list(itertools.islice(stream, made.steps_per_epoch))
@@ -345,17 +345,17 @@ def told(made):
 
 
 @pytest.mark.parametrize("change", BEFORE, ids=lambda change: change.__name__)
-def test_damage_done_after_the_files_were_opened_is_told_with_the_file(change, here):
+def test_the_error_of_damage_done_after_the_files_were_opened_names_the_file(change, here):
     made = batches()
     message = change(here)
-    assert re.search(message, told(made))
+    assert re.search(message, error_of(made))
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_record_that_is_unlike_the_first_is_named(name, here):
     message = ODD[name](here)
     made = batches()
-    assert re.search(message, told(made))
+    assert re.search(message, error_of(made))
     with pytest.raises(DataError, match=message):
         made._split.stored[:]
 
@@ -373,7 +373,7 @@ def test_a_training_example_of_other_values_is_named(value, expected, here):
         write(f"{part}.tfrecord", [record(np.full(E, 0.5), "float_list")] * 9)
     write("train.tfrecord", [record(np.full(E, x), "float_list") for x in (0.0, 0.5, 0.75, value, 1.0)])
     made = Batches(TFRecords(**files, shape=E, dtype="float_list").load().train, 2, 0)
-    assert re.search(rf"train\.tfrecord, record 3: expected .*{expected}", told(made))
+    assert re.search(rf"train\.tfrecord, record 3: expected .*{expected}", error_of(made))
 
 
 def test_an_error_that_is_not_about_the_files_is_left_alone():
@@ -383,10 +383,10 @@ def test_an_error_that_is_not_about_the_files_is_left_alone():
     assert made.fault(tf.errors.FailedPreconditionError(None, None, "another")) is None
 
 
-# What was taken for what, and how much of it there is
+# Notes, and memory
 
 
-def test_it_is_said_which_feature_of_which_files_was_taken(here):
+def test_the_notes_name_the_feature_and_the_files(here):
     label = tf.train.Feature(int64_list=tf.train.Int64List(value=[3]))
     features = tf.train.Features(feature={"image": feature(BYTES[0]), "label": label})
     write("labelled.tfrecord", [tf.train.Example(features=features).SerializeToString()])

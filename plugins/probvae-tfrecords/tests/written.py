@@ -24,7 +24,7 @@ def write(path, records):
 
 
 def write_shards(folder, array, count, name="train"):
-    """So many files of about one length, NAME-0.tfrecord and so on, with the rows in their order."""
+    """`count` files of about one length, NAME-0.tfrecord and so on, with the rows in their order."""
     size = -(-len(array) // count)
     for number in range(count):
         write(folder / f"{name}-{number}.tfrecord", array[number * size : (number + 1) * size])

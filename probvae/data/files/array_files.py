@@ -99,7 +99,7 @@ class ArrayFile:
         """One of the arrays, as its header describes it.
 
         Raises:
-            ConfigError: the header is damaged, or the file is not as large as it says, or would expand too much.
+            ConfigError: the header is damaged, the file is smaller than it says, or would expand too much.
         """
         with _opened(self.path, self.place) as file, self._stream(file, name) as (stream, length):
             return FileArray(self, name, read_header(stream, length))
