@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -227,9 +228,11 @@ class Dataset(Checked, ABC):
 
     def __repr__(self) -> str:
         """The class and the parameters that are not at their defaults, as far as they are attributes."""
-        parameters = Signature.read(type(self)).all.values()
-        values = {parameter.name: getattr(self, parameter.name, parameter.default) for parameter in parameters}
-        given = [f"{p.name}={values[p.name]!r}" for p in parameters if values[p.name] != p.default]
+        given = []
+        for name, parameter in Signature.read(type(self)).all.items():
+            value = repr(getattr(self, name, parameter.default))
+            if value != repr(parameter.default):
+                given.append(f"{name}={shorten(value, 80)}")
         return f"{type(self).__name__}({', '.join(given)})"
 
     @abstractmethod

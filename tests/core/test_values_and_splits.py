@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from probvae.core import BINARY, COUNTS, ONE_HOT, REAL, UNIT, Split, Values
+from probvae.core import BINARY, COUNTS, ONE_HOT, REAL, UNIT, Dataset, Split, Values
 
 OPEN, ABOVE = Values(0, 1, open=True), Values(0, open=True)
 NAMED = {
@@ -113,3 +113,19 @@ def test_binarisation_is_a_function_of_the_seed():
     first, again, other = (split.prepare(STORED, tf.constant(seed)).numpy() for seed in ([1, 2], [1, 2], [1, 3]))
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
+
+
+def test_a_dataset_is_printed_in_one_line_whatever_its_parameters():
+    class InMemory(Dataset):
+        def __init__(self, array, scale: float = 1.0, name: str = "", other: int = 3):
+            self.array, self.scale, self.name = array, scale, name
+
+        def info(self): ...
+
+        def load(self): ...
+
+    made = repr(InMemory(np.zeros((100, 100)), scale=2.0))
+    assert made.startswith("InMemory(array=array([[0.")
+    assert made.endswith("], scale=2.0)")
+    assert len(made) < 120
+    assert "\n" not in made
