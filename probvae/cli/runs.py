@@ -37,7 +37,6 @@ _DATA_OPTIONS = (
     click.option(
         "--split",
         type=click.Choice(["train", "validation", "test", "all"]),
-        default="",
         help="Which examples. Default: test, or all of --data.",
     ),
     click.option(
@@ -182,7 +181,7 @@ def evaluate(
     samples: int | None,
     seed: int | None,
     data: Path | None,
-    split: str,
+    split: str | None,
     overrides: tuple[str, ...],
     allow_other_data: bool,
     out: Path | None,
@@ -229,7 +228,7 @@ def sample(run: Path, count: int, seed: int, out: Path | None, plugins: tuple[Pa
 def reconstruct(
     run: Path,
     data: Path | None,
-    split: str,
+    split: str | None,
     overrides: tuple[str, ...],
     allow_other_data: bool,
     seed: int,
@@ -258,7 +257,7 @@ def reconstruct(
 def encode(
     run: Path,
     data: Path | None,
-    split: str,
+    split: str | None,
     overrides: tuple[str, ...],
     allow_other_data: bool,
     out: Path | None,

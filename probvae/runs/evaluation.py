@@ -31,7 +31,7 @@ def evaluate(
     console: Console | None = None,
     registry: Registry | None = None,
     data: str | Path | None = None,
-    split: str = "",
+    split: str | None = None,
     out: Path | None = None,
     allow_other_data: bool = False,
 ) -> Table:
@@ -47,7 +47,7 @@ def evaluate(
         console: where to print; None for the standard output.
         registry: where names are looked up; None for the default one.
         data: a file of arrays to evaluate instead of the run's data.
-        split: train, validation, test or all; "" for test, or for all of `data`.
+        split: train, validation, test or all; None for test, or for all of `data`.
         out: a new .npz or .csv file for the bounds of each example, [N] in nats.
         allow_other_data: whether the run's data may differ from what the run was trained on.
 

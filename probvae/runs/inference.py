@@ -76,7 +76,7 @@ def _check_room(vae: VAE, count: int) -> None:
 
 def reconstruct(
     folder: str | os.PathLike[str],
-    split: str = "",
+    split: str | None = None,
     seed: int = 0,
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
@@ -109,7 +109,7 @@ def reconstruct(
 
 def encode(
     folder: str | os.PathLike[str],
-    split: str = "",
+    split: str | None = None,
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
     overrides: Sequence[str] = (),
@@ -128,7 +128,7 @@ def encode(
 
 def _examples(
     folder: str | os.PathLike[str],
-    split: str,
+    split: str | None,
     plugins: Sequence[str | Path],
     overrides: Sequence[str],
     data: str | Path | None,

@@ -420,3 +420,23 @@ def test_data_fetch_of_what_is_here_says_so(program, tiny):
     assert ended.status == 0
     assert "examples  32 training, 4 validation, 4 test" in ended.out
     assert ended.out.endswith("It is here, whole and checked.\n")
+
+
+def test_a_trained_model_is_used_on_other_data_from_the_command_line(program, tiny, folder):
+    assert program("train", tiny, "--quiet").status == 0
+    np.save(folder / "other.npy", (np.random.default_rng(1).random((20, 4, 4)) < 0.5).astype(np.uint8))
+    encoded = program("encode", "runs/tiny", "--data", "other.npy", "--out", "z.csv", "--json")
+    assert json.loads(encoded.out)["shapes"]["row"] == [20]
+    assert len((folder / "z.csv").read_text().splitlines()) == 21
+    drawn = program("reconstruct", "runs/tiny", "--set", "data.train=other.npy", "--split", "train")
+    assert drawn.status == 0
+    kept = (folder / "runs" / "tiny" / "evaluation.json").read_bytes()
+    found = program("evaluate", "runs/tiny", "--data", "other.npy", "--out", "bounds.csv", "--json")
+    assert json.loads(found.out)["elbo"]["examples"] == 20
+    assert (folder / "bounds.csv").exists()
+    np.save(folder / "tiny.npy", np.ones((40, 4, 4), np.uint8))
+    refused = program("encode", "runs/tiny")
+    assert refused.status == 2
+    assert "expected the data of the run; got other data: values was" in refused.err
+    assert program("encode", "runs/tiny", "--allow-other-data").status == 0
+    assert (folder / "runs" / "tiny" / "evaluation.json").read_bytes() == kept
