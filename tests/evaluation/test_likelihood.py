@@ -250,9 +250,9 @@ def test_no_example_is_refused_in_words(exact):
 
 
 def test_progress_ends_with_all_examples(exact):
-    told = []
-    bounds(exact, drawn(23), 10, batch_size=100, progress=lambda done, total: told.append((done, total)))
-    assert told == [(10, 23), (20, 23), (23, 23)]
+    reported = []
+    bounds(exact, drawn(23), 10, batch_size=100, progress=lambda done, total: reported.append((done, total)))
+    assert reported == [(10, 23), (20, 23), (23, 23)]
 
 
 def test_an_estimate_reads_as_value_and_error(exact):

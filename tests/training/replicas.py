@@ -33,9 +33,9 @@ def main(folder: str, name: str, devices: str, options: str) -> None:
         except TrainingError as error:
             sys.exit(f"error: {error}")
     np.savez(f"{folder}/{name}.npz", **weights(made.vae))
-    told = {"rows": record.rows, "finished": finished, "step": made.step, "devices": str(here)}
+    report = {"rows": record.rows, "finished": finished, "step": made.step, "devices": str(here)}
     with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
-        json.dump(told, file)
+        json.dump(report, file)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ def cluster(count):
 
 
 def assert_close(found, reference):
-    told, weights = found
-    for row, other in zip(told["rows"], reference.rows, strict=True):
+    report, weights = found
+    for row, other in zip(report["rows"], reference.rows, strict=True):
         assert row == pytest.approx(other, rel=1e-4)
     for name, value in reference.weights.items():
         np.testing.assert_allclose(weights[name], value, **TOLERANCE, err_msg=name)
@@ -97,8 +97,8 @@ def test_a_stop_request_to_one_worker_stops_all_after_the_same_step(tmp_path):
         start(tmp_path, "0", config=configs[0], epochs=3, checkpoints=checkpoints),
         start(tmp_path, "1", config=configs[1], epochs=3, checkpoints=checkpoints, stop=True),
     ]
-    told = [result(worker, tmp_path, str(index))[0] for index, worker in enumerate(workers)]
-    assert [(one["finished"], one["step"]) for one in told] == [(False, STEPS + 1)] * 2
+    report = [result(worker, tmp_path, str(index))[0] for index, worker in enumerate(workers)]
+    assert [(one["finished"], one["step"]) for one in report] == [(False, STEPS + 1)] * 2
     assert newest_checkpoint(tmp_path / "run")[0].step == STEPS + 1  # by the chief, who was not asked
 
 
@@ -135,7 +135,7 @@ def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tm
     results = [result(worker, tmp_path, str(index)) for index, worker in enumerate(both(epochs))]
     assert results[0][0]["rows"] == results[1][0]["rows"]
     assert results[0][0]["rows"][0]["epoch"] == before // STEPS + 1
-    assert [told["step"] for told, _ in results] == [epochs * STEPS] * 2
+    assert [report["step"] for report, _ in results] == [epochs * STEPS] * 2
     for name, value in results[0][1].items():
         np.testing.assert_array_equal(results[1][1][name], value, err_msg=name)
 

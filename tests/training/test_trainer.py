@@ -134,9 +134,9 @@ def test_the_number_of_steps_between_checks_changes_only_how_often_progress_is_r
     assert_same(done.weights, reference.weights)
     assert done.rows == reference.rows
     record = done.record
-    told = [(p.epoch, p.step, p.steps_per_epoch) for p in record.of("progress")]
-    assert told == [(epoch, step, 3) for epoch in (1, 2, 3) for step in (1, 2, 3)]
-    assert len(reference.record.of("progress")) < len(told)
+    reported = [(p.epoch, p.step, p.steps_per_epoch) for p in record.of("progress")]
+    assert reported == [(epoch, step, 3) for epoch in (1, 2, 3) for step in (1, 2, 3)]
+    assert len(reference.record.of("progress")) < len(reported)
     assert all(p.examples_per_second > 0 for p in record.of("progress"))
     last, epoch = record.of("progress")[0], record.of("epoch_ended")[0]
     assert last.means.keys() == epoch.train.keys() == epoch.validation.keys() == {"loss", *ELBO.terms}
