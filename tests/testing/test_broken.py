@@ -137,8 +137,8 @@ def test_a_wrong_gradient_is_that_of_a_variable():
 def test_every_mistake_is_caught(name):
     mutant = BROKEN[name]
     subject = testing.Subject(mutant.kind, mutant.factory)
-    owed = [check for check in iter_checks(mutant.kind) if check.applies(subject)]
-    assert any(run(check, subject).status == "failed" for check in owed), mutant.mistake
+    applicable = [check for check in iter_checks(mutant.kind) if check.applies(subject)]
+    assert any(run(check, subject).status == "failed" for check in applicable), mutant.mistake
 
 
 ANY_SEED = {
@@ -180,7 +180,7 @@ STATISTICAL = ["prior_weights_ignored", "prior_five_percent_too_much", "prior_sa
 @pytest.mark.parametrize("D", [1, 2, 4])
 @pytest.mark.parametrize("name", STATISTICAL)
 def test_what_only_statistics_can_see_is_seen_in_every_dimension(name, D):
-    """Without being told where to look: as the check tries it, at the defaults and with moved variables."""
+    """As the check tries it: at the defaults, with perturbed variables."""
     _caught(name, D)
 
 

@@ -20,12 +20,12 @@ def only(factory, *checks, **options):
 
 
 def test_a_right_component_is_green():
-    told = []
+    results = []
     report = only(
-        priors.Right, "shapes", "xla_equals_eager", "prior_samples_carry_gradients", listener=told.append
+        priors.Right, "shapes", "xla_equals_eager", "prior_samples_carry_gradients", listener=results.append
     )
     assert report.ok
-    assert tuple(told) == report.results
+    assert tuple(results) == report.results
     assert {result.status for result in report.results} == {"passed"}
     assert all(result.cases >= 2 for result in report.results)
     assert "keeps its contract: 3 passed" in str(report)
@@ -142,19 +142,19 @@ def test_a_check_that_could_be_tried_in_some_dimensions_only_says_so():
     assert result.message == "Not in 1 dimension: NeedsTwo: expected latent_dim = 2 or more; got 1."
 
 
-def test_a_check_that_does_not_concern_a_component_asks_a_few_cases_only():
-    asked = []
+def test_a_check_that_is_not_applicable_tries_a_few_cases_only():
+    tried = []
 
     def none_of_its_concern(subject, case):
         """Nothing."""
-        asked.append(case)
+        tried.append(case)
         raise NotApplicable("nothing of the kind is there")
 
     found = Check(none_of_its_concern, ("prior",), {"fast": 50, "deep": 50}, mandatory=False)
     result = run(found, testing.Subject("prior", priors.Right))
     assert (result.status, result.ok, result.message) == ("not_run", True, "nothing of the kind is there.")
-    assert 2 <= len(asked) < 10
-    assert asked[-1].configuration == {}
+    assert 2 <= len(tried) < 10
+    assert tried[-1].configuration == {}
 
 
 def test_the_cases_that_a_component_adds_are_tried():
@@ -174,10 +174,10 @@ def test_a_class_that_never_builds_is_no_refusal():
     assert "set before super().__init__() was called" in result.message
 
 
-def test_a_reason_that_many_checks_share_is_told_once():
-    told = str(only(priors.NoSuper, "builds", "shapes", "learns", "finite"))
-    assert told.count("because    it does not build:") == 1
-    assert told.count("because    the same as for shapes") == 2
+def test_a_reason_that_many_checks_share_is_reported_once():
+    text = str(only(priors.NoSuper, "builds", "shapes", "learns", "finite"))
+    assert text.count("because    it does not build:") == 1
+    assert text.count("because    the same as for shapes") == 2
 
 
 def test_one_check_may_be_named_by_a_string():
@@ -185,7 +185,7 @@ def test_one_check_may_be_named_by_a_string():
     assert result.check == "shapes"
 
 
-def test_a_class_made_inside_a_function_is_told_why_another_process_cannot_build_it():
+def test_a_class_made_inside_a_function_cannot_be_built_by_another_process():
     class Local(priors.Right):
         pass
 
@@ -224,7 +224,7 @@ def test_a_report_is_plain_json():
         (lambda: testing.replay("shapez", "prior", "mixture"), UnknownNameError, "Did you mean 'shapes'"),
     ],
 )
-def test_wrong_questions_are_answered_with_the_way_out(call, error, message):
+def test_wrong_arguments_are_errors_that_say_how_to_fix_them(call, error, message):
     with pytest.raises(error, match=message):
         call()
 
@@ -234,7 +234,7 @@ def test_one_import_and_one_decorator_run_the_whole_kit(check):
     check()
 
 
-def test_the_decorator_parametrizes_over_every_check_that_is_owed():
+def test_the_decorator_parametrizes_over_every_check_that_applies():
     mark = testing.contract("prior", priors.Right)
     assert mark.name == "parametrize"
     subject = testing.Subject("prior", priors.Right)

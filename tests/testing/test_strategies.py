@@ -60,7 +60,7 @@ class Everything(Prior):
 @quick
 def test_every_type_of_a_signature_is_drawn_within_its_bounds(table):
     assert set(table) == {"count", "few", "scale", "share", "how", "sizes", "pair", "flag", "either"}
-    Everything(2, **table)  # the constructor holds them against the annotations
+    Everything(2, **table)  # the constructor validates them
     assert table["few"] in (2, 3)
     assert 0 <= table["share"] < 1
     assert 1 <= len(table["sizes"]) <= 2
