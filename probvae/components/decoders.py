@@ -12,7 +12,7 @@ class NetworkDecoder(Decoder):
     """p(x|z) by any network and any likelihood head, batch [...] and event [*E].
 
     Args:
-        network: maps z [..., D] to the parameters that the head asks for; in Python also a Keras layer or model.
+        network: maps z [..., D] to the parameters that the head expects; in Python also a Keras layer or model.
         likelihood: the head, which makes p(x|z) of them.
         latent_dim: D, the size of one latent.
 

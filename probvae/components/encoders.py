@@ -14,7 +14,7 @@ class NetworkEncoder(Encoder):
     """q(z|x) by any network and any posterior head, batch [B] and event [D].
 
     Args:
-        network: maps x [B, *E] to the parameters that the head asks for; in Python also a Keras layer or model.
+        network: maps x [B, *E] to the parameters that the head expects; in Python also a Keras layer or model.
         posterior: the head, which makes q(z|x) of them.
         event_shape: E, the shape of one example.
 

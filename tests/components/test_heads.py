@@ -83,7 +83,7 @@ def test_a_soft_clip_stays_in_its_range_however_far_outside(number):
 
 
 def test_meaningless_scales_are_refused():
-    with pytest.raises(ConfigError, match="scale_floor has no meaning beside log_variance_range") as error:
+    with pytest.raises(ConfigError, match="scale_floor has no effect with log_variance_range") as error:
         c.DiagonalNormal(2, scale_floor=0.1, log_variance_range=(-6, 2))
     assert error.value.parameter == "scale_floor"
     for low, high in [(2, -6), (1, 1)]:

@@ -46,7 +46,7 @@ class KerasNetwork(Network):
         if shape != out_shape and (shape is None or len(shape) != 1):
             got = "no tensor" if shape is None else f"[N, {', '.join(map(str, shape))}]"
             raise ShapeError(
-                f"{name}: expected outputs [N, {', '.join(map(str, out_shape))}], which the head asks for, or "
+                f"{name}: expected outputs [N, {', '.join(map(str, out_shape))}], which the head expects, or "
                 f"feature vectors [N, F], which a linear layer maps to them; got {got}."
             )
         if not np.array_equal(found, self.layer(rows, training=True)):

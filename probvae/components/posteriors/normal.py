@@ -57,7 +57,7 @@ class DiagonalNormal(PosteriorHead):
         log_variance_range: the lowest and highest log-variance; takes the place of the softplus form.
 
     Raises:
-        ConfigError: both forms are asked for, or the range is empty.
+        ConfigError: both forms are given, or the range is empty.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DiagonalNormal(PosteriorHead):
         super().__init__()
         if scale_floor is not None and log_variance_range is not None:
             raise ConfigError(
-                "diagonal_normal posterior: scale_floor has no meaning beside log_variance_range, whose lower end "
+                "diagonal_normal posterior: scale_floor has no effect with log_variance_range, whose lower end "
                 "is the floor. Give one of them.",
                 parameter="scale_floor",
             )
