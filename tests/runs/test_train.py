@@ -613,11 +613,17 @@ def test_measuring_again_gives_the_same(run, copy):
     assert strict(copy.evaluation_file.read_text()) == strict(run.evaluation_file.read_text())
 
 
-@pytest.mark.parametrize("override", ["data.binarize='static'", "train.seed=3", "model.latent_dim=3"])
-def test_only_the_evaluation_can_be_changed_when_measuring(override, copy):
-    """Other data would make a number that is not of this run."""
+@pytest.mark.parametrize("override", ["train.seed=3", "model.latent_dim=3"])
+def test_only_the_evaluation_and_the_data_can_be_changed_when_measuring(override, copy):
+    """Another model would make a number that is not of this run."""
     with pytest.raises(UserError, match="evaluate"):
         evaluate(copy.folder, [override])
+
+
+def test_a_number_on_changed_data_is_not_that_of_the_run(copy):
+    before = copy.evaluation_file.read_bytes()
+    assert "binarised once" in evaluate(copy.folder, ["data.binarize='static'"])["protocol"]
+    assert copy.evaluation_file.read_bytes() == before
 
 
 def test_an_evaluation_of_one_example_is_json(tmp_path, undrawn):
