@@ -40,7 +40,7 @@ class Standardised(BuiltOnFirstUse):
         return super().posterior((x - self.mean.value) / self.scale.value)
 
 
-class LazyBinarised(BuiltOnFirstUse):
+class Binarised(BuiltOnFirstUse):
     """It reads whether a value is positive: no gradient reaches x."""
 
     def posterior(self, x):
