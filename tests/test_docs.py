@@ -213,6 +213,13 @@ def test_what_a_page_points_at_is_there(name):
         assert (ROOT / path).exists() or path == "tests/test_laplace.py"
 
 
+def test_the_files_that_contributing_names_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:probvae|docs|tests|tools)/[\w/.]+)`", text)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_the_code_of_a_page_is_python(name):
     for code in blocks(PAGES[name], "python"):
