@@ -266,7 +266,7 @@ MISSING = [
         "no likelihood",
         *(f"likelihood = {LIKELIHOOD}\n", ""),
         at=(11, "model.decoder.likelihood"),
-        says=("no such table", "Write a table [model.decoder.likelihood]."),
+        says=("no such table", "Write a table [model.decoder.likelihood]", "Known: bernoulli,"),
     ),
     case(
         "no required parameter",
@@ -284,7 +284,7 @@ MISSING = [
         "no prior",
         *('[model.prior]\nuse = "mixture"\ncomponents = 4\n', ""),
         at=(3, "model.prior"),
-        says=("no such table", "Write a table [model.prior]."),
+        says=("no such table", "Write a table [model.prior]", "Known: maf,"),
     ),
 ]
 
@@ -498,13 +498,13 @@ def test_a_schedule_that_cannot_be_leaves_no_folder(program, tiny, folder):
 
 def test_a_model_that_is_no_table_is_one_problem(program, spec):
     path = spec(text="schema = 1\nmodel = 3\n")
-    (problem,) = told(program("check", path))
-    assert problem[0] == f"{path}:2: model"
+    assert [place for place, _ in told(program("check", path))] == [f"{path}:2: model", f"{path}: data"]
 
 
-def test_an_empty_spec_lacks_its_schema_and_its_model(program, spec):
+def test_an_empty_spec_lacks_its_schema_its_model_and_its_data(program, spec):
     path = spec(text="")
-    assert [place for place, _ in told(program("check", path))] == [f"{path}: schema", f"{path}: model"]
+    places = [place for place, _ in told(program("check", path))]
+    assert places == [f"{path}: schema", f"{path}: model", f"{path}: data"]
 
 
 # Files
