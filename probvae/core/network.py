@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import ClassVar, Self
 import keras
 import tensorflow as tf
 
+from probvae.core.blocks import in_blocks
 from probvae.core.component import Component
 from probvae.core.types import Shape, Tensor
 from probvae.errors import ShapeError, UserError
@@ -96,7 +98,10 @@ class Network(Component, ABC):
                 f"{inputs.shape.as_list()}. Reshape them, or connect the network to this shape."
             )
         leading = inputs.shape[: inputs.shape.rank - rank]
-        rows = self.map_rows(tf.reshape(inputs, (-1, *self.in_shape)))  # [N, *O]
+        inputs_by_row = tf.reshape(inputs, (-1, *self.in_shape))  # [N, *I]
+        rows = in_blocks(
+            self.map_rows, inputs_by_row, math.prod(self.in_shape) + math.prod(self.out_shape)
+        )  # [N, *O]
         if not rows.shape[1:].is_compatible_with(self.out_shape):
             raise ShapeError(
                 f"{type(self).__name__}: expected map_rows to return [N, {', '.join(map(str, self.out_shape))}]; "

@@ -11,6 +11,7 @@ from typing import Self
 import keras
 import tensorflow as tf
 
+from probvae.core.blocks import blocks, joined
 from probvae.core.checked import Checked
 from probvae.core.component import Component
 from probvae.core.draws import mean_of, sample_and_log_prob
@@ -147,8 +148,16 @@ class VAE(Checked, KerasModel):
             UserError: an element of x is not finite, or outside of the support of the likelihood.
         """
         _check_count(samples)
+        x = as_examples(x, self.event_shape, self.decoder.support)
         z, log_q = sample_and_log_prob(self.posterior(x), samples, seed)  # [S, B, D], [S, B]
-        return self.log_joint(x, z) - log_q
+        size = math.prod(self.event_shape)
+        log_joint = [self._log_joint_in_blocks(x, z[few], size) for few in blocks(z, size)]
+        return joined(log_joint) - log_q
+
+    def _log_joint_in_blocks(self, x: Tensor, z: Tensor, size: int) -> Tensor:
+        """`log_joint` of x [B, *E] and z [S, B, D] for some of the B at a time: [S, B]."""
+        rows = blocks(x, size * (z.shape[0] or 1))
+        return joined([self.log_joint(x[block], z[:, block]) for block in rows], axis=1)
 
     def sample(self, samples: int, seed: Seed = 0, mean: bool = False) -> Tensor:
         """Samples x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]. A function of the seed.
