@@ -15,8 +15,17 @@ def lazy(package: str, targets: Iterable[str]) -> tuple[list[str], Callable[[str
     Args:
         package: the package's name.
         targets: its public names, each with the module that defines it: `"package.module:Name"`.
+
+    Raises:
+        ValueError: two modules define a name.
     """
-    modules = {name: module for module, _, name in (target.partition(":") for target in targets)}
+    modules: dict[str, str] = {}
+    for module, _, name in (target.partition(":") for target in targets):
+        if modules.setdefault(name, module) != module:
+            raise ValueError(
+                f"{package}: expected names that differ; got {name!r} from {modules[name]} and from {module}. "
+                "Rename one of the two classes; their names in a spec may stay."
+            )
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name not in modules:

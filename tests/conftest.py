@@ -8,6 +8,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
 import pytest
 from hypothesis import HealthCheck, settings
 
+collect_ignore = ["typed"]  # files for the type checker, which are not imported
+
 settings.register_profile(
     "ci", derandomize=True, max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

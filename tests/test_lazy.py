@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import probvae
+from probvae._lazy import lazy
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,3 +104,9 @@ def test_every_public_name_is_documented():
     assert set(re.findall(r"`(\w+)[`(]", rows)) >= set(probvae.__all__)
     public = {name: getattr(probvae, name) for name in probvae.__all__}
     assert [name for name, found in public.items() if callable(found) and not inspect.getdoc(found)] == []
+
+
+def test_two_classes_of_one_name_in_a_package_are_refused():
+    targets = ["probvae.components.priors.laplace:Laplace", "probvae.components.likelihoods.laplace:Laplace"]
+    with pytest.raises(ValueError, match=r"expected names that differ; got 'Laplace' from \S+priors\.laplace and"):
+        lazy("probvae.components", targets)

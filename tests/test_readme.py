@@ -59,8 +59,7 @@ def test_the_prior_trains_when_pasted(tmp_path):
 
 def test_the_contract_test_is_collected_when_pasted(tmp_path):
     (tmp_path / "my_prior.py").write_text(blocks("python")[0])
-    test = "import probvae.registry\nprobvae.registry.default().load_file('my_prior.py')\n" + blocks("python")[1]
-    (tmp_path / "test_my_prior.py").write_text(test)
+    (tmp_path / "test_my_prior.py").write_text(blocks("python")[1])
     done = run("-m", "pytest", "-q", "-k", "shapes or seed", "test_my_prior.py", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "3 passed" in done.stdout

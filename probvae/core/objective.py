@@ -46,7 +46,7 @@ class Objective(Checked, ABC):
     """What is minimised, as a pure function of (vae, x, seed, step).
 
     Attributes:
-        terms: the names of the terms that a call returns.
+        terms: the names of the terms that a call returns, all of them.
         bound: once its schedules have ended, "upper": its expectation is at least -log p(x); "tight": it also
             equals that where q(z|x) is the exact posterior; None: neither. If rows are coupled, this holds for the
             mean over a batch.
@@ -61,7 +61,7 @@ class Objective(Checked, ABC):
     """
 
     kind: ClassVar[str] = "objective"
-    terms: ClassVar[tuple[str, ...]]
+    terms: ClassVar[tuple[str, ...]] = ()
     bound: Literal["upper", "tight"] | None = None
     couples_rows: bool = False
     posterior: ClassVar[Literal["any", "diagonal"]] = "any"

@@ -121,7 +121,7 @@ def encode(
     path = out or run.folder / f"encodings-{'data-' if data or overrides else ''}{split}.npz"
 
     def arrays() -> dict[str, Array]:
-        return collect(examples, split, lambda part: over_examples(part, lambda x, _: _moments(vae, x), seed=0))
+        return collect(examples, split, lambda part: over_examples(part, lambda x, seed: _moments(vae, x), seed=0))
 
     return _write(path, None, arrays, examples)
 

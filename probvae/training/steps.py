@@ -217,9 +217,11 @@ class CompiledSteps:
 
     def _stacked(self, means: dict[str, Tensor]) -> Tensor:
         if set(means) != set(self.names):
+            expected = ", ".join(self.names[1:]) or "none"
+            got = ", ".join(name for name in means if name != "loss") or "none"
             raise TrainingError(
-                f"{type(self._objective).__name__}: expected the terms it declares, {', '.join(self.names[1:])}; "
-                f"got {', '.join(name for name in means if name != 'loss') or 'none'}. Correct its `terms`."
+                f"{type(self._objective).__name__}: expected the terms it declares, {expected}; got {got}. "
+                "Correct its `terms`."
             )
         return tf.stack([means[name] for name in self.names])
 

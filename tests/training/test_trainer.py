@@ -614,7 +614,7 @@ def test_a_gradient_whose_norm_overflows_is_reported():
     [
         (
             {},
-            'Try a lower train.learning_rate than 0.01, or train.clip_norm = 10. train.non_finite = "skip" leaves',
+            'Try a lower train.learning_rate than 0.01, or train.clip_norm = 10. train.non_finite = "skip" skips',
         ),
         (
             {"clip_norm": 3.0},
@@ -633,7 +633,7 @@ def test_skipping_is_not_advised_where_steps_are_skipped_already():
     def only_in_validation(losses, x, step):
         return Losses(losses.per_example + tf.where(tf.equal(step, FINAL_STEP), np.nan, 0.0), losses.terms)
 
-    for change, advice in [(only_in_validation, "Try a lower"), (is_nan_from("kl", 0), "No step has moved")]:
+    for change, advice in [(only_in_validation, "Try a lower"), (is_nan_from("kl", 0), "No step has changed")]:
         with pytest.raises(TrainingError, match=advice) as error:
             trained(objective=Wrapped(change), epochs=1, jit=False, non_finite="skip", clip_norm=2.0)
         assert "skip" not in str(error.value)
@@ -642,7 +642,7 @@ def test_skipping_is_not_advised_where_steps_are_skipped_already():
 
 def test_a_loss_that_is_not_finite_before_any_step_is_not_blamed_on_the_learning_rate():
     with pytest.raises(
-        TrainingError, match=r"step 0 .*not finite: loss, kl\. .*No step has moved the model"
+        TrainingError, match=r"step 0 .*not finite: loss, kl\. .*No step has changed the model"
     ) as error:
         trained(objective=Wrapped(is_nan_from("kl", 0)), epochs=1, jit=False)
     assert "learning_rate" not in str(error.value)
