@@ -125,7 +125,7 @@ def path_of_a_training() -> dict[str, list[str]]:
     """The classes of the package that take part in a training up to its first step, by part; in a new process."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--trace", folder]
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         found: dict[str, list[str]] = json.loads(Path(folder, "path.json").read_text())
     return found
 
