@@ -1,4 +1,4 @@
-"""The example of a network of one's own: a network for encoders and decoders, with any head."""
+"""The example of a custom network: for encoders and decoders, with any head."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One step of gradient descent: the same for the trainer, `VAE.fit`, and loops of one's own."""
+"""One step of gradient descent: the same for the trainer, `VAE.fit`, and hand-written loops."""
 
 from __future__ import annotations
 

@@ -125,7 +125,10 @@ class VAE(Checked, KerasModel):
             ShapeError: x has another shape.
             UserError: an element of x is not finite, or outside of the support of the likelihood.
         """
-        x = as_examples(x, self.event_shape, self.decoder.support)
+        return self._log_joint(as_examples(x, self.event_shape, self.decoder.support), z)
+
+    def _log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """`log_joint` of examples that are checked already."""
         likelihood = self.decoder.likelihood(z)  # [..., B], [*E]
         return likelihood.log_prob(x) + self.prior.distribution().log_prob(z)
 
@@ -149,15 +152,15 @@ class VAE(Checked, KerasModel):
         """
         _check_count(samples)
         x = as_examples(x, self.event_shape, self.decoder.support)
-        z, log_q = sample_and_log_prob(self.posterior(x), samples, seed)  # [S, B, D], [S, B]
+        z, log_q = sample_and_log_prob(self.encoder.posterior(x), samples, seed)  # [S, B, D], [S, B]
         size = math.prod(self.event_shape)
         log_joint = [self._log_joint_in_blocks(x, z[few], size) for few in blocks(z, size)]
         return joined(log_joint) - log_q
 
     def _log_joint_in_blocks(self, x: Tensor, z: Tensor, size: int) -> Tensor:
-        """`log_joint` of x [B, *E] and z [S, B, D] for some of the B at a time: [S, B]."""
+        """`_log_joint` of x [B, *E] and z [S, B, D] for some of the B at a time: [S, B]."""
         rows = blocks(x, size * (z.shape[0] or 1))
-        return joined([self.log_joint(x[block], z[:, block]) for block in rows], axis=1)
+        return joined([self._log_joint(x[block], z[:, block]) for block in rows], axis=1)
 
     def sample(self, samples: int, seed: Seed = 0, mean: bool = False) -> Tensor:
         """Samples x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]. A function of the seed.

@@ -19,7 +19,7 @@ from probvae.report import draw
 from probvae.runs.console import print_evaluation
 from probvae.runs.folder import Run, write
 from probvae.runs.loading import data_of, load_run, names_other_data, other_data
-from probvae.runs.results import ALL, check_suffix, collect, save_arrays, select
+from probvae.runs.results import ALL, check_suffix, collect, select, write_arrays
 from probvae.specs import Plan
 from probvae.training import Checkpoint
 
@@ -70,7 +70,9 @@ def evaluate(
     if split == "test" and not allow_other_data and not names_other_data(overrides):
         write_evaluation(loaded, record, console)
     if out is not None:
-        console.print(f"            {save_arrays(out, arrays, examples)}", markup=False, soft_wrap=True)
+        console.print(
+            f"            {write_arrays(out, arrays, examples.info.classes)}", markup=False, soft_wrap=True
+        )
     return record
 
 

@@ -17,7 +17,7 @@ from probvae.evaluation import over_examples
 from probvae.report import reconstructions, samples, save
 from probvae.runs.folder import Run
 from probvae.runs.loading import data_of, load_run, other_data
-from probvae.runs.results import ALL, Output, check_suffix, collect, select, write_arrays
+from probvae.runs.results import ALL, Output, check_suffix, collect, select, write_arrays, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -177,11 +177,8 @@ def _write(
         UserError: the suffix is another one, or the file cannot be written.
     """
     check_suffix(path, [*([".png"] if figure else []), ".npz", *([".csv"] if data else [])])
-    try:
-        if path.suffix == ".png" and figure is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png" and figure is not None:
+        with writing(path):
             save(figure(), path)
-            return Output(path, {})
-        return write_arrays(path, arrays(), data.info.classes if data else ())
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error}. Choose another with --out.") from error
+        return Output(path, {})
+    return write_arrays(path, arrays(), data.info.classes if data else ())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -93,14 +94,16 @@ def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
         )
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Array], data: Data) -> Output:
-    """Write the arrays of `collect`; see `write_arrays`.
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make the folder of a file that is written in here.
 
     Raises:
         UserError: the file cannot be written.
     """
     try:
-        return write_arrays(path, arrays, data.info.classes)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}. Choose another with --out.") from error
 
@@ -114,15 +117,16 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ..
         classes: the names of the labels; a .npz file has them as `classes`, a .csv file in the place of numbers.
 
     Raises:
-        OSError: the file cannot be written.
+        UserError: the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     if path.suffix == ".csv":
-        _write_csv(path, arrays, classes)
+        with writing(path):
+            _write_csv(path, arrays, classes)
         return Output(path, shapes)
     names = {"classes": np.array(classes)} if classes and "labels" in arrays else {}
-    np.savez_compressed(path, **arrays, **names)  # type: ignore[arg-type]
+    with writing(path):
+        np.savez_compressed(path, **arrays, **names)  # type: ignore[arg-type]
     return Output(path, shapes | {name: list(array.shape) for name, array in names.items()})
 
 

@@ -400,7 +400,7 @@ def arrays(folder):
     np.save(folder / "vectors.npy", rng.integers(0, 2, (30, 5), np.uint8))
 
 
-def told(ended):
+def problems_of(ended):
     """The problems that were told: their places, and everything below each."""
     assert ended.status == 2, ended.text
     assert "Traceback" not in ended.text
@@ -426,9 +426,9 @@ def occur(words, text):
 def test_a_mistake_is_told_alone_with_line_path_and_way_out(case, program, spec, arrays):
     old, new = case.replacements[::2], case.replacements[1::2]
     path = spec(*zip(old, new, strict=True))
-    ((place, told_below),) = told(program("check", path))
+    ((place, below_path),) = problems_of(program("check", path))
     assert place == (f"{path}:{case.line}: {case.path}" if case.line else f"{path}: {case.path}")
-    assert occur(case.words, told_below), told_below
+    assert occur(case.words, below_path), below_path
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_their_lines(program, spec):
@@ -440,7 +440,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_their_lines(program, spec
         ("epochs = 1", "epochs = 1.5"),
         ("batch_size", "batchsize"),
     )
-    places = [place for place, _ in told(program("check", path))]
+    places = [place for place, _ in problems_of(program("check", path))]
     assert places == [
         f"{path}:8: model.encoder.network.filters",
         f"{path}:9: model.encoder.posterior.use",
@@ -457,7 +457,7 @@ def test_a_missing_table_says_what_it_may_name_and_hides_no_other_problem(progra
         ("[model.prior]\nuse", "[model.pryor]\nuse"),
         ("epochs = 1", "epochs = 0"),
     )
-    problems = dict(told(program("check", path)))
+    problems = dict(problems_of(program("check", path)))
     assert "epochs" in "".join(problems)
     assert 'use = "NAME". Known: ' in problems[f"{path}:3: model.prior"]
     assert 'use = "NAME". Known: arrays, fashion_mini, ' in problems[f"{path}: data"]
@@ -465,7 +465,7 @@ def test_a_missing_table_says_what_it_may_name_and_hides_no_other_problem(progra
 
 def test_options_that_cannot_be_applied_hide_no_other_problem(program, spec):
     options = ("--set", "model.prior", "--set", "schema.version=1", "--set", "train.epochs=0")
-    places = [place for place, _ in told(program("check", spec(('"mixture"', '"mixtur"')), *options))]
+    places = [place for place, _ in problems_of(program("check", spec(('"mixture"', '"mixtur"')), *options))]
     assert [place.rpartition(": ")[2] for place in places] == [
         "model.prior.use",
         "--set",
@@ -476,7 +476,7 @@ def test_options_that_cannot_be_applied_hide_no_other_problem(program, spec):
 
 def test_an_error_that_says_what_it_expected_and_got_is_not_wrapped(program, spec):
     path = spec(("learning_rate = 1e-3", 'schedule = "cosine"\nwarmup_steps = 500'))
-    ((place, below),) = told(program("check", path))
+    ((place, below),) = problems_of(program("check", path))
     assert place == f"{path}:30: train.warmup_steps"
     assert below == "  train: expected warmup_steps below the training's 188 steps; got 500."
 
@@ -496,12 +496,12 @@ def test_a_schedule_that_cannot_be_leaves_no_folder(program, tiny, folder):
 
 def test_a_model_that_is_no_table_is_one_problem(program, spec):
     path = spec(text="schema = 1\nmodel = 3\n")
-    assert [place for place, _ in told(program("check", path))] == [f"{path}:2: model", f"{path}: data"]
+    assert [place for place, _ in problems_of(program("check", path))] == [f"{path}:2: model", f"{path}: data"]
 
 
 def test_an_empty_spec_lacks_its_schema_its_model_and_its_data(program, spec):
     path = spec(text="")
-    places = [place for place, _ in told(program("check", path))]
+    places = [place for place, _ in problems_of(program("check", path))]
     assert places == [f"{path}: schema", f"{path}: model", f"{path}: data"]
 
 
@@ -522,20 +522,20 @@ def test_an_empty_spec_lacks_its_schema_its_model_and_its_data(program, spec):
 )
 def test_a_text_that_is_no_spec_is_told_with_its_line(name, text, place, words, program, spec):
     path = spec(text=text, name=name)
-    ((found, below),) = told(program("check", path))
+    ((found, below),) = problems_of(program("check", path))
     assert found == f"{path}{place}"
     assert occur(words, below)
 
 
 def test_an_unknown_file_is_told_with_the_specs_beside_it(program, spec, folder):
     spec(name="right.toml")
-    ((place, below),) = told(program("check", folder / "rihgt.toml"))
+    ((place, below),) = problems_of(program("check", folder / "rihgt.toml"))
     assert place == f"{folder / 'rihgt.toml'}: file"
     assert occur(["no file of that name", "right.toml"], below)
 
 
 def test_a_folder_is_no_spec(program, folder):
-    ((place, below),) = told(program("check", folder))
+    ((place, below),) = problems_of(program("check", folder))
     assert place == f"{folder}: file"
     assert "directory" in below
 
@@ -543,7 +543,7 @@ def test_a_folder_is_no_spec(program, folder):
 def test_a_text_that_is_not_utf_8_is_told(program, folder):
     path = folder / "spec.toml"
     path.write_bytes("# Müller\nschema = 1\n".encode("latin-1"))
-    ((place, below),) = told(program("check", path))
+    ((place, below),) = problems_of(program("check", path))
     assert place == f"{path}: file"
     assert occur(["a readable text file", "utf-8"], below)
 
@@ -556,19 +556,19 @@ def test_a_byte_order_mark_does_no_harm(program, spec, folder):
 
 def test_a_key_that_stands_twice_in_json_is_told(program, spec):
     path = spec(text='{"schema": 2, "schema": 1, "data": {"use": "fashion_mini"}}', name="spec.json")
-    assert any("schema" in place for place, _ in told(program("check", path)))
+    assert any("schema" in place for place, _ in problems_of(program("check", path)))
 
 
 def test_windows_line_ends_do_not_move_the_lines(program, spec):
     path = spec((K, 'components = "4"'))
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    ((place, _),) = told(program("check", path))
+    ((place, _),) = problems_of(program("check", path))
     assert place == f"{path}:18: model.prior.components"
 
 
 def test_the_problems_of_a_json_spec_name_file_and_path(program, spec):
     path = spec(text=json.dumps({"schema": 1, "model": {"latent_dim": 0}}), name="spec.json")
-    places = [place for place, _ in told(program("check", path))]
+    places = [place for place, _ in problems_of(program("check", path))]
     assert f"{path}: model.latent_dim" in places
 
 
@@ -577,7 +577,7 @@ def test_the_problems_of_a_json_spec_name_file_and_path(program, spec):
 
 @pytest.mark.parametrize("setting", ["model.prior.components", "=3", "model..prior=3", "a b=3", "", "."])
 def test_a_setting_of_no_known_form_is_told_with_an_example(setting, program, spec):
-    ((_, below),) = told(program("check", spec(), "--set", setting))
+    ((_, below),) = problems_of(program("check", spec(), "--set", setting))
     assert occur(["key.path=value", "model.prior.components=32", f"{setting!r}"], below)
 
 
@@ -601,17 +601,17 @@ def test_a_setting_of_no_known_form_is_told_with_an_example(setting, program, sp
     ],
 )
 def test_a_mistake_in_an_option_is_told_as_that_option(setting, path, words, program, spec):
-    ((place, below),) = told(program("check", spec(), "--set", setting))
+    ((place, below),) = problems_of(program("check", spec(), "--set", setting))
     assert place == f"--set {setting}: {path}"
     assert occur(words, below)
 
 
 def test_an_option_holds_one_value(program, spec):
-    told(program("fill", spec(), "--set", "train.epochs=3\nx = 1"))
+    problems_of(program("fill", spec(), "--set", "train.epochs=3\nx = 1"))
 
 
 def test_an_option_for_a_component_that_is_swapped_out_is_told(program, spec):
-    ((place, _),) = told(
+    ((place, _),) = problems_of(
         program("check", spec(), "--set", "model.prior.components=3", "--set", "model.prior.use=standard_normal")
     )
     assert place == "--set model.prior.components=3: model.prior.components"

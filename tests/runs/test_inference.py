@@ -44,9 +44,9 @@ def read(path):
 
 
 def test_samples_are_a_picture_unless_asked_otherwise(run):
-    told = inference.sample(run.folder, 9)
+    output = inference.sample(run.folder, 9)
     path = run.folder / "samples-seed-0.png"
-    assert str(told) == str(path)
+    assert str(output) == str(path)
     assert matplotlib.image.imread(path).std() > 0.01
 
 
@@ -59,9 +59,9 @@ def test_more_samples_than_fit_into_the_memory_are_refused_before_any_is_drawn(r
 
 
 def test_samples_as_arrays_are_means_and_draws_at_the_same_latents(run, tmp_path):
-    told = inference.sample(run.folder, 300, out=tmp_path / "new" / "x.npz")
+    output = inference.sample(run.folder, 300, out=tmp_path / "new" / "x.npz")
     found = read(tmp_path / "new" / "x.npz")
-    assert str(told) == f"{tmp_path / 'new' / 'x.npz'}: mean [300, 4, 4, 1], x [300, 4, 4, 1]"
+    assert str(output) == f"{tmp_path / 'new' / 'x.npz'}: mean [300, 4, 4, 1], x [300, 4, 4, 1]"
     mean, x = found["mean"], found["x"]
     assert set(np.unique(x)) == {0.0, 1.0}
     assert ((mean > 0) & (mean < 1)).all()
@@ -152,9 +152,9 @@ def test_reconstructions_are_a_picture_unless_asked_otherwise(run):
 
 
 def test_encodings_are_the_moments_of_q_in_the_order_of_the_data(run, tmp_path):
-    told = inference.encode(run.folder, "test")
+    output = inference.encode(run.folder, "test")
     path = run.folder / "encodings-test.npz"
-    assert str(told) == f"{path}: mean [10, 2], stddev [10, 2], labels [10], row [10]"
+    assert str(output) == f"{path}: mean [10, 2], stddev [10, 2], labels [10], row [10]"
     found = read(path)
     np.testing.assert_array_equal(found["labels"], np.arange(10) % 3)
     inference.reconstruct(run.folder, "test", out=tmp_path / "x.npz")

@@ -1,4 +1,4 @@
-"""Region that depend on each other are told from those that do not, whatever their distribution."""
+"""Dependent values are distinguished from independent ones, whatever their distribution."""
 
 import numpy as np
 import pytest

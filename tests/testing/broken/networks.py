@@ -80,7 +80,7 @@ class LeadingAxesFlattened(_Network):
 
 
 class LeadingAxesTransposed(_Network):
-    """Two leading axes are transposed on the way in and only reshaped on the way out."""
+    """Two leading axes are transposed in the inputs and only reshaped in the outputs."""
 
     def outputs(self, inputs):
         found = super().outputs(inputs)
