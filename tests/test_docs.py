@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import Phase
+from PIL import Image
 from rich.console import Console
 
 import probvae
@@ -22,7 +23,7 @@ from probvae.cli.app import main
 from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
 from probvae.registry import Registry, default
-from probvae.specs import plan, read
+from probvae.specs import SpecData, plan, plan_dataset, read
 from probvae.testing import agreement, strategies
 from probvae.testing.checking import ALPHA
 from probvae.testing.checks import densities
@@ -474,9 +475,20 @@ def test_the_data_of_the_page_is_read_as_the_page_says(folder):
     program, *arguments = command.removeprefix("$ ").split()
     assert program == "probvae"
     assert ran(*arguments) == output.rstrip("\n")
-    (table,) = [tomllib.loads(shown)["data"] for shown in blocks(DATA, "toml")]
+    table = tomllib.loads(blocks(DATA, "toml")[0])["data"]
     settings = dict(argument.split("=") for argument in arguments if "=" in argument)
     assert settings == {name: str(value) for name, value in table.items() if name != "use"}
+
+
+def test_the_folder_of_the_page_is_read_as_the_page_says(folder):
+    for number in range(20):
+        path = folder / "animals" / ("cat", "dog")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((80, 70, 3), number, np.uint8)).save(path)
+    table = tomllib.loads(blocks(DATA, "toml")[1])["data"]
+    data = SpecData(document := read({"data": table}), plan_dataset(document, Registry())).loaded
+    assert data.info.event_shape == (64, 64, 3)
+    assert data.info.classes == ("cat", "dog")
 
 
 PARTS = {"train": ["train", "training"], "validation": ["validation", "valid", "val"], "test": ["test", "testing"]}

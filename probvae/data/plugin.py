@@ -10,6 +10,7 @@ BUILT_IN = [
     ComponentSpec("dataset", "mnist", "probvae.data.datasets.mnist:Mnist"),
     ComponentSpec("dataset", "kmnist", "probvae.data.datasets.mnist:Kmnist"),
     ComponentSpec("dataset", "arrays", "probvae.data.datasets.arrays:Arrays"),
+    ComponentSpec("dataset", "images", "probvae.data.datasets.images:ImageFolder"),
 ]
 
 

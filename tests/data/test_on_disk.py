@@ -218,7 +218,7 @@ def test_the_values_are_looked_at_once(monkeypatch):
     np.save("a.npy", BYTES)
     data = Arrays("a.npy", in_memory=False)
     info = data.info()
-    monkeypatch.setattr("probvae.data.datasets.arrays._block_values", None)
+    monkeypatch.setattr("probvae.data.feeding.splits._block_values", None)
     assert data.load().info == info
 
 

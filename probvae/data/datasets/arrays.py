@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
-import numpy as np
 from annotated_types import Gt, Lt
 
 from probvae.core import (
-    BINARY,
-    UNIT,
     Array,
     Binarize,
     Data,
@@ -22,16 +18,14 @@ from probvae.core import (
     FilePath,
     PositiveFloat,
     Split,
-    Values,
-    available_memory,
     channels_first,
-    readable,
 )
-from probvae.data.feeding.binarize import SEED, binarize_splits, fixed_order, not_probabilities, protocol
+from probvae.data.feeding.splits import UserData, check_memory, scaling, split_off, values_of
 from probvae.data.files.array_files import TOO_LARGE, FileArray
 from probvae.data.files.labels import as_integers, described, read_labels
 from probvae.data.files.on_disk import OnDisk, plain
 from probvae.data.files.parts import PARTS, Chosen, Part, choose, unused
+from probvae.data.files.sparse import SparseFile, SparseRows
 from probvae.errors import ConfigError
 
 _BYTES_SEEN = 16
@@ -46,7 +40,8 @@ class Arrays(Dataset):
 
     An array is [N, *E], N examples of shape E. The arrays of a .npz file are found by their keys: train,
     validation and test, also as x_train, train_images, X_test, val, ..., with the labels train_labels, y_test,
-    ...; `file.npz:key` names one. docs/your_data.md lists the keys. Values stay as they are unless `divide_by` is
+    ...; `file.npz:key` names one. docs/your_data.md lists the keys. A sparse matrix [N, n], as
+    `scipy.sparse.save_npz` writes it, stays sparse in memory. Values stay as they are unless `divide_by` is
     given: images of bytes are integers from 0 to 255, and become intensities with `divide_by = 255`. Before
     training all examples are read once, some at a time, to see their values. Data that does not fit in memory can
     stay in its files (`in_memory = false`): training on it is the same in every bit. `probvae data info` and the
@@ -69,7 +64,8 @@ class Arrays(Dataset):
         binarize: dynamic (training examples afresh at every step), static (all once), or none; the first two
             use the values as probabilities.
         in_memory: if false, leave the examples in their .npy files and read them as they are needed, for data
-            that does not fit in memory; the files must not change meanwhile. Labels are in memory all the same.
+            that does not fit in memory; the files must not change meanwhile. Labels and sparse matrices are in
+            memory all the same.
     """
 
     def __init__(
@@ -108,7 +104,7 @@ class Arrays(Dataset):
         Raises:
             ConfigError: a file is missing, unreadable, or does not fit the parameters.
         """
-        return self._info(self._parts())
+        return self._data().info(self.binarize)
 
     def load(self) -> Data:
         """The three splits.
@@ -116,10 +112,7 @@ class Arrays(Dataset):
         Raises:
             ConfigError: a file is missing, unreadable, or does not fit the parameters.
         """
-        parts = self._parts()
-        splits = parts.splits
-        train, validation, test = (splits[part] for part in PARTS)
-        return Data(self._info(parts), *binarize_splits(train, validation, test, self.binarize))
+        return self._data().load(self.binarize)
 
     @property
     def _files(self) -> dict[Part, str]:
@@ -129,35 +122,15 @@ class Arrays(Dataset):
     def _label_files(self) -> dict[Part, str]:
         return {"train": self.train_labels, "validation": self.validation_labels, "test": self.test_labels}
 
-    def _info(self, parts: _Parts) -> DataInfo:
-        splits, split_off, values, classes, notes = parts
-        steps = [f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as in the files"]
-        if self.binarize != "none":
-            steps.append(protocol(self.binarize))
-        if split_off:
-            share = f"({100 * self.share:g}%{' each' * (len(split_off) > 1)}, seed {SEED})"
-            steps.append(f"{' and '.join(split_off)} examples split off from the training examples {share}")
-        given = dict.fromkeys(text for text in self._files.values() if text)  # each once, in order
-        return DataInfo(
-            event_shape=splits["train"].stored.shape[1:],
-            values=values if self.binarize == "none" else BINARY,
-            sizes=(len(splits["train"]), len(splits["validation"]), len(splits["test"])),
-            protocol="; ".join(steps),
-            source=f"the user's files {', '.join(given)}",
-            notes=notes,
-            classes=classes,
-            columns=self.columns,
-        )
-
-    def _parts(self) -> _Parts:
+    def _data(self) -> UserData:
         """The content of the files, read afresh where it is in memory: then the dataset itself keeps nothing."""
         return self._read() if self.in_memory else self._kept
 
     @cached_property
-    def _kept(self) -> _Parts:
+    def _kept(self) -> UserData:
         return self._read()
 
-    def _read(self) -> _Parts:
+    def _read(self) -> UserData:
         chosen = choose(self._files, self._label_files if self.labels == "auto" else None)
         self._check_memory(chosen)
         labels, classes, notes = self._read_labels(chosen)
@@ -166,9 +139,17 @@ class Arrays(Dataset):
             for part, arrays in chosen.items()
         }
         self._check_alike(splits)
-        values = self._values(splits)  # while the examples are in the order of their files
-        split_off = self._split_off(splits)
-        return _Parts(splits, split_off, values, classes, notes)
+        given = dict.fromkeys(text for text in self._files.values() if text)  # each once, in order
+        values = values_of(splits)  # while the examples are in the order of their files
+        return UserData(
+            *split_off(splits, self.share, "data.train", "Name a file: data.{} = ..."),
+            values=values,
+            scaling=scaling(self.divide_by),
+            source=f"the user's files {', '.join(given)}",
+            notes=notes,
+            classes=classes,
+            columns=self.columns,
+        )
 
     def _check_memory(self, chosen: dict[Part, Chosen]) -> None:
         """Raise if there is too little memory, before anything is read."""
@@ -178,19 +159,15 @@ class Arrays(Dataset):
         if len(chosen) < len(PARTS):
             needed += _BYTES_ORDERED * train.shape[0]
         if self.in_memory:  # the trainer copies the training examples once
-            needed += sum(header.size for header in examples) + train.size
-        needed += sum(arrays.labels.header.size for arrays in chosen.values() if arrays.labels)
-        available = available_memory()
-        if available is not None and needed > available:
-            largest = max((arrays.examples for arrays in chosen.values()), key=lambda array: array.header.size)
-            raise ConfigError.of(
-                largest.file.place,
-                f"data that fits in the {readable(available)} of memory that are available",
-                f"{largest}, with which the data needs {readable(needed)}",
-                TOO_LARGE if self.in_memory else "Use examples of fewer numbers, or fewer examples.",
-            )
+            needed += sum(arrays.examples.size for arrays in chosen.values()) + chosen["train"].examples.size
+        needed += sum(arrays.labels.size for arrays in chosen.values() if arrays.labels)
+        largest = max((arrays.examples for arrays in chosen.values()), key=lambda array: array.size)
+        fix = TOO_LARGE if self.in_memory else "Use examples of fewer numbers, or fewer examples."
+        check_memory(largest.file.place, needed, str(largest), fix)
 
-    def _examples(self, array: FileArray) -> Array | OnDisk:
+    def _examples(self, array: FileArray | SparseFile) -> Array | OnDisk | SparseRows:
+        if isinstance(array, SparseFile):
+            return array.read()
         shape = array.header.shape
         event_shape = (*shape[1:], 1) if self.channel_axis and len(shape) == 3 else shape[1:]
         if not self.in_memory:
@@ -239,81 +216,11 @@ class Arrays(Dataset):
             expected = f"a name for each element of an example, of shape {shape}"
             raise ConfigError.of("data.columns", expected, f"{len(self.columns)}")
 
-    def _split_off(self, splits: dict[Part, Split]) -> list[Part]:
-        """Split the parts that are not given off from the training examples; which ones they are."""
-        train = splits["train"]
-        missing = [part for part in PARTS if part not in splits]
-        size = max(1, round(self.share * len(train)))
-        if size * len(missing) >= len(train):
-            expected = f"enough training examples to split off {' and '.join(missing)} examples"
-            raise ConfigError.of("data.train", expected, f"{len(train)}", f"Name a file: data.{missing[0]} = ...")
-        if missing:
-            order = fixed_order(len(train))
-            for number, part in enumerate(missing):
-                splits[part] = _rows(train, order[number * size : (number + 1) * size])
-            splits["train"] = _rows(train, order[len(missing) * size :])
-        return missing
 
-    def _values(self, splits: dict[Part, Split]) -> Values:
-        """The values that the data takes, all splits together, after the division."""
-        values = _values_of(splits)
-        if self.binarize != "none" and values not in UNIT:
-            stored = _values_of({part: replace(split, divide_by=1.0) for part, split in splits.items()})
-            raise not_probabilities(values, stored, splits["train"].stored.shape[1:])
-        return values
-
-
-class _Parts(NamedTuple):
-    """The content of the files.
-
-    Args:
-        splits: the three parts, as they are stored.
-        split_off: those that are split off from the training examples.
-        values: the values of all of them, after the division.
-        classes: the names of the labels, if they have any.
-        notes: which array is used as what.
-    """
-
-    splits: dict[Part, Split]
-    split_off: list[Part]
-    values: Values
-    classes: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def _doubts(examples: FileArray) -> Iterator[str]:
+def _doubts(examples: FileArray | SparseFile) -> Iterator[str]:
     """Notes on what is probably a mistake."""
     if channels_first(shape := examples.header.shape[1:]):
         yield (
             f"examples of shape {list(shape)} look like images with their channels first; networks take [height, "
             "width, channels]: save numpy.moveaxis(array, 1, -1)"
         )
-
-
-def _rows(split: Split, which: Array) -> Split:
-    labels = None if split.labels is None else split.labels[which]
-    stored = split.stored.part(which) if isinstance(split.stored, OnDisk) else split.stored[which]
-    return replace(split, stored=stored, labels=labels, rows=which)
-
-
-def _values_of(splits: dict[Part, Split]) -> Values:
-    """The values that all splits together take, as a model sees them."""
-    return Values.of_all(values for part, split in splits.items() for values in _block_values(part, split))
-
-
-def _block_values(part: Part, split: Split) -> Iterator[Values]:
-    """The values of a split as a model sees them, block by block.
-
-    Raises:
-        ConfigError: a value is not finite in float32.
-    """
-    start = 0
-    for block in split.blocks():
-        with np.errstate(over="ignore"):  # too large for float32: infinite, and refused below
-            x = split.scaled(block)
-        if not (finite := np.isfinite(x)).all():
-            got = f"NaN or infinity in example {start + int(np.argwhere(~finite)[0, 0])}"
-            fix = "Leave such examples out, or fill them in: numpy.nan_to_num(array)."
-            raise ConfigError.of(f"data.{part}", "finite numbers (in float32)", got, fix)
-        yield Values.of(x)
-        start += len(block)

@@ -160,6 +160,16 @@ class FileArray(NamedTuple):
         place = f"{shown(self.name)} of {self.file.path}" if self.file.archive else f"{self.file.path}"
         return f"{place}, {self.header}"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys that it takes of the file."""
+        return (self.name,)
+
+    @property
+    def size(self) -> int:
+        """The bytes that it takes in memory."""
+        return self.header.size
+
     def read(self) -> Array:
         """The array, in memory."""
         file = self.file
@@ -190,7 +200,7 @@ def _opened(path: Path, place: str) -> Iterator[BinaryIO]:
     """The file, open; the errors of numpy and zipfile become one that says what is wrong with it."""
     try:
         if path.is_dir():
-            fix = "Name a file. To use its images, save them as one array."
+            fix = 'Name a file. For a folder of images set data.use = "images", data.folder and data.size.'
             raise ConfigError.of(place, _EXPECTED, f"{path}, a directory", fix)
         if not regular(path):
             raise ConfigError.of(place, _EXPECTED, f"{path}, a device", "Name a file.")

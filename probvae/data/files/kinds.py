@@ -36,6 +36,7 @@ RECORDS = Kind(
 EMPTY = Kind("an empty file", "Write it again: what wrote it did not finish.")
 
 _SAVE = "numpy.save('{stem}.npy', %s)."
+_FOLDER = 'For a folder of PNG and JPEG images set data.use = "images", data.folder and data.size.'
 _IMAGES = (
     "Put all images into one array [N, height, width, channels]: numpy.save('images.npy', "
     "numpy.stack([numpy.asarray(PIL.Image.open(path)) for path in paths]))."
@@ -62,8 +63,8 @@ def _expand(command: str) -> str:
 
 
 _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"\x89PNG\r\n", "a PNG image", _IMAGES),
-    (0, b"\xff\xd8\xff", "a JPEG image", _IMAGES),
+    (0, b"\x89PNG\r\n", "a PNG image", _FOLDER),
+    (0, b"\xff\xd8\xff", "a JPEG image", _FOLDER),
     (0, b"GIF8", "a GIF image", _IMAGES),
     (0, b"II*\0", "a TIFF image", _IMAGES),
     (0, b"MM\0*", "a TIFF image", _IMAGES),

@@ -3,7 +3,8 @@
 A PART is named train (or training), validation (valid, val) or test (testing). The keys of its examples are
 PART, KIND_PART and PART_KIND, where KIND is x, data or images; those of its labels are KIND_PART and PART_KIND,
 where KIND is y, labels, label, targets, target, classes or class. In a file of one part, KIND alone is enough, and
-so is any key if there is one array only. Upper and lower case are the same.
+so is any key if there is one array only. Upper and lower case are the same. A file of a sparse matrix has no such
+keys: its rows are the examples.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from probvae.data.files.array_files import OBJECTS, ArrayFile, FileArray, listed
+from probvae.data.files.sparse import SparseFile
 from probvae.errors import ConfigError
 
 Part: TypeAlias = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
-_NAMES: dict[Part, tuple[str, ...]] = {
+NAMES: dict[Part, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
@@ -36,7 +38,7 @@ _TO_NUMBERS = {
 class Chosen(NamedTuple):
     """The arrays of a part: its examples, and its possible labels."""
 
-    examples: FileArray
+    examples: FileArray | SparseFile
     labels: FileArray | None
 
 
@@ -70,18 +72,20 @@ def unused(chosen: dict[Part, Chosen]) -> Iterator[str]:
     """The arrays that are ignored, one line for each file."""
     taken = [array for found in chosen.values() for array in found if array]
     for path, file in {array.file.path: array.file for array in taken}.items():
-        used = {array.name for array in taken if array.file.path == path}
+        used = {name for array in taken if array.file.path == path for name in array.names}
         if rest := [name for name in file.names if name not in used]:
             yield f"ignored: {listed(rest)} of {path}"
 
 
-def _examples(part: Part, files: Mapping[Part, str]) -> FileArray | None:
+def _examples(part: Part, files: Mapping[Part, str]) -> FileArray | SparseFile | None:
     """The examples of a part; None if it has no file of its own and is not in that of the training examples."""
     if not files[part]:
         file = ArrayFile.at(files["train"], "data.train")
         key = None if file.member else file.find(_keys_of_examples(part))
         return file.array(key) if key else None
     file = ArrayFile.at(files[part], f"data.{part}")
+    if not file.member and (sparse := SparseFile.of(file)):
+        return sparse
     key = (
         file.member
         or file.find((*_keys_of_examples(part), *_EXAMPLES))
@@ -92,7 +96,7 @@ def _examples(part: Part, files: Mapping[Part, str]) -> FileArray | None:
     return file.array(key)
 
 
-def _labels(part: Part, examples: FileArray, text: str) -> FileArray | None:
+def _labels(part: Part, examples: FileArray | SparseFile, text: str) -> FileArray | None:
     """The labels in a file of their own, or in the file of the examples if it has any."""
     if text:
         file = ArrayFile.at(text, f"data.{part}_labels")
@@ -100,13 +104,15 @@ def _labels(part: Part, examples: FileArray, text: str) -> FileArray | None:
         if not key:
             raise file.not_found(f"the labels under a key as y_{part}, {part}_labels, y, labels or targets")
         return file.array(key)
+    if isinstance(examples, SparseFile):
+        return None
     file = examples.file
     of_one_part = examples.name.lower() not in _keys_of_examples(part)
     key = None if file.member else file.find((*_keys(part, _LABELS), *(_LABELS if of_one_part else ())))
     return file.array(key) if key else None
 
 
-def _check_examples(part: Part, array: FileArray) -> None:
+def _check_examples(part: Part, array: FileArray | SparseFile) -> None:
     """Raise if an array cannot be examples."""
     place, path = f"data.{part}", array.file.path
     dtype, shape = array.header.dtype, array.header.shape
@@ -121,9 +127,9 @@ def _check_examples(part: Part, array: FileArray) -> None:
 
 
 def _keys_of_examples(part: Part) -> tuple[str, ...]:
-    return (*_NAMES[part], *_keys(part, _EXAMPLES))
+    return (*NAMES[part], *_keys(part, _EXAMPLES))
 
 
 def _keys(part: Part, kinds: tuple[str, ...]) -> tuple[str, ...]:
     """The keys of a part's arrays of some kind, as x_train and train_x."""
-    return tuple(key for name in _NAMES[part] for kind in kinds for key in (f"{kind}_{name}", f"{name}_{kind}"))
+    return tuple(key for name in NAMES[part] for kind in kinds for key in (f"{kind}_{name}", f"{name}_{kind}"))
