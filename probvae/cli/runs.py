@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from probvae.cli.options import (
-    F,
     json_option,
     other_data_option,
     plugin_option,
@@ -26,6 +27,7 @@ from probvae.errors import UserError
 
 if TYPE_CHECKING:
     from probvae.runs.results import Output
+    from probvae.runs.selection import Selection
 
 _DATA_OPTIONS = (
     click.option(
@@ -50,11 +52,25 @@ _DATA_OPTIONS = (
 )
 
 
-def data_options(function: F) -> F:
-    """--data, --split, --set and --allow-other-data."""
+def data_options(function: Callable[..., object]) -> Callable[..., object]:
+    """--data, --split, --set and --allow-other-data, as one parameter `selection`."""
+
+    @wraps(function)
+    def command(
+        *args: object,
+        data: Path | None,
+        split: str | None,
+        overrides: tuple[str, ...],
+        allow_other_data: bool,
+        **kwargs: object,
+    ) -> object:
+        from probvae.runs.selection import Selection
+
+        return function(*args, selection=Selection(split, data, overrides, allow_other_data), **kwargs)
+
     for option in reversed(_DATA_OPTIONS):
-        function = option(function)
-    return function
+        command = option(command)
+    return command
 
 
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the noise.")
@@ -180,10 +196,7 @@ def evaluate(
     run: Path,
     samples: int | None,
     seed: int | None,
-    data: Path | None,
-    split: str | None,
-    overrides: tuple[str, ...],
-    allow_other_data: bool,
+    selection: Selection,
     out: Path | None,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -195,10 +208,17 @@ def evaluate(
     from probvae.runs import evaluate as run_evaluation
 
     settings = {"samples": samples, "seed": seed}
-    changes = [*overrides, *(f"evaluate.{key}={value}" for key, value in settings.items() if value is not None)]
+    changes = [f"evaluate.{key}={value}" for key, value in settings.items() if value is not None]
     with results_on_stderr(as_json) as printed:
         record = run_evaluation(
-            run, changes, plugins, printed, data=data, split=split, out=out, allow_other_data=allow_other_data
+            run,
+            [*selection.overrides, *changes],
+            plugins,
+            printed,
+            data=selection.file,
+            split=selection.split,
+            out=out,
+            allow_other_data=selection.allow_other_data,
         )
     if as_json:
         click.echo(json.dumps(record, indent=2))
@@ -227,10 +247,7 @@ def sample(run: Path, count: int, seed: int, out: Path | None, plugins: tuple[Pa
 @json_option
 def reconstruct(
     run: Path,
-    data: Path | None,
-    split: str | None,
-    overrides: tuple[str, ...],
-    allow_other_data: bool,
+    selection: Selection,
     seed: int,
     out: Path | None,
     plugins: tuple[Path, ...],
@@ -239,7 +256,7 @@ def reconstruct(
     """Encode examples with RUN and decode them again: a picture of some, or all of them in .npz or .csv."""
     from probvae.runs import inference
 
-    written = inference.reconstruct(run, split, seed, out, plugins, overrides, data, allow_other_data)
+    written = inference.reconstruct(run, selection, seed, out, plugins)
     _print(written, as_json)
 
 
@@ -256,10 +273,7 @@ def reconstruct(
 @json_option
 def encode(
     run: Path,
-    data: Path | None,
-    split: str | None,
-    overrides: tuple[str, ...],
-    allow_other_data: bool,
+    selection: Selection,
     out: Path | None,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -267,7 +281,7 @@ def encode(
     """Write the posterior means and deviations of examples, with their labels and rows, as .npz or .csv."""
     from probvae.runs import inference
 
-    _print(inference.encode(run, split, out, plugins, overrides, data, allow_other_data), as_json)
+    _print(inference.encode(run, selection, out, plugins), as_json)
 
 
 def _print(written: Output, as_json: bool) -> None:

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from probvae.core import VAE, Array, Data, Split, Table
-from probvae.errors import UserError
 from probvae.evaluation import Bounds, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.console import print_evaluation
 from probvae.runs.folder import Run, write
-from probvae.runs.loading import data_of, load_run, names_other_data, other_data
-from probvae.runs.results import ALL, check_suffix, collect, select, write_arrays
+from probvae.runs.loading import load_examples
+from probvae.runs.results import check_suffix, collect, write_arrays
+from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
 from probvae.training import Checkpoint
 
@@ -30,15 +30,15 @@ def evaluate(
     plugins: Sequence[str | Path] = (),
     console: Console | None = None,
     registry: Registry | None = None,
-    data: str | Path | None = None,
+    data: str | os.PathLike[str] | None = None,
     split: str | None = None,
     out: Path | None = None,
     allow_other_data: bool = False,
 ) -> Table:
     """Evaluate the weights of a run's best epoch: the ELBO and the importance-weighted bound.
 
-    On the test split of the run's own data, the numbers are written to its evaluation.json; other evaluations are
-    only returned.
+    On the test split of the run's own data, wherever it is read from, the numbers are written to its
+    evaluation.json; other evaluations are only returned.
 
     Args:
         run: the run, or its folder.
@@ -57,17 +57,14 @@ def evaluate(
     Raises:
         UserError: an override is of another table, or the data differs from that of the run.
     """
-    if others := [setting for setting in overrides if not setting.startswith(("evaluate.", "data."))]:
-        raise UserError(f"Expected settings of the [evaluate] and [data] tables; got {', '.join(others)}.")
     if out is not None:
         check_suffix(out, [".npz", ".csv"])
-    overrides = [*(other_data(data) if data else ()), *overrides]
-    split = split or (ALL if data else "test")
+    selection = Selection(split, data, overrides, allow_other_data)
+    selection.check_tables("evaluate", "data")
     console = console or Console(highlight=False)
-    loaded, built, checkpoint = load_run(run, overrides, plugins, registry)
-    examples = data_of(loaded, built, overrides, allow_other_data)
-    record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, split)
-    if split == "test" and not allow_other_data and not names_other_data(overrides):
+    loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
+    record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, selection)
+    if selection.split_name == "test" and loaded.was_trained_on(examples):
         write_evaluation(loaded, record, console)
     if out is not None:
         console.print(
@@ -82,7 +79,7 @@ def measure(
     plan: Plan,
     checkpoint: Checkpoint,
     console: Console,
-    split: str = "test",
+    selection: Selection = TEST,
     callback: Callable[[], None] = lambda: None,
 ) -> tuple[Table, dict[str, Array]]:
     """Both bounds on the examples of a split with a checkpoint's weights, printed.
@@ -93,14 +90,14 @@ def measure(
         plan: the checked spec, with the settings of [evaluate].
         checkpoint: where the weights are from.
         console: where to print.
-        split: train, validation, test or all.
+        selection: the split of the data to use.
         callback: called after each batch of examples; it may raise to stop.
 
     Returns:
         The numbers, as in evaluation.json, and the bounds of each example.
     """
     settings = plan.evaluate
-    total = sum(map(len, select(data, split).values()))
+    total = sum(map(len, selection.splits(data).values()))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("evaluating", total=total)
 
@@ -114,10 +111,10 @@ def measure(
             found = example_bounds(vae, examples, settings.samples, settings.seed, settings.batch_size, progress)
             return dict(zip(Bounds._fields, found, strict=True))
 
-        arrays = collect(data, split, both)
+        arrays = collect(selection.splits(data), both)
     found = Bounds.of(arrays["elbo"], arrays["importance_weighted"], settings.samples)
     record = {
-        "split": split,
+        "split": selection.split_name,
         "unit": "nats per example",
         "protocol": data.info.protocol,
         "settings": asdict(settings),

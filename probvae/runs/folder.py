@@ -101,6 +101,10 @@ class Run:
         fix = "To use the new data, add --allow-other-data; for data of your choice, use --data FILE."
         self._check_data(self.environment.data, DataRecord.of(data), fix)
 
+    def was_trained_on(self, data: Data) -> bool:
+        """Whether the data is that of the run, wherever it is read from."""
+        return not self.environment.data.differences(DataRecord.of(data))
+
     def _check_data(self, before: DataRecord, now: DataRecord, fix: str) -> None:
         if differences := before.differences(now):
             raise UserError(

@@ -15,9 +15,9 @@ from probvae.core.room import largest_tensor
 from probvae.errors import UserError
 from probvae.evaluation import over_examples
 from probvae.report import reconstructions, samples, save
-from probvae.runs.folder import Run
-from probvae.runs.loading import data_of, load_run, other_data
-from probvae.runs.results import ALL, Output, check_suffix, collect, select, write_arrays, writing
+from probvae.runs.loading import load_examples, load_run
+from probvae.runs.results import Output, check_suffix, collect, write_arrays, writing
+from probvae.runs.selection import TEST, Selection
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,77 +76,58 @@ def _check_room(vae: VAE, count: int) -> None:
 
 def reconstruct(
     folder: str | os.PathLike[str],
-    split: str | None = None,
+    selection: Selection = TEST,
     seed: int = 0,
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
-    overrides: Sequence[str] = (),
-    data: str | Path | None = None,
-    allow_other_data: bool = False,
 ) -> Output:
     """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all, with `row` [N].
 
     The same seed gives the same binarisation and latents to both. Where p(x|z) has no mean, reconstructions are
     draws, and the array is named `draw`.
     """
-    run, vae, examples, split = _examples(folder, split, plugins, overrides, data, allow_other_data)
-    path = out or run.folder / f"reconstructions-{'data-' if data or overrides else ''}{split}-seed-{seed}.png"
+    selection.check_tables("data")
+    run, built, _, data = load_examples(folder, selection, plugins)
+    vae, splits = built.vae, selection.splits(data)
+    path = out or run.folder / f"reconstructions-{_label(selection)}-seed-{seed}.png"
     made = "mean" if _has_means(vae) else "draw"
 
     def arrays() -> dict[str, Array]:
         def function(x: Tensor, noise: Tensor) -> dict[str, Tensor]:
             return {"x": x, made: vae.reconstruct(x, noise)}
 
-        return collect(examples, split, lambda part: over_examples(part, function, seed))
+        return collect(splits, lambda part: over_examples(part, function, seed))
 
     def picture() -> Figure:
-        if split == ALL:
+        if len(splits) > 1:
             raise UserError("--split: expected one split for a picture; got all. Choose one, or --out NAME.npz.")
-        return reconstructions(vae, select(examples, split)[split], seed, split, examples.info)
+        ((name, split),) = splits.items()
+        return reconstructions(vae, split, seed, name, data.info)
 
-    return _write(path, picture, arrays, examples)
+    return _write(path, picture, arrays, data)
 
 
 def encode(
     folder: str | os.PathLike[str],
-    split: str | None = None,
+    selection: Selection = TEST,
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
-    overrides: Sequence[str] = (),
-    data: str | Path | None = None,
-    allow_other_data: bool = False,
 ) -> Output:
     """Encodings of a run's data: arrays `mean` and `stddev` [N, D], `row` [N], and `labels` where it has them."""
-    run, vae, examples, split = _examples(folder, split, plugins, overrides, data, allow_other_data)
-    path = out or run.folder / f"encodings-{'data-' if data or overrides else ''}{split}.npz"
+    selection.check_tables("data")
+    run, built, _, data = load_examples(folder, selection, plugins)
+    vae, splits = built.vae, selection.splits(data)
+    path = out or run.folder / f"encodings-{_label(selection)}.npz"
 
     def arrays() -> dict[str, Array]:
-        return collect(examples, split, lambda part: over_examples(part, lambda x, seed: _moments(vae, x), seed=0))
+        return collect(splits, lambda part: over_examples(part, lambda x, seed: _moments(vae, x), seed=0))
 
-    return _write(path, None, arrays, examples)
+    return _write(path, None, arrays, data)
 
 
-def _examples(
-    folder: str | os.PathLike[str],
-    split: str | None,
-    plugins: Sequence[str | Path],
-    overrides: Sequence[str],
-    data: str | Path | None,
-    allow_other_data: bool,
-) -> tuple[Run, VAE, Data, str]:
-    """A run, its model, its data or other data, and the name of the split to use.
-
-    Raises:
-        UserError: an override is of another table than [data], or the data differs from that of the run.
-    """
-    if others := [setting for setting in overrides if not setting.startswith("data.")]:
-        raise UserError(f"Expected settings of the [data] table; got {', '.join(others)}.")
-    overrides = [*(other_data(data) if data else ()), *overrides]
-    run, built, _ = load_run(folder, overrides, plugins)
-    examples = data_of(run, built, overrides, allow_other_data)
-    split = split or (ALL if data else "test")
-    select(examples, split)
-    return run, built.vae, examples, split
+def _label(selection: Selection) -> str:
+    """What the default name of a file says of its examples."""
+    return f"data-{selection.split_name}" if selection.of_other_data else selection.split_name
 
 
 def _has_means(vae: VAE) -> bool:

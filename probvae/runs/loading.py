@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from probvae.errors import CheckpointWarning, Problem, SpecError, UserError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
+from probvae.runs.selection import Selection
 from probvae.specs import (
     Plan,
     SpecData,
@@ -163,28 +163,29 @@ def load_run(
     return run, built, restore_best(run, vae)
 
 
-def other_data(file: str | Path) -> list[str]:
-    """The overrides that replace the data of a run by a file of arrays, with the same parameters otherwise."""
-    path = json.dumps(os.path.abspath(file))
-    parts = ("validation", "test", "train_labels", "validation_labels", "test_labels")
-    return ["data.use=arrays", f"data.train={path}", *(f'data.{part}=""' for part in parts)]
+def load_examples(
+    folder: str | os.PathLike[str],
+    selection: Selection,
+    plugins: Sequence[str | Path] = (),
+    registry: Registry | None = None,
+) -> tuple[Run, Built, Checkpoint, Data]:
+    """A run, its trained model, the checkpoint of the weights, and the data to use it on.
 
-
-def names_other_data(overrides: Sequence[str]) -> bool:
-    """Whether overrides are of the [data] table."""
-    return any(override.strip().startswith("data.") for override in overrides)
-
-
-def data_of(run: Run, built: Built, overrides: Sequence[str], allow_other_data: bool = False) -> Data:
-    """The data of a loaded run, or the other data that overrides name.
+    Args:
+        folder: the run's folder.
+        selection: which examples.
+        plugins: files to load as plugins first.
+        registry: where names are looked up; None for the default one.
 
     Raises:
-        UserError: it is not the data that the run was trained on, and no override says so; or the model does not
-            take it.
+        UserError: the run's data has changed since the training, and nothing says that this is meant; the model
+            does not take other data; or there is no such split.
     """
+    run, built, checkpoint = load_run(folder, selection.settings, plugins, registry)
     data = built.data.loaded
-    if not names_other_data(overrides):
-        if not allow_other_data:
+    selection.splits(data)
+    if not selection.of_other_data:
+        if not selection.allow_other_data:
             run.check_data(data)
     elif data.info.event_shape != built.vae.event_shape:
         raise UserError(
@@ -193,7 +194,7 @@ def data_of(run: Run, built: Built, overrides: Sequence[str], allow_other_data: 
         )
     else:
         check_support(built.plan, built.vae, data.info)
-    return data
+    return run, built, checkpoint, data
 
 
 def restore_best(run: Run, vae: VAE) -> Checkpoint:

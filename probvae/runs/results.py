@@ -11,11 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from probvae.core import Array, Data, Split
+from probvae.core import Array, Split
 from probvae.errors import UserError
-
-SPLITS = ("train", "validation", "test")
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -35,48 +32,30 @@ class Output:
         return f"{self.path}: {shapes}" if shapes else str(self.path)
 
 
-def select(data: Data, split: str) -> dict[str, Split]:
-    """The split of a name, or all of them.
-
-    Raises:
-        UserError: there is no split of that name.
-    """
-    splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    if split == ALL:
-        return splits
-    if split not in splits:
-        raise UserError(f"split: expected one of {', '.join((*splits, ALL))}; got {split!r}.")
-    return {split: splits[split]}
-
-
-def collect(data: Data, split: str, function: Callable[[Split], Mapping[str, Array]]) -> dict[str, Array]:
-    """The results of a function for the examples of one split, or of all.
+def collect(splits: Mapping[str, Split], function: Callable[[Split], Mapping[str, Array]]) -> dict[str, Array]:
+    """The results of a function for the examples of one split, or of several.
 
     Args:
-        data: the examples.
-        split: the name of the split, or "all".
+        splits: the examples, by name of the split.
         function: of a split; arrays [N, ...] by name.
 
     Returns:
         These arrays; `labels` where the data has them; `row`, the number of each example in the array that it
-        comes from; and, of all splits, `split`. All examples of one array are in its order.
-
-    Raises:
-        UserError: there is no split of that name.
+        comes from; and, of several splits, `split`. All examples of one array are in its order.
     """
     parts = []
-    for name, examples in select(data, split).items():
+    for name, examples in splits.items():
         part = dict(function(examples))
         if examples.labels is not None:
             part["labels"] = examples.labels
         part["row"] = np.arange(len(examples)) if examples.rows is None else examples.rows
-        if split == ALL:
+        if len(splits) > 1:
             part["split"] = np.full(len(examples), name)
         parts.append(part)
     shared = [name for name in parts[0] if all(name in part for part in parts)]
     found = {name: np.concatenate([part[name] for part in parts]) for name in shared}
     rows = found["row"]
-    if split != ALL or len(np.unique(rows)) < len(rows):  # of several arrays
+    if len(splits) == 1 or len(np.unique(rows)) < len(rows):  # of several arrays
         return found
     order = np.argsort(rows)
     return {name: array[order] for name, array in found.items()}

@@ -9,6 +9,7 @@ import probvae
 from probvae.core import Split
 from probvae.errors import UserError
 from probvae.runs import environment, inference
+from probvae.runs.selection import Selection
 
 from .setups import rows, spec, stored, strict, tiny_images, train
 
@@ -42,8 +43,8 @@ def one_pixel(images):
 
 USES = {
     "evaluate": probvae.evaluate,
-    "reconstruct": lambda run, **options: inference.reconstruct(run.folder, **options),
-    "encode": lambda run, **options: inference.encode(run.folder, **options),
+    "reconstruct": lambda run, **options: inference.reconstruct(run.folder, Selection(**options)),
+    "encode": lambda run, **options: inference.encode(run.folder, Selection(**options)),
     "resume": lambda run, **options: train(run.folder, None, resume=True, overrides=["train.epochs=2"], **options),
 }
 
@@ -87,6 +88,16 @@ def test_an_evaluation_of_other_data_is_not_written_to_the_run(run, tmp_path):
         assert probvae.evaluate(run, split=split)["elbo"]["examples"] == count
     assert run.evaluation_file.read_bytes() == kept
     assert probvae.evaluate(run) == strict(kept)
+
+
+def test_the_runs_data_at_another_place_is_the_runs_data(run, tmp_path):
+    before = run.evaluation_file.read_bytes()
+    moved = stored(tmp_path / "moved.npz", dict(np.load(run.spec["data"]["train"])))["train"]
+    probvae.evaluate(run, [f"data.train={moved}", "evaluate.samples=7"])
+    assert strict(run.evaluation_file.read_text())["settings"]["samples"] == 7
+    probvae.evaluate(run, [f"data.train={moved}", "data.divide_by=200", "evaluate.samples=8"])
+    assert strict(run.evaluation_file.read_text())["settings"]["samples"] == 7
+    assert strict(before)["settings"]["samples"] != 7
 
 
 def test_a_run_of_a_version_without_fingerprints_is_compared_by_what_it_has(run):

@@ -13,6 +13,7 @@ from probvae.errors import UserError
 from probvae.evaluation import passes
 from probvae.registry import Registry
 from probvae.runs import inference
+from probvae.runs.selection import Selection
 from probvae.specs import SpecData, plan
 from probvae.specs import read as read_spec
 
@@ -78,7 +79,7 @@ def test_equal_seeds_give_equal_arrays_and_others_do_not(what, run, tmp_path):
         if what == "sample":
             inference.sample(run.folder, 5, seed, out)
         else:
-            inference.reconstruct(run.folder, "test", seed, out)
+            inference.reconstruct(run.folder, Selection("test"), seed, out)
         return read(out)["mean"]
 
     np.testing.assert_array_equal(arrays(1, "a"), arrays(1, "b"))
@@ -116,8 +117,8 @@ def test_the_picture_shows_the_samples_of_the_arrays(run, figures, tmp_path):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_picture_shows_reconstructions_of_the_arrays(split, run, figures, tmp_path, monkeypatch):
     monkeypatch.setattr(passes, "CHUNK", 7)
-    inference.reconstruct(run.folder, split, 3, tmp_path / "x.png")
-    inference.reconstruct(run.folder, split, 3, tmp_path / "x.npz")
+    inference.reconstruct(run.folder, Selection(split), 3, tmp_path / "x.png")
+    inference.reconstruct(run.folder, Selection(split), 3, tmp_path / "x.npz")
     pairs = np.concatenate([tiles(axes, 2, 10) for axes in figures[0].axes], axis=1)
     found = read(tmp_path / "x.npz")
     np.testing.assert_allclose(pairs, np.stack([found["x"], found["mean"]]), atol=1e-6)
@@ -125,13 +126,13 @@ def test_the_picture_shows_reconstructions_of_the_arrays(split, run, figures, tm
 
 def test_one_seed_gives_a_dynamic_split_one_binarisation_and_training_has_another(run, tmp_path):
     def bits(seed):
-        inference.reconstruct(run.folder, "train", seed, tmp_path / "x.npz")
+        inference.reconstruct(run.folder, Selection("train"), seed, tmp_path / "x.npz")
         return read(tmp_path / "x.npz")["x"]
 
     first = bits(0)
     np.testing.assert_array_equal(first, bits(0))
     assert not np.array_equal(first, bits(1))
-    inference.encode(run.folder, "train", tmp_path / "z.npz")
+    inference.encode(run.folder, Selection("train"), tmp_path / "z.npz")
     encoded = read(tmp_path / "z.npz")["mean"]
     np.testing.assert_allclose(encoded, probvae.load(run.folder).posterior(first).mean(), rtol=1e-5, atol=1e-6)
     train = SpecData.of(plan(read_spec(run.folder / "spec.toml"), Registry())).loaded.train
@@ -141,34 +142,36 @@ def test_one_seed_gives_a_dynamic_split_one_binarisation_and_training_has_anothe
 
 @pytest.mark.parametrize(("split", "count"), [("train", 40), ("validation", 12), ("test", 10)])
 def test_all_examples_of_a_split_are_reconstructed(split, count, run, tmp_path):
-    inference.reconstruct(run.folder, split, out=tmp_path / "x.npz")
+    inference.reconstruct(run.folder, Selection(split), out=tmp_path / "x.npz")
     found = read(tmp_path / "x.npz")
     assert found["x"].shape == found["mean"].shape == (count, 4, 4, 1)
     assert set(np.unique(found["x"])) == {0.0, 1.0}
 
 
 def test_reconstructions_are_a_picture_unless_asked_otherwise(run):
-    assert str(inference.reconstruct(run.folder, "validation")).endswith("reconstructions-validation-seed-0.png")
+    assert str(inference.reconstruct(run.folder, Selection("validation"))).endswith(
+        "reconstructions-validation-seed-0.png"
+    )
 
 
 def test_encodings_are_the_moments_of_q_in_the_order_of_the_data(run, tmp_path):
-    output = inference.encode(run.folder, "test")
+    output = inference.encode(run.folder, Selection("test"))
     path = run.folder / "encodings-test.npz"
     assert str(output) == f"{path}: mean [10, 2], stddev [10, 2], labels [10], row [10]"
     found = read(path)
     np.testing.assert_array_equal(found["labels"], np.arange(10) % 3)
-    inference.reconstruct(run.folder, "test", out=tmp_path / "x.npz")
+    inference.reconstruct(run.folder, Selection("test"), out=tmp_path / "x.npz")
     q = probvae.load(run.folder).posterior(read(tmp_path / "x.npz")["x"])
     np.testing.assert_allclose(found["mean"], q.mean(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found["stddev"], q.stddev(), rtol=1e-5)
 
 
 def test_parts_do_not_show_in_the_arrays(run, tmp_path, monkeypatch):
-    inference.encode(run.folder, "train", tmp_path / "whole.npz")
+    inference.encode(run.folder, Selection("train"), tmp_path / "whole.npz")
     monkeypatch.setattr(passes, "CHUNK", 7)
-    inference.encode(run.folder, "validation", tmp_path / "parts.npz")
+    inference.encode(run.folder, Selection("validation"), tmp_path / "parts.npz")
     monkeypatch.setattr(passes, "CHUNK", 1000)
-    inference.encode(run.folder, "validation", tmp_path / "one.npz")
+    inference.encode(run.folder, Selection("validation"), tmp_path / "one.npz")
     parts, one = read(tmp_path / "parts.npz"), read(tmp_path / "one.npz")
     np.testing.assert_allclose(parts["mean"], one["mean"], rtol=1e-5, atol=1e-6)
     assert read(tmp_path / "whole.npz")["mean"].shape == (40, 2)
@@ -179,14 +182,20 @@ MISTAKES = {
         lambda run, to: inference.sample(run, 3, out=to / "x.jpg"),
         r"\.png or \.npz.*'\.jpg'",
     ),
-    "no suffix": (lambda run, to: inference.reconstruct(run, "test", out=to / "x"), r"\.png or \.npz"),
-    "a picture of encodings": (lambda run, to: inference.encode(run, "test", to / "x.png"), r"in \.npz"),
+    "no suffix": (lambda run, to: inference.reconstruct(run, Selection("test"), out=to / "x"), r"\.png or \.npz"),
+    "a picture of encodings": (
+        lambda run, to: inference.encode(run, Selection("test"), to / "x.png"),
+        r"in \.npz",
+    ),
     "a file as the folder": (
         lambda run, to: inference.sample(run, 3, out=to / "f" / "x.npz"),
         "cannot be written",
     ),
     "a folder as the file": (lambda run, to: inference.sample(run, 3, out=to / "d.npz"), "cannot be written"),
-    "an unknown split": (lambda run, to: inference.encode(run, "tset", to / "x.npz"), "all; got 'tset'"),
+    "an unknown split": (
+        lambda run, to: inference.encode(run, Selection("tset"), to / "x.npz"),
+        "all; got 'tset'",
+    ),
     "no run": (lambda run, to: inference.sample(to, 3), "expected a run"),
 }
 
@@ -207,7 +216,7 @@ def test_data_without_labels_is_trained_and_drawn(unlabelled):
 
 
 def test_encodings_of_data_without_labels_have_none(unlabelled, tmp_path):
-    inference.encode(unlabelled.folder, "test", tmp_path / "x.npz")
+    inference.encode(unlabelled.folder, Selection("test"), tmp_path / "x.npz")
     assert read(tmp_path / "x.npz").keys() == {"mean", "stddev", "row"}
 
 
@@ -241,7 +250,7 @@ def others(tmp_path_factory):
 
 def test_other_examples_are_encoded_in_the_order_of_their_file(run, others, tmp_path):
     path, bright = others
-    inference.encode(run.folder, out=tmp_path / "z.npz", data=path)
+    inference.encode(run.folder, Selection(file=path), out=tmp_path / "z.npz")
     found = read(tmp_path / "z.npz")
     np.testing.assert_array_equal(found["row"], np.arange(25))
     x = (bright[..., None] / 255).astype(np.float32)
@@ -253,15 +262,15 @@ def test_other_examples_are_encoded_in_the_order_of_their_file(run, others, tmp_
 
 def test_one_split_of_other_examples_names_their_rows(run, others, tmp_path):
     path, bright = others
-    inference.reconstruct(run.folder, "validation", out=tmp_path / "x.npz", data=path)
+    inference.reconstruct(run.folder, Selection("validation", path), out=tmp_path / "x.npz")
     found = read(tmp_path / "x.npz")
     assert 0 < len(found["row"]) < 25
     np.testing.assert_allclose(found["x"][..., 0] * 255, bright[found["row"]], atol=1e-4)
 
 
 def test_encodings_are_written_as_a_table_that_other_programs_read(run, others, tmp_path):
-    inference.encode(run.folder, out=tmp_path / "z.csv", data=others[0])
-    inference.encode(run.folder, out=tmp_path / "z.npz", data=others[0])
+    inference.encode(run.folder, Selection(file=others[0]), out=tmp_path / "z.csv")
+    inference.encode(run.folder, Selection(file=others[0]), out=tmp_path / "z.npz")
     with (tmp_path / "z.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     found = read(tmp_path / "z.npz")
@@ -274,19 +283,21 @@ def test_encodings_are_written_as_a_table_that_other_programs_read(run, others, 
 def test_examples_of_another_shape_are_an_error(run, tmp_path):
     np.save(tmp_path / "wide.npy", np.zeros((9, 7), np.uint8))
     with pytest.raises(UserError, match=r"expected examples of shape \[4, 4, 1\], .*; got \[7\]"):
-        inference.encode(run.folder, data=tmp_path / "wide.npy")
+        inference.encode(run.folder, Selection(file=tmp_path / "wide.npy"))
 
 
 def test_values_that_the_likelihood_does_not_support_are_an_error(run, others):
     with pytest.raises(UserError, match=r"Set data\.divide_by = 255"):
-        inference.encode(run.folder, data=others[0], overrides=["data.divide_by=1", "data.binarize=none"])
+        inference.encode(
+            run.folder, Selection(file=others[0], overrides=["data.divide_by=1", "data.binarize=none"])
+        )
 
 
 def test_only_the_data_can_be_changed(run):
     with pytest.raises(UserError, match=r"Expected settings of the \[data\] table; got train\.seed=1"):
-        inference.encode(run.folder, overrides=["train.seed=1"])
+        inference.encode(run.folder, Selection(overrides=["train.seed=1"]))
 
 
 def test_a_picture_of_all_splits_is_an_error(run):
     with pytest.raises(UserError, match="expected one split for a picture; got all"):
-        inference.reconstruct(run.folder, "all")
+        inference.reconstruct(run.folder, Selection("all"))
