@@ -1,9 +1,9 @@
-"""Does the contract kit find mistakes, and does it leave alone what is right?
+"""Does the contract kit find mistakes, and does it pass correct components?
 
-`matrix` runs the kit on every component of `tests/testing/broken`, each wrong by one mistake, and tells which
+`matrix` runs the kit on every component of `tests/testing/broken`, each wrong by one mistake, and lists which
 check catches which. `false_alarms` runs it on every one of `tests/testing/correct`, distributions of TensorFlow
-Probability that are right, with several seeds. `built_in` runs it in depth on the components of probvae itself.
-All write contract_kit.json and the tables contract_kit.md beside this file after each component. Checks whose
+Probability that are correct, with several seeds. `built_in` runs it in depth on the components of probvae itself.
+All write contract_kit.json and the tables contract_kit.md to this folder after each component. Checks whose
 result is there already are not repeated, so the script can be stopped and started again. After a check has
 changed, take its results out first, `forget CHECK`; after all have, delete contract_kit.json.
 
@@ -38,27 +38,27 @@ sys.path.insert(0, str(HERE.parent / "tests" / "testing"))  # the packages `brok
 def report(
     known: dict[str, Any], kind: str, factory: str | Callable[..., Any], profile: str, seed: int
 ) -> dict[str, Any]:
-    """What the kit says about one component, as plain values; what is known already is taken over."""
+    """The report of the kit on one component, as plain values; results that are known are kept."""
     from probvae import testing
     from probvae.testing.runner import checks_for
 
     start = time.monotonic()
     statuses, messages = known.get("statuses", {}), known.get("messages", {})
     try:
-        owed = [check.name for check in checks_for(testing.Subject(kind, factory))]
-        missing = [name for name in owed if name not in statuses]
+        applicable = [check.name for check in checks_for(testing.Subject(kind, factory))]
+        missing = [name for name in applicable if name not in statuses]
         if not missing:
             return known
         found = testing.check(kind, factory, profile=profile, seed=seed, only=missing)
     except Exception as error:  # the kit cannot even begin
         return {"kind": kind, "statuses": {}, "messages": {"the kit itself": f"{type(error).__name__}: {error}"}}
-    told = {result.check: result.message for result in found.results if result.status != "passed"}
+    alarms = {result.check: result.message for result in found.results if result.status != "passed"}
     statuses |= {result.check: result.status for result in found.results}
     return {
         "kind": kind,
         "ok": found.ok and known.get("ok", True),
-        "statuses": {name: statuses[name] for name in owed},
-        "messages": messages | told,
+        "statuses": {name: statuses[name] for name in applicable},
+        "messages": messages | alarms,
         "cases": known.get("cases", 0) + sum(result.cases for result in found.results),
         "seconds": round(known.get("seconds", 0) + time.monotonic() - start, 1),
     }
@@ -73,7 +73,7 @@ def try_mutant(known: dict[str, Any], name: str, profile: str, seed: int) -> dic
 
 
 def try_correct(known: dict[str, Any], name: str, profile: str, seed: int) -> dict[str, Any]:
-    """The row of a component that is right, with one seed."""
+    """The row of a correct component, with one seed."""
     from correct import CORRECT
 
     return report(known, CORRECT[name].kind, CORRECT[name].factory, profile, seed)
@@ -135,7 +135,7 @@ def run(part: str, tasks: list[Task], jobs: int) -> None:
             if row != known.get(key):
                 keep(part, key, row)
             left = (time.monotonic() - start) / done * (len(tasks) - done)
-            said = ", ".join(caught_by(row)) or ("green" if row.get("ok") else "nothing failed, yet not green")
+            said = ", ".join(caught_by(row)) or ("green" if row.get("ok") else "nothing failed, but not green")
             print(f"{done}/{len(tasks)}, {left / 60:.0f} min left: {key}: {said}", flush=True)
     write(read())
 
@@ -177,32 +177,35 @@ def matrix(rows: dict[str, Any]) -> list[str]:
                 by = ", ".join(f"`{check}`" for check in caught[name]) or "**nothing**"
                 lines.append(f"| {name.removeprefix(kind + '_')} | {row['mistake']} | {by} |")
         lines.append("")
-    owed = Counter(check for row in rows.values() for check in row["statuses"])
+    applicable = Counter(check for row in rows.values() for check in row["statuses"])
     hits = Counter(check for checks in caught.values() for check in checks)
     alone = Counter(checks[0] for checks in caught.values() if len(checks) == 1)
     lines += [
         "### By check",
         "",
-        "How many broken components owe a check, how many it catches, and how many nothing else catches. "
-        f"Checks that catch nothing: {', '.join(f'`{check}`' for check in owed if not hits[check]) or 'none'}.",
+        "How many broken components a check applies to, how many it catches, and how many no other check catches. "
+        f"Checks that catch nothing: {', '.join(f'`{name}`' for name in applicable if not hits[name]) or 'none'}.",
         "",
-        "| check | owed by | catches | alone |",
+        "| check | applies to | catches | alone |",
         "|---|---|---|---|",
-        *[f"| `{check}` | {owed[check]} | {hits[check] or '**0**'} | {alone[check]} |" for check in owed],
+        *[
+            f"| `{check}` | {applicable[check]} | {hits[check] or '**0**'} | {alone[check]} |"
+            for check in applicable
+        ],
         "",
     ]
     return lines
 
 
 def false_alarms(rows: dict[str, Any]) -> list[str]:
-    """How often the kit is red for a component that is right."""
+    """How often the kit fails a correct component."""
     total = Counter(status for row in rows.values() for status in row["statuses"].values())
     run = sum(total.values()) - total["not_run"]
     alarms = sum(len(caught_by(row)) for row in rows.values())
     lines = [
-        "## What is left alone",
+        "## False alarms",
         "",
-        f"{alarms} false alarms in {run} checks of components that are right (`tests/testing/correct`).",
+        f"{alarms} false alarms in {run} checks of correct components (`tests/testing/correct`).",
         "",
         "| component | seeds | checks run | did not run | alarms |",
         "|---|---|---|---|---|",
@@ -220,7 +223,7 @@ def false_alarms(rows: dict[str, Any]) -> list[str]:
 
 
 def built_in(rows: dict[str, Any]) -> list[str]:
-    """What the kit says of probvae's own components."""
+    """The report of the kit on probvae's own components."""
     lines = [
         "## probvae's own components, in depth",
         "",
@@ -243,7 +246,7 @@ def main() -> None:
     parser.add_argument("checks", nargs="*", help="the checks to forget")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--profile", choices=("fast", "deep"), help="deep for built_in, otherwise fast")
-    parser.add_argument("--seeds", type=int, default=20, help="how many seeds for each component that is right")
+    parser.add_argument("--seeds", type=int, default=20, help="how many seeds for each correct component")
     parser.add_argument("--only", default="", help="only components whose name contains this")
     options = parser.parse_args()
     # Before anything imports TensorFlow: the processes share the cores among themselves.

@@ -1,9 +1,9 @@
-"""Does a training that is killed anywhere and resumed end as one that was not?
+"""Does a training that is killed at any instant and resumed give the results of an uninterrupted one?
 
-Each kind of training is run once undisturbed, and then again and again with SIGKILLs at random instants and before
-random operations on its files (`tests/runs/faults.py`), until there are enough of them. The final weights, the
-optimizer's variables, the losses and the evaluation must be equal in every bit. Writes faults.json and the table
-faults.md beside this file; kinds that are there already are not repeated.
+Each kind of training is run once without interruption, and then repeatedly with SIGKILLs at random instants and
+before random operations on its files (`tests/runs/faults.py`), until there are enough of them. The final weights,
+the optimizer's variables, the losses and the evaluation must be equal bit for bit. Writes faults.json and the table
+faults.md to this folder; kinds that are in them are not repeated.
 
     python benchmarks/faults.py --kills 100
 """
@@ -99,12 +99,12 @@ def measured(kind: tuple[str, str, str], kills: int, folder: Path) -> dict[str, 
 def table(rows: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = [
-        "# Trainings that were killed",
+        "# Trainings that were killed and resumed",
         "",
         f"{sum(sum(row['kills'].values()) for row in rows.values())} SIGKILLs, each followed by a resume. A run "
-        "is equal if its weights, the optimizer's variables, the losses and the evaluation are, in every bit.",
+        "is equal if its weights, the optimizer's variables, the losses and the evaluation are equal bit for bit.",
         "",
-        "| training | kills | runs | different from the undisturbed one | checkpoints that were not whole |",
+        "| training | kills | runs | different from the uninterrupted one | damaged checkpoints |",
         "|---|---|---|---|---|",
     ]
     for kind, row in rows.items():
@@ -113,7 +113,7 @@ def table(rows: dict[str, Any]) -> str:
     where = Counter[str]()
     for row in rows.values():
         where.update(row["kills"])
-    lines += ["", "What they were doing when they were killed:", "", "| | kills |", "|---|---|"]
+    lines += ["", "What the process was doing when it was killed:", "", "| | kills |", "|---|---|"]
     lines += [f"| {what} | {count} |" for what, count in where.most_common()]
     return "\n".join([*lines, "", "Made by `benchmarks/faults.py`; the numbers are in `faults.json`.", ""])
 

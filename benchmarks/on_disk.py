@@ -1,8 +1,8 @@
 """What does training on a file that does not fit in memory cost, in memory and in speed?
 
 Writes a .npy file of random images, opens it as the dataset `arrays` with `in_memory = false`, and trains a
-convolutional model and a dense one on it and, in turns in the same process, on some of its images in memory.
-Measures the memory of the process above that before the file was opened (TensorFlow and the models), the images
+convolutional model and a dense one on it and, in alternating epochs of the same process, on some of its images in
+memory. Measures the memory of the process above that before the file was opened (TensorFlow and the models), the images
 per second of both, and the reads from the disk itself (the rest is in the system's page cache). Writes
 on_disk.json and on_disk.md next to this file; the data is deleted unless --keep is given.
 
@@ -127,7 +127,7 @@ class Training:
 
 
 def compared(file: Training, memory: Training, rounds: int) -> dict[str, Any]:
-    """Both speeds, taken in turns."""
+    """Both speeds, measured in alternating epochs."""
     file.take()
     memory.take()
     speeds: dict[str, list[float]] = {"on_disk": [], "in_memory": []}
@@ -192,18 +192,18 @@ def table(found: dict[str, Any]) -> str:
         "# Training on a file that does not fit in memory",
         "",
         f"A .npy file of {found['file_bytes'] / GIGA:.1f} GB, {found['images']:,} random images of 28x28 bytes, "
-        f"as `arrays` with `in_memory = false`; batches of {found['batch_size']}, binarised afresh at every step; "
+        f"as `arrays` with `in_memory = false`; batches of {found['batch_size']}, binarised anew at every step; "
         f"{found['machine']}.",
         "",
-        "Resident memory at its most, above what the process had before the file was opened (TensorFlow, the "
+        "Peak resident memory above that before the file was opened (TensorFlow, the "
         f"models and their optimizers: {found['resident_before'] / MEBI:,.0f} MiB): {above['opening']:,.0f} MiB "
-        "while it was opened, which looks at all values once and orders the images, in "
+        "while it was opened, which reads all values once and orders the images, in "
         f"{found['opening_seconds']:.0f} seconds; {above['training']:,.0f} MiB in training.",
         "",
-        f"Images per second, medians of turns with the same model on {found['subset']:,} of the images in "
-        "memory. An image is 784 bytes; reads from the disk itself, in pages of 4,096, are given for each.",
+        f"Images per second, medians of alternating epochs, and the same model on {found['subset']:,} of the images "
+        "in memory. An image is 784 bytes; reads from the disk itself, in pages of 4,096, are given for each.",
         "",
-        "| model | on disk | in memory | ratio | its quartiles | from the disk, per image |",
+        "| model | on disk | in memory | ratio | quartiles | from the disk, per image |",
         "|---|---|---|---|---|---|",
     ]
     for kind, row in found["kinds"].items():
@@ -223,7 +223,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the data there")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--subset", type=int, default=60_000, help="how many images are in memory")
-    parser.add_argument("--rounds", type=int, default=10, help="turns of each")
+    parser.add_argument("--rounds", type=int, default=10, help="epochs of each")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         found = measure(options.folder or Path(temporary), options)

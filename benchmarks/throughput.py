@@ -1,10 +1,10 @@
-"""What does the trainer cost beside a training loop written by hand?
+"""What does the trainer cost, compared with a hand-written training loop?
 
 Trains a model with `probvae.training.Trainer`, everything on (noise and order by seed and step, finite checks,
-sums in double precision, progress, a checkpoint after each epoch of 60,000 images), and, in turns in the same
-process, the same model with a `tf.function` loop that does only what it must: shuffled batches by tf.data,
-binarisation, the negative evidence lower bound, Adam. Also how long training stands still for a checkpoint, and
-how long a thread then writes. Writes throughput.json and throughput.md beside this file.
+sums in double precision, progress, a checkpoint after each epoch of 60,000 images), and, in alternating epochs of
+the same process, the same model with a `tf.function` loop that does only what it must: shuffled batches by tf.data,
+binarisation, the negative evidence lower bound, Adam. Also how long a checkpoint pauses training, and how long a
+thread then writes it. Writes throughput.json and throughput.md to this folder.
 
     python benchmarks/throughput.py --rounds 15
 """
@@ -35,7 +35,7 @@ from probvae.training.checkpoint import snapshot, verify, write
 
 HERE = Path(__file__).parent
 CALL = 20
-"""How many steps of the loop by hand are one call, which spares it most of Python's time."""
+"""How many steps of the hand-written loop are one call, which saves most of the time in Python."""
 
 
 class Kind(NamedTuple):
@@ -59,13 +59,13 @@ KINDS = {
 
 
 def images(count: int) -> Split:
-    """Random bytes, binarised afresh at every step."""
+    """Random bytes, binarised anew at every step."""
     stored = np.random.default_rng(0).integers(0, 256, (count, *EVENT), np.uint8)
     return Split(stored, divide_by=255.0, binarize_on_read=True)
 
 
 def by_hand(kind: Kind, split: Split) -> Callable[[], None]:
-    """What takes the steps of an epoch with a loop that is written for them."""
+    """A hand-written loop; each call takes the steps of an epoch."""
     vae, optimizer = kind.vae(), keras.optimizers.Adam(1e-3)
     optimizer.build(vae.trainable_variables)
 
@@ -103,10 +103,10 @@ def by_hand(kind: Kind, split: Split) -> Callable[[], None]:
 
 
 class Turns(Callback):
-    """After each epoch of the trainer, has the loop by hand take as many steps; keeps the seconds of both.
+    """Runs the hand-written loop for as many steps after each epoch of the trainer; records the seconds.
 
-    The trainer's are all that pass between two of its epochs' ends: its steps, the validation of one batch, and
-    what saving takes of its time.
+    The trainer's seconds are from the end of one epoch to the end of the next: its steps, the validation of one
+    batch, and the pauses for checkpoints.
     """
 
     def __init__(self, other: Callable[[], None]) -> None:
@@ -116,7 +116,7 @@ class Turns(Callback):
         self._began = time.perf_counter()
 
     def epoch_ended(self, epoch: Epoch) -> None:
-        """The other one's turn."""
+        """Run the hand-written loop."""
         now = time.perf_counter()
         self.trainer.append(now - self._began)
         self._other()
@@ -157,7 +157,7 @@ def measured(kind: Kind, rounds: int) -> dict[str, Any]:
 
 
 def saved(trainer: Trainer, folder: Path, step: int) -> tuple[float, float]:
-    """The seconds that a checkpoint takes of the training, and of the thread that writes it."""
+    """The seconds for which a checkpoint pauses training, and those of the thread that writes it."""
     began = time.perf_counter()
     arrays = snapshot(trainer.vae, trainer.optimizer)
     copied = time.perf_counter()
@@ -168,12 +168,12 @@ def saved(trainer: Trainer, folder: Path, step: int) -> tuple[float, float]:
 def table(found: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = [
-        "# The trainer beside a loop by hand",
+        "# The trainer and a hand-written loop",
         "",
-        f"Images per second, medians of {found['rounds']} turns in one process on {found['machine']}, "
-        f"{found['cores']} cores, TensorFlow {found['tensorflow']}. The trainer's time includes its checkpoints.",
+        f"Images per second, medians of {found['rounds']} alternating epochs in one process on "
+        f"{found['machine']}, {found['cores']} cores, TensorFlow {found['tensorflow']}. The trainer's time includes its checkpoints.",
         "",
-        "| model | batch | trainer | by hand | ratio | its quartiles |",
+        "| model | batch | trainer | hand-written | ratio | quartiles |",
         "|---|---|---|---|---|---|",
     ]
     for name, row in found["kinds"].items():
@@ -184,9 +184,9 @@ def table(found: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        "A checkpoint: training stands still for the copy; a thread writes, syncs and verifies beside it.",
+        "A checkpoint: training pauses for the copy; a thread writes, syncs and verifies it meanwhile.",
         "",
-        "| model | variables | training stands still | the thread is busy |",
+        "| model | variables | training pauses | the thread works |",
         "|---|---|---|---|",
     ]
     for name, row in found["kinds"].items():
@@ -198,7 +198,7 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15, help="turns of each")
+    parser.add_argument("--rounds", type=int, default=15, help="epochs of each")
     options = parser.parse_args()
     kinds = {}
     for name, kind in KINDS.items():

@@ -1,4 +1,4 @@
-"""A spec as MLflow takes it: flat, as text, within its limits."""
+"""A spec as MLflow accepts it: flat, as text, within its limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# The limits of MLflow 3; a longer or stranger name is an error there, a longer value is cut without a sign.
+# The limits of MLflow 3; other names are an error there, a longer value is truncated silently.
 MAX_NAME = 250
 MAX_VALUE = 6000
 
@@ -29,12 +29,12 @@ def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def name(wanted: str) -> str:
-    """A name that MLflow takes; one that had to be changed ends in a digest, so that no two become the same.
+    """A name that MLflow accepts; one that had to be changed ends in a digest, so that names stay distinct.
 
     >>> name("model.prior.components"), name("train/loss"), name("what? é..")
     ('model.prior.components', 'train/loss', 'what_ é..-fd106eb6')
     """
-    # No colon, which a server on Windows refuses; no part that means something in a path.
+    # No colon, which a server on Windows refuses; no part with a meaning in paths.
     parts = [re.sub(r"[^\w.\- ]", "_", part) for part in wanted.split("/")]
     found = "/".join("_" if part in ("", ".", "..") else part for part in parts)
     if found == wanted and len(found) <= MAX_NAME:
@@ -43,7 +43,7 @@ def name(wanted: str) -> str:
 
 
 def text(value: Any) -> str:
-    r"""A value as text: a string of one line as it is, all else as JSON; one that was cut ends in `…`.
+    r"""A value as text: a string of one line unchanged, everything else as JSON; a truncated one ends in `…`.
 
     >>> text("vamp"), text(True), text([8, 4]), text("two\nlines")
     ('vamp', 'true', '[8, 4]', '"two\\nlines"')

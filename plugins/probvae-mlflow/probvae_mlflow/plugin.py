@@ -1,4 +1,4 @@
-"""The hooks: they do nothing without MLFLOW_TRACKING_URI, and only a run that is logged imports MLflow."""
+"""The hooks: they do nothing without MLFLOW_TRACKING_URI, and import MLflow only for a run that is logged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from probvae import hookimpl
 
-from probvae_mlflow.errors import told
+from probvae_mlflow.errors import tracking_errors
 
 if TYPE_CHECKING:
     from probvae import RunView
@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from probvae_mlflow.tracker import Tracker
 
 _trackers: dict[Path, Tracker] = {}
-"""The runs that are being logged, by their folders; one that could not be begun is not among them."""
+"""The runs that are being logged, by folder; a run whose start could not be logged is not among them."""
 
 
 @hookimpl
 def probvae_run_started(run: RunView) -> None:
-    """Begin an MLflow run, or go on with the one that is remembered in the run's folder."""
+    """Start an MLflow run, or continue the one that mlflow.json in the run's folder names."""
     _trackers.pop(run.folder, None)
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         return
     later = f"probvae train {run.folder} --resume"
-    with told(uri, f"Training goes on and is not logged. Once that is mended, {later!r} logs what is missing."):
+    with tracking_errors(
+        uri, f"Training continues and is not logged. Once this is fixed, {later!r} logs what is missing."
+    ):
         from probvae_mlflow.tracker import Tracker
 
         _trackers[run.folder] = Tracker(run, uri)
@@ -37,14 +39,16 @@ def probvae_run_started(run: RunView) -> None:
 def probvae_epoch_ended(run: RunView, epoch: int, metrics: dict[str, float]) -> None:
     """Log the epoch's numbers."""
     if tracker := _trackers.get(run.folder):
-        with told(tracker.uri, "Training goes on, and what is missing is logged once the store is back."):
+        with tracking_errors(
+            tracker.uri, "Training continues, and what is missing is logged once the store is reachable."
+        ):
             tracker.epoch_ended(epoch, metrics)
 
 
 @hookimpl
 def probvae_run_ended(run: RunView, status: str) -> None:
-    """Log what the run leaves, and how it ended."""
+    """Log the results of the run and its status."""
     if tracker := _trackers.pop(run.folder, None):
         later = f"probvae train {run.folder} --resume"
-        with told(tracker.uri, f"Once that is mended, {later!r} logs what is missing."):
+        with tracking_errors(tracker.uri, f"Once this is fixed, {later!r} logs what is missing."):
             tracker.ended(status)

@@ -1,4 +1,4 @@
-"""Where MLflow keeps runs: whether it can be reached, and the experiment there."""
+"""The store of MLflow: whether it can be reached, and the experiment in it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PATIENCE = 5.0
 
 
 def check(uri: str) -> None:
-    """Find out soon whether a server or an SQLite file is there and can be written.
+    """Raise soon if a server does not answer or an SQLite file cannot be written.
 
-    MLflow itself tries an unreachable server for some four minutes and an SQLite file that it cannot open for
-    nearly two, and training would stand still as long.
+    MLflow itself retries an unreachable server for about four minutes and an SQLite file that it cannot open for
+    nearly two; training would wait for it.
 
     Raises:
-        Exception: whatever says why not.
+        Exception: the store cannot be used; of any type.
     """
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
@@ -40,7 +40,7 @@ def _check_server(uri: str) -> None:
     try:
         urllib.request.urlopen(bare, timeout=PATIENCE).close()
     except urllib.error.HTTPError as answer:
-        answer.close()  # someone is there; whether they let us in, MLflow finds out
+        answer.close()  # a server answers; MLflow finds out whether it accepts the user
     except (urllib.error.URLError, TimeoutError) as error:
         reason = getattr(error, "reason", error)
         if not isinstance(reason, ssl.SSLError):  # MLflow has certificates and settings of its own
@@ -52,12 +52,12 @@ def _check_sqlite(path: str) -> None:
         return
     Path(path).parent.mkdir(parents=True, exist_ok=True)  # as MLflow does
     with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")  # the right to write, given back at once
+        database.execute("BEGIN IMMEDIATE")  # the right to write, released at once
         database.execute("ROLLBACK")
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """The id of the experiment of this name, which is made if need be.
+    """The id of the experiment of this name, which is created if it does not exist.
 
     Raises:
         TrackingError: it was deleted.
@@ -70,12 +70,12 @@ def experiment_id(client: MlflowClient, name: str) -> str:
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run was a moment faster
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run created it in between
                 raise
     if found.lifecycle_stage != "active":
         restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
         raise TrackingError(
-            f"the experiment {name!r} deleted; bring it back with {restore!r}, or name another with "
+            f"the experiment {name!r} deleted; restore it with {restore!r}, or choose another with "
             "MLFLOW_EXPERIMENT_NAME"
         )
     return found.experiment_id

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 STATUS = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 PAUSE = 60.0
-"""How many seconds a store that failed is left alone, so that a slow one does not slow down the training."""
+"""How many seconds a store that failed is not used again, so that a slow store does not slow down training."""
 
 
 class Tracker:
-    """Logs a run, from where MLflow stands with it: what MLflow missed is taken from metrics.jsonl.
+    """Logs a run: its new epochs, and those of metrics.jsonl that MLflow does not have yet.
 
     Args:
-        run: the run, whose folder and spec are there.
+        run: the run, with its folder and its spec.
         uri: the store.
 
     Raises:
-        Exception: the store is not reached, or refuses something.
+        Exception: the store cannot be reached, or refuses a value.
     """
 
     def __init__(self, run: RunView, uri: str) -> None:
@@ -42,7 +42,7 @@ class Tracker:
         self.uri = uri
         self.folder = run.folder
         self.client = MlflowClient(tracking_uri=uri)
-        found = self._remembered() or self._new()
+        found = self._known() or self._new()
         self.run_id: str = found.info.run_id
         self.logged = int(found.data.metrics.get("epoch", 0))
         self._not_before = 0.0
@@ -51,7 +51,7 @@ class Tracker:
         self._log_artifacts(["spec.toml", "environment.json"])
 
     def epoch_ended(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Log an epoch, and those before it that could not be logged when they ended."""
+        """Log an epoch, and earlier ones that could not be logged when they ended."""
         if time.monotonic() < self._not_before:
             return
         try:
@@ -63,7 +63,7 @@ class Tracker:
             raise
 
     def ended(self, status: str) -> None:
-        """Log what the run left, and its status."""
+        """Log the results of the run and its status."""
         check(self.uri)
         try:
             self._log_rows(_rows(self.folder))
@@ -74,12 +74,17 @@ class Tracker:
         finally:
             self.client.set_terminated(self.run_id, STATUS[status])
 
-    def _remembered(self) -> mlflow.entities.Run | None:
+    def _known(self) -> mlflow.entities.Run | None:
         """The MLflow run that mlflow.json names, if the store still has it."""
         try:
             run_id = json.loads(self._memory.read_text(encoding="utf-8"))["run_id"]
             found = self.client.get_run(run_id)
-        except (FileNotFoundError, ValueError, LookupError, TypeError):  # no such file, or not one of ours
+        except (
+            FileNotFoundError,
+            ValueError,
+            LookupError,
+            TypeError,
+        ):  # no such file, or not one that this package wrote
             return None
         except MlflowException as error:
             if error.error_code in GONE:
@@ -91,9 +96,9 @@ class Tracker:
         experiment = experiment_id(self.client, os.environ.get("MLFLOW_EXPERIMENT_NAME") or "probvae")
         found = self.client.create_run(experiment, run_name=self.folder.absolute().name[: names.MAX_NAME])
         memory = {"experiment_id": experiment, "run_id": found.info.run_id}
-        beside = self._memory.with_name(f".{self._memory.name}.tmp")
-        beside.write_text(json.dumps(memory, indent=2) + "\n", encoding="utf-8")
-        os.replace(beside, self._memory)
+        temporary = self._memory.with_name(f".{self._memory.name}.tmp")
+        temporary.write_text(json.dumps(memory, indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, self._memory)
         return found
 
     @property
@@ -101,23 +106,23 @@ class Tracker:
         return self.folder / "mlflow.json"
 
     def _log_spec(self, spec: Mapping[str, Any], there: mlflow.entities.RunData) -> None:
-        """The spec as params. MLflow never changes one: what a resume has changed becomes a tag beside it."""
+        """The spec as params. MLflow never changes a param: what a resume has changed is logged as a tag."""
         params = []
         tags = [RunTag("probvae.folder", names.text(str(self.folder.absolute())))]
         for key, value in names.flat(spec).items():
             tag = names.name(f"probvae.resumed.{key}")
             if key not in there.params:
                 params.append(Param(key, value))
-            elif value != there.params[key] or tag in there.tags:  # changed now, or before and perhaps back
+            elif value != there.params[key] or tag in there.tags:  # changed now, or earlier
                 tags.append(RunTag(tag, value))
         self.client.log_batch(self.run_id, params=params, tags=tags)
 
     def _log_rows(self, rows: Iterable[Mapping[str, float]]) -> None:
-        """Log the epochs that MLflow does not have; one that a resumed run took again is the same."""
+        """Log the epochs that MLflow does not have; one that a resumed run repeated is equal."""
         for row in rows:
             epoch = int(row["epoch"])
             if epoch > self.logged:
-                # The epoch last: a store that fails halfway does not have it, and is given the row again.
+                # The epoch is last: if the store fails halfway, it lacks it, and the row is logged again.
                 self._log_metrics({**_without_epoch(row), "epoch": epoch}, epoch)
                 self.logged = epoch
 
@@ -148,7 +153,7 @@ def _without_epoch(row: Mapping[str, float]) -> dict[str, float]:
 
 
 def _rows(folder: Path) -> list[dict[str, float]]:
-    """The epochs in metrics.jsonl; a last line that a crash cut short is left out."""
+    """The epochs in metrics.jsonl; an incomplete last line is skipped."""
     try:
         lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -87,7 +87,7 @@ def test_a_run_that_was_deleted_is_begun_anew_with_its_whole_history(store, run)
 
 
 def test_a_run_that_another_store_has_is_begun_anew(sqlite, files, run, monkeypatch):
-    whole(run, status="interrupted")  # in the files, which the environment named last
+    whole(run, status="interrupted")  # in the file store, which the environment names now
     first = memory(run)["run_id"]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite.tracking_uri)
     whole(run, epochs=[3])
@@ -175,7 +175,7 @@ def test_a_store_that_is_gone_for_a_while_gets_what_it_missed(sqlite, run, tmp_p
     database.mkdir()
     with pytest.raises(TrackingError, match="what is missing is logged once the store is back"):
         plugin.probvae_epoch_ended(run, 2, run.epoch(2))
-    plugin.probvae_epoch_ended(run, 3, run.epoch(3))  # left alone for a while, without a word
+    plugin.probvae_epoch_ended(run, 3, run.epoch(3))  # not used for a while, without a warning
     database.rmdir()
     away.rename(database)
     plugin.probvae_epoch_ended(run, 4, run.epoch(4))
@@ -213,20 +213,20 @@ def silent():
         yield server.getsockname()[1]
 
 
-def test_a_server_that_is_not_there_is_told_at_once_and_without_its_password(refusing, run, monkeypatch):
+def test_an_unreachable_server_is_reported_at_once_and_without_its_password(refusing, run, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{refusing}")
     began = time.monotonic()
-    with pytest.raises(TrackingError) as told:
+    with pytest.raises(TrackingError) as caught:
         plugin.probvae_run_started(run)
     assert time.monotonic() - began < 60  # MLflow alone tries for four minutes
-    assert "MLFLOW_TRACKING_URI=http://***@127.0.0.1:" in str(told.value)
-    assert "Connection refused" in str(told.value)
-    assert "secret" not in str(told.value)
-    plugin.probvae_epoch_ended(run, 1, run.epoch(1))  # what was told once is not told again
+    assert "MLFLOW_TRACKING_URI=http://***@127.0.0.1:" in str(caught.value)
+    assert "Connection refused" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    plugin.probvae_epoch_ended(run, 1, run.epoch(1))  # the warning is not repeated
     plugin.probvae_run_ended(run, "finished")
 
 
-def test_a_server_that_never_answers_is_told(silent, run, monkeypatch):
+def test_a_server_that_never_answers_is_reported(silent, run, monkeypatch):
     monkeypatch.setattr(stores, "PATIENCE", 0.1)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent}")
     with pytest.raises(TrackingError, match="timed out"):
@@ -262,7 +262,7 @@ def test_certificates_are_left_to_mlflow(guarded):
     stores.check(f"https://127.0.0.1:{guarded}")  # no TLS there, and so no certificate
 
 
-def test_a_database_that_cannot_be_opened_is_told_at_once(run, tmp_path, monkeypatch):
+def test_a_database_that_cannot_be_opened_is_reported_at_once(run, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}")
     began = time.monotonic()
     with pytest.raises(TrackingError, match="unable to open database file"):
@@ -284,14 +284,14 @@ def test_a_database_in_memory_needs_no_file(run, tmp_path):
         ("postgresql://me:secret@127.0.0.1/mlflow", "to be installed; got No module named"),
     ],
 )
-def test_what_mlflow_refuses_is_told_with_its_reason(uri, words, run, monkeypatch):
+def test_what_mlflow_refuses_is_reported_with_its_reason(uri, words, run, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(TrackingError, match=re.escape(words)) as told:
+    with pytest.raises(TrackingError, match=re.escape(words)) as caught:
         plugin.probvae_run_started(run)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(caught.value)
 
 
-def test_a_missing_mlflow_is_told_with_the_way_out(run, monkeypatch):
+def test_a_missing_mlflow_is_reported_with_the_fix(run, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "mlflow"]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "probvae_mlflow.tracker")
@@ -300,7 +300,7 @@ def test_a_missing_mlflow_is_told_with_the_way_out(run, monkeypatch):
         plugin.probvae_run_started(run)
 
 
-def test_a_deleted_experiment_is_told_with_the_way_back(store, run):
+def test_a_deleted_experiment_is_reported_with_the_fix(store, run):
     experiment = store.create_experiment("probvae")
     store.delete_experiment(experiment)
     with pytest.raises(TrackingError, match=f"mlflow experiments restore --experiment-id {experiment}"):

@@ -79,11 +79,11 @@ def test_an_interrupted_run_goes_on_in_the_same_mlflow_run(store, spec, train, i
     [found] = store.search_runs([experiment.experiment_id])
     assert found.info.run_id == logged(store, run).info.run_id
     assert found.info.status == "FINISHED"
-    # Epoch 2 was logged, lost with its checkpoint, and taken again with the same result.
+    # Epoch 2 was logged, lost with its checkpoint, and repeated with the same result.
     loss = history(store, found.info.run_id, "validation/loss")
     assert loss == [(row["epoch"], row["validation/loss"]) for row in rows(run)]
     assert [epoch for epoch, _ in loss] == [1, 2, 3]
-    # What a param once was, it stays; what the run goes on with stands beside it.
+    # A param never changes; the new value is in a tag.
     assert found.data.params["train.epochs"] == "2"
     assert found.data.tags["probvae.resumed.train.epochs"] == "3"
     assert [name for name in found.data.tags if name.startswith("probvae.resumed.")] == [
@@ -112,10 +112,10 @@ def test_a_store_that_cannot_be_written_is_a_warning_and_the_training_finishes(
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(tmp_path))
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    with pytest.warns(PluginWarning) as told:
+    with pytest.warns(PluginWarning) as caught:
         run = train(spec, tmp_path / "run")
     assert run.evaluation_file.is_file()
-    [warning] = told
+    [warning] = caught
     assert f"MLFLOW_TRACKING_URI={uri.format(tmp_path)}: expected a store" in str(warning.message)
     assert f"'probvae train {run.folder} --resume' logs what is missing" in str(warning.message)
 
