@@ -2,8 +2,8 @@
 
 Each kind of training is run once without interruption, and then repeatedly with SIGKILLs at random instants and
 before random operations on its files (`tests/runs/faults.py`), until there are enough of them. The final weights,
-the optimizer's variables, the losses and the evaluation must be equal bit for bit. Writes faults.json and the table
-faults.md to this folder; kinds that are in them are not repeated.
+the optimizer's variables, the losses and the evaluation must be equal bit for bit. Writes faults.json and the
+table faults.md to this folder; kinds that are in them are not repeated.
 
     python benchmarks/faults.py --kills 100
 """

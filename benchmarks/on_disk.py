@@ -2,8 +2,8 @@
 
 Writes a .npy file of random images, opens it as the dataset `arrays` with `in_memory = false`, and trains a
 convolutional model and a dense one on it and, in alternating epochs of the same process, on some of its images in
-memory. Measures the memory of the process above that before the file was opened (TensorFlow and the models), the images
-per second of both, and the reads from the disk itself (the rest is in the system's page cache). Writes
+memory. Measures the memory of the process above that before the file was opened (TensorFlow and the models), the
+images per second of both, and the reads from the disk itself (the rest is in the system's page cache). Writes
 on_disk.json and on_disk.md next to this file; the data is deleted unless --keep is given.
 
     python benchmarks/on_disk.py --gigabytes 10 --folder /a/disk/with/room
@@ -200,8 +200,8 @@ def table(found: dict[str, Any]) -> str:
         "while it was opened, which reads all values once and orders the images, in "
         f"{found['opening_seconds']:.0f} seconds; {above['training']:,.0f} MiB in training.",
         "",
-        f"Images per second, medians of alternating epochs, and the same model on {found['subset']:,} of the images "
-        "in memory. An image is 784 bytes; reads from the disk itself, in pages of 4,096, are given for each.",
+        f"Images per second, medians of alternating epochs, and the same model on {found['subset']:,} of the "
+        "images in memory. An image is 784 bytes; reads from the disk itself, in pages of 4,096, are given for each.",
         "",
         "| model | on disk | in memory | ratio | quartiles | from the disk, per image |",
         "|---|---|---|---|---|---|",

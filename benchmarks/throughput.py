@@ -2,8 +2,8 @@
 
 Trains a model with `probvae.training.Trainer`, everything on (noise and order by seed and step, finite checks,
 sums in double precision, progress, a checkpoint after each epoch of 60,000 images), and, in alternating epochs of
-the same process, the same model with a `tf.function` loop that does only what it must: shuffled batches by tf.data,
-binarisation, the negative evidence lower bound, Adam. Also how long a checkpoint pauses training, and how long a
+the same process, the same model with a `tf.function` loop that does only what it must: shuffled batches by
+tf.data, binarisation, the negative evidence lower bound, Adam. Also how long a checkpoint pauses training, and how long a
 thread then writes it. Writes throughput.json and throughput.md to this folder.
 
     python benchmarks/throughput.py --rounds 15
@@ -171,7 +171,8 @@ def table(found: dict[str, Any]) -> str:
         "# The trainer and a hand-written loop",
         "",
         f"Images per second, medians of {found['rounds']} alternating epochs in one process on "
-        f"{found['machine']}, {found['cores']} cores, TensorFlow {found['tensorflow']}. The trainer's time includes its checkpoints.",
+        f"{found['machine']}, {found['cores']} cores, TensorFlow {found['tensorflow']}. The trainer's time "
+        "includes its checkpoints.",
         "",
         "| model | batch | trainer | hand-written | ratio | quartiles |",
         "|---|---|---|---|---|---|",
