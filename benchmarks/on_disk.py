@@ -201,7 +201,8 @@ def table(found: dict[str, Any]) -> str:
         f"{found['opening_seconds']:.0f} seconds; {above['training']:,.0f} MiB in training.",
         "",
         f"Images per second, medians of alternating epochs, and the same model on {found['subset']:,} of the "
-        "images in memory. An image is 784 bytes; reads from the disk itself, in pages of 4,096, are given for each.",
+        "images in memory. An image is 784 bytes; reads from the disk itself are in pages of 4,096 "
+        "bytes.",
         "",
         "| model | on disk | in memory | ratio | quartiles | from the disk, per image |",
         "|---|---|---|---|---|---|",

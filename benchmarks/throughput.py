@@ -3,8 +3,8 @@
 Trains a model with `probvae.training.Trainer`, everything on (noise and order by seed and step, finite checks,
 sums in double precision, progress, a checkpoint after each epoch of 60,000 images), and, in alternating epochs of
 the same process, the same model with a `tf.function` loop that does only what it must: shuffled batches by
-tf.data, binarisation, the negative evidence lower bound, Adam. Also how long a checkpoint pauses training, and how long a
-thread then writes it. Writes throughput.json and throughput.md to this folder.
+tf.data, binarisation, the negative evidence lower bound, Adam. Also how long a checkpoint pauses
+training, and how long a thread then writes it. Writes throughput.json and throughput.md to this folder.
 
     python benchmarks/throughput.py --rounds 15
 """

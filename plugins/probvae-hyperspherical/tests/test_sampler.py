@@ -16,7 +16,7 @@ LEVELS = np.concatenate([[1e-6, 1e-3], np.linspace(0.01, 0.99, 25), [1 - 1e-3, 1
 
 
 def levels(count):
-    """All levels, for so many concentrations."""
+    """All levels, for a number of concentrations."""
     return tf.constant(np.repeat(LEVELS[:, None], count, axis=1))
 
 
