@@ -95,7 +95,7 @@ def test_the_runs_data_at_another_place_is_the_runs_data(run, tmp_path):
     moved = stored(tmp_path / "moved.npz", dict(np.load(run.spec["data"]["train"])))["train"]
     probvae.evaluate(run, [f"data.train={moved}", "evaluate.samples=7"])
     assert strict(run.evaluation_file.read_text())["settings"]["samples"] == 7
-    probvae.evaluate(run, [f"data.train={moved}", "data.divide_by=200", "evaluate.samples=8"])
+    probvae.evaluate(run, [f"data.train={moved}", "data.divide_by=300", "evaluate.samples=8"])
     assert strict(run.evaluation_file.read_text())["settings"]["samples"] == 7
     assert strict(before)["settings"]["samples"] != 7
 
