@@ -130,7 +130,7 @@ class Tree:
 
 
 def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
-    """Every string that stands by itself: docstrings of modules, classes, functions and attributes."""
+    """Every string that is a statement by itself: docstrings of modules, classes, functions and attributes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
@@ -138,8 +138,8 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
 
 def upward(tree: Tree) -> list[str]:
     """References to a floor that is not below one's own, outside one's own part; parts that are on no floor."""
-    strangers = {tree.part(module) for module in tree.files} - set(FLOORS)
-    wrong = [f"{tree.package}.{part} is on no floor" for part in sorted(strangers)]
+    unknown = {tree.part(module) for module in tree.files} - set(FLOORS)
+    wrong = [f"{tree.package}.{part} is on no floor" for part in sorted(unknown)]
     for module, target, line, *_ in tree.inner():
         here, there = tree.part(module), tree.part(target)
         if here != there and {here, there} <= set(FLOORS) and FLOORS[there] >= FLOORS[here]:

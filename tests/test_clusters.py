@@ -1,4 +1,4 @@
-"""The templates for clusters start each worker as probvae wants it. Programs of this file stand in for Slurm's."""
+"""The templates for clusters start each worker as probvae wants it. Programs of this file replace Slurm's."""
 
 import json
 import os
@@ -22,21 +22,21 @@ FILLED = {"train": {"schedule": "constant"}}
 """As much of a filled spec as is looked at when a run is opened."""
 
 PROBVAE = """#!/bin/sh
-# Tells what it was started with.
-printf '%s' "$TF_CONFIG" > "$TOLD/$$.config"
-printf '%s\\n' "$@" > "$TOLD/$$.arguments"
+# Records what it was started with.
+printf '%s' "$TF_CONFIG" > "$RECORDS/$$.config"
+printf '%s\\n' "$@" > "$RECORDS/$$.arguments"
 index=${SLURM_NODEID:-$JOB_COMPLETION_INDEX}
-exit "$(cut -d ' ' -f $((index + 1)) "$TOLD/statuses")"
+exit "$(cut -d ' ' -f $((index + 1)) "$RECORDS/statuses")"
 """
 
 SRUN = """#!/bin/sh
-printf '%s\\n' "$@" > "$TOLD/srun"
+printf '%s\\n' "$@" > "$RECORDS/srun"
 while [ "${1#-}" != "$1" ]; do shift; done
 highest=0
 for task in 0 1 2; do
     SLURM_PROCID=$task SLURM_NODEID=$task "$@" & started=$!
     wait $started && status=0 || status=$?
-    [ -e "$TOLD/$started.config" ] || echo "task $task is not probvae itself" >> "$TOLD/hidden"
+    [ -e "$RECORDS/$started.config" ] || echo "task $task is not probvae itself" >> "$RECORDS/hidden"
     [ $status -le $highest ] || highest=$status
 done
 exit $highest
@@ -45,7 +45,7 @@ exit $highest
 SCONTROL = """#!/bin/sh
 case $* in
     'show hostnames node[1-3]') printf 'node1\\nnode2\\nnode3\\n' ;;
-    *) echo "$@" >> "$TOLD/asked" ;;
+    *) echo "$@" >> "$RECORDS/asked" ;;
 esac
 """
 
@@ -71,24 +71,24 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch):
-    """A folder for what is told, and the programs that tell it on the PATH."""
-    programs, told = tmp_path / "bin", tmp_path / "told"
+def records(tmp_path, monkeypatch):
+    """A folder for records, and the programs that write them on the PATH."""
+    programs, records = tmp_path / "bin", tmp_path / "records"
     programs.mkdir()
-    told.mkdir()
+    records.mkdir()
     for name, text in {"probvae": PROBVAE, "srun": SRUN, "scontrol": SCONTROL}.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("TOLD", str(told))
-    (told / "statuses").write_text("0 0 0")
-    return told
+    monkeypatch.setenv("RECORDS", str(records))
+    (records / "statuses").write_text("0 0 0")
+    return records
 
 
-def workers(told):
+def workers(records):
     """The workers that have been started since this was asked last, in the order of their indices."""
-    found = sorted((Worker(config) for config in told.glob("*.config")), key=lambda worker: worker.index)
-    for file in told.glob("*.config"):
+    found = sorted((Worker(config) for config in records.glob("*.config")), key=lambda worker: worker.index)
+    for file in records.glob("*.config"):
         file.unlink()
     return found
 
@@ -129,7 +129,7 @@ def test_a_restart_is_the_same_command_whatever_is_in_the_folder(out):
 
 
 @pytest.fixture
-def batch(told, out, tmp_path, monkeypatch):
+def batch(records, out, tmp_path, monkeypatch):
     """Runs the script as a job of a number, and returns its exit status."""
     script = tmp_path / "slurm.sh"
     text, count = re.subn(r"^out=.*", f"out='{out}'", SLURM.read_text(), flags=re.M)
@@ -140,7 +140,7 @@ def batch(told, out, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
 
     def run(job=4321, statuses="0 0 0"):
-        (told / "statuses").write_text(statuses)
+        (records / "statuses").write_text(statuses)
         monkeypatch.setenv("SLURM_JOB_ID", str(job))
         done = subprocess.run(["bash", script], capture_output=True, text=True, timeout=60, check=False)
         assert done.stderr == ""
@@ -149,19 +149,19 @@ def batch(told, out, tmp_path, monkeypatch):
     return run
 
 
-def test_each_node_of_a_slurm_job_is_a_worker_of_one_cluster(batch, out, told):
+def test_each_node_of_a_slurm_job_is_a_worker_of_one_cluster(batch, out, records):
     assert batch() == 0
     addresses = ["node1:24321", "node2:24321", "node3:24321"]
-    assert_one_cluster(workers(told), addresses, "examples/first.toml", out)
-    assert not (told / "hidden").exists()
-    assert not (told / "asked").exists()
+    assert_one_cluster(workers(records), addresses, "examples/first.toml", out)
+    assert not (records / "hidden").exists()
+    assert not (records / "asked").exists()
 
 
-def test_two_slurm_jobs_have_two_ports_that_no_system_gives_away(batch, told):
+def test_two_slurm_jobs_have_two_ports_that_no_system_gives_away(batch, records):
     ports = []
     for job in (1, 2, 39_999, 123_456_789):
         batch(job)
-        (port,) = {int(address.split(":")[1]) for address in workers(told)[0].config["cluster"]["worker"]}
+        (port,) = {int(address.split(":")[1]) for address in workers(records)[0].config["cluster"]["worker"]}
         ports.append(port)
     assert len(set(ports)) == 4
     assert min(ports) > 1023
@@ -180,16 +180,16 @@ def test_two_slurm_jobs_have_two_ports_that_no_system_gives_away(batch, told):
         ("75 137 75", 137, False),
     ],
 )
-def test_a_slurm_job_is_requeued_after_it_was_asked_to_stop_only(statuses, status, requeued, batch, told):
+def test_a_slurm_job_is_requeued_after_it_was_asked_to_stop_only(statuses, status, requeued, batch, records):
     assert batch(statuses=statuses) == status
-    assert len(workers(told)) == 3
-    asked = told / "asked"
+    assert len(workers(records)) == 3
+    asked = records / "asked"
     assert (asked.read_text() if asked.exists() else "") == ("requeue 4321\n" if requeued else "")
 
 
-def test_slurm_leaves_a_worker_alone_when_another_has_ended(batch, told):
+def test_slurm_leaves_a_worker_alone_when_another_has_ended(batch, records):
     batch()
-    options = (told / "srun").read_text().splitlines()
+    options = (records / "srun").read_text().splitlines()
     assert {"--kill-on-bad-exit=0", "--wait=0", "--cpus-per-task=8"} <= set(options)
 
 
@@ -234,7 +234,7 @@ def environment(container):
 
 
 @pytest.fixture
-def pods(container, told, out):
+def pods(container, records, out):
     """Starts the container of every worker and returns the workers."""
     given = environment(container) | {"OUT": str(out)}
 
@@ -245,8 +245,8 @@ def pods(container, told, out):
             started.append(subprocess.Popen([*container["command"], *container["args"]], env=of_pod))
         assert {process.wait(60) for process in started} == {0}
         for process in started:  # a signal that is sent to the container is sent to probvae
-            assert (told / f"{process.pid}.config").exists()
-        return workers(told)
+            assert (records / f"{process.pid}.config").exists()
+        return workers(records)
 
     return run
 

@@ -32,26 +32,14 @@ from probvae.testing.runner import SHRINKING, checks_for
 from probvae.training import TrainSettings
 
 ROOT = Path(__file__).parent.parent
-CHECKS = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
-PRIOR = (ROOT / "docs" / "write_a_prior.md").read_text(encoding="utf-8")
-DATA = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
-DATASET = (ROOT / "docs" / "write_a_dataset.md").read_text(encoding="utf-8")
-LARGE = (ROOT / "docs" / "large_data.md").read_text(encoding="utf-8")
-TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-NETWORKS = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
-CLUSTERS = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
-PAGES = {
-    "checks.md": CHECKS,
-    "write_a_prior.md": PRIOR,
-    "your_data.md": DATA,
-    "write_a_dataset.md": DATASET,
-    "large_data.md": LARGE,
-    "training.md": TRAINING,
-    "clusters.md": CLUSTERS,
-    "python.md": PYTHON,
-    "networks.md": NETWORKS,
-}
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+CHECKS = PAGES["checks.md"]
+PRIOR = PAGES["write_a_prior.md"]
+DATA = PAGES["your_data.md"]
+DATASET = PAGES["write_a_dataset.md"]
+LARGE = PAGES["large_data.md"]
+TRAINING = PAGES["training.md"]
+NETWORKS = PAGES["networks.md"]
 
 ALL = list(testing.iter_checks())
 KINDS = ("prior", "encoder", "posterior", "decoder", "likelihood", "network", "objective", "bijector")
@@ -88,14 +76,18 @@ def folder(tmp_path, monkeypatch):
 
 def ran(*arguments):
     """What `probvae ARGUMENTS` prints."""
-    told = io.StringIO()
+    printed = io.StringIO()
     default.cache_clear()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
         patch.setattr(sys, "argv", ["probvae", *arguments])
         patch.setattr("warnings.showwarning", None)  # which `main` puts its own in the place of
         with contextlib.suppress(SystemExit):
             main()
-    return told.getvalue().strip("\n")
+    return printed.getvalue().strip("\n")
 
 
 def checked(file, *only):
@@ -190,10 +182,10 @@ def test_a_property_of_ones_own_runs_over_every_configuration():
 
 def test_the_strategies_of_the_page_are_those_of_the_kit():
     (table,) = re.findall(r"^\| strategy .*?(?=\n\n)", CHECKS, re.S | re.M)
-    told = re.findall(r"`(\w+)\(", table)
+    listed = re.findall(r"`(\w+)\(", table)
     own = inspect.getmembers(strategies, lambda m: inspect.isfunction(m) and m.__module__ == strategies.__name__)
     public = {name for name, _ in own if not name.startswith("_")}
-    assert set(told) == public - {"cases_of", "configurations_of", "shapes_of", "some_values", "wrong_values"}
+    assert set(listed) == public - {"cases_of", "configurations_of", "shapes_of", "some_values", "wrong_values"}
 
 
 def one_line(text):
@@ -246,20 +238,20 @@ def test_what_a_command_answers_is_what_it_answers(shown, folder):
 
 
 def the_reports_are_the_kits(shown, file, folder):
-    """A report that is shown names the checks that the prior owes, and says of each red one what the kit says."""
+    """A report that is shown names the checks of a prior, and says of each red one what the kit says."""
     registry = Registry()
     registry.load_file(file)
-    owed = checks_for(testing.Subject("prior", f"{Path(file).stem}.laplace", registry))
-    assert re.findall(r"^  [✓✗-] (\w+) ", shown, re.M) == [check.name for check in owed]
+    expected = checks_for(testing.Subject("prior", f"{Path(file).stem}.laplace", registry))
+    assert re.findall(r"^  [✓✗-] (\w+) ", shown, re.M) == [check.name for check in expected]
     red, left = (re.findall(rf"^  {mark} (\w+) ", shown, re.M) for mark in "✗-")
     assert left == ["exact_kl_is_that_of_the_samples"]
-    assert f"laplace  {len(owed)} checks, fast, seed 0\n" in shown
-    assert f"{len(owed) - len(red) - len(left)} passed" in shown.splitlines()[-1]
+    assert f"laplace  {len(expected)} checks, fast, seed 0\n" in shown
+    assert f"{len(expected) - len(red) - len(left)} passed" in shown.splitlines()[-1]
     default().load_file(file)
     for name in red:
         (result,) = testing.check("prior", f"{Path(file).stem}.laplace", only=[name]).results
-        told = "\n".join(f"    {line}" for line in str(result).splitlines()[1:])
-        assert roughly(told) in roughly(shown.replace("/home/you", str(folder)))
+        message = "\n".join(f"    {line}" for line in str(result).splitlines()[1:])
+        assert roughly(message) in roughly(shown.replace("/home/you", str(folder)))
 
 
 def roughly(text):
@@ -360,8 +352,8 @@ def test_the_decorator_makes_a_test_of_each_check():
     exec(block("@contract("), names)
     (mark,) = names["test_laplace_keeps_its_contract"].pytestmark
     tests = dict(zip(mark.kwargs["ids"], mark.args[1], strict=True))
-    owed = [check.name for check in ALL if "prior" in check.kinds and check.tag is None]
-    assert list(tests) == owed
+    expected = [check.name for check in ALL if "prior" in check.kinds and check.tag is None]
+    assert list(tests) == expected
     names["test_laplace_keeps_its_contract"](tests["shapes"])
 
 
@@ -453,7 +445,7 @@ def test_the_examples_that_are_not_in_memory_come_once_an_epoch(number):
         np.testing.assert_array_equal(x, epoch[32:64])
 
 
-def test_the_page_on_training_tells_the_defaults_of_the_code():
+def test_the_page_on_training_gives_the_defaults_of_the_code():
     settings = TrainSettings()
     assert f"| `checkpoint_minutes = {settings.checkpoint_minutes:g}` |" in TRAINING
     assert f"| `keep = {settings.keep}` |" in TRAINING

@@ -67,6 +67,13 @@ def test_the_stubs_are_those_of_the_tables(stubs):
         assert (folder / "__init__.pyi").read_text() == stubs.stub(folder), "run python tools/stubs.py"
 
 
+@pytest.mark.parametrize("target", ["probvae.nowhere:Thing", "probvae.core:Nothing"])
+def test_no_stub_is_written_for_a_name_that_cannot_be_loaded(target, stubs, monkeypatch):
+    monkeypatch.setattr(probvae, "TARGETS", [*probvae.TARGETS, target])
+    with pytest.raises(SystemExit, match=f"{target}: expected a name that can be imported; got "):
+        stubs.stub(ROOT / "probvae")
+
+
 # What is public
 
 
@@ -75,7 +82,7 @@ OUTSIDE = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(
         path
-        for folder in ("plugins", "examples", "probvae/scaffold/template")
+        for folder in ("plugins", "examples", "probvae/scaffold")
         for path in sorted((ROOT / folder).rglob("*"))
         if path.suffix in (".py", ".md", ".template", ".toml")
     ),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from probvae.registry import Registry
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -25,7 +27,7 @@ def test_the_spec_is_the_one_that_make_demo_trains():
     (shown,) = blocks("toml")
     example = tomllib.loads((ROOT / "examples" / "first.toml").read_text())
     shown = tomllib.loads(shown)
-    # The example says two defaults aloud.
+    # The example writes two defaults out.
     assert example["model"]["prior"].pop("components") == 16
     assert example["train"].pop("batch_size") == 128
     assert shown == example
@@ -77,3 +79,12 @@ def test_the_notebook_lines_run(tmp_path):
 @pytest.mark.parametrize("path", re.findall(r"`((?:examples|probvae|docs|benchmarks)/[\w/.]*)`", README))
 def test_the_files_that_it_names_are_there(path):
     assert (ROOT / path).exists()
+
+
+def test_the_names_in_the_table_are_those_of_the_registry():
+    table = README.partition("## What is built in")[2].partition("\n\n[")[0]
+    listed = set()
+    for kinds, names in re.findall(r"^\| ([a-z, ]+) \| (`.+) \|$", table, re.M):
+        without_remarks = re.sub(r"\(.*?\)", "", names)
+        listed |= {(kind, name) for kind in kinds.split(", ") for name in re.findall("`(.+?)`", without_remarks)}
+    assert listed == {(kind, name) for kind, name in Registry() if "." not in name}

@@ -23,9 +23,25 @@ def stub(folder: Path) -> str:
     """The text of a lazy package's stub."""
     package = importlib.import_module(".".join(folder.relative_to(ROOT).parts))
     pairs = (target.split(":") for target in package.TARGETS)
-    lines = [f"from {module} import {name} as {name}\n" for module, name in sorted(pairs, key=_order)]
+    lines = [
+        f"from {module} import {name} as {name}\n" for module, name in sorted(map(_existing, pairs), key=_order)
+    ]
     version = "\n__version__: str\n" if hasattr(package, "__version__") else ""
     return '"""Written by tools/stubs.py."""\n\n' + "".join(lines) + version
+
+
+def _existing(pair: list[str]) -> list[str]:
+    """The pair itself, if its module defines its name.
+
+    Raises:
+        SystemExit: it does not, so that the name could not be loaded.
+    """
+    module, name = pair
+    try:
+        getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise SystemExit(f"{module}:{name}: expected a name that can be imported; got {error}.") from error
+    return pair
 
 
 def _order(pair: list[str]) -> tuple[str, int, str]:

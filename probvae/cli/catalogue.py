@@ -6,18 +6,15 @@ import json
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from probvae.cli.descriptions import Description, description
 from probvae.cli.options import json_option, plugin_option
 from probvae.cli.start import ModelCommand, without_notes
 from probvae.errors import PluginWarning, UnknownNameError, UserError, did_you_mean
 from probvae.registry import KINDS, ComponentSpec, default
 from probvae.runs.plugins import load_plugins
-
-if TYPE_CHECKING:
-    from probvae.core import Signature
 
 
 @click.command("list")
@@ -30,7 +27,10 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
     KIND is encoder, decoder, prior, network, posterior, likelihood, objective, dataset or metric.
     """
     registry = default()
-    _load_quietly(plugins)  # a broken one is reported below the list
+    _load_quietly(plugins)
+    for plugin in registry.plugins:
+        if plugin.state == "broken":
+            warnings.warn(f"The plugin {plugin.source} is broken: {plugin.reason}", PluginWarning, stacklevel=1)
     chosen = [spec for (known, _), spec in registry.items() if kind in (None, known)]
     if as_json:
         rows = [
@@ -48,12 +48,9 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
             click.secho(f"{'' if not last else chr(10)}{spec.kind}", bold=True)
             last = spec.kind
         click.echo(f"  {spec.name:<{width}}  {spec.summary()}")
-    for plugin in registry.plugins:
-        if plugin.state == "broken":
-            warnings.warn(f"The plugin {plugin.source} is broken: {plugin.reason}", PluginWarning, stacklevel=1)
 
 
-@click.command(cls=ModelCommand)
+@click.command()
 @click.argument("words", nargs=-1, metavar="[KIND] NAME")
 @json_option
 @plugin_option
@@ -61,32 +58,27 @@ def show(words: tuple[str, ...], as_json: bool, plugins: tuple[Path, ...]) -> No
     """Describe the component NAME, and the parameters that a spec can give it.
 
     KIND is needed only where several kinds have the NAME; `probvae list` prints all of them. The parameters are
-    read from the class, so that TensorFlow is imported, which takes seconds.
+    read from the class, which takes seconds, and are kept until a file of its package changes.
     """
-    from probvae.core import Signature
-
-    load_plugins(default(), plugins)
-    spec = _find(words)
-    signature = Signature.of(spec.load())
+    with without_notes():
+        load_plugins(default(), plugins)
+    found = description(_find(words), default(), _described)
     if as_json:
-        click.echo(json.dumps(_described(spec, signature), indent=2, default=str))
+        click.echo(json.dumps(found, indent=2, default=str))
         return
-    click.secho(f"{spec.kind} {spec.name}", bold=True, nl=False)
-    click.echo(f"  ({spec.owner})\n\n{signature.summary}")
-    if signature.doc.long_description:
-        click.echo(f"\n{signature.doc.long_description}")
-    click.echo("\nIn a spec:" if signature.settable else "\nIt has no parameters in a spec.")
-    for parameter in signature.settable.values():
-        default_value = (
-            "required" if parameter.required else parameter.use or json.dumps(parameter.default, default=str)
-        )
-        if parameter.default is None:
-            default_value = "not set"
-        click.echo(f"  {parameter.name}: {parameter.expected}  [{default_value}]")
-        if parameter.description:
-            click.echo(f"      {parameter.description}")
-    if signature.context:
-        click.echo(f"\nSupplied by the assembler: {', '.join(signature.context)}.")
+    click.secho(f"{found['kind']} {found['name']}", bold=True, nl=False)
+    click.echo(f"  ({found['owner']})\n\n{found['summary']}")
+    if found["description"]:
+        click.echo(f"\n{found['description']}")
+    click.echo("\nIn a spec:" if found["parameters"] else "\nIt has no parameters in a spec.")
+    for parameter in found["parameters"]:
+        value = parameter["default"] if parameter["kind"] else json.dumps(parameter["default"], default=str)
+        shown = "required" if parameter["required"] else "not set" if parameter["default"] is None else value
+        click.echo(f"  {parameter['name']}: {parameter['expected']}  [{shown}]")
+        if parameter["description"]:
+            click.echo(f"      {parameter['description']}")
+    if found["context"]:
+        click.echo(f"\nSupplied by the assembler: {', '.join(found['context'])}.")
 
 
 def _find(words: tuple[str, ...]) -> ComponentSpec:
@@ -116,10 +108,14 @@ def _find(words: tuple[str, ...]) -> ComponentSpec:
     return registry[kinds[0], name]
 
 
-def _described(spec: ComponentSpec, signature: Signature) -> dict[str, object]:
+def _described(spec: ComponentSpec) -> Description:
+    with without_notes():
+        from probvae.core import Signature
+    signature = Signature.of(spec.load())
     parameters = [
         {
             "name": parameter.name,
+            "kind": parameter.kind,
             "expected": parameter.expected,
             "required": parameter.required,
             "default": None if parameter.required else parameter.use or parameter.default,

@@ -26,7 +26,7 @@ from probvae.core.parameters import FilePath, Positive, PositiveFloat, Promises,
 from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
 from probvae.core.replicas import Replicas, whole_batch_mean
 from probvae.core.seeds import Stream, as_seed, fold_in
-from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature
+from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, context_like
 from probvae.core.step import gradient_step, gradients_and_means
 from probvae.core.typed import STRICT, Count, from_json
 from probvae.core.types import (
@@ -91,6 +91,7 @@ __all__ = [
     "REQUIRED",
     "Parameter",
     "Signature",
+    "context_like",
     "Array",
     "Binarize",
     "Distribution",

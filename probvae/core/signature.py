@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
 import typing
@@ -29,6 +30,17 @@ CONTEXT = {
 """The parameters that the assembler supplies, by name, and where it takes them from."""
 
 REQUIRED = inspect.Parameter.empty
+
+
+def context_like(name: str) -> str:
+    """A sentence that suggests the context parameter whose name is nearly this one; empty if there is none.
+
+    >>> context_like("latents_dim")
+    'Did its author mean latent_dim, which is supplied from [model] latent_dim? Rename it in the class then.'
+    """
+    near = difflib.get_close_matches(name, CONTEXT, n=1, cutoff=0.75)
+    found = near and f"Did its author mean {near[0]}, which is supplied from {CONTEXT[near[0]]}?"
+    return f"{found} Rename it in the class then." if found else ""
 
 
 @dataclass(frozen=True)
@@ -168,9 +180,10 @@ class Signature:
             if name == "use":
                 self.problem = "its parameter is named 'use', which names components in a spec. Rename it."
             elif name not in hints and name not in CONTEXT and not self.problem:
+                remedy = f"Write {name}: int, float, bool, str, tuple[int, ...] or another type."
                 self.problem = (
                     f"its parameter {name!r} has no type annotation, so a spec cannot be checked against it. "
-                    f"Write {name}: int, float, bool, str, tuple[int, ...] or another type."
+                    f"{context_like(name) or remedy}"
                 )
 
     @staticmethod

@@ -199,7 +199,9 @@ class Registry(Mapping[tuple[str, str], ComponentSpec]):
             suspects = [plugin for plugin in self.plugins if plugin.name.startswith("probvae.") or not matched]
         for plugin in suspects:
             if plugin.state != "ok":
-                text += f" Plugin {plugin.name} ({plugin.source}) is {plugin.state}: {plugin.reason.rstrip('.')}."
+                cause = f"Plugin {plugin.name} ({plugin.source}) is {plugin.state}: {plugin.reason.rstrip('.')}."
+                built_in = plugin.name.startswith("probvae.")  # then most names are missing
+                text = f"{cause} {text}" if built_in else f"{text} {cause}"
         return text
 
 

@@ -44,7 +44,7 @@ def listen(listener: Callable[[int], None]) -> Callable[[], None]:
     thread.start()
     outer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in taken:
-        signal.signal(number, _heard)
+        signal.signal(number, _do_nothing)
 
     def restore() -> None:
         for number in taken:
@@ -110,7 +110,7 @@ class StopRequest:
             raise Interrupted(self.signal_number)
 
 
-def _heard(_: int, __: FrameType | None) -> None:
+def _do_nothing(_: int, __: FrameType | None) -> None:
     """The handler: Python has written the signal's number to the pipe already."""
 
 
@@ -143,7 +143,7 @@ def _unblock() -> None:
 def _separate() -> None:
     """In a forked child, which shares the pipe: its signals are its own."""
     for number in ASKING:
-        if signal.getsignal(number) is _heard:
+        if signal.getsignal(number) is _do_nothing:
             signal.set_wakeup_fd(-1)
             signal.signal(number, signal.SIG_DFL)
     _unblock()

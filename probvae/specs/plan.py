@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from probvae.core import CONTEXT, Parameter, Signature, Table
+from probvae.core import CONTEXT, Parameter, Signature, Table, context_like
 from probvae.core.words import with_article
 from probvae.errors import ConfigError, PluginError, Problem, SpecError, UnknownNameError, did_you_mean
 from probvae.evaluation import EvaluateSettings
@@ -257,7 +257,9 @@ class _Planner:
         if name in table:
             self.report(path, parameter.expected, show(table[name]), about)
         elif parameter.required:
-            self.report(path, parameter.expected, "no such key", f"{owner} needs it: {about}")
+            meant = context_like(name)
+            hint = f"{owner} has no default for it. {meant}" if meant else f"{owner} needs it: {about}"
+            self.report(path, parameter.expected, "no such key", hint)
         else:
             hint = f"The signature of {owner} is wrong, not the spec: change its annotation or its default."
             self.report(path, parameter.expected, f"the default {parameter.default!r}", hint)

@@ -55,24 +55,32 @@ class Result:
         if self.status == "passed":
             return self.check
         lines = [f"{self.check}: {WORDS[self.status]}", f"  must hold  {self.holds}"]
-        lines += textwrap.wrap(
-            self.message,
-            110,
-            initial_indent="  found      " if self.status == "failed" else "  because    ",
-            subsequent_indent=" " * 13,
-        )
+        lines += textwrap.wrap(self.message, 110, initial_indent=self._label, subsequent_indent=" " * 13)
         if self.case is not None:
             lines += [f"  smallest   {self.smallest}", f"  repeat     {self.replay}", f"  see        {self.page}"]
         return "\n".join(lines)
 
     def after(self, earlier: Sequence[Result]) -> str:
-        """The result in words; a reason that an earlier one has given is not repeated."""
-        if self.status == "not_run":
-            for other in earlier:
-                if (other.status, other.message) == (self.status, self.message):
-                    return f"{self.check}: {WORDS[self.status]}\n  because    the same as for {other.check}."
+        """The result in words; short where an earlier result may be its cause, or has given the same reason."""
+        if self.status not in ("failed", "not_run"):
+            return str(self)
+        same = [other for other in earlier if (other.status, other.message) == (self.status, self.message)]
+        cause = next((other for other in earlier if other.check in FIRST and other.status == "failed"), None)
+        lines = [f"{self.check}: {WORDS[self.status]}"]
+        if cause is not None:
+            lines += [] if same else [self._label + textwrap.shorten(self.message, 110)]
+            return "\n".join([*lines, f"  see        {cause.check} first: this may follow from it."])
+        if same and self.status == "not_run":
+            return "\n".join([*lines, f"  because    the same as for {same[0].check}."])
         return str(self)
 
+    @property
+    def _label(self) -> str:
+        return "  found      " if self.status == "failed" else "  because    "
+
+
+FIRST = ("builds", "shapes")
+"""Checks whose failure may cause those of all later checks."""
 
 WORDS: dict[Status, str] = {
     "passed": "passed",

@@ -82,10 +82,17 @@ class Ended(NamedTuple):
         return self.out + self.err
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """The user's cache, which all tests share."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, shared_cache):
     """A working folder and a registry of its own for each test, so that plugins do not meet."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     monkeypatch.delenv("PROBVAE_DISABLE_PLUGINS", raising=False)
     default.cache_clear()
     yield tmp_path
@@ -98,7 +105,7 @@ def folder(tmp_path, monkeypatch):
 def program():
     """Runs `probvae ARGUMENTS` as the installed command does, and returns how it ended.
 
-    An exception that is not told as an error is a traceback for the user, and ends here as status 1 with it.
+    An exception that is not reported as an error is a traceback for the user, and ends here as status 1 with it.
     """
 
     def run(*arguments) -> Ended:
@@ -130,7 +137,7 @@ def spec(folder):
 
     def write(*replacements: tuple[str, str], text: str = SPEC, name: str = "spec.toml") -> Path:
         for old, new in replacements:
-            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the spec"
+            assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times in the spec"
             text = text.replace(old, new)
         path = folder / name
         path.write_text(text, encoding="utf-8")

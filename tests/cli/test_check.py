@@ -28,7 +28,7 @@ def forgetful(plugin):
     return plugin("forgetful_prior", SUM_FORGOTTEN)
 
 
-def test_a_wrong_prior_in_a_single_file_is_told_with_its_smallest_case(forgetful, program):
+def test_a_wrong_prior_in_a_single_file_is_reported_with_its_smallest_case(forgetful, program):
     ended = program("check", "--plugin", forgetful)
     assert ended.status == 1
     assert "prior forgetful_prior.forgetful  17 checks, fast, seed 0" in ended.out

@@ -94,7 +94,7 @@ with open(os.devnull) as file:
 
 
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])
-def test_work_goes_on_without_a_reader(closed):
+def test_work_continues_without_a_reader(closed):
     """As after `| head`, or when the terminal of a training is closed."""
     reader, writer = os.pipe()
     os.close(reader)

@@ -90,7 +90,7 @@ def test_a_parameter_of_a_plugin_is_checked_like_any_other(my_prior, program, ti
     assert "the degrees of freedom." in ended.err
 
 
-def test_the_short_name_of_a_plugins_component_is_told_in_full(my_prior, program, tiny):
+def test_the_short_name_of_a_plugins_component_is_reported_in_full(my_prior, program, tiny):
     ended = program("check", tiny, "--plugin", my_prior, "--set", "model.prior.use=student_t")
     assert ended.status == 2
     assert "Did you mean 'my_prior.student_t'?" in ended.err
@@ -125,7 +125,7 @@ def test_a_model_with_a_plugins_prior_is_trained_and_loaded_again(my_prior, prog
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_plugin_is_told_and_all_else_works(name, plugin, program, tiny):
+def test_a_broken_plugin_is_reported_and_all_else_works(name, plugin, program, tiny):
     source, reason = BROKEN[name]
     with_it = ("--plugin", plugin(name, source))
     listed = program("plugins", *with_it)
@@ -144,7 +144,7 @@ def test_a_broken_plugin_is_told_and_all_else_works(name, plugin, program, tiny)
         assert "Traceback" not in ended.text
 
 
-def test_training_goes_on_without_a_broken_plugin(plugin, program, tiny, folder):
+def test_training_continues_without_a_broken_plugin(plugin, program, tiny, folder):
     ended = program("train", tiny, "--plugin", plugin("raises", BROKEN["raises"][0]), "--out", "run")
     assert ended.status == 0
     assert "warning: The plugin" in ended.err
@@ -175,7 +175,7 @@ def test_two_files_of_one_name_are_both_refused_whichever_comes_first(plugin, pr
     assert outputs[0] == outputs[1]
 
 
-def test_list_tells_a_broken_plugin_once(plugin, program):
+def test_list_reports_a_broken_plugin_once(plugin, program):
     ended = program("list", "--plugin", plugin("raises", BROKEN["raises"][0]))
     assert ended.err.count("no luck today") == 1
 
@@ -194,7 +194,7 @@ def test_list_tells_a_broken_plugin_once(plugin, program):
     ],
     ids=["its constructor raises", "its method raises", "its method returns nothing", "its shape is wrong"],
 )
-def test_a_component_that_fails_is_told_with_its_place(init, body, words, plugin, program, tiny):
+def test_a_component_that_fails_is_reported_with_its_place(init, body, words, plugin, program, tiny):
     file = plugin(
         "wrong",
         f'''
@@ -216,7 +216,7 @@ def test_a_component_that_fails_is_told_with_its_place(init, body, words, plugin
     assert "Traceback" not in ended.err
 
 
-def test_a_class_that_is_not_of_its_kind_is_told(plugin, program, tiny):
+def test_a_class_that_is_not_of_its_kind_is_reported(plugin, program, tiny):
     file = plugin(
         "wrong",
         '''
@@ -230,7 +230,7 @@ def test_a_class_that_is_not_of_its_kind_is_told(plugin, program, tiny):
     assert "Traceback" not in ended.err
 
 
-def test_a_default_that_a_spec_cannot_hold_is_told(plugin, program):
+def test_a_default_that_a_spec_cannot_hold_is_reported(plugin, program):
     file = plugin(
         "wrong",
         '''
@@ -277,7 +277,7 @@ def test_the_environment_disables_a_plugin_too(program, monkeypatch):
     assert "fashion_mini" not in program("list").out
 
 
-def test_a_name_of_no_plugin_to_disable_is_told(program):
+def test_a_name_of_no_plugin_to_disable_is_reported(program):
     ended = program("--disable-plugin", "probvae.dta", "list")
     assert "probvae.data" in ended.err
 
@@ -348,15 +348,15 @@ def test_an_installed_plugin_whose_commands_fail_is_a_warning(installed):
 
 
 @pytest.mark.parametrize(
-    ("raises", "told"),
+    ("raises", "message"),
     [("raise SystemExit(5)", "SystemExit: 5"), ("raise GeneratorExit", "GeneratorExit")],
 )
-def test_whatever_a_plugin_raises_while_it_is_imported_is_told(raises, told, program, plugin):
+def test_whatever_a_plugin_raises_while_it_is_imported_is_reported(raises, message, program, plugin):
     file = plugin("leaving", raises)
     ended = program("plugins", "--plugin", file)
     assert ended.status == 0
     assert "broken" in ended.out
-    assert f"{told}" in ended.out
+    assert message in ended.out
     assert "(leaving.py, line 2)" in ended.out
 
 
@@ -380,7 +380,7 @@ def test_a_component_that_exits_does_not_end_the_program_silently(program, plugi
     assert "Traceback" not in ended.err
 
 
-def test_a_component_that_fails_in_a_command_is_told_in_one_line(program, plugin):
+def test_a_component_that_fails_in_a_command_is_reported_in_one_line(program, plugin):
     file = plugin(
         "failing",
         """

@@ -136,7 +136,7 @@ def test_a_wrong_command_line_ends_with_2_and_says_why(arguments, words, program
 
 
 @pytest.mark.parametrize(
-    ("what", "status", "told"),
+    ("what", "status", "message"),
     [
         ("KeyboardInterrupt", 130, "Interrupted."),
         ("probvae.errors.Interrupted(signal.SIGTERM)", 143, "Interrupted."),
@@ -145,7 +145,7 @@ def test_a_wrong_command_line_ends_with_2_and_says_why(arguments, words, program
         ("probvae.errors.TemporaryError('Not now.')", 75, "error: Not now."),
     ],
 )
-def test_what_ends_a_command_is_told_and_has_its_status(what, status, told, program, plugin, spec):
+def test_what_ends_a_command_is_reported_and_has_its_status(what, status, message, program, plugin, spec):
     file = plugin(
         "slow",
         f'''
@@ -164,7 +164,7 @@ def test_what_ends_a_command_is_told_and_has_its_status(what, status, told, prog
     )
     ended = program("check", spec(("fashion_mini", "slow.forever")), "--plugin", file)
     assert ended.status == status
-    assert told in ended.err
+    assert message in ended.err
     assert "Traceback" not in ended.err
 
 
@@ -349,14 +349,14 @@ def test_fill_prints_a_spec_that_is_checked_and_filled_to_itself(program, spec, 
     assert program("check", again).status == 0
 
 
-def test_fill_and_check_tell_what_an_override_leaves_out(program, spec):
+def test_fill_and_check_report_what_an_override_leaves_out(program, spec):
     note = "note: model.prior.components = 4 is ignored: 'standard_normal' has no such parameter."
     ended = program("check", spec(), "--set", "model.prior.use=standard_normal")
     assert ended.status == 0
     assert note in ended.out
 
 
-def test_fill_tells_what_an_override_leaves_out(program, spec):
+def test_fill_reports_what_an_override_leaves_out(program, spec):
     ended = program("fill", spec(), "--set", "model.prior.use=standard_normal")
     assert "model.prior.components = 4 is ignored" in ended.err
 

@@ -1,4 +1,4 @@
-"""A wrong spec is told with file, line, key path, what was expected, what was found and the way out."""
+"""A wrong spec is reported with file, line, key path, what was expected, what was found and how to fix it."""
 
 import json
 import re
@@ -9,12 +9,12 @@ import pytest
 
 
 class Case(NamedTuple):
-    """A mistake, and how it must be told.
+    """A mistake, and how it must be reported.
 
     Args:
         mistake: what was done wrong, in words.
         replacements: old and new text, in turns, in the right spec of conftest.py.
-        line: where the mistake stands.
+        line: where the mistake is.
         path: the key path at fault.
         words: what must occur in the message, in this order.
     """
@@ -401,7 +401,7 @@ def arrays(folder):
 
 
 def problems_of(ended):
-    """The problems that were told: their places, and everything below each."""
+    """The problems that were reported: their places, and everything below each."""
     assert ended.status == 2, ended.text
     assert "Traceback" not in ended.text
     assert ended.out == ""
@@ -423,7 +423,7 @@ def occur(words, text):
     "case",
     [case.parameter() for case in NAMES + TYPES + RANGES + MISSING + CONFLICTS + VALUES],
 )
-def test_a_mistake_is_told_alone_with_line_path_and_way_out(case, program, spec, arrays):
+def test_a_mistake_is_reported_alone_with_line_path_and_way_out(case, program, spec, arrays):
     old, new = case.replacements[::2], case.replacements[1::2]
     path = spec(*zip(old, new, strict=True))
     ((place, below_path),) = problems_of(program("check", path))
@@ -431,7 +431,7 @@ def test_a_mistake_is_told_alone_with_line_path_and_way_out(case, program, spec,
     assert occur(case.words, below_path), below_path
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_their_lines(program, spec):
+def test_all_problems_are_reported_at_once_in_the_order_of_their_lines(program, spec):
     path = spec(
         ("schema = 1\n", "\n"),
         ("[8, 16]", "[8, -1]"),
@@ -481,7 +481,7 @@ def test_an_error_that_says_what_it_expected_and_got_is_not_wrapped(program, spe
     assert below == "  train: expected warmup_steps below the training's 188 steps; got 500."
 
 
-def test_train_tells_the_same_as_check_and_makes_no_folder(program, spec, folder):
+def test_train_reports_the_same_as_check_and_makes_no_folder(program, spec, folder):
     path = spec(('"mixture"', '"mixtur"'), ("epochs = 1", "epochs = 0"))
     assert program("train", path) == program("check", path) == program("fill", path)
     assert not (folder / "runs").exists()
@@ -520,14 +520,14 @@ def test_an_empty_spec_lacks_its_schema_its_model_and_its_data(program, spec):
         ("list.json", "[1]", ":1: JSON", ["an object", "[1]"]),
     ],
 )
-def test_a_text_that_is_no_spec_is_told_with_its_line(name, text, place, words, program, spec):
+def test_a_text_that_is_no_spec_is_reported_with_its_line(name, text, place, words, program, spec):
     path = spec(text=text, name=name)
     ((found, below),) = problems_of(program("check", path))
     assert found == f"{path}{place}"
     assert occur(words, below)
 
 
-def test_an_unknown_file_is_told_with_the_specs_beside_it(program, spec, folder):
+def test_an_unknown_file_is_reported_with_the_specs_beside_it(program, spec, folder):
     spec(name="right.toml")
     ((place, below),) = problems_of(program("check", folder / "rihgt.toml"))
     assert place == f"{folder / 'rihgt.toml'}: file"
@@ -540,7 +540,7 @@ def test_a_folder_is_no_spec(program, folder):
     assert "directory" in below
 
 
-def test_a_text_that_is_not_utf_8_is_told(program, folder):
+def test_a_text_that_is_not_utf_8_is_reported(program, folder):
     path = folder / "spec.toml"
     path.write_bytes("# Müller\nschema = 1\n".encode("latin-1"))
     ((place, below),) = problems_of(program("check", path))
@@ -554,7 +554,7 @@ def test_a_byte_order_mark_does_no_harm(program, spec, folder):
     assert program("fill", path).status == 0
 
 
-def test_a_key_that_stands_twice_in_json_is_told(program, spec):
+def test_a_key_that_is_there_twice_in_json_is_reported(program, spec):
     path = spec(text='{"schema": 2, "schema": 1, "data": {"use": "fashion_mini"}}', name="spec.json")
     assert any("schema" in place for place, _ in problems_of(program("check", path)))
 
@@ -576,7 +576,7 @@ def test_the_problems_of_a_json_spec_name_file_and_path(program, spec):
 
 
 @pytest.mark.parametrize("setting", ["model.prior.components", "=3", "model..prior=3", "a b=3", "", "."])
-def test_a_setting_of_no_known_form_is_told_with_an_example(setting, program, spec):
+def test_a_setting_of_no_known_form_is_reported_with_an_example(setting, program, spec):
     ((_, below),) = problems_of(program("check", spec(), "--set", setting))
     assert occur(["key.path=value", "model.prior.components=32", f"{setting!r}"], below)
 
@@ -600,7 +600,7 @@ def test_a_setting_of_no_known_form_is_told_with_an_example(setting, program, sp
         ("objective.kl=exact", "objective.kl", ["MixtureSameFamily", "monte_carlo"]),
     ],
 )
-def test_a_mistake_in_an_option_is_told_as_that_option(setting, path, words, program, spec):
+def test_a_mistake_in_an_option_is_reported_as_that_option(setting, path, words, program, spec):
     ((place, below),) = problems_of(program("check", spec(), "--set", setting))
     assert place == f"--set {setting}: {path}"
     assert occur(words, below)
@@ -610,7 +610,7 @@ def test_an_option_holds_one_value(program, spec):
     problems_of(program("fill", spec(), "--set", "train.epochs=3\nx = 1"))
 
 
-def test_an_option_for_a_component_that_is_swapped_out_is_told(program, spec):
+def test_an_option_for_a_component_that_is_swapped_out_is_reported(program, spec):
     ((place, _),) = problems_of(
         program("check", spec(), "--set", "model.prior.components=3", "--set", "model.prior.use=standard_normal")
     )

@@ -21,6 +21,7 @@ from probvae.core import (
     Shape,
     Signature,
     Use,
+    context_like,
 )
 from probvae.core.words import describe
 from probvae.errors import PluginError
@@ -90,7 +91,7 @@ class Thing(Prior):
     Args:
         latent_dim: D, the size of one latent.
         encoder: q(z|x).
-        count: how many, told over
+        count: how many, written on
             two lines.
         rate: how fast.
         name: how it is called.
@@ -149,7 +150,7 @@ def test_a_signature_knows_kinds_defaults_and_what_is_required(thing):
 
 def test_a_signature_has_the_docstrings_lines(thing):
     assert thing.summary == "A thing of all sorts."
-    assert thing.all["count"].description == "how many, told over two lines."
+    assert thing.all["count"].description == "how many, written on two lines."
     assert thing.all["undocumented"].description == ""
 
 
@@ -266,6 +267,29 @@ def test_a_parameter_without_a_type_is_refused_with_a_fix():
     with pytest.raises(PluginError, match="Wrong: its parameter 'width' has no type annotation") as refused:
         Signature.of(Wrong)
     assert "Write width: int, float, bool, str, tuple[int, ...] or another type." in str(refused.value)
+
+
+def test_a_parameter_without_a_type_that_is_nearly_one_of_the_context_is_refused_with_that_one():
+    class Wrong:
+        def __init__(self, latents_dim) -> None: ...
+
+    with pytest.raises(PluginError, match=r"mean latent_dim, which is supplied from \[model\] latent_dim\?"):
+        Signature.of(Wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("latents_dim", "latent_dim"),
+        ("latent_size", "latent_dim"),
+        ("event_shapes", "event_shape"),
+        ("scale", ""),
+        ("encoder_width", ""),
+        ("dim", ""),
+    ],
+)
+def test_the_context_parameter_of_a_similar_name_is_suggested(name, meant):
+    assert context_like(name).partition(",")[0] == (meant and f"Did its author mean {meant}")
 
 
 def test_a_type_that_cannot_be_resolved_is_refused():

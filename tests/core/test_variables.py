@@ -181,7 +181,7 @@ def test_two_variables_with_one_name_are_refused():
     class Twice(Component):
         def __init__(self):
             super().__init__()
-            self.add_weight(shape=(), name="same")  # no attribute tells them apart
+            self.add_weight(shape=(), name="same")  # no attribute distinguishes them
             self.add_weight(shape=(), name="same")
 
     with pytest.raises(TrainingError, match="two named 'same'"):

@@ -1,4 +1,4 @@
-"""Small stand-ins for published datasets, and a server on this machine to fetch them from."""
+"""Small replacements of published datasets, and a server on this machine to fetch them from."""
 
 import gzip
 import hashlib

@@ -298,7 +298,7 @@ def test_a_missing_file_is_named_with_its_whole_path(here):
     refusal(Arrays("nul\0byte"), "train")
 
 
-def test_names_that_do_not_tell_are_listed_with_the_way_out():
+def test_names_that_are_not_clear_are_listed_with_a_remedy():
     np.savez("a.npz", left=NORMAL, right=NORMAL)
     message = refusal(Arrays("a.npz"), "train")
     assert "got left, right" in message
@@ -374,8 +374,8 @@ def test_columns_have_the_names_that_are_given():
     names = ("a", "b", "c", "d", "e")
     assert Arrays("a.npy", columns=names).load().info.columns == names
     assert Arrays("a.npy").info().columns == ()
-    told = refusal(Arrays("a.npy", columns=("a", "b")), "columns")
-    assert "a name for each element of an example, of shape [5]; got 2" in told
+    message = refusal(Arrays("a.npy", columns=("a", "b")), "columns")
+    assert "a name for each element of an example, of shape [5]; got 2" in message
 
 
 @pytest.mark.parametrize("name", ["y", "labels", "target", "targets", "classes"])

@@ -150,7 +150,7 @@ def resident():
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells no resident memory")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="has no resident memory")
 @pytest.mark.parametrize("how", ["rows", "slices"])
 def test_what_was_read_does_not_stay_in_memory(how):
     np.lib.format.open_memmap("a.npy", "w+", np.uint8, (128 * 1024, 1024)).flush()  # 128 MiB, without its zeros

@@ -302,7 +302,7 @@ def _zeros(megabytes: int) -> bytes:
 
 
 def _raw_member(name: str, head: bytes, packed: bytes, size: int) -> bytes:
-    """An archive of one member that begins with a header and goes on with a stream that is compressed already."""
+    """An archive of one member that begins with a header, followed by a stream that is compressed already."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     stream = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH) + packed + b"\x03\0"
     sizes = struct.pack("<3I", 0, len(stream), (len(head) + size) % 2**32)

@@ -35,7 +35,7 @@ def test_a_case_is_a_function_of_its_number():
         assert case(number).files == case(number).files
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="tells no peak of memory")
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="has no peak of memory")
 def test_a_traceback_much_memory_and_waiting_are_failures(monkeypatch):
     assert tried("", lambda: None).status == "accepted"
     assert "ZeroDivisionError" in tried("", lambda: 1 / 0).message

@@ -49,7 +49,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    """A world with a small stand-in for probvae's own distribution, and nothing else installed."""
+    """A world with a small replacement of probvae's own distribution, and nothing else installed."""
     world = World(tmp_path)
     before = set(sys.modules)
     elsewhere = [path for path in sys.path if "site-packages" not in path]

@@ -140,7 +140,7 @@ def test_the_decorator_refuses_a_wrong_kind_or_name_on_the_spot(registry, kind, 
         registry.register(kind, name)(type("X", (), {}))
 
 
-# What is wrong with a plugin is told, and does no harm
+# What is wrong with a plugin is reported, and does no harm
 
 HOOK = "@hookimpl\ndef probvae_components():"
 BROKEN = {
@@ -240,8 +240,8 @@ def test_an_entry_point_to_nothing_is_a_broken_plugin(world, registry):
 def test_an_entry_point_that_is_no_identifier_is_a_broken_plugin(world, registry):
     world.install("some-dist", {"my-prior": "own_components", "probvae.components": "own_components"})
     assert "expected a name that is an identifier; got 'my-prior'" in info(registry, "my-prior").reason
-    (stranger,) = [plugin for plugin in registry.plugins if plugin.source == "some-dist" and "." in plugin.name]
-    assert stranger.state == "broken"
+    (other,) = [plugin for plugin in registry.plugins if plugin.source == "some-dist" and "." in plugin.name]
+    assert other.state == "broken"
     assert registry.names("prior") == ["maf", "mixture"]
 
 
@@ -395,7 +395,7 @@ def probvae_epoch_ended(run, metrics):
 """
 
 
-def test_every_tracker_is_told_of_an_epoch(world, registry):
+def test_every_tracker_is_reported_of_an_epoch(world, registry):
     for name in ("one", "two"):
         registry.load_file(world.file(name, TRACKER.format(name=name, then="")))
     run = []
@@ -405,7 +405,7 @@ def test_every_tracker_is_told_of_an_epoch(world, registry):
 
 
 @pytest.mark.parametrize("failure", ["1 / 0", "raise SystemExit('no')"])
-def test_a_tracker_that_fails_keeps_no_other_from_being_told(world, registry, failure):
+def test_a_tracker_that_fails_keeps_no_other_from_being_called(world, registry, failure):
     for name in ("one", "two", "three"):
         registry.load_file(world.file(name, TRACKER.format(name=name, then=failure if name == "two" else "")))
     run = []
@@ -434,7 +434,7 @@ def test_a_plugin_may_use_the_registry_while_it_is_imported(world, registry, mon
     assert registry.load_file(world.file("curious", source)).state == "ok"
 
 
-def test_an_interrupted_import_is_told(world, registry):
+def test_an_interrupted_import_is_reported(world, registry):
     with pytest.raises(KeyboardInterrupt):
         registry.load_file(world.file("slow", "raise KeyboardInterrupt"))
     assert info(registry, "slow").reason == "its import was interrupted"

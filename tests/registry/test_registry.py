@@ -122,11 +122,14 @@ def test_a_disabled_plugin_that_might_have_the_name_is_named(world, registry):
     assert message(registry, "prior", "my_prior.student_t").endswith(suspicion)
 
 
-def test_a_broken_built_in_plugin_is_always_a_suspect(world):
-    (world.site / "own_components.py").write_text("1 / 0")
-    assert "Plugin probvae.components (probvae) is broken: ZeroDivisionError" in message(
-        Registry(), "prior", "mixture"
-    )
+@pytest.mark.parametrize("name", ["mixture", "mixtur"])
+def test_a_broken_built_in_plugin_is_the_first_thing_to_know(world, name):
+    kind = "ComponentSpec('priors', 'mixture', 'own_priors:Mixture')"
+    world.write(world.site / "own_components.py", f"@hookimpl\ndef probvae_components(): return [{kind}]")
+    cause = "Plugin probvae.components (probvae) is broken: no kind is named 'priors'. Did you mean 'prior'?"
+    text = message(Registry(), "prior", name)
+    assert text.startswith(cause)
+    assert f"No prior is named '{name}'." in text
 
 
 def test_an_unknown_name_is_the_users_mistake_and_a_missing_key(registry):

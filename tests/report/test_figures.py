@@ -133,7 +133,7 @@ def test_no_examples_are_not_enough(tmp_path):
     assert drawn.left_out["latent_map"] == "There are no examples to draw."
 
 
-def test_values_beyond_0_and_1_share_one_range_that_is_told():
+def test_values_beyond_0_and_1_share_one_range_that_is_reported():
     figure = reconstructions(model((4, 4, 1)), Split(np.linspace(-3, 5, 64, dtype=np.float32).reshape(4, 4, 4, 1)))
     assert "Shades go from -3 (black) to 5 (white)." in text(figure)
     pixels = figure.axes[0].images[0].get_array()
@@ -300,7 +300,7 @@ def test_a_posterior_without_a_mean_is_sampled_and_says_so():
 
 
 @pytest.mark.parametrize(("labels", "legend"), [(3, True), (10, True), (12, False)])
-def test_labels_have_a_legend_as_long_as_colours_can_tell_them_apart(labels, legend):
+def test_labels_have_a_legend_as_long_as_colours_can_distinguish_them(labels, legend):
     axes, *bar = latent_map(model((4, 4, 1)), split((4, 4, 1), count=40, labels=labels)).axes
     assert bool(bar) is not legend
     if legend:

@@ -118,7 +118,7 @@ def test_of_large_data_only_some_examples_are_read(monkeypatch):
     assert (read[0], read[-1]) == (0, 999)
 
 
-def test_a_run_is_one_line_and_stands_for_its_folder(run):
+def test_a_run_is_one_line_and_is_taken_for_its_folder(run):
     assert repr(run) == f"Run({str(run.folder)!r})"
     assert probvae.load(run).latent_dim == 2
 

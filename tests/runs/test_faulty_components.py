@@ -1,4 +1,4 @@
-"""A component that fails in the middle of a run is told in one line, and the folder can be used again."""
+"""A component that fails in the middle of a run is reported in one line, and the folder can be used again."""
 
 import pytest
 
@@ -40,7 +40,7 @@ class Objective(probvae.ELBO):
 
 @pytest.fixture
 def failing(tmp_path, monkeypatch):
-    """Trains with a component that fails somewhere, and returns what is told."""
+    """Trains with a component that fails somewhere, and returns the message."""
     plugin = tmp_path / "faulty.py"
     plugin.write_text(SOURCE)
     given = spec(tiny_images(tmp_path), epochs=1)
@@ -66,16 +66,16 @@ def line_of(text):
 
 @pytest.mark.parametrize("fault", ["building", "drawing"])
 @pytest.mark.parametrize(
-    ("by", "told"), [("", "KeyError: 'absent'"), ("sys.exit(5)", "SystemExit: 5"), ("raise Odd('no')", "Odd: no")]
+    ("by", "words"), [("", "KeyError: 'absent'"), ("sys.exit(5)", "SystemExit: 5"), ("raise Odd('no')", "Odd: no")]
 )
-def test_a_component_that_cannot_be_built_is_named_with_its_line(fault, by, told, failing):
+def test_a_component_that_cannot_be_built_is_named_with_its_line(fault, by, words, failing):
     message = failing(fault, by, SpecError)
     assert "model" in message
-    assert told in message
+    assert words in message
     assert "faulty.py, line" in message
 
 
-def test_a_component_that_fails_in_training_is_told_in_one_line_each_time(failing):
+def test_a_component_that_fails_in_training_is_reported_in_one_line_each_time(failing):
     """While it is traced, by whatever it raises, and while it runs; each time in the same folder."""
     assert f"KeyError: 'absent' (faulty.py, line {line_of('raise KeyError')})" in failing("tracing")
     assert "SystemExit: 5 (faulty.py, " in failing("tracing", "sys.exit(5)")

@@ -201,7 +201,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("call", "words"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_and_nothing_is_written(call, words, run, tmp_path):
+def test_a_mistake_is_reported_and_nothing_is_written(call, words, run, tmp_path):
     (tmp_path / "f").write_text("a file")
     (tmp_path / "d.npz").mkdir()
     before = sorted(tmp_path.rglob("*"))

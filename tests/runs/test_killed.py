@@ -74,7 +74,7 @@ INSTANTS = (0.3, 0.6, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7, 8, 9, 1
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", ASKING)
-def test_a_signal_at_any_instant_ends_the_process_and_the_run_goes_on(number, tmp_path):
+def test_a_signal_at_any_instant_ends_the_process_and_the_run_resumes(number, tmp_path):
     file, folder = tmp_path / "spec.toml", tmp_path / "run"
     found = spec(tiny_images(tmp_path), epochs=EPOCHS)
     file.write_text(tomli_w.dumps(found))

@@ -254,7 +254,7 @@ def signalled(code, number):
 # Locks
 
 
-def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path):
+def test_a_second_process_is_refused_and_names_who_holds_the_run(tmp_path):
     with locked(tmp_path), pytest.raises(TemporaryError) as error, locked(tmp_path):
         pytest.fail("two at a time")
     message = str(error.value)

@@ -328,7 +328,7 @@ def plugins(tmp_path):
 
 
 def test_hooks_are_called_in_order_and_one_that_fails_disturbs_nothing(run, data, tmp_path, plugins, undrawn):
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         tracked_run, _ = train(spec(data), tmp_path / "run", plugins=plugins)
     started, *epochs, ended = tracked("tracker")
@@ -336,7 +336,7 @@ def test_hooks_are_called_in_order_and_one_that_fails_disturbs_nothing(run, data
     assert epochs == [("epoch", row["epoch"], row["train/loss"], row["epoch"]) for row in rows(tracked_run)]
     assert ended == ("finished", True)
     assert_same_run(tracked_run, run)
-    texts = [str(warning.message) for warning in told]
+    texts = [str(warning.message) for warning in caught]
     assert sum("probvae_run_started failed: ValueError: no network" in text for text in texts) == 1
     assert sum("probvae_epoch_ended failed: SystemExit: 3" in text for text in texts) == 3
     assert sum("probvae_run_ended failed: KeyError" in text for text in texts) == 1
@@ -344,7 +344,7 @@ def test_hooks_are_called_in_order_and_one_that_fails_disturbs_nothing(run, data
         str(path) for path in plugins
     ]
     # The program shows warnings of this kind only.
-    assert {warning.category for warning in told} == {PluginWarning}
+    assert {warning.category for warning in caught} == {PluginWarning}
 
 
 def test_a_failed_run_ends_as_failed(data, tmp_path, plugins, undrawn):
@@ -456,7 +456,7 @@ def test_a_resumed_run_refuses_data_that_has_changed(data, tmp_path, undrawn):
         train(spec(own, epochs=2), tmp_path / "run", resume=True)
 
 
-def test_a_schedule_that_does_not_fit_is_told_with_its_place_before_anything_is_written(data, tmp_path):
+def test_a_schedule_that_does_not_fit_is_reported_with_its_place_before_anything_is_written(data, tmp_path):
     with pytest.raises(SpecError, match=r"train\.warmup_steps"):
         train(spec(data, schedule="cosine", warmup_steps=500), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -484,7 +484,7 @@ ENVIRONMENTS = {
 
 
 @pytest.mark.parametrize("text", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
-def test_a_broken_environment_is_told(text, copy):
+def test_a_broken_environment_is_reported(text, copy):
     copy.environment_file.write_text(text)
     with pytest.raises(UserError, match=r"environment\.json"):
         probvae.load(copy.folder)
@@ -504,7 +504,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("path", "value"), WRONG.items(), ids=WRONG)
-def test_an_environment_of_another_type_is_told_with_its_key(path, value, copy):
+def test_an_environment_of_another_type_is_reported_with_its_key(path, value, copy):
     content = json.loads(copy.environment_file.read_text())
     *tables, key = path.split("/")
     (content[tables[0]] if tables else content)[key] = value
@@ -517,7 +517,7 @@ ROWS = ["null", "[]", "3", "{}", '{"epoch": null}', '{"epoch": 1, "train/loss": 
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_a_damaged_row_of_the_metrics_is_told_with_its_line_unless_it_is_the_last(row, copy):
+def test_a_damaged_row_of_the_metrics_is_reported_with_its_line_unless_it_is_the_last(row, copy):
     right = copy.metrics_file.read_text()
     rows = copy.metrics()
     copy.metrics_file.write_text(right + row)
@@ -534,7 +534,7 @@ def test_a_run_with_a_damaged_last_row_is_resumed_and_the_row_dropped(copy, data
     assert copy.metrics_file.read_text() == right
 
 
-def test_a_damaged_spec_of_a_run_is_told_with_its_line(copy, data):
+def test_a_damaged_spec_of_a_run_is_reported_with_its_line(copy, data):
     copy.spec_file.write_text("schema = 1\n[model\n")
     for use in (probvae.load, lambda folder: train(spec(data), folder, resume=True)):
         with pytest.raises(SpecError, match=r"spec\.toml:2: TOML: expected valid TOML"):

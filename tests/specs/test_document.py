@@ -30,7 +30,7 @@ def document(tmp_path):
 
 
 def line(document: Document, path: str) -> int:
-    """The line on which a key path stands; `/` parts it."""
+    """The line of a key path; `/` parts it."""
     return int(document.where(tuple(path.split("/"))).rpartition(":")[2])
 
 
@@ -106,7 +106,7 @@ tables = st.recursive(
 
 
 def renamed(value, names):
-    """The value with a new name for each key, so that a name stands in one place of a text alone."""
+    """The value with a new name for each key, so that a name is in one place of a text alone."""
     if isinstance(value, dict):
         return {next(names): renamed(part, names) for part in value.values()}
     return [renamed(part, names) for part in value] if isinstance(value, list) else value

@@ -54,8 +54,8 @@ NOTES = {"description", "default", "title", "$schema", "$defs"}
 def errors(value: Any, schema: dict[str, Any] | bool, root: dict[str, Any], path: str = "") -> Iterator[str]:
     """The places of what a validator finds wrong, as far as probvae's schemas go.
 
-    Like a validator's, the errors within `$ref`, `allOf` and `then` are told as they are, those within `anyOf` as
-    one. A keyword that is unknown here is a KeyError.
+    Like a validator's, the errors within `$ref`, `allOf` and `then` are reported as they are, those within `anyOf`
+    as one. A keyword that is unknown here is a KeyError.
     """
     if isinstance(schema, bool):
         yield from [] if schema else [path]
@@ -219,7 +219,7 @@ def test_a_name_that_a_plan_does_without_is_not_required(path, schema, registry)
 
 
 def test_the_small_validator_can_fail():
-    """What stands in for a library here tells right from wrong."""
+    """What replaces a library here distinguishes right from wrong."""
     right = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
     assert valid([1, 2], right, {})
     assert not any(valid(value, right, {}) for value in ([], [0], [True], [1.5], "1", None))

@@ -141,7 +141,7 @@ def test_the_order_of_tables_makes_no_difference(planned):
 # Overrides
 
 
-def test_another_component_drops_what_the_file_says_for_the_old_one_and_tells(planned):
+def test_another_component_drops_what_the_file_says_for_the_old_one_and_says_so(planned):
     checked = planned(SPEC, "model.prior.use=vamp", "model.prior.pseudo_inputs=7")
     assert checked.notes == ["model.prior.components = 3 is ignored: 'vamp' has no such parameter."]
     assert checked.filled()["model"]["prior"]["pseudo_inputs"] == 7
@@ -226,7 +226,7 @@ def test_a_model_is_built_from_a_dict():
     assert vae.event_shape == (5,)
 
 
-def test_a_wrong_dict_is_told_without_a_place():
+def test_a_wrong_dict_is_reported_without_a_place():
     wrong = {**SPEC, "model": {**SPEC["model"], "latent_dim": 0}, "trian": {}}
     with pytest.raises(SpecError) as refused:
         probvae.build(wrong, event_shape=(4,))
@@ -252,6 +252,21 @@ def test_what_the_assembler_supplies_cannot_be_set(name, planned):
     for table in ("model.prior", "objective", "data", "model.decoder.likelihood"):
         with pytest.raises(SpecError, match=rf"{table}\.{name}: expected no such key here; .* supplied from"):
             planned(SPEC, f"{table}.{name}=1")
+
+
+def test_a_misspelt_context_parameter_is_the_mistake_of_its_class():
+    class Own(probvae.Prior):
+        """A prior."""
+
+        def __init__(self, latents_dim: int) -> None:
+            raise NotImplementedError
+
+    registry = Registry()
+    registry.register("prior", "own")(Own)
+    spec = {**SPEC, "model": {**SPEC["model"], "prior": {"use": "test_plan.own"}}}
+    meant = r"own prior has no default for it\. Did its author mean latent_dim, which is supplied from \[model\]"
+    with pytest.raises(SpecError, match=meant):
+        plan(read(spec), registry)
 
 
 def test_initial_weights_are_a_function_of_the_seed_in_the_spec():

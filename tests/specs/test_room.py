@@ -51,14 +51,14 @@ print(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text()).gro
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory of a process in kilobytes")
-def test_a_number_that_is_too_large_is_told_with_its_key_in_less_than_two_gigabytes():
+def test_a_number_that_is_too_large_is_reported_with_its_key_in_less_than_two_gigabytes():
     command = [sys.executable, "-c", SCRIPT, *MISUSES]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": "."}
     )
-    *told, peak = done.stdout.splitlines()
+    *messages, peak = done.stdout.splitlines()
     assert int(peak) < 2_000_000
-    for (setting, what), line in zip(MISUSES.items(), told, strict=True):
+    for (setting, what), line in zip(MISUSES.items(), messages, strict=True):
         key, _, value = setting.partition("=")
         assert line.startswith(
             f"--set {setting}: {key}: expected a model that can be trained in the available memory"

@@ -175,9 +175,17 @@ def test_a_class_that_never_builds_is_no_refusal():
 
 
 def test_a_reason_that_many_checks_share_is_reported_once():
+    text = str(only(priors.RefusesEverything, "shapes", "learns", "finite"))
+    assert text.count("expected another day; got this one.") == 1
+    assert text.count("because    the same as for shapes.") == 2
+
+
+def test_what_may_follow_from_an_earlier_failure_is_short_and_names_that_one():
     text = str(only(priors.NoSuper, "builds", "shapes", "learns", "finite"))
+    assert text.count("must hold") == text.count("smallest") == 1
     assert text.count("because    it does not build:") == 1
-    assert text.count("because    the same as for shapes") == 2
+    assert text.count("see        builds first: this may follow from it.") == 3
+    assert "the same as" not in text
 
 
 def test_one_check_may_be_named_by_a_string():

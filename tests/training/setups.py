@@ -1,4 +1,4 @@
-"""Tiny models, data whose last batch is smaller than the others, and what a training tells and leaves."""
+"""Tiny models, data whose last batch is smaller than the others, and what a training reports and leaves."""
 
 import json
 from types import SimpleNamespace
@@ -60,7 +60,7 @@ def data(train=TRAIN, validation=7, binarize_on_read=True):
 
 
 class Record(Callback):
-    """Everything that a training tells, in order."""
+    """Everything that a training reports, in order."""
 
     def __init__(self):
         self.events = []
@@ -89,7 +89,7 @@ class Record(Callback):
 
 
 class Killed(KeyboardInterrupt):
-    """Stands for a signal: nothing catches it."""
+    """In place of a signal: nothing catches it."""
 
 
 class KillAt(Callback):

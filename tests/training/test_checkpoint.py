@@ -168,7 +168,7 @@ def test_slots_are_stored_under_the_names_of_their_variables(three, model):
 
 
 def test_variables_whose_keras_names_collide_are_kept_apart(tmp_path):
-    """Keras calls all of them w, and all of their slots too; attributes tell them apart."""
+    """Keras calls all of them w, and all of their slots too; their attributes distinguish them."""
 
     def make(self):
         self.first = self.add_weight(shape=(2,), initializer="zeros", name="w")
