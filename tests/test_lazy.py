@@ -82,7 +82,7 @@ OUTSIDE = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(
         path
-        for folder in ("plugins", "examples", "probvae/scaffold")
+        for folder in ("plugins", "examples", "probvae/scaffold/template", "probvae/scaffold/examples")
         for path in sorted((ROOT / folder).rglob("*"))
         if path.suffix in (".py", ".md", ".template", ".toml")
     ),

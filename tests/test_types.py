@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from probvae.scaffold import PluginNames, render
+from probvae.scaffold import PLACES, PluginNames, render
 
 ROOT = Path(__file__).parents[1]
 TYPED = ROOT / "tests" / "typed"
@@ -27,9 +27,10 @@ def reported(tmp_path_factory):
             if code.startswith(('"""', "import ", "from ")):  # whole files only
                 named = re.match(r'"""(\w+\.py): ', code)
                 (folder / (named[1] if named else f"{page.stem}_{number}.py")).write_text(code)
-    for path, text in render(PluginNames("tails"), "0.1").items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
+    for kind in PLACES:
+        for path, text in render(PluginNames(f"own_{kind}"), "0.1", kind).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
     config = {"typeCheckingMode": "standard", "extraPaths": [str(ROOT)], "reportMissingImports": False}
     (folder / "pyrightconfig.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "-p", str(folder), "--pythonpath"]

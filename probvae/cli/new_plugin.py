@@ -10,32 +10,39 @@ import click
 
 from probvae import __version__
 from probvae.registry import default
-from probvae.scaffold import PluginNames, render, write
+from probvae.scaffold import PLACES, Example, PluginNames, render, write
 
 
 @click.command("new-plugin")
 @click.argument("name")
 @click.option(
+    "--kind",
+    type=click.Choice(list(PLACES)),
+    default="prior",
+    show_default=True,
+    help="The kind of the component that the package begins with.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="The folder to make. Default: ./probvae-NAME."
 )
-def new_plugin(name: str, out: Path | None) -> None:
-    """Write a package that brings a prior of its own to probvae: a plugin to begin from.
+def new_plugin(name: str, kind: str, out: Path | None) -> None:
+    """Write a package with a component of its own for probvae: a plugin to begin from.
 
     NAME is the namespace of what the plugin gives, in lower case: after `probvae new-plugin tails`, specs say
     `tails.student_t`. Words are joined by dashes; heavy-tails is `heavy_tails` where Python reads it.
 
-    The package installs and passes its tests as it is written. It holds a Student-t prior with learned locations
-    and scales, its entry point, a test of the prior's contract, and a workflow that lints and tests it. Replace
-    the prior by your own component, or add to it.
+    The package installs and passes its tests as it is written. It holds a small component of the KIND, as a
+    Student-t prior, its entry point, its tests, with the contract kit where the kind has one, and a workflow that
+    lints and tests it. Replace the component by your own, or add to it.
 
     Only a new or an empty folder is written to. For a single file in place of a package, see --plugin of
     `probvae train`.
     """
     names = PluginNames.of(name, _claimed())
     folder = out or Path(names.distribution)
-    files = render(names, __version__)
+    files = render(names, __version__, kind)
     write(files, folder)
-    for line in [*_tree(folder, files), *_next(folder, names)]:
+    for line in [*_tree(folder, files), *_next(folder, names, Example.of(kind))]:
         click.echo(line)
 
 
@@ -60,17 +67,16 @@ def _tree(folder: Path, files: Iterable[str]) -> list[str]:
     return lines
 
 
-def _next(folder: Path, names: PluginNames) -> list[str]:
+def _next(folder: Path, names: PluginNames, example: Example) -> list[str]:
+    use = f'  use = "{names.namespace}.{example.name}"'
+    place = ["", "In a spec, once it is installed:", f"  [{example.place}]", use] if example.place else []
     return [
         "",
         "Next:",
         f"  cd {shlex.quote(str(folder))}",
         "  pip install -e '.[dev]'",
         "  pytest",
-        "",
-        "In a spec, once it is installed:",
-        "  [model.prior]",
-        f'  use = "{names.namespace}.student_t"',
+        *place,
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 
 from probvae.errors import UserError
+from probvae.scaffold.example import CHECKED, Example, source
 from probvae.scaffold.names import PluginNames
 
 TEMPLATES = Path(__file__).with_name("template")
@@ -19,30 +20,72 @@ FILES = (
     "$module/__init__.py",
     "$module/py.typed",
     "$module/plugin.py",
-    "$module/student_t.py",
-    "tests/test_student_t.py",
+    "$module/$name.py",
+    "tests/test_contract.py",
+    "tests/test_$name.py",
 )
-"""The path of each file. The template of `a/.b` is `template/b.template`; no tool reads files of that suffix."""
+"""The path of each file. The template of `a/.b` is `template/b.template`, those of a component and of its test are
+in `examples`; no tool reads files of that suffix."""
+
+USE = """\
+```toml
+[$place]
+use = "$namespace.$name"
+```
+
+or, for a spec that names another $kind:
+
+```
+probvae train SPEC --set $place.use=$namespace.$name
+```"""
+
+CALL = """\
+A metric is called with a trained model and its data:
+
+```python
+import probvae
+from probvae.data import FashionMini
+from $module.$name import $class_name
+
+numbers = $class_name()(probvae.load("runs/first"), FashionMini().load(), seed=0)  # name -> (value, error)
+```"""
 
 
-def render(names: PluginNames, version: str) -> dict[str, str]:
+def render(names: PluginNames, version: str, kind: str = "prior") -> dict[str, str]:
     """The text of every file of the package, by its path within the folder.
 
     Args:
         names: what the plugin is called.
         version: the lowest version of probvae that the package requires.
+        kind: the kind of the component that it holds, one of `PLACES`.
     """
+    example = Example.of(kind)
     values = {
         "namespace": names.namespace,
         "module": names.module,
         "distribution": names.distribution,
         "version": version,
+        "kind": kind,
+        "name": example.name,
+        "class_name": example.class_name,
+        "summary": example.summary,
+        "place": example.place,
     }
-    return {Template(path).substitute(values): _template(path).substitute(values) for path in FILES}
+    values["use"] = Template(USE if example.place else CALL).substitute(values)
+    values["tests"] = (
+        f"`tests/` runs the contract kit, as `probvae check --plugin {names.namespace}` does, and tests what the\n"
+        "docstring says."
+        if kind in CHECKED
+        else "`tests/` tests what the docstring says."
+    )
+    paths = [path for path in FILES if kind in CHECKED or path != "tests/test_contract.py"]
+    return {Template(path).substitute(values): _template(path, kind).substitute(values) for path in paths}
 
 
-def _template(path: str) -> Template:
+def _template(path: str, kind: str) -> Template:
     name = path.rpartition("/")[2].removeprefix(".")
+    if "$name" in name:
+        return Template(source(name.replace("$name", kind)))
     return Template((TEMPLATES / f"{name}.template").read_text(encoding="utf-8"))
 
 

@@ -29,7 +29,7 @@ class Broken:
 '''
 
 
-PLUGIN = '''
+PLUGIN = """
 from probvae import ComponentSpec, hookimpl
 
 
@@ -39,7 +39,7 @@ def probvae_components():
         ComponentSpec("prior", "thing", "things.parts:Thing"),
         ComponentSpec("prior", "broken", "things.parts:Broken"),
     ]
-'''
+"""
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ probvae-heavy-tails/
     plugin.py
     student_t.py
   tests/
+    test_contract.py
     test_student_t.py
 
 Next:
@@ -43,7 +44,17 @@ def test_it_shows_what_was_made_and_what_to_type_next(program, folder):
     ended = program("new-plugin", "heavy-tails")
     assert (ended.status, ended.out, ended.err) == (0, SHOWN, "")
     made = [path for path in (folder / "probvae-heavy-tails").rglob("*") if path.is_file()]
-    assert len(made) == 9
+    assert len(made) == 10
+
+
+def test_a_package_of_another_kind_says_where_a_spec_names_it(program):
+    ended = program("new-plugin", "tails", "--kind", "likelihood")
+    assert ended.status == 0
+    assert ended.out.endswith('  [model.decoder.likelihood]\n  use = "tails.laplace"\n')
+    assert program("new-plugin", "sums", "--kind", "metric").out.endswith("  pytest\n")
+    wrong = program("new-plugin", "more", "--kind", "priors")
+    assert wrong.status == 2
+    assert "'priors' is not one of 'prior', 'posterior'" in wrong.err
 
 
 def test_another_folder_is_made_where_one_is_named(program, folder):
@@ -63,7 +74,13 @@ def test_an_empty_folder_is_filled(program, folder):
 def test_help_teaches(program):
     ended = program("new-plugin", "--help")
     assert ended.status == 0
-    for words in ("NAME is the namespace", "tails.student_t", "Student-t prior", "Default: ./probvae-NAME"):
+    for words in (
+        "NAME is the namespace",
+        "tails.student_t",
+        "Student-t prior",
+        "likelihood|network",
+        "Default: ./probvae-NAME",
+    ):
         assert words in ended.out
     assert "new-plugin" in program("--help").out
 
@@ -155,8 +172,8 @@ def test_the_installed_plugin_is_listed(installed):
     assert (listed.returncode, listed.stderr) == (0, "")
     # How wide a column is depends on what else is installed.
     assert "tails.student_t Independent Student-t distributions with learned" in " ".join(listed.stdout.split())
-    told = " ".join(installed.run("-m", "probvae", "plugins").stdout.split())
-    assert "tails ok 1 components probvae-tails 0.1.0" in told
+    shown = " ".join(installed.run("-m", "probvae", "plugins").stdout.split())
+    assert "tails ok 1 components probvae-tails 0.1.0" in shown
 
 
 def test_the_plugin_module_imports_no_numerical_library(installed):

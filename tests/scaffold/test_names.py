@@ -1,4 +1,4 @@
-"""A plugin's one name gives it three, and one that cannot be is refused with the way out."""
+"""A plugin's one name gives it three, and an invalid one is refused with a remedy."""
 
 import keyword
 

@@ -8,42 +8,55 @@ import tomllib
 import pytest
 
 from probvae.errors import UserError
-from probvae.scaffold import PluginNames, render, write
+from probvae.registry import KINDS
+from probvae.scaffold import PLACES, Example, PluginNames, render, write
+from probvae.scaffold.example import CHECKED, FOLDER
 from probvae.scaffold.names import LONGEST
-from probvae.scaffold.package import TEMPLATES
+from probvae.scaffold.package import FILES, TEMPLATES
 
 NAMES = ["tails", "t", "heavy_tails", "t" * LONGEST]
-every_name = pytest.mark.parametrize("name", NAMES, ids=["usual", "shortest", "two words", "longest"])
+every_package = pytest.mark.parametrize(
+    ("name", "kind"), [(name, "prior") for name in NAMES] + [("tails", kind) for kind in PLACES]
+)
 
 
-def files(name="tails"):
-    return render(PluginNames(name), "1.2.3")
+def files(name="tails", kind="prior"):
+    return render(PluginNames(name), "1.2.3", kind)
 
 
-def test_every_template_is_a_file_of_the_package():
-    templates = {file.name for file in TEMPLATES.iterdir()}
-    made = {path.rpartition("/")[2].removeprefix(".") + ".template" for path in files()}
-    assert templates == made
-    assert len(files()) == len(made)
+def test_every_template_is_used():
+    shared = {path.rpartition("/")[2].removeprefix(".") + ".template" for path in FILES if "$name" not in path}
+    assert {file.name for file in TEMPLATES.iterdir()} == shared
+    own = {f"{file}.py.template" for kind in PLACES for file in (kind, f"test_{kind}")}
+    assert {file.name for file in FOLDER.iterdir()} == own
 
 
-@every_name
-def test_every_python_file_parses(name):
-    sources = {path: text for path, text in files(name).items() if path.endswith(".py")}
-    assert len(sources) == 4
+def test_every_kind_but_those_of_network_and_head_has_an_example():
+    assert set(KINDS) - set(PLACES) == {"encoder", "decoder"}
+
+
+def test_a_component_is_named_after_its_class():
+    names = {kind: Example.of(kind).name for kind in PLACES}
+    assert (names["prior"], names["metric"], names["dataset"]) == ("student_t", "reconstruction_error", "rings")
+
+
+@every_package
+def test_every_python_file_parses(name, kind):
+    sources = {path: text for path, text in files(name, kind).items() if path.endswith(".py")}
+    assert len(sources) == 4 + (kind in CHECKED)
     for path, text in sources.items():
         ast.parse(text, path)
 
 
-@every_name
-def test_no_placeholder_is_left(name):
-    for path, text in files(name).items():
+@every_package
+def test_no_placeholder_is_left(name, kind):
+    for path, text in files(name, kind).items():
         assert "$" not in text.replace("${{ matrix.python-version }}", ""), path
 
 
-@every_name
-def test_lint_finds_nothing(name, tmp_path):
-    write(files(name), tmp_path)
+@every_package
+def test_lint_finds_nothing(name, kind, tmp_path):
+    write(files(name, kind), tmp_path)
     for command in (["check"], ["format", "--check"]):
         ended = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
