@@ -28,6 +28,7 @@ from probvae.core.replicas import Replicas, whole_batch_mean
 from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, context_like
 from probvae.core.step import gradient_step, gradients_and_means
+from probvae.core.traces import free_traces
 from probvae.core.typed import STRICT, Count, from_json
 from probvae.core.types import (
     Annotation,
@@ -109,6 +110,7 @@ __all__ = [
     "fold_in",
     "FINAL_STEP",
     "gradient_step",
+    "free_traces",
     "sample_and_log_prob",
     "normal_noise",
     "mean_of",

@@ -1,4 +1,4 @@
-"""Whether samples and a density describe the same distribution, with a proven error rate.
+"""Comparing samples with a density: whether they describe the same distribution, with a proven error rate.
 
 For any proposal q and any function f, with r = q / (p + q),
 

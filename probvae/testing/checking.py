@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from math import isnan
 from typing import Any, Literal, TypeAlias
 
+import keras
 from hypothesis.strategies import SearchStrategy
 
-from probvae.core import Tag
+from probvae.core import Tag, free_traces
 from probvae.testing.case import Case
 from probvae.testing.subject import Subject
 
@@ -87,7 +88,11 @@ class Check:
 
     def __call__(self, subject: Subject, case: Case) -> None:
         """Run it on one case."""
-        self.function(subject, case)
+        keras.utils.set_random_seed(case.seed)  # of TensorFlow too; `Subject.build` seeds what Keras draws from
+        try:
+            self.function(subject, case)
+        finally:
+            free_traces()
 
 
 ALL: list[Check] = []

@@ -1,4 +1,4 @@
-"""Whether two sets of draws, paired by their order, depend on each other."""
+"""Dependence between two sets of draws, paired by their order."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -16,6 +15,7 @@ from probvae.components.posteriors.normal import MultivariateNormalDiag
 from probvae.core import VAE, Distribution, Positive, Prior, Tensor
 from probvae.testing.case import Case
 from probvae.testing.spaces import Floats
+from probvae.testing.subject import seed_initial_values
 
 EVENTS = ((3,), (3, 1, 1))
 """The shapes of an example: a vector, and an image of as many elements."""
@@ -185,7 +185,7 @@ def small_model(case: Case, posterior: Literal["any", "diagonal"] = "any") -> Li
         posterior: what an objective needs of q(z|x). Where that is "diagonal", the rows of W are orthogonal, so
             that the exact posterior is diagonal too.
     """
-    keras.utils.set_random_seed(case.seed)
+    seed_initial_values(case.seed)
     D, event = case.latent_dim, EVENTS[case.seed % len(EVENTS)]
     head = _DiagonalNormal(D) if posterior == "diagonal" else FullCovarianceNormal(D)
     encoder = NetworkEncoder(Dense(hidden=()), head, event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -128,7 +129,7 @@ class Subject:
         Raises:
             Refused: the class does not support the configuration, and said so with a typed error.
         """
-        keras.utils.set_random_seed(case.seed + OTHER * restoring)
+        seed_initial_values(case.seed + OTHER * restoring)
         given = placeholder(case.event_shape) if restoring else lambda: examples(case)
         try:
             component = self._make(self.factory, self.signature, case.configuration, case, given)
@@ -184,6 +185,16 @@ class Subject:
                 inner = Signature.of(self.registry[str(parameter.kind), name].load())
                 yield inner
                 yield from self._inner(inner)
+
+
+def seed_initial_values(seed: int) -> None:
+    """Seed what initial values are drawn from: Keras takes the seeds of its initializers from Python's generator.
+
+    `keras.utils.set_random_seed` seeds TensorFlow too, which clears its cache of kernels: each operation that
+    follows is slower by far. `Check` calls it once for each case.
+    """
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
 
 
 def _is_of(kind: str, name: str, factory: type) -> None:

@@ -1,4 +1,4 @@
-"""Whether a bijector is one, and its log-determinant that of its Jacobian."""
+"""Bijectors: they invert, and their log-determinant is that of the Jacobian."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the class accepts what its signature allows, and nothing else."""
+"""Construction: a class accepts what its signature allows, and refuses all else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a density is one, and whether the samples are from it."""
+"""Densities: they integrate to one, and samples are from them."""
 
 from __future__ import annotations
 

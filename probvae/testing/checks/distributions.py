@@ -1,4 +1,4 @@
-"""Whether the answer is the distribution that the contract asks for."""
+"""Distributions: shapes, broadcasting and finite values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a Kullback-Leibler divergence in closed form is that of the samples."""
+"""Kullback-Leibler divergences: a closed form is the mean of the log ratio over samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether every element of what goes in, and of what comes out, counts for itself."""
+"""Elements: each one of an input is read, and each one of a result is computed for itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the gradients that training descends are those of the density."""
+"""Gradients: those that training descends are those of the density."""
 
 from __future__ import annotations
 

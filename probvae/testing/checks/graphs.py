@@ -1,4 +1,4 @@
-"""Whether a compiled step computes what eager code does."""
+"""Graphs: a compiled step computes what eager code does."""
 
 from __future__ import annotations
 

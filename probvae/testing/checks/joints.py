@@ -1,4 +1,4 @@
-"""Whether a density or a bijector holds where its pieces meet, to the last place."""
+"""Joints: densities and bijectors are finite where their pieces meet, to the last place."""
 
 from __future__ import annotations
 

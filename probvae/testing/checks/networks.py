@@ -1,15 +1,17 @@
-"""Whether a network is one of many: another seed makes another one, a copy is one of its own."""
+"""Networks: the seed decides the initial values, and copies are independent."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import replace
 
+import keras
 import numpy as np
 
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.restoring import variables_of
+from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import f64, view_of
 
@@ -22,10 +24,13 @@ def initial_values_are_functions_of_the_seed(subject: Subject, case: Case) -> No
     repetitions with several seeds that are all the same.
     """
     case = replace(case, perturbation=0.0)
-    one, same, other = (
-        [f64(variable) for variable in variables_of(view_of(subject, again).component).values()]
-        for again in (case, case, replace(case, seed=case.seed + 1))
-    )
+
+    def values(seed: int) -> list[Floats]:
+        keras.utils.set_random_seed(seed)
+        view = view_of(subject, replace(case, seed=seed))
+        return [f64(variable) for variable in variables_of(view.component).values()]
+
+    one, same, other = map(values, (case.seed, case.seed, case.seed + 1))
     if any(not np.array_equal(a, b) for a, b in zip(one, same, strict=True)):
         raise Violation("two networks made after the same keras.utils.set_random_seed have other initial values.")
     if any(np.ptp(values) for values in one) and all(

@@ -1,4 +1,4 @@
-"""Whether an objective is what it claims to be, on a model whose evidence is known."""
+"""Objectives: losses, bounds and gradients are as declared, on a model whose evidence is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether draws are functions of their seed."""
+"""Randomness: draws are functions of their seed."""
 
 from __future__ import annotations
 

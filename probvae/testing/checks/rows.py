@@ -1,4 +1,4 @@
-"""Whether each row of a batch is answered by itself, and at all."""
+"""Rows: each row of a batch has a result of its own, which depends on its input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what is saved is the whole component."""
+"""Saving: what is saved is the whole component."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether variables are owned, and learn."""
+"""Variables: a component owns all of its variables, and each has a gradient."""
 
 from __future__ import annotations
 
