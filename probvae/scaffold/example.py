@@ -14,6 +14,8 @@ PLACES = {
     "posterior": "model.encoder.posterior",
     "likelihood": "model.decoder.likelihood",
     "network": "model.encoder.network",
+    "encoder": "model.encoder",
+    "decoder": "model.decoder",
     "objective": "objective",
     "dataset": "data",
     "metric": "",
