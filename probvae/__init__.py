@@ -58,6 +58,7 @@ TARGETS = [
     "probvae.core:Tensor",
     # densities and objectives
     "probvae.core:CustomDistribution",
+    "probvae.core:Batch",
     "probvae.core:Exact",
     "probvae.core:Losses",
     "probvae.core:normal_noise",
@@ -67,6 +68,7 @@ TARGETS = [
     # data
     "probvae.core:Data",
     "probvae.core:DataInfo",
+    "probvae.core:Condition",
     "probvae.core:Split",
     "probvae.core:ArrayLike",
     "probvae.core:StreamedArray",

@@ -10,8 +10,10 @@ from probvae.core import UNIT as UNIT
 from probvae.core import VAE as VAE
 from probvae.core import Array as Array
 from probvae.core import ArrayLike as ArrayLike
+from probvae.core import Batch as Batch
 from probvae.core import Bijector as Bijector
 from probvae.core import Component as Component
+from probvae.core import Condition as Condition
 from probvae.core import CustomDistribution as CustomDistribution
 from probvae.core import Data as Data
 from probvae.core import DataInfo as DataInfo

@@ -40,6 +40,7 @@ DATASET = PAGES["write_a_dataset.md"]
 LARGE = PAGES["large_data.md"]
 TRAINING = PAGES["training.md"]
 NETWORKS = PAGES["networks.md"]
+CONDITIONS = PAGES["conditions.md"]
 
 ALL = list(testing.iter_checks())
 KINDS = ("prior", "encoder", "posterior", "decoder", "likelihood", "network", "objective", "bijector")
@@ -434,7 +435,7 @@ def test_the_splits_of_the_page_are_as_it_says(capsys):
 def test_the_examples_that_are_not_in_memory_come_once_an_epoch(number):
     names = {}
     exec(blocks(DATASET, "python")[number], names)
-    batches, x = names["batches"], names["x"]
+    batches, x = names["batches"], names["batch"].x
     assert x.shape == (32, 64)
     assert (batches.size, batches.steps_per_epoch) == (32, 4)
     stream = batches.stream(4)
@@ -536,3 +537,30 @@ def test_the_tables_of_the_page_on_networks_are_those_of_a_spec():
     plan(read(spec), Registry())
     names = re.findall(r"^\| `(\w+)` \|", NETWORKS, re.M)
     assert sorted(names) == sorted(name for name in Registry().names("network") if "." not in name)
+
+
+# The page on conditions
+
+
+def test_the_code_on_conditions_does_what_it_says(capsys):
+    model, data, own = blocks(CONDITIONS, "python")
+    names = {}
+    exec(model, names)
+    assert names["vae"].condition_dim == 10
+    assert names["x"].shape == (3, 28, 28, 1)
+    exec(data, {})
+    assert capsys.readouterr().out.strip() == re.search(r"print\(.*\)  # (.+)", data)[1]
+    exec(own, names)
+    prior = names["ByClass"](2, condition_dim=10)
+    assert prior.distribution(np.eye(10, dtype=np.float32)[[3, 3, 7]]).batch_shape == (3,)
+    assert tomllib.loads(blocks(CONDITIONS, "toml")[0]) == {"data": {"use": "fashion_mini", "condition": "labels"}}
+
+
+@pytest.mark.parametrize("name", ["conditional", "conditional_prior"])
+def test_the_examples_of_conditions_train(name, folder):
+    spec = ROOT / "examples" / f"{name}.toml"
+    assert len(spec.read_text().splitlines()) <= 40
+    small = ["model.encoder.network.filters=[2]", "model.decoder.network.filters=[2]", "train.epochs=1"]
+    small += ["train.batch_size=1000", "evaluate.samples=2", "data.binarize=static"]
+    run = probvae.train(spec, folder / "run", overrides=small, console=Console(quiet=True))
+    assert (run.figures / "samples.png").exists()

@@ -227,15 +227,29 @@ def evaluate(
 @click.command(cls=ModelCommand)
 @run_argument
 @click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="How many samples.")
+@click.option(
+    "--condition",
+    metavar="CLASS|NUMBERS",
+    help="Of a conditional model: a class by its name or number, or numbers separated by commas. "
+    "Default: each class in turn.",
+)
 @seed_option
 @out_option
 @plugin_option
 @json_option
-def sample(run: Path, count: int, seed: int, out: Path | None, plugins: tuple[Path, ...], as_json: bool) -> None:
+def sample(
+    run: Path,
+    count: int,
+    condition: str | None,
+    seed: int,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> None:
     """Draw samples from the prior of RUN and decode them: the means of p(x|z), and draws from it in .npz."""
     from probvae.runs import inference
 
-    _print(inference.sample(run, count, seed, out, plugins), as_json)
+    _print(inference.sample(run, count, seed, out, plugins, condition), as_json)
 
 
 @click.command(cls=ModelCommand)

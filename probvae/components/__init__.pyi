@@ -11,6 +11,7 @@ from probvae.components.networks.dense import Dense as Dense
 from probvae.components.networks.resnet import ResNet as ResNet
 from probvae.components.posteriors.normal import DiagonalNormal as DiagonalNormal
 from probvae.components.posteriors.normal import FullCovarianceNormal as FullCovarianceNormal
+from probvae.components.priors.conditional import Conditional as Conditional
 from probvae.components.priors.flows import MAF as MAF
 from probvae.components.priors.flows import RealNVP as RealNVP
 from probvae.components.priors.flows import Spline as Spline

@@ -5,30 +5,41 @@ from __future__ import annotations
 import keras
 
 from probvae.components.networks.keras_layer import connected
+from probvae.components.taking import taken
 from probvae.core import Decoder, Distribution, LikelihoodHead, Network, Positive, Tensor
 
 
 class NetworkDecoder(Decoder):
     """p(x|z) by any network and any likelihood head, batch [...] and event [*E].
 
+    Of data with a condition c it is p(x|z, c): the condition is appended to z at the network's input.
+
     Args:
         network: maps z [..., D] to the parameters that the head expects; in Python also a Keras layer or model.
         likelihood: the head, which makes p(x|z) of them.
         latent_dim: D, the size of one latent.
+        condition_dim: C, the size of a condition; None if the data has none.
+        condition: whether it takes the condition; by default wherever the data has one.
 
     Raises:
-        ConfigError: the network does not support these shapes.
+        ConfigError: the network does not support these shapes, or there is no condition to take.
         ShapeError: a Keras layer does not, or its outputs are neither of the head's shape nor vectors.
     """
 
     def __init__(
-        self, network: Network | keras.layers.Layer, likelihood: LikelihoodHead, latent_dim: Positive
+        self,
+        network: Network | keras.layers.Layer,
+        likelihood: LikelihoodHead,
+        latent_dim: Positive,
+        condition_dim: Positive | None = None,
+        condition: bool | None = None,
     ) -> None:
         super().__init__()
-        self.network = connected(network, (latent_dim,), likelihood.output_shape)
+        self.condition_dim = taken("decoder", condition_dim, condition)
+        self.network = connected(network, (latent_dim,), likelihood.output_shape, self.condition_dim)
         self.head = likelihood
         self.support = likelihood.support
 
-    def likelihood(self, z: Tensor) -> Distribution:
-        """p(x|z) of z [..., D]: [...], [*E]."""
-        return self.head.likelihood(self.network.outputs(z))
+    def likelihood(self, z: Tensor, condition: Tensor = None) -> Distribution:
+        """p(x|z) of z [..., D], and a condition that broadcasts to [..., C] if it takes one: [...], [*E]."""
+        return self.head.likelihood(self.network.outputs(z, condition))

@@ -23,6 +23,7 @@ BUILT_IN = [
     ComponentSpec("prior", "standard_normal", "probvae.components.priors.standard_normal:StandardNormal"),
     ComponentSpec("prior", "mixture", "probvae.components.priors.mixture:Mixture"),
     ComponentSpec("prior", "vamp", "probvae.components.priors.vamp:Vamp"),
+    ComponentSpec("prior", "conditional", "probvae.components.priors.conditional:Conditional"),
     ComponentSpec("prior", "realnvp", "probvae.components.priors.flows:RealNVP"),
     ComponentSpec("prior", "maf", "probvae.components.priors.flows:MAF"),
     ComponentSpec("prior", "spline", "probvae.components.priors.flows:Spline"),

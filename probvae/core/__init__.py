@@ -1,7 +1,9 @@
 """The parts of a model, `VAE`, objectives and datasets: the foundation of all other packages."""
 
+from probvae.core.batch import Batch
 from probvae.core.checked import Checked
 from probvae.core.component import Component
+from probvae.core.condition import Condition
 from probvae.core.data import (
     ArrayLike,
     Binarize,
@@ -21,7 +23,7 @@ from probvae.core.losses import FINAL_STEP, Losses
 from probvae.core.memory import available_memory, readable
 from probvae.core.metric import Metric
 from probvae.core.network import Network, dtype_policy
-from probvae.core.objective import Exact, Objective, losses_of
+from probvae.core.objective import Exact, Objective
 from probvae.core.parameters import FilePath, Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
 from probvae.core.replicas import Replicas, whole_batch_mean
@@ -52,6 +54,8 @@ __all__ = [
     "Count",
     "from_json",
     "Component",
+    "Batch",
+    "Condition",
     "Checked",
     "Encoder",
     "Decoder",
@@ -117,7 +121,6 @@ __all__ = [
     "stopped_log_prob",
     "CustomDistribution",
     "gradients_and_means",
-    "losses_of",
     "Replicas",
     "whole_batch_mean",
     "named_variables",

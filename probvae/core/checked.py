@@ -23,11 +23,7 @@ class Checked:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Validate the arguments before anything is made."""
         signature = Signature.read(cls)
-        try:
-            given = signature.call.bind(None, *args, **kwargs).arguments
-        except TypeError:  # a missing or an unknown argument: Python raises this itself when it calls __init__
-            given = {}
-        for name, value in given.items():
+        for name, value in signature.given(args, kwargs).items():
             parameter = signature.all.get(name)
             if parameter is not None and not parameter.accepts(value):
                 got = f"{textwrap.shorten(repr(value), 80)}.{_fix(parameter, value)}"

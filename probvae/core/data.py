@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from probvae.core.batch import Batch
 from probvae.core.checked import Checked
+from probvae.core.condition import Condition
 from probvae.core.signature import Signature
 from probvae.core.types import Array, DType, Tensor
 from probvae.core.values import Values
-from probvae.errors import DataError
+from probvae.errors import DataError, ShapeError
 
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
 Rows: TypeAlias = slice | Array  # the rows first to last, or the numbers of rows [B]
@@ -104,11 +106,17 @@ class Split:
 
     Args:
         stored: [N, *E], of any real dtype; images usually stay uint8. An array if it is in memory.
-        labels: [N] integers that colour figures, or None.
+        labels: [N] integers, -1 where a label is missing, or None; they colour figures.
         divide_by: what the stored values are divided by.
         binarize_on_read: binarise afresh at every reading, P(1) = the value (Salakhutdinov and Murray, On the
             quantitative analysis of deep belief networks, 2008).
         rows: [N] the examples' numbers in the array that they come from; None if these are 0 to N - 1.
+        condition: [N, C] float32, the conditions c of p(x|c), or None.
+        observed: [N, *E] bool, which elements are known, or None if all are. The others may have any value, and
+            models see 0 there.
+
+    Raises:
+        ShapeError: what is said of each example has another shape or another type.
     """
 
     stored: ArrayLike
@@ -116,6 +124,17 @@ class Split:
     divide_by: float = 1.0
     binarize_on_read: bool = False
     rows: Array | None = None
+    condition: Array | None = None
+    observed: Array | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self)
+        _check("labels", self.labels, (count,), "iu", "integers")
+        _check("condition", self.condition, (count, None), "f", "float32")
+        _check("observed", self.observed, tuple(self.stored.shape), "b", "bool")
+        if self.condition is not None and not np.isfinite(self.condition).all():
+            row = int(np.argwhere(~np.isfinite(self.condition))[0, 0])
+            raise DataError(f"condition: expected finite numbers; got NaN or infinity in example {row}.")
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -124,17 +143,30 @@ class Split:
         notes = [f"{len(self)} examples of {self.stored.dtype} {list(self.stored.shape[1:])}"]
         notes += [f"divided by {self.divide_by:g}"] * (self.divide_by != 1.0)
         notes += ["binarised on read"] * self.binarize_on_read
-        notes += ["with labels"] * (self.labels is not None)
+        given = {"labels": self.labels, "conditions": self.condition, "missing values": self.observed}
+        notes += [f"with {name}" for name, array in given.items() if array is not None]
         return f"<Split: {', '.join(notes)}>"
 
-    def prepare(self, stored: Tensor, seed: Tensor) -> Tensor:
-        """Stored values [B, *E] as float32 [B, *E], binarised with `seed` if the split is binarised on read."""
+    def batch(self, which: Rows, seed: Tensor) -> Batch:
+        """Some examples as a model sees them; see `prepare` for the seed."""
+        labels, condition, observed = (
+            None if array is None else tf.convert_to_tensor(array[which])
+            for array in (self.labels, self.condition, self.observed)
+        )
+        labels = None if labels is None else tf.cast(labels, tf.int64)
+        return Batch(self.prepare(self.stored[which], seed, observed), condition, labels, observed)
+
+    def prepare(self, stored: Tensor, seed: Tensor, observed: Tensor = None) -> Tensor:
+        """Stored values [B, *E] as float32 [B, *E], binarised with `seed` if the split is binarised on read.
+
+        What is not observed [B, *E] becomes 0.
+        """
         x = tf.cast(stored, tf.float32)
         if self.divide_by != 1.0:
             x /= self.divide_by
         if self.binarize_on_read:
             x = tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, tf.float32)
-        return x
+        return x if observed is None else tf.where(observed, x, 0.0)
 
     def blocks(self) -> Iterator[Array]:
         """All stored examples [N, *E], some at a time, so that a pass over all takes little memory."""
@@ -148,7 +180,25 @@ class Split:
 
     def intensities(self, count: int | None = None) -> Array:
         """The first `count` examples (all, if None) as float32 [N, *E], divided but never binarised here."""
-        return self.scaled(self.stored[:count])
+        return self.unbinarised(slice(count))
+
+    def unbinarised(self, which: Rows) -> Array:
+        """Some examples as float32 [B, *E], divided, not binarised; what is not observed is 0."""
+        x = self.scaled(self.stored[which])
+        return x if self.observed is None else np.where(self.observed[which], x, np.float32(0.0))
+
+
+def _check(name: str, array: Array | None, shape: tuple[int | None, ...], kinds: str, expected: str) -> None:
+    """Raise if what is said of each example is not an array of this shape, None for any size, and type."""
+    if array is None:
+        return
+    found = np.asarray(array)
+    if not tf.TensorShape(found.shape).is_compatible_with(shape) or found.dtype.kind not in kinds:
+        sizes = ", ".join("C" if size is None else str(size) for size in shape)
+        raise ShapeError(
+            f"{name}: expected {expected} [{sizes}], as there are {shape[0]} examples; got {found.dtype} "
+            f"{list(found.shape)}."
+        )
 
 
 @dataclass(frozen=True)
@@ -175,7 +225,7 @@ class LazyIntensities:
         return len(self.split)
 
     def __getitem__(self, which: Rows) -> Array:
-        return self.split.scaled(self.split.stored[which])
+        return self.split.unbinarised(which)
 
     def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Array:
         """All of them, in memory, for functions that take any array."""
@@ -195,6 +245,7 @@ class DataInfo:
         notes: which arrays are used as what, and which are ignored, a line each; shown before a training.
         classes: the names of the labels 0, 1, 2, ... in figures; none if they have no names.
         columns: the names of the elements of an example of shape [n]; none if they have no names.
+        condition: what the columns of the splits' conditions are; None if they have none.
     """
 
     event_shape: tuple[int, ...]
@@ -205,16 +256,34 @@ class DataInfo:
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded dataset: its description and its three splits."""
+    """A loaded dataset: its description and its three splits.
+
+    Raises:
+        ShapeError: a split has other conditions than the description says.
+    """
 
     info: DataInfo
     train: Split
     validation: Split
     test: Split
+
+    def __post_init__(self) -> None:
+        condition = self.info.condition
+        expected = condition.size if condition else None
+        for name in ("train", "validation", "test"):
+            given = getattr(self, name).condition
+            found = None if given is None else given.shape[1]
+            if found != expected:
+                said = "none" if condition is None else str(condition)
+                raise ShapeError(
+                    f"{name}: expected conditions as DataInfo.condition says, {said}; got "
+                    f"{'none' if found is None else f'{found} columns'}. Correct one of them."
+                )
 
     def __repr__(self) -> str:
         sizes = f"{len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test"

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, NoReturn, Protocol
 import keras
 import tensorflow as tf
 
+from probvae.core.batch import Batch
+from probvae.core.condition import as_condition
 from probvae.core.copying import NotSerialized
 from probvae.core.examples import as_examples, as_numbers, asserted, check_examples, is_array, plain_assertions
 from probvae.core.losses import FINAL_STEP, Losses
@@ -29,18 +31,22 @@ class Minimized(Protocol):
     def check(self, vae: Any) -> None:
         """Check that it can be used with a model."""
 
-    def __call__(self, vae: Any, x: Tensor, seed: Seed, step: Tensor) -> Losses:
-        """The loss of examples x [B, *E] at a training step."""
+    def __call__(self, vae: Any, batch: Batch, seed: Seed, step: Tensor) -> Losses:
+        """The loss of a batch at a training step."""
 
 
 class KerasModel(NotSerialized, keras.Model):
     """A `keras.Model` that minimises an objective, and checks the examples that it gets.
 
+    A conditional model takes the conditions [B, C] where Keras has y, as in `fit(x, condition)`.
+
     Attributes:
         event_shape: E, the shape of an example.
+        condition_dim: C, the size of a condition; 0 if it takes none.
     """
 
     event_shape: Shape
+    condition_dim: int
     _objective: Any = None  # once compiled
 
     @property
@@ -108,7 +114,16 @@ class KerasModel(NotSerialized, keras.Model):
         return self._with_checks(super().evaluate, self.support, x, *arguments, **options)
 
     def predict(self, x: Tensor, *arguments: object, **options: object) -> Tensor:
-        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; x may take any finite values."""
+        """Reconstructions of x [B, *E] or batches of it, with a fixed seed; x may take any finite values.
+
+        Raises:
+            UserError: the model is conditional, and Keras passes no condition; use `reconstruct`.
+        """
+        if self.condition_dim:
+            raise UserError(
+                "predict: expected a model without a condition, as Keras passes only x; got a conditional one. "
+                "Use reconstruct(x, condition=...)."
+            )
         return self._with_checks(super().predict, REAL, x, *arguments, **options)
 
     def train_on_batch(self, x: Tensor, *arguments: object, **options: object) -> Tensor:
@@ -154,27 +169,28 @@ class KerasModel(NotSerialized, keras.Model):
         super().export(filepath, *arguments, **options)
 
     def train_step(self, data: Tensor) -> dict[str, Tensor]:
-        """One step on a batch: x, or a tuple that begins with it."""
-        x = self._inputs(data)
+        """One step on a batch: x, or a tuple that begins with it; of a conditional model, (x, condition)."""
+        batch = self._inputs(data)
         step = tf.convert_to_tensor(self.optimizer.iterations.value)
         seed = fold_in(self._seed, Stream.LATENT, step)
-        means = gradient_step(self, lambda: self._objective(self, x, seed, step), self.optimizer)
-        return self._track(means, tf.shape(x)[0])
+        means = gradient_step(self, lambda: self._objective(self, batch, seed, step), self.optimizer)
+        return self._track(means, tf.shape(batch.x)[0])
 
     def test_step(self, data: Tensor) -> dict[str, Tensor]:
         """The objective of a batch, its schedules at their end."""
-        x = self._inputs(data)
+        batch = self._inputs(data)
         step = tf.constant(FINAL_STEP, tf.int32)
         seen = self._means["loss"].count  # the number of examples before: another seed for each batch
         seed = fold_in(self._seed, Stream.VALIDATION, seen.value)
-        means = self._objective(self, x, seed, step).means()
-        return self._track(means, tf.shape(x)[0])
+        means = self._objective(self, batch, seed, step).means()
+        return self._track(means, tf.shape(batch.x)[0])
 
-    def _inputs(self, data: Tensor) -> Tensor:
-        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+    def _inputs(self, data: Tensor) -> Batch:
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         if weight is not None:
             raise UserError(f"sample_weight: {_SAME_WEIGHT}")
-        return asserted(as_examples(x, self.event_shape), self.support)
+        condition = as_condition(y, self.condition_dim) if self.condition_dim else None  # otherwise y is ignored
+        return Batch(asserted(as_examples(x, self.event_shape), self.support), condition)
 
     def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
         for name, value in means.items():

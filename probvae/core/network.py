@@ -33,48 +33,62 @@ class Network(Component, ABC):
     Layers compute in the precision that was Keras' dtype policy when the network was made. Make the last one with
     dtype="float32", as its outputs are the parameters of a distribution.
 
+    A condition [..., C] joins the inputs before the network sees them: it is appended to their last axis, for
+    images and signals as C more channels, the same everywhere.
+
     Attributes:
-        in_shape: I, the shape of one input, once connected.
+        takes_vectors: whether the network makes vectors of its inputs, whatever their shape. A condition is then
+            appended to the vector instead, in which each number has weights of its own.
+        in_shape: I, the shape of one input together with its condition, once connected.
         out_shape: O, the shape of one output, once connected.
     """
 
     kind: ClassVar[str] = "network"
+    takes_vectors: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
         self.in_shape: Shape = ()
         self.out_shape: Shape = ()
         self.connected = False
+        self._connection: tuple[Shape, Shape, int] = ((), (), 0)
 
-    def connect(self, in_shape: Shape, out_shape: Shape) -> Self:
+    def connect(self, in_shape: Shape, out_shape: Shape, condition_dim: int = 0) -> Self:
         """Make the layers for inputs [..., *I] and outputs [..., *O], and return the network. This is done once.
 
         Args:
-            in_shape: I.
+            in_shape: the shape of one input, without its condition.
             out_shape: O.
+            condition_dim: C; 0 if `outputs` gets no condition.
 
         Raises:
             UserError: the network is connected to other shapes already.
             ConfigError: the network does not support these shapes.
             ShapeError: `map_rows` returns something else than [N, *O].
         """
-        shapes = tuple(in_shape), tuple(out_shape)
+        wanted = tuple(in_shape), tuple(out_shape), condition_dim
         if not self.connected:
-            self.in_shape, self.out_shape = shapes
+            self._connection = wanted
+            self.in_shape = _joined_shape(wanted[0], condition_dim, self.takes_vectors)
+            self.out_shape = wanted[1]
             with dtype_policy(self.dtype_policy):
-                self.make_layers(*shapes)
+                self.make_layers(self.in_shape, self.out_shape)
                 self._outputs(tf.zeros((2, *self.in_shape)))  # makes the variables of layers built on first use
             self.adopt_again()
             self.connected = True
-        if shapes != (self.in_shape, self.out_shape):
+        if wanted != self._connection:
             raise UserError(
-                f"{type(self).__name__}: expected shapes {list(self.in_shape)} to {list(self.out_shape)}, "
-                f"to which it is connected; got {list(shapes[0])} to {list(shapes[1])}. Make another one."
+                f"{type(self).__name__}: expected shapes {_described(*self._connection)}, to which it is "
+                f"connected; got {_described(*wanted)}. Make another one."
             )
         return self
 
-    def outputs(self, inputs: Tensor) -> Tensor:
+    def outputs(self, inputs: Tensor, condition: Tensor = None) -> Tensor:
         """The outputs [..., *O] of inputs [..., *I], in float32 whatever precision the layers compute in.
+
+        Args:
+            inputs: with any leading shape [...].
+            condition: what broadcasts to [..., C], where the network is connected to a condition.
 
         Raises:
             UserError: the network is not connected yet.
@@ -85,7 +99,8 @@ class Network(Component, ABC):
                 f"{type(self).__name__}: expected a connected network, as it has no layers before. Give it to an "
                 "encoder or a decoder, or call connect(in_shape, out_shape)."
             )
-        return self._outputs(inputs)
+        shape, _, condition_dim = self._connection
+        return self._outputs(_joined(inputs, condition, shape, self.takes_vectors) if condition_dim else inputs)
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         inputs = tf.cast(inputs, tf.float32)
@@ -117,6 +132,36 @@ class Network(Component, ABC):
     @abstractmethod
     def map_rows(self, rows: Tensor) -> Tensor:
         """The outputs [N, *O] of rows [N, *I]; those of a row must not depend on the others."""
+
+
+def _described(in_shape: Shape, out_shape: Shape, condition_dim: int) -> str:
+    with_condition = f" with a condition of {condition_dim}" if condition_dim else ""
+    return f"{list(in_shape)}{with_condition} to {list(out_shape)}"
+
+
+def _joined_shape(shape: Shape, condition_dim: int, flat: bool) -> Shape:
+    """The shape of inputs [*shape] together with a condition [C].
+
+    >>> _joined_shape((28, 28, 1), 10, False), _joined_shape((28, 28, 1), 10, True), _joined_shape((2,), 10, False)
+    ((28, 28, 11), (794,), (12,))
+    """
+    if not condition_dim:
+        return shape
+    return (math.prod(shape) + condition_dim,) if flat else (*shape[:-1], shape[-1] + condition_dim)
+
+
+def _joined(inputs: Tensor, condition: Tensor, shape: Shape, flat: bool) -> Tensor:
+    """Inputs [..., *shape] and a condition that broadcasts to [..., C] in one tensor, as `_joined_shape` says."""
+    inputs, condition = tf.cast(inputs, tf.float32), tf.cast(condition, tf.float32)
+    leading = tf.shape(inputs)[: inputs.shape.rank - len(shape)]
+    if flat:
+        inputs, shape = tf.reshape(inputs, tf.concat([leading, [math.prod(shape)]], axis=0)), (math.prod(shape),)
+    size, between = condition.shape[-1], shape[:-1]  # the same everywhere between the leading axes and the last
+    spread = tf.reshape(
+        condition, tf.concat([tf.shape(condition)[:-1], [*(1 for _ in between), size]], axis=0)
+    )  # [..., 1 ..., C]
+    spread = tf.broadcast_to(spread, tf.concat([leading, [*between, size]], axis=0))
+    return tf.concat([inputs, spread], axis=-1)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Protocol
 
-import tensorflow as tf
 import tensorflow_probability as tfp
 
+from probvae.core.batch import Batch
 from probvae.core.checked import Checked
 from probvae.core.losses import Losses
 from probvae.core.parameters import Promises
@@ -43,16 +43,18 @@ class Exact(Protocol):
 
 
 class Objective(Checked, ABC):
-    """What is minimised, as a pure function of (vae, x, seed, step).
+    """What is minimised, as a pure function of (vae, batch, seed, step).
+
+    It takes densities from the model's methods (`log_weights`, `posterior`, `log_likelihood`, `prior_given`), with
+    the condition and the observed elements of the batch. So it is right for data with and without them.
 
     Attributes:
         terms: the names of the terms that a call returns, all of them.
         bound: once its schedules have ended, "upper": its expectation is at least -log p(x); "tight": it also
             equals that where q(z|x) is the exact posterior; None: neither. If rows are coupled, this holds for the
             mean over a batch.
-        couples_rows: whether the loss of an example depends on the others of its batch. A call then takes one more
-            argument, `weights` [B] = None: the weight of each row, as in `whole_batch_mean`, with which it takes
-            every mean over the batch. Rows of weight 0 are padding.
+        couples_rows: whether the loss of an example depends on the others of its batch. It then takes every mean
+            over the batch with the batch's weights, as `whole_batch_mean` does. Rows of weight 0 are padding.
         posterior: the q(z|x) that it needs: "diagonal", a product over the latents, or "any".
         promises: what it promises to the contract kit.
 
@@ -68,8 +70,8 @@ class Objective(Checked, ABC):
     promises: ClassVar[Promises] = Promises()
 
     @abstractmethod
-    def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
-        """The loss of examples x [B, *E] at a training step: [B] and its terms, each [B]."""
+    def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
+        """The loss of a batch at a training step: [B] and its terms, each [B]."""
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """What the loss, under "loss", and terms, under their names, are on average: its definition, as formulas.
@@ -92,7 +94,8 @@ class Objective(Checked, ABC):
         """
         if self.posterior == "any":
             return
-        q = vae.posterior(tf.zeros((1, *vae.event_shape)))  # [1], [D]
+        zeros = vae.zeros(1)
+        q = vae.posterior(zeros.x, zeros.condition)  # [1], [D]
         if not isinstance(q, (tfd.MultivariateNormalDiag, tfd.Independent)):
             raise ConfigError(
                 f"{type(self).__name__}: expected a diagonal posterior, which is a product over the latents; got "
@@ -103,11 +106,3 @@ class Objective(Checked, ABC):
     def describe(self, vae: VAE) -> dict[str, str]:
         """The choices for this model that its parameters leave open, by name; they are printed and logged."""
         return {}
-
-
-def losses_of(
-    objective: Objective, vae: VAE, x: Tensor, seed: Seed, step: Tensor, weights: Tensor | None = None
-) -> Losses:
-    """The losses of x [B, *E]; an objective that couples rows gets their weights [B]."""
-    more = {"weights": weights} if objective.couples_rows else {}
-    return objective(vae, x, seed, step, **more)

@@ -2,19 +2,40 @@
 
 A component returns a distribution that it builds afresh in each call. One that is built in `__init__` holds copies
 of the variables: it goes stale and receives no gradient. The letters of shapes are those of `core/types.py`.
+
+An encoder, a decoder or a prior whose `__init__` asks for `condition_dim`, C, takes a condition: its method then
+gets one more argument, `condition` [..., C].
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from probvae.core.component import Component
+from probvae.core.signature import Signature
 from probvae.core.types import Distribution, Shape, Tensor
 from probvae.core.values import REAL, Support, Values
 
 
-class Encoder(Component, ABC):
+class Part(Component, ABC):
+    """An encoder, a decoder or a prior, which may take a condition.
+
+    Attributes:
+        condition_dim: C, as given to `__init__`; 0 if it takes no condition, and its method is called without one.
+    """
+
+    condition_dim: int = 0
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Keep `condition_dim`, if `__init__` asks for it."""
+        part = super().__new__(cls, *args, **kwargs)
+        given = Signature.read(cls).given(args, kwargs).get("condition_dim")
+        object.__setattr__(part, "condition_dim", given or 0)
+        return part
+
+
+class Encoder(Part):
     """The variational posterior, amortised over the data.
 
     Attributes:
@@ -25,11 +46,11 @@ class Encoder(Component, ABC):
     support: Support = REAL
 
     @abstractmethod
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) of examples x [B, *E]: [B], [D]."""
+    def posterior(self, x: Tensor, *condition: Any, **named: Any) -> Distribution:
+        """q(z|x) of examples x [B, *E]: [B], [D]; or q(z|x, c) with a condition [B, C]."""
 
 
-class Decoder(Component, ABC):
+class Decoder(Part):
     """The generative half: latents in, a distribution over data out.
 
     Attributes:
@@ -40,11 +61,14 @@ class Decoder(Component, ABC):
     support: Values = REAL
 
     @abstractmethod
-    def likelihood(self, z: Tensor) -> Distribution:
-        """p(x|z) of latents z [..., D], with any leading shape: [...], [*E]."""
+    def likelihood(self, z: Tensor, *condition: Any, **named: Any) -> Distribution:
+        """p(x|z) of latents z [..., D], with any leading shape: [...], [*E]; or p(x|z, c) with a condition.
+
+        The condition is [..., C], and broadcasts over leading axes of z: z is [S, B, D] with a condition [B, C].
+        """
 
 
-class Prior(Component, ABC):
+class Prior(Part):
     """The distribution of the latents before any data is seen.
 
     Attributes:
@@ -55,8 +79,8 @@ class Prior(Component, ABC):
     support: Support = REAL
 
     @abstractmethod
-    def distribution(self) -> Distribution:
-        """p(z): [], [D]."""
+    def distribution(self, *condition: Any, **named: Any) -> Distribution:
+        """p(z): [], [D]; or p(z|c) with a condition [B, C]: [B], [D]."""
 
 
 class PosteriorHead(Component, ABC):

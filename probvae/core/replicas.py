@@ -33,11 +33,13 @@ class Replicas:
         return cls(context.num_replicas_in_sync, context.replica_id_in_sync_group)
 
     def share(self, batch: T) -> T:
-        """The rows of this replica, of a tensor or a tuple of tensors [B, ...]: [B / R, ...]."""
+        """The rows of this replica, of a tensor or a tuple of tensors [B, ...] and None: [B / R, ...]."""
         if self.count == 1:
             return batch
 
         def rows(values: Tensor) -> Tensor:
+            if values is None:
+                return None
             size = values.shape[0] // self.count
             start = self.number * size
             return tf.ensure_shape(values[start : start + size], (size, *values.shape[1:]))

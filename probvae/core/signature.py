@@ -6,6 +6,7 @@ import difflib
 import inspect
 import json
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
@@ -22,6 +23,7 @@ from probvae.errors import PluginError
 CONTEXT = {
     "latent_dim": "[model] latent_dim",
     "event_shape": "the data",
+    "condition_dim": "[data] condition",
     "encoder": "[model.encoder]",
     "decoder": "[model.decoder]",
     "examples": "the training data",
@@ -204,6 +206,13 @@ class Signature:
         if signature.problem:
             raise PluginError(f"{factory.__name__}: {signature.problem}")
         return signature
+
+    def given(self, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call of `__init__` by name; none where Python itself will refuse them."""
+        try:
+            return self.call.bind(None, *arguments, **keywords).arguments
+        except TypeError:
+            return {}
 
     @property
     def context(self) -> list[str]:

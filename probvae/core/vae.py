@@ -10,10 +10,13 @@ from typing import Self
 
 import keras
 import tensorflow as tf
+import tensorflow_probability as tfp
 
+from probvae.core.batch import Batch
 from probvae.core.blocks import blocks, joined
 from probvae.core.checked import Checked
 from probvae.core.component import Component
+from probvae.core.condition import Condition, as_condition
 from probvae.core.draws import mean_of, sample_and_log_prob
 from probvae.core.examples import as_examples
 from probvae.core.keras_model import KerasModel
@@ -23,7 +26,7 @@ from probvae.core.traces import free_traces
 from probvae.core.types import Distribution, Seed, Shape, Tensor
 from probvae.core.values import Values
 from probvae.core.variables import named_variables
-from probvae.errors import ShapeError, UserError
+from probvae.errors import ConfigError, ShapeError, UserError
 
 
 class VAE(Checked, KerasModel):
@@ -31,6 +34,10 @@ class VAE(Checked, KerasModel):
 
     p(x, z) = p(z) p(x|z), with q(z|x) as the approximate posterior. The loss is an objective, which the trainer
     takes, or `compile` for use with `fit`.
+
+    A model one of whose parts takes a condition c is a model of x given c (Sohn, Lee and Yan, Learning structured
+    output representation using deep conditional generative models, 2015): p(x, z|c) = p(z|c) p(x|z, c) with
+    q(z|x, c). Each part takes c or not; all methods then need `condition`, [B, C], or [C] for all of the examples.
 
     Args:
         encoder: q(z|x).
@@ -40,11 +47,12 @@ class VAE(Checked, KerasModel):
     Attributes:
         latent_dim: D.
         event_shape: E.
+        condition_dim: C, the size of a condition; 0 if no part takes one.
 
     Raises:
         ConfigError: a part is of another kind.
-        ShapeError: the shapes of the three do not match. They are called once, on two examples of zeros, which
-            also creates all variables.
+        ShapeError: the shapes of the three do not match, or their conditions differ in size. They are called once,
+            on two examples of zeros, which also creates all variables.
     """
 
     def __init__(self, encoder: Encoder, decoder: Decoder, prior: Prior) -> None:
@@ -53,7 +61,8 @@ class VAE(Checked, KerasModel):
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
-        self.latent_dim, self.event_shape = _fit_together(encoder, decoder, prior)
+        self.condition_dim = _condition_dim(encoder, decoder, prior)
+        self.latent_dim, self.event_shape = self._fit_together()
         if encoder.support not in prior.support:
             raise ShapeError(
                 f"Expected a posterior and a prior of one support, as there is no KL otherwise; got "
@@ -69,6 +78,33 @@ class VAE(Checked, KerasModel):
     def support(self) -> Values:
         """The values that an example can take: those that have probability under the decoder."""
         return self.decoder.support
+
+    def check_condition(self, condition: Condition | None) -> None:
+        """Compare the condition of a dataset with what the parts take.
+
+        Raises:
+            ConfigError: one of the two has none, or they differ in size.
+        """
+        size = condition.size if condition else 0
+        if size and not self.condition_dim:
+            raise ConfigError(
+                f"condition: expected a part of the model that takes the data's condition, {condition}; got none. "
+                "Let the encoder, the decoder (condition = true) or the prior (use = 'conditional') take it, or "
+                "set [data] condition = 'none'.",
+                parameter="condition",
+            )
+        if size != self.condition_dim:
+            raise ConfigError(
+                f"condition: expected data with a condition of {self.condition_dim} columns, as the model takes; "
+                f"got {condition or 'data without one'}. Set [data] condition = 'labels', or give the data "
+                "conditions of this size.",
+                parameter="condition",
+            )
+
+    def zeros(self, count: int) -> Batch:
+        """Examples of zeros [count, *E], with conditions of zeros [count, C] if the model takes them."""
+        condition = tf.zeros((count, self.condition_dim)) if self.condition_dim else None
+        return Batch(tf.zeros((count, *self.event_shape)), condition)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """A model of copies of the three parts, not compiled.
@@ -94,9 +130,14 @@ class VAE(Checked, KerasModel):
         Args:
             print_fn: prints a line.
         """
-        event = ", ".join(map(str, self.event_shape))
-        returns = {"encoder": f"q(z|x): [B], [{self.latent_dim}]", "decoder": f"p(x|z): [...], [{event}]",
-                   "prior": f"p(z): [], [{self.latent_dim}]"}  # fmt: skip
+        event, D = ", ".join(map(str, self.event_shape)), self.latent_dim
+        returns = {
+            "encoder": f"q(z|x, c): [B], [{D}]" if self.encoder.condition_dim else f"q(z|x): [B], [{D}]",
+            "decoder": f"p(x|z, c): [...], [{event}]"
+            if self.decoder.condition_dim
+            else f"p(x|z): [...], [{event}]",
+            "prior": f"p(z|c): [B], [{D}]" if self.prior.condition_dim else f"p(z): [], [{D}]",
+        }
         rows = [["part", "class", "returns batch, event", "parameters", "trainable"]]
         for name, what in returns.items():
             part = getattr(self, name)
@@ -108,32 +149,68 @@ class VAE(Checked, KerasModel):
             cells += [f"{cell:>{width}}" for cell, width in zip(row[3:], widths[3:], strict=True)]
             print_fn("  ".join(cells).rstrip())
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) of x [B, *E], of any real dtype: [B], [D].
+    def posterior(self, x: Tensor, condition: Tensor = None) -> Distribution:
+        """q(z|x) or q(z|x, c) of x [B, *E], of any real dtype: [B], [D].
 
         Raises:
-            ShapeError: x has another shape.
-            UserError: an element of x is not finite.
+            ShapeError: x or the condition has another shape.
+            UserError: an element of them is not finite, or the condition is missing.
         """
         x = as_examples(x, self.event_shape)
-        return self.encoder.posterior(x)
+        return self._posterior(x, self._checked_condition(condition, x.shape[0]))
 
-    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
-        """Log p(x, z) of x [B, *E] and z [..., B, D]: [..., B], in nats.
+    def prior_given(self, condition: Tensor = None) -> Distribution:
+        """p(z), [], [D]; or p(z|c), [B], [D], if the prior takes the condition.
 
         Raises:
-            ShapeError: x has another shape.
-            UserError: an element of x is not finite, or outside of the support of the likelihood.
+            ShapeError: the condition has another shape.
+            UserError: it is not finite, or missing.
         """
-        return self._log_joint(as_examples(x, self.event_shape, self.decoder.support), z)
+        return self._prior(self._checked_condition(condition))
 
-    def _log_joint(self, x: Tensor, z: Tensor) -> Tensor:
-        """`log_joint` of examples that are checked already."""
-        likelihood = self.decoder.likelihood(z)  # [..., B], [*E]
-        return likelihood.log_prob(x) + self.prior.distribution().log_prob(z)
+    def likelihood(self, z: Tensor, condition: Tensor = None) -> Distribution:
+        """p(x|z) or p(x|z, c) of z [..., D] and a condition that broadcasts to [..., C]: [...], [*E].
 
-    def log_weights(self, x: Tensor, samples: int, seed: Seed) -> Tensor:
-        """The log importance weights log p(x, z) - log q(z|x) at z ~ q(z|x), in nats.
+        Raises:
+            ShapeError: the condition has another shape.
+            UserError: it is not finite, or missing.
+        """
+        return self._likelihood(z, self._checked_condition(condition))
+
+    def log_likelihood(self, x: Tensor, z: Tensor, condition: Tensor = None, observed: Tensor = None) -> Tensor:
+        """Log p(x|z) or log p(x|z, c) of x [B, *E] and z [..., B, D]: [..., B], in nats.
+
+        Args:
+            x: [B, *E].
+            z: [..., B, D].
+            condition: [B, C].
+            observed: which elements of x are known, bool [B, *E]: the others are left out, as if they were
+                integrated over (Nazábal et al., Handling incomplete heterogeneous data using VAEs, 2020).
+
+        Raises:
+            ShapeError: an argument has another shape.
+            UserError: an element of x is not finite; the condition is missing; or elements are not observed, and
+                p(x|z) is no product over them.
+        """
+        x = as_examples(self._filled(x, observed), self.event_shape)
+        return self._log_likelihood(x, z, self._checked_condition(condition, x.shape[0]), observed)
+
+    def log_joint(self, x: Tensor, z: Tensor, condition: Tensor = None, observed: Tensor = None) -> Tensor:
+        """Log p(x, z) or log p(x, z|c) of x [B, *E] and z [..., B, D]: [..., B], in nats.
+
+        See `log_likelihood` for the arguments.
+
+        Raises:
+            ShapeError: an argument has another shape.
+            UserError: as `log_likelihood`, or an element of x is outside of the support of the likelihood.
+        """
+        x = as_examples(self._filled(x, observed), self.event_shape, self.support)
+        return self._log_joint(x, z, self._checked_condition(condition, x.shape[0]), observed)
+
+    def log_weights(
+        self, x: Tensor, samples: int, seed: Seed, condition: Tensor = None, observed: Tensor = None
+    ) -> Tensor:
+        """The log importance weights log p(x, z) - log q(z|x) at z ~ q(z|x), given the condition, in nats.
 
         Their mean is the evidence lower bound; the log of the mean of their exponentials is the
         importance-weighted one (Burda, Grosse, Salakhutdinov, Importance weighted autoencoders, 2016).
@@ -142,35 +219,41 @@ class VAE(Checked, KerasModel):
             x: [B, *E].
             samples: S.
             seed: an int, or a stateless seed of shape [2].
+            condition: [B, C], for a conditional model.
+            observed: which elements of x are known, as in `log_likelihood`.
 
         Returns:
             [S, B].
 
         Raises:
-            ShapeError: x has another shape.
-            UserError: an element of x is not finite, or outside of the support of the likelihood.
+            ShapeError: an argument has another shape.
+            UserError: as `log_joint`.
         """
         _check_count(samples)
-        x = as_examples(x, self.event_shape, self.decoder.support)
-        z, log_q = sample_and_log_prob(self.encoder.posterior(x), samples, seed)  # [S, B, D], [S, B]
+        x = as_examples(self._filled(x, observed), self.event_shape, self.support)
+        c = self._checked_condition(condition, x.shape[0])
+        z, log_q = sample_and_log_prob(self._posterior(x, c), samples, seed)  # [S, B, D], [S, B]
         size = math.prod(self.event_shape)
-        log_joint = [self._log_joint_in_blocks(x, z[few], size) for few in blocks(z, size)]
+        log_joint = [self._log_joint_in_blocks(x, z[few], c, observed, size) for few in blocks(z, size)]
         return joined(log_joint) - log_q
 
-    def _log_joint_in_blocks(self, x: Tensor, z: Tensor, size: int) -> Tensor:
-        """`_log_joint` of x [B, *E] and z [S, B, D] for some of the B at a time: [S, B]."""
-        rows = blocks(x, size * (z.shape[0] or 1))
-        return joined([self._log_joint(x[block], z[:, block]) for block in rows], axis=1)
-
-    def sample(self, samples: int, seed: Seed = 0, mean: bool = False) -> Tensor:
+    def sample(self, samples: int, seed: Seed = 0, mean: bool = False, condition: Tensor = None) -> Tensor:
         """Samples x ~ p(x|z) at z ~ p(z), or the mean of p(x|z) there: [S, *E]. A function of the seed.
 
+        Args:
+            samples: S.
+            seed: an int, or a stateless seed of shape [2].
+            mean: return the means.
+            condition: [S, C], or [C] for all samples, for a conditional model.
+
         Raises:
-            UserError: mean=True, and p(x|z) has no mean.
+            ShapeError: the condition has another shape.
+            UserError: the condition is missing; or mean=True, and p(x|z) has no mean.
         """
         _check_count(samples)
-        z = self.prior.distribution().sample(samples, seed=fold_in(seed, 0))  # [S, D]
-        likelihood = self.decoder.likelihood(z)  # [S], [*E]
+        c = self._checked_condition(condition, samples)
+        z = self.sample_latents(samples, fold_in(seed, 0), c)
+        likelihood = self._likelihood(z, c)  # [S], [*E]
         if not mean:
             return likelihood.sample(seed=fold_in(seed, 1))
         if (means := mean_of(likelihood)) is None:
@@ -178,16 +261,95 @@ class VAE(Checked, KerasModel):
             raise UserError(f"sample: expected p(x|z) with a mean; that of {name} has none. Leave out mean=True.")
         return means
 
-    def reconstruct(self, x: Tensor, seed: Seed = 0) -> Tensor:
-        """The mean of p(x|z) at one z ~ q(z|x), or a sample if it has no mean: [B, *E]. A function of the seed."""
-        z = self.posterior(x).sample(seed=as_seed(seed))  # [B, D]
-        likelihood = self.decoder.likelihood(z)  # [B], [*E]
+    def sample_latents(self, samples: int, seed: Seed, condition: Tensor = None) -> Tensor:
+        """Latents z ~ p(z), or p(z|c) with a condition [S, C], or [C] for all: [S, D]."""
+        prior = self._prior(self._checked_condition(condition, samples))
+        return prior.sample(seed=seed) if prior.batch_shape.rank else prior.sample(samples, seed=seed)
+
+    def reconstruct(self, x: Tensor, seed: Seed = 0, condition: Tensor = None) -> Tensor:
+        """The mean of p(x|z) at one z ~ q(z|x), or a sample if it has no mean: [B, *E]. A function of the seed.
+
+        Raises:
+            ShapeError: x or the condition has another shape.
+            UserError: an element of them is not finite, or the condition is missing.
+        """
+        z = self.posterior(x, condition).sample(seed=as_seed(seed))  # [B, D]
+        likelihood = self.likelihood(z, condition)  # [B], [*E]
         means = mean_of(likelihood)
         return likelihood.sample(seed=fold_in(seed, 1)) if means is None else means
 
     def call(self, x: Tensor) -> Tensor:
         """The reconstruction of x [B, *E] with a fixed seed, for `predict`."""
         return self.reconstruct(x, seed=0)
+
+    def _checked_condition(self, condition: Tensor, count: int | None = None) -> Tensor:
+        return as_condition(condition, self.condition_dim, count)
+
+    def _filled(self, x: Tensor, observed: Tensor) -> Tensor:
+        """Examples in which what is not observed is a value of the support."""
+        return x if observed is None else tf.where(observed, tf.cast(x, tf.float32), self.support.some)
+
+    # The same of arguments that are checked already; each part gets the condition only if it takes one.
+
+    def _posterior(self, x: Tensor, condition: Tensor) -> Distribution:
+        return self.encoder.posterior(x, *([condition] if self.encoder.condition_dim else ()))
+
+    def _prior(self, condition: Tensor) -> Distribution:
+        return self.prior.distribution(*([condition] if self.prior.condition_dim else ()))
+
+    def _likelihood(self, z: Tensor, condition: Tensor) -> Distribution:
+        return self.decoder.likelihood(z, *([condition] if self.decoder.condition_dim else ()))
+
+    def _log_likelihood(self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor) -> Tensor:
+        likelihood = self._likelihood(z, condition)  # [..., B], [*E]
+        if observed is None:
+            return likelihood.log_prob(x)
+        elements = likelihood.distribution if isinstance(likelihood, tfp.distributions.Independent) else None
+        if elements is None or elements.event_shape.rank != 0:
+            raise UserError(
+                f"observed: expected a likelihood that is a product over the elements, a tfd.Independent, as some "
+                f"are missing; got {type(likelihood).__name__} from {type(self.decoder).__name__}. Use another "
+                "likelihood, or fill in the missing values."
+            )
+        each = tf.where(observed, elements.log_prob(x), 0.0)  # [..., B, *E]
+        return tf.reduce_sum(each, axis=[*range(-len(self.event_shape), 0)])
+
+    def _log_joint(self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor) -> Tensor:
+        return self._log_likelihood(x, z, condition, observed) + self._prior(condition).log_prob(z)
+
+    def _log_joint_in_blocks(self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor, size: int) -> Tensor:
+        """`_log_joint` of x [B, *E] and z [S, B, D] for some of the B at a time: [S, B]."""
+
+        def some(values: Tensor, rows: slice) -> Tensor:
+            return None if values is None else values[rows]
+
+        return joined(
+            [
+                self._log_joint(x[rows], z[:, rows], some(condition, rows), some(observed, rows))
+                for rows in blocks(x, size * (z.shape[0] or 1))
+            ],
+            axis=1,
+        )
+
+    def _fit_together(self) -> tuple[int, Shape]:
+        """Call the three parts once on two examples; returns D and E."""
+        prior_name, decoder_name, encoder_name = (
+            type(part).__name__ for part in (self.prior, self.decoder, self.encoder)
+        )
+        c = tf.zeros((2, self.condition_dim))
+        batch, given = ((2,), " for c [2, C]") if self.prior.condition_dim else ((), "")
+        p_z = self._prior(c)
+        (latent_dim,) = _expect(prior_name, f"p(z){given}", p_z, batch, "[D]", 1)
+        z = tf.stop_gradient(p_z.sample(() if batch else 2, seed=as_seed(0)))  # [2, D]
+        event_shape = _expect(decoder_name, "p(x|z) for z [2, D]", self._likelihood(z, c), (2,), "[*E]", None)
+        q = self._posterior(tf.zeros((2, *event_shape)), c)
+        (found,) = _expect(encoder_name, f"q(z|x) for x {[2, *event_shape]}", q, (2,), "[D]", 1)
+        if found != latent_dim:
+            raise ShapeError(
+                f"Expected a prior and a posterior of one latent_dim; got {latent_dim} from {prior_name} and "
+                f"{found} from {encoder_name}. Give both the same."
+            )
+        return latent_dim, event_shape
 
 
 def _check_count(samples: object) -> None:
@@ -204,38 +366,33 @@ def _counts(layer: keras.layers.Layer) -> list[str]:
     ]
 
 
-def _fit_together(encoder: Encoder, decoder: Decoder, prior: Prior) -> tuple[int, Shape]:
-    """Call the three once on two examples; returns D and E."""
-    prior_name, decoder_name, encoder_name = (type(part).__name__ for part in (prior, decoder, encoder))
+def _condition_dim(*parts: Encoder | Decoder | Prior) -> int:
+    """C, of the parts that take a condition; 0 if none does."""
+    sizes = {type(part).__name__: part.condition_dim for part in parts if part.condition_dim}
+    if len(set(sizes.values())) > 1:
+        got = ", ".join(f"{size} from {name}" for name, size in sizes.items())
+        raise ShapeError(f"Expected parts of one condition_dim; got {got}. Give all of them the same.")
+    return next(iter(sizes.values()), 0)
 
-    def expect(
-        name: str, what: str, distribution: Distribution, batch: Shape, event: str, rank: int | None
-    ) -> Shape:
-        if not hasattr(distribution, "event_shape"):
-            raise ShapeError(f"{name}: expected {what}, a tfd.Distribution; got {distribution!r}.")
-        if distribution.dtype in (tf.bfloat16, tf.float16):
-            raise ShapeError(
-                f"{name}: expected {what} in float32; got {distribution.dtype.name}, in which log-probabilities "
-                "lose whole nats. Cast what it is made from: tf.cast(outputs, tf.float32)."
-            )
-        found_batch, found_event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
-        if found_batch != batch or (rank is not None and len(found_event) != rank):
-            raise ShapeError(
-                f"{name}: expected {what} with batch {list(batch)} and event {event}; got batch "
-                f"{list(found_batch)} and event {list(found_event)}. Wrap it in "
-                "tfd.Independent(..., reinterpreted_batch_ndims=...) to make batch dimensions event dimensions."
-            )
-        return found_event
 
-    p_z = prior.distribution()
-    (latent_dim,) = expect(prior_name, "p(z)", p_z, (), "[D]", 1)
-    z = tf.stop_gradient(p_z.sample(2, seed=as_seed(0)))  # [2, D]
-    event_shape = expect(decoder_name, "p(x|z) for z [2, D]", decoder.likelihood(z), (2,), "[*E]", None)
-    q = encoder.posterior(tf.zeros((2, *event_shape)))
-    (found,) = expect(encoder_name, f"q(z|x) for x {[2, *event_shape]}", q, (2,), "[D]", 1)
-    if found != latent_dim:
+def _expect(name: str, what: str, distribution: Distribution, batch: Shape, event: str, rank: int | None) -> Shape:
+    """The event shape of what a part returns.
+
+    Raises:
+        ShapeError: it is no distribution, or another one.
+    """
+    if not hasattr(distribution, "event_shape"):
+        raise ShapeError(f"{name}: expected {what}, a tfd.Distribution; got {distribution!r}.")
+    if distribution.dtype in (tf.bfloat16, tf.float16):
         raise ShapeError(
-            f"Expected a prior and a posterior of one latent_dim; got {latent_dim} from {prior_name} and {found} "
-            f"from {encoder_name}. Give both the same."
+            f"{name}: expected {what} in float32; got {distribution.dtype.name}, in which log-probabilities "
+            "lose whole nats. Cast what it is made from: tf.cast(outputs, tf.float32)."
         )
-    return latent_dim, event_shape
+    found_batch, found_event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
+    if found_batch != batch or (rank is not None and len(found_event) != rank):
+        raise ShapeError(
+            f"{name}: expected {what} with batch {list(batch)} and event {event}; got batch "
+            f"{list(found_batch)} and event {list(found_event)}. Wrap it in "
+            "tfd.Independent(..., reinterpreted_batch_ndims=...) to make batch dimensions event dimensions."
+        )
+    return found_event

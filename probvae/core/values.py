@@ -61,6 +61,21 @@ class Values:
             return f"{kind} above {self.low:g}" if self.open else f"{kind} from {self.low:g} up"
         return f"{kind} from {self.low:g} to {self.high:g}" + ", the ends excluded" * self.open
 
+    @property
+    def some(self) -> float:
+        """One of the values: 0 where it is one.
+
+        >>> REAL.some, Values(0, inf, open=True).some, Values(0, 1, open=True).some, Values(2, 5).some
+        (0.0, 1.0, 0.5, 2.0)
+        """
+        if self.low < 0 < self.high or (not self.open and 0 in (self.low, self.high)):
+            return 0.0
+        if not self.open:
+            return float(self.low if self.low > 0 else self.high)
+        if self.low == -inf:
+            return self.high - 1.0
+        return self.low + 1.0 if self.high == inf else (self.low + self.high) / 2
+
     @classmethod
     def of(cls, array: Array) -> Values:
         """The values that an array [N, *E] takes."""

@@ -16,6 +16,7 @@ TARGETS = [
     "probvae.data.feeding.binarize:not_probabilities",
     "probvae.data.feeding.binarize:protocol",
     "probvae.data.files.kinds:kind_of",
+    "probvae.data.settings:DataSettings",
     "probvae.core:available_memory",
     "probvae.core:readable",
 ]

@@ -14,3 +14,4 @@ from probvae.data.feeding.binarize import binarize_splits as binarize_splits
 from probvae.data.feeding.binarize import not_probabilities as not_probabilities
 from probvae.data.feeding.binarize import protocol as protocol
 from probvae.data.files.kinds import kind_of as kind_of
+from probvae.data.settings import DataSettings as DataSettings

@@ -1,4 +1,8 @@
-"""Estimates of log p(x): the evidence lower bound, and the tighter importance-weighted bound."""
+"""Estimates of log p(x): the evidence lower bound, and the tighter importance-weighted bound.
+
+Of a conditional model they are of log p(x|c), at the conditions of the data; of examples with missing values, of
+the elements that are known.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Seed, Split, Stream, Tensor, available_memory, fold_in, readable
+from probvae.core import VAE, Array, Batch, Seed, Split, Stream, Tensor, available_memory, fold_in, readable
 from probvae.core.room import largest_tensor
 from probvae.data.feeding.batches import batches_in_order
 from probvae.errors import UserError
@@ -99,13 +103,16 @@ def example_bounds(
     _check_room(vae, rows, part)
 
     @tf.function(reduce_retracing=True)
-    def reduce(x: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    def reduce(batch: Batch, key: Tensor) -> tuple[Tensor, Tensor]:
         # In double precision: added to a log-weight of -10,000, one more sample is lost in single precision.
-        total = tf.zeros(tf.shape(x)[:1], tf.float64)  # [B]: sum of log-weights
+        total = tf.zeros(tf.shape(batch.x)[:1], tf.float64)  # [B]: sum of log-weights
         log_total = total - math.inf  # [B]: log of the sum of weights
 
         def add(count: int, number: Tensor, total: Tensor, log_total: Tensor) -> tuple[Tensor, Tensor]:
-            log_w = tf.cast(vae.log_weights(x, count, fold_in(key, number)), tf.float64)  # [S, B]
+            log_w = vae.log_weights(
+                batch.x, count, fold_in(key, number), batch.condition, batch.observed
+            )  # [S, B]
+            log_w = tf.cast(log_w, tf.float64)
             log_total = tf.reduce_logsumexp(tf.concat([log_total[None], log_w], axis=0), axis=0)
             return total + tf.reduce_sum(log_w, axis=0), log_total
 
@@ -118,9 +125,9 @@ def example_bounds(
     noise = fold_in(seed, Stream.EVALUATION)
     reduced = []
     done = 0
-    for number, x in enumerate(batches_in_order(split, rows, noise)):
-        reduced.append([values.numpy() for values in reduce(x, fold_in(noise, Stream.LATENT, number))])
-        done += len(x)
+    for number, batch in enumerate(batches_in_order(split, rows, noise)):
+        reduced.append([values.numpy() for values in reduce(batch, fold_in(noise, Stream.LATENT, number))])
+        done += len(batch.x)
         if progress is not None:
             progress(done, len(split))
     elbo, importance_weighted = (np.concatenate(values) for values in zip(*reduced, strict=True))
@@ -138,11 +145,12 @@ def _check_room(vae: VAE, rows: int, samples: int) -> None:
     if available is None or 4 * widest * rows * samples < available / MARGIN:
         return
 
-    def weights(x: Tensor) -> Tensor:
-        return vae.log_weights(x, samples, tf.constant([0, 0]))
+    def weights(x: Tensor, *condition: Tensor) -> Tensor:
+        return vae.log_weights(x, samples, tf.constant([0, 0]), *condition)
 
     x = tf.TensorSpec((rows, *vae.event_shape), tf.float32)
-    largest = largest_tensor(tf.autograph.experimental.do_not_convert(weights), x)
+    condition = [tf.TensorSpec((rows, vae.condition_dim), tf.float32)] if vae.condition_dim else []
+    largest = largest_tensor(tf.autograph.experimental.do_not_convert(weights), x, *condition)
     if 2 * largest.bytes > available:  # its input or output takes memory at the same time
         raise UserError(
             f"evaluate.batch_size: expected a batch that fits into the available memory, {readable(available)}; "

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Array, Seed, Split, Stream, Tensor, fold_in
+from probvae.core import Array, Batch, Seed, Split, Stream, Tensor, fold_in
 
 CHUNK = 1000
 
 
 def over_examples(
-    split: Split, function: Callable[[Tensor, Tensor], Mapping[str, Tensor]], seed: Seed, rows: Array | None = None
+    split: Split, function: Callable[[Batch, Tensor], Mapping[str, Tensor]], seed: Seed, rows: Array | None = None
 ) -> dict[str, Array]:
     """The results of a function for the examples of a split: arrays [N, ...] in their stored order.
 
@@ -22,7 +22,7 @@ def over_examples(
 
     Args:
         split: the examples, at least one.
-        function: (x [B, *E], seed [2]) -> arrays [B, ...] by name.
+        function: (batch, seed [2]) -> arrays [B, ...] by name.
         seed: the binarisation on reading and the function's seeds are a function of it.
         rows: the numbers of the examples, in ascending order; all if None.
     """
@@ -32,8 +32,8 @@ def over_examples(
     parts = []
     for number in np.unique(wanted // CHUNK).tolist():
         start = number * CHUNK
-        x = split.prepare(split.stored[start : start + CHUNK], fold_in(noise, Stream.BINARIZE, number))
+        batch = split.batch(slice(start, start + CHUNK), fold_in(noise, Stream.BINARIZE, number))
         here = wanted[wanted // CHUNK == number] - start
-        made = compiled(x, fold_in(noise, Stream.LATENT, number))
+        made = compiled(batch, fold_in(noise, Stream.LATENT, number))
         parts.append({name: value.numpy()[here] for name, value in made.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -11,6 +11,7 @@ from annotated_types import Ge
 from probvae.core import (
     VAE,
     Array,
+    Batch,
     Exact,
     Losses,
     Objective,
@@ -85,19 +86,21 @@ class ELBO(Objective):
         if beta >= 1:
             self.bound = "upper" if free_bits or beta > 1 else "tight"
 
-    def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor, weights: Tensor | None = None) -> Losses:
-        """The loss of x [B, *E], whose rows count as weights [B], at a step: [B], and its terms, each [B]."""
-        q = vae.posterior(x)  # [B], [D]
-        p = vae.prior.distribution()  # [], [D]
+    def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
+        """The loss of a batch at a step: [B], and its terms, each [B]."""
+        q = vae.posterior(batch.x, batch.condition)  # [B], [D]
+        p = vae.prior_given(batch.condition)  # [] or [B], [D]
         kl = chosen_kl(self.kl, q, p)  # [B]
         z, log_q = sample_and_log_prob(q, self.samples, seed)  # [S, B, D], [S, B]
         if kl is None:
             kl = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
-        log_likelihood = tf.reduce_mean(vae.decoder.likelihood(z).log_prob(x), axis=0)  # [B]
+        log_likelihood = tf.reduce_mean(
+            vae.log_likelihood(batch.x, z, batch.condition, batch.observed), axis=0
+        )  # [B]
         beta = self.beta_at(step)
         penalty = kl
         if self.free_bits:
-            penalty = tf.where(whole_batch_mean(kl, weights) <= self.free_bits, self.free_bits, kl)  # [B]
+            penalty = tf.where(whole_batch_mean(kl, batch.weights) <= self.free_bits, self.free_bits, kl)  # [B]
         terms = {"negative_log_likelihood": -log_likelihood, "kl": kl, "beta": tf.fill(tf.shape(kl), beta)}
         return Losses(beta * penalty - log_likelihood, terms)
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Exact, Losses, Objective, Positive, Seed, Tensor
+from probvae.core import VAE, Array, Batch, Exact, Losses, Objective, Positive, Seed, Tensor
 
 
 class IWAE(Objective):
@@ -28,9 +28,9 @@ class IWAE(Objective):
     def __init__(self, samples: Positive = 5) -> None:
         self.samples = samples
 
-    def __call__(self, vae: VAE, x: Tensor, seed: Seed, step: Tensor) -> Losses:
-        """The loss of x [B, *E] at a step: [B], and its terms, each [B]."""
-        log_w = vae.log_weights(x, self.samples, seed)  # [S, B]
+    def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
+        """The loss of a batch at a step: [B], and its terms, each [B]."""
+        log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed)  # [S, B]
         bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples)  # [B]
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 

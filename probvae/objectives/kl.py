@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.core import VAE, Distribution, Tensor
@@ -12,7 +11,7 @@ tfd = tfp.distributions
 
 
 def exact_kl(q: Distribution, p: Distribution) -> Tensor | None:
-    """KL(q || p) of q [B], [D] and p [], [D]: [B], in nats; None where TFP registers no closed form."""
+    """KL(q || p) of q [B], [D] and p [] or [B], [D]: [B], in nats; None where TFP registers no closed form."""
     try:
         return tfd.kl_divergence(q, p)
     except NotImplementedError:
@@ -25,7 +24,7 @@ def chosen_kl(kl: str, q: Distribution, p: Distribution) -> Tensor | None:
     Args:
         kl: "exact", "monte_carlo", or "auto": exact where TFP registers it.
         q: the posterior, [B], [D].
-        p: the prior, [], [D].
+        p: the prior, [] or [B], [D].
 
     Raises:
         ConfigError: kl = "exact", and TFP registers no closed form for this pair.
@@ -46,5 +45,6 @@ def resolve_kl(kl: str, vae: VAE) -> str:
     Raises:
         ConfigError: as `chosen_kl`.
     """
-    q = vae.posterior(tf.zeros((1, *vae.event_shape)))
-    return "monte_carlo" if chosen_kl(kl, q, vae.prior.distribution()) is None else "exact"
+    zeros = vae.zeros(1)
+    q, p = vae.posterior(zeros.x, zeros.condition), vae.prior_given(zeros.condition)
+    return "monte_carlo" if chosen_kl(kl, q, p) is None else "exact"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from probvae.core import VAE, Array, DataInfo, Seed, Split, Stream, Tensor, fold_in, mean_of
+from probvae.core import VAE, Array, Batch, Condition, DataInfo, Seed, Split, Stream, Tensor, fold_in, mean_of
 from probvae.evaluation import over_examples
 from probvae.report.columns import column_names, pairs, profiles
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, name_axes, plane, side_legend
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, name_axes, plane, short, side_legend
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
 
 _SIDE = 10  # tiles per row, and rows of samples
@@ -29,42 +28,88 @@ def samples(
     data: Split | None = None,
     count: int | None = None,
     info: DataInfo | None = None,
+    columns: Condition | None = None,
+    condition: Array | None = None,
 ) -> Figure:
     """Random samples from the prior: the decoder's means, or draws where an example is a point or a table's row.
+
+    Where the condition is a class, each class has a row of samples, or a colour.
 
     Args:
         vae: the model.
         seed: seed of the samples.
-        data: examples drawn behind points or rows, for comparison.
-        count: how many samples; by default 100 tiles, 2,000 points or 200 rows.
+        data: examples drawn behind points or rows, for comparison; their conditions are those of the samples of a
+            conditional model, unless they are classes.
+        count: how many samples; by default 100 tiles, 2,000 points or 200 rows, of classes 10 tiles each.
         info: description of the data, for the names of its columns.
+        columns: what the condition of a conditional model is.
+        condition: [C], the condition of all samples; None for each class in turn, or those of examples.
 
     Raises:
-        NoPictureError: examples of this shape cannot be drawn, or the outputs are not finite.
+        NoPictureError: examples of this shape cannot be drawn, the outputs are not finite, or there are no
+            conditions to take.
     """
     title = "Samples from the prior"
     form = form_of(vae.event_shape)
     flat = form in _COUNTS
-    count = count or _COUNTS.get(form, _SIDE**2)
-    z = vae.prior.distribution().sample(count, seed=fold_in(seed, 0))  # [S, D], and all that follows as VAE.sample
+    classes = columns.names if columns and columns.one_hot and condition is None else ()
+    count = count or _COUNTS.get(form, _SIDE * len(classes) if classes else _SIDE**2)
     noise = fold_in(seed, 1)
+    c = conditions_of_samples(vae, count, columns, data, condition, fold_in(seed, Stream.FIGURES, 10))
+    z = vae.sample_latents(count, fold_in(seed, 0), c)  # [S, D], and all that follows as VAE.sample
+    at = "z\u00a0~\u00a0p(z|c)" if vae.prior.condition_dim else "z\u00a0~\u00a0p(z)"
     if not flat:
-        x, what = decoded(vae, z, noise)
-        columns = math.ceil(math.sqrt(count))
-        whole = count // columns * columns
-        panels = [x[:whole].reshape(-1, columns, *vae.event_shape)]
+        x, what = decoded(vae, z, noise, c)
+        if classes and count % len(classes) == 0:
+            rows = x.reshape(-1, len(classes), *vae.event_shape).swapaxes(0, 1)  # one for each class
+            subtitle = f"{what} at {at}, one row for each class c."
+            figure = mosaic([rows], title, subtitle, left=_room_for(classes), between=0)
+            row_labels(figure.axes[0], [short(name) for name in classes])
+            return figure
+        across = math.ceil(math.sqrt(count))
+        whole = count // across * across
+        panels = [x[:whole].reshape(-1, across, *vae.event_shape)]
         panels += [x[None, whole:]] if whole < count else []
-        return mosaic(panels, title, f"{what} at z\u00a0~\u00a0p(z).", between=0)
-    x = vae.decoder.likelihood(z).sample(seed=noise).numpy()
+        return mosaic(panels, title, f"{what} at {at}.", between=0)
+    x = vae.likelihood(z, c).sample(seed=noise).numpy()
     shared_range(x)
     clouds = {"samples": (x, COLOURS[0])}
-    subtitle = "x\u00a0~\u00a0p(x|z) at z\u00a0~\u00a0p(z)"
+    if 1 < len(classes) <= len(COLOURS):
+        clouds = {
+            short(name): (x[number :: len(classes)], COLOURS[number])
+            for number, name in enumerate(classes[:count])
+        }
+    subtitle = f"x\u00a0~\u00a0p(x|z{', c' * bool(vae.decoder.condition_dim)}) at {at}"
     if data is not None:
         subtitle += ", over the data"
         behind = some(data, _COUNTS[form], fold_in(seed, Stream.FIGURES, 2))
         clouds = {"data": (behind, "#b5b5b5" if form == "points" else INK)} | clouds
     draw = _plane if form == "points" else profiles
     return draw(title, f"{subtitle}.", clouds, column_names(vae.event_shape, info))
+
+
+def conditions_of_samples(
+    vae: VAE, count: int, columns: Condition | None, data: Split | None, condition: Array | None, seed: Seed
+) -> Array | None:
+    """The conditions of samples [S, C]: the given one, each class in turn, or those of random examples.
+
+    Raises:
+        NoPictureError: a conditional model needs them, and there are none.
+    """
+    if not vae.condition_dim:
+        return None
+    if condition is not None:
+        return np.tile(condition, (count, 1))
+    if columns and columns.one_hot:
+        return np.eye(columns.size, dtype=np.float32)[np.arange(count) % columns.size]
+    if data is None or data.condition is None:
+        raise NoPictureError("Samples of a conditional model need conditions; none were given.")
+    return data.condition[np.resize(chosen(len(data), count, seed), count)]
+
+
+def _room_for(names: Sequence[str]) -> float:
+    """The space at the left that names of rows take, in inches."""
+    return 0.35 + 0.065 * max(len(short(name)) for name in names)
 
 
 def reconstructions(
@@ -85,9 +130,14 @@ def reconstructions(
     form = form_of(vae.event_shape)
     count = min(_PAIRED.get(form, _SIDE * _PAIRED_ROWS), len(split))
     rows = chosen(len(split), count, fold_in(seed, Stream.FIGURES, 3))
-    shown = over_examples(split, lambda x, noise: {"x": x, "z": vae.posterior(x).sample(seed=noise)}, seed, rows)
+
+    def encoded(batch: Batch, noise: Tensor) -> dict[str, Tensor]:
+        return {"x": batch.x, "z": vae.posterior(batch.x, batch.condition).sample(seed=noise)}
+
+    shown = over_examples(split, encoded, seed, rows)
     x = shown["x"]  # [B, *E]
-    again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5))
+    condition = None if split.condition is None else split.condition[rows]
+    again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5), condition)
     shared_range(x, again)
     made = f"{what[0].lower()}{what[1:]} at one z\u00a0~\u00a0q(z|x)"
     if form == "points":
@@ -125,13 +175,19 @@ def _plane(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]], n
     return figure
 
 
-def decoded(vae: VAE, z: Tensor, seed: Seed) -> tuple[Array, str]:
+def decoded(vae: VAE, z: Tensor, seed: Seed, condition: Tensor = None) -> tuple[Array, str]:
     """The means of p(x|z) at latents [B, D], or samples where a likelihood has no mean: [B, *E], and which.
+
+    Args:
+        vae: the model.
+        z: [B, D].
+        seed: seed of the samples.
+        condition: [B, C], for a conditional model.
 
     Raises:
         NoPictureError: they are not finite.
     """
-    likelihood = vae.decoder.likelihood(z)
+    likelihood = vae.likelihood(z, condition)
     x, what = mean_of(likelihood), "The decoder's mean"
     if x is None:
         x, what = likelihood.sample(seed=seed), "A draw from p(x|z), which has no mean,"
@@ -143,7 +199,7 @@ def decoded(vae: VAE, z: Tensor, seed: Seed) -> tuple[Array, str]:
 def some(split: Split, count: int, seed: Seed) -> Array:
     """Random examples of a split, prepared as for a model, in their stored order: [B, *E]."""
     kept = chosen(len(split), count, fold_in(seed, 0))
-    return np.asarray(replace(split, stored=split.stored[kept]).prepare(split.stored[kept], fold_in(seed, 1)))
+    return np.asarray(split.batch(kept, fold_in(seed, 1)).x)
 
 
 def chosen(size: int, count: int, seed: Seed) -> Array:

@@ -41,7 +41,7 @@ def draw(vae: VAE, data: Data, rows: Sequence[Mapping[str, float]], folder: Path
     """
     figures: dict[str, Callable[[], Figure]] = {
         "curves": lambda: curves(rows),
-        "samples": lambda: samples(vae, seed, data.test, info=data.info),
+        "samples": lambda: samples(vae, seed, data.test, info=data.info, columns=data.info.condition),
         "reconstructions": lambda: reconstructions(vae, data.test, seed, info=data.info),
         "latent_grid": lambda: latent_grid(vae, seed, data.info),
         "latent_map": lambda: latent_map(vae, data.test, seed, info=data.info),

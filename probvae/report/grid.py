@@ -28,8 +28,8 @@ def latent_grid(vae: VAE, seed: Seed = 0, info: DataInfo | None = None) -> Figur
         info: description of the data, for the names of its columns.
 
     Raises:
-        NoPictureError: the model does not have two latents, they lie on a surface, or examples of its shape
-            cannot be drawn.
+        NoPictureError: the model does not have two latents, they lie on a surface, it is conditional, or examples
+            of its shape cannot be drawn.
     """
     if vae.latent_dim != 2:
         raise NoPictureError(f"A grid of the latent space needs two latents; this model has {vae.latent_dim}.")
@@ -37,6 +37,10 @@ def latent_grid(vae: VAE, seed: Seed = 0, info: DataInfo | None = None) -> Figur
         raise NoPictureError(
             "A grid at the prior's quantiles needs latents that fill the plane; these live on "
             f"{vae.prior.support}."
+        )
+    if vae.condition_dim:
+        raise NoPictureError(
+            "A grid of the latent space needs one decoder; that of this model is one for each condition."
         )
     form = form_of(vae.event_shape)
     side = int(np.clip(_PIXELS // vae.event_shape[1], _FEWEST_TILES, _MOST_TILES)) if form == "image" else 12

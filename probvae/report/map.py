@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from probvae.core import SPHERE, VAE, Array, DataInfo, Seed, Split, Stream, Surface, fold_in, mean_of
-from probvae.data.feeding.batches import batches_in_order
 from probvae.report.density import Regions, regions
 from probvae.report.examples import chosen
 from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, plane, short, side_legend, subscripted
 
 _MOST = 10_000
+_BATCH = 500
 _SHARES = (0.5, 0.9, 0.99)
 _GREYS = ("#eeeeee", "#dfdfdf", "#cccccc")  # from the outermost region in
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 400)), np.sin(np.linspace(0, 2 * np.pi, 400))], axis=-1)
@@ -28,7 +28,8 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info:
     With more than two latents it shows the two along which the posterior means vary most over the examples,
     which is the criterion for active latents (Burda, Grosse, Salakhutdinov, Importance weighted
     autoencoders, 2016), and says so. Latents on a surface, such as a sphere, are drawn without the regions, as
-    the plane has none of the prior's mass; a circle is drawn as a circle.
+    the plane has none of the prior's mass, and so are those of a prior that depends on a condition; a circle is
+    drawn as a circle.
 
     Args:
         vae: the model.
@@ -47,15 +48,20 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info:
     support = vae.prior.support
     on_surface = isinstance(support, Surface)
     noise = fold_in(seed, Stream.FIGURES, 9)
-    prior = None if on_surface else regions(vae.prior.distribution(), places.axes, _SHARES, noise)
-    outline = _CIRCLE if prior is None else prior.corners
+    one_prior = not on_surface and not vae.prior.condition_dim
+    prior = regions(vae.prior.distribution(), places.axes, _SHARES, noise) if one_prior else None
+    outline = [_CIRCLE] if on_surface else [] if prior is None else [prior.corners]
     count = f"{len(shown):,} of {len(split):,}" if len(shown) < len(split) else f"{len(shown):,}"
     subtitle = f"{count} {name} examples, each {places.found_at}."
     if vae.latent_dim > 2:
         subtitle += f" Of {vae.latent_dim} latents, the two that vary most over the examples."
-    held = "Grey: where the prior has 50, 90 and 99\u00a0% of its mass."
+    held = (
+        "Grey: where the prior has 50, 90 and 99\u00a0% of its mass."
+        if one_prior
+        else "The prior is p(z|c), and not drawn."
+    )
     subtitle += f" All live on {support}." if on_surface else f" {held}"
-    figure, axes = plane("Data in latent space", subtitle, shown, outline)
+    figure, axes = plane("Data in latent space", subtitle, shown, *outline)
     if prior is not None:
         _regions(axes, prior)
     elif support == SPHERE:  # the circle, or the outline of a sphere
@@ -80,10 +86,10 @@ class _Places:
 def _places(vae: VAE, split: Split, seed: Seed) -> _Places:
     kept = chosen(len(split), _MOST, fold_in(seed, 0))
     labels = None if split.labels is None else np.asarray(split.labels)[kept]
-    part = Split(split.stored[kept], labels, split.divide_by, split.binarize_on_read)
     found_at, parts = "at its posterior mean", []
-    for number, x in enumerate(batches_in_order(part, 500, fold_in(seed, 1))):
-        q = vae.posterior(x)  # [B], [D]
+    for number, start in enumerate(range(0, len(kept), _BATCH)):
+        batch = split.batch(kept[start : start + _BATCH], fold_in(seed, 1, Stream.BINARIZE, number))
+        q = vae.posterior(batch.x, batch.condition)  # [B], [D]
         z = mean_of(q)
         if z is None:
             found_at = "at one z\u00a0~\u00a0q(z|x)"

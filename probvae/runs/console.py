@@ -113,6 +113,7 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
         f"Objective:  {parts['objective']}" + (f" ({decided})" if decided else ""),
         f"Data:       {parts['data']}: {train:,} training, {validation:,} validation, {test:,} test examples",
         f"            {info.protocol}",
+        *([f"            condition: {info.condition}"] if info.condition else []),
         *(f"            {note}" for note in info.notes),
         f"Step:       {step}",
         *([] if here.strategy.num_replicas_in_sync == 1 else [f"Devices:    {here}"]),
@@ -126,10 +127,12 @@ def print_evaluation(console: Console, found: Bounds, record: Mapping[str, objec
     """The numbers of an evaluation, with unit and standard error."""
     elbo, weighted = found
     heading = _HEADINGS[str(record["split"])]
+    condition = record.get("condition")
     for line in (
         f"{heading:<12}weights of epoch {record['epoch']}; nats per example, mean ± standard error over "
         f"{elbo.examples:,} examples",
         f"            evidence lower bound  {elbo}",
         f"            importance-weighted   {weighted}  ({weighted.samples} samples; a tighter bound)",
+        *([f"            of log p(x|c), given the condition c: {condition}"] if condition else []),
     ):
         console.print(line, markup=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Array, Count, Data, Positive, Split
+from probvae.core import STRICT, Array, Condition, Count, Data, Positive, Split
 
 RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
@@ -34,7 +34,8 @@ class DataRecord:
         sizes: the numbers of training, validation and test examples.
         protocol: how it was binarised.
         source: where it comes from.
-        fingerprint: a hash of the examples and labels; "" in runs of versions that did not record it.
+        fingerprint: a hash of the examples, labels and conditions; "" in runs of versions that did not record it.
+        condition: what the columns of its condition are, if it has one.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -45,13 +46,14 @@ class DataRecord:
     protocol: str
     source: str
     fingerprint: str = ""
+    condition: Condition | None = None
 
     @classmethod
     def of(cls, data: Data) -> DataRecord:
         """The record of a dataset."""
         info = data.info
         shape, values = tuple(info.event_shape), str(info.values)
-        return cls(shape, values, info.sizes, info.protocol, info.source, fingerprint(data))
+        return cls(shape, values, info.sizes, info.protocol, info.source, fingerprint(data), info.condition)
 
     def differences(self, other: DataRecord) -> list[str]:
         """How another dataset differs from this one, in words; a file of the same content may be elsewhere."""
@@ -65,7 +67,7 @@ class DataRecord:
 
 
 def fingerprint(data: Data) -> str:
-    """The SHA-256 hash of the examples and labels of all splits; large splits are sampled, so that it is quick.
+    """The SHA-256 hash of all that the splits hold of each example; large splits are sampled, so that it is quick.
 
     The hash is of the values as float32: it does not depend on the type or the place of the stored numbers.
     """
@@ -76,6 +78,9 @@ def fingerprint(data: Data) -> str:
             digest.update(np.ascontiguousarray(split.stored[rows], np.float32).tobytes())
             if split.labels is not None:
                 digest.update(np.ascontiguousarray(split.labels[rows], np.int64).tobytes())
+            for more in (split.condition, split.observed):
+                if more is not None:
+                    digest.update(np.ascontiguousarray(more[rows]).tobytes())
     return digest.hexdigest()
 
 

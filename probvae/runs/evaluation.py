@@ -120,6 +120,7 @@ def measure(
         "settings": asdict(settings),
         "checkpoint": checkpoint.folder.name,
         "epoch": checkpoint.state.epoch,
+        **({"condition": str(data.info.condition)} if data.info.condition else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
     }
     print_evaluation(console, found, record)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Data, Table, Tensor, available_memory, mean_of, readable
+from probvae.core import VAE, Array, Batch, Condition, Data, Table, Tensor, available_memory, mean_of, readable
 from probvae.core.room import largest_tensor
 from probvae.errors import UserError
 from probvae.evaluation import over_examples
 from probvae.report import reconstructions, samples, save
+from probvae.report.examples import conditions_of_samples
 from probvae.runs.loading import load_examples, load_run
 from probvae.runs.results import Output, check_suffix, collect, write_arrays, writing
 from probvae.runs.selection import TEST, Selection
@@ -31,14 +33,22 @@ def sample(
     seed: int = 0,
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
+    condition: str | None = None,
 ) -> Output:
     """Samples of a run's model: a picture of means, or arrays `mean` and `x` [S, *E], where x ~ p(x|z).
 
-    Where p(x|z) has no mean, the picture is of draws, and the array `mean` is left out.
+    Where p(x|z) has no mean, the picture is of draws, and the array `mean` is left out. Those of a conditional
+    model come with their `condition` [S, C]: the given one, as `Condition.read` takes it, or each class in turn.
+
+    Raises:
+        UserError: there are too many, the file cannot be written, or the condition is wrong or missing.
     """
     run, built, _ = load_run(folder, plugins=plugins)
     vae = built.vae
-    path = out or run.folder / f"samples-seed-{seed}.png"
+    columns = run.environment.data.condition
+    given = _condition(columns, condition)
+    name = "" if condition is None else f"-given-{re.sub(r'[^A-Za-z0-9.-]+', '-', condition)}"
+    path = out or run.folder / f"samples{name}-seed-{seed}.png"
     _check_room(vae, count)
     if path.suffix == ".png" and count > MOST_IN_A_PICTURE:
         raise UserError(
@@ -48,10 +58,34 @@ def sample(
 
     def arrays() -> dict[str, Array]:
         # The same seed gives the same latents to the means, to the draws and to the picture.
-        means = {"mean": vae.sample(count, seed, mean=True).numpy()} if _has_means(vae) else {}
-        return {**means, "x": vae.sample(count, seed).numpy()}
+        c = conditions_of_samples(vae, count, columns, None, given, seed)
+        means = {"mean": vae.sample(count, seed, mean=True, condition=c).numpy()} if _has_means(vae) else {}
+        return {
+            **means,
+            "x": vae.sample(count, seed, condition=c).numpy(),
+            **({} if c is None else {"condition": c}),
+        }
 
-    return _write(path, lambda: samples(vae, seed, count=count), arrays)
+    return _write(path, lambda: samples(vae, seed, count=count, columns=columns, condition=given), arrays)
+
+
+def _condition(columns: Condition | None, text: str | None) -> Array | None:
+    """The condition of all samples, or None for each class in turn.
+
+    Raises:
+        UserError: the text is wrong, the model takes no condition, or one of numbers is missing.
+    """
+    if columns is None:
+        if text is not None:
+            raise UserError(
+                f"--condition: expected none, as the model is not conditional; got {text!r}. Leave it out."
+            )
+        return None
+    if text is None and not columns.one_hot:
+        raise UserError(
+            f"--condition: expected {columns.size} numbers separated by commas, for {columns}; got none."
+        )
+    return None if text is None else columns.read(text)
 
 
 def _check_room(vae: VAE, count: int) -> None:
@@ -65,7 +99,8 @@ def _check_room(vae: VAE, count: int) -> None:
         return
     what = f"whose means and draws take {readable(size)}"
     if size <= available and count > MOST_IN_A_PICTURE:  # what the decoder computes on its way may be larger
-        largest = largest_tensor(tf.autograph.experimental.do_not_convert(lambda: vae.sample(count)))
+        c = tf.zeros(vae.condition_dim) if vae.condition_dim else None
+        largest = largest_tensor(tf.autograph.experimental.do_not_convert(lambda: vae.sample(count, condition=c)))
         size, what = largest.bytes, f"whose decoding takes a tensor {largest}"
     if size > available:
         raise UserError(
@@ -93,8 +128,8 @@ def reconstruct(
     made = "mean" if _has_means(vae) else "draw"
 
     def arrays() -> dict[str, Array]:
-        def function(x: Tensor, noise: Tensor) -> dict[str, Tensor]:
-            return {"x": x, made: vae.reconstruct(x, noise)}
+        def function(batch: Batch, noise: Tensor) -> dict[str, Tensor]:
+            return {"x": batch.x, made: vae.reconstruct(batch.x, noise, batch.condition)}
 
         return collect(splits, lambda part: over_examples(part, function, seed))
 
@@ -120,7 +155,10 @@ def encode(
     path = out or run.folder / f"encodings-{_label(selection)}.npz"
 
     def arrays() -> dict[str, Array]:
-        return collect(splits, lambda part: over_examples(part, lambda x, seed: _moments(vae, x), seed=0))
+        def function(batch: Batch, noise: Tensor) -> dict[str, Tensor]:
+            return _moments(vae, batch)
+
+        return collect(splits, lambda part: over_examples(part, function, seed=0))
 
     return _write(path, None, arrays, data)
 
@@ -131,11 +169,11 @@ def _label(selection: Selection) -> str:
 
 
 def _has_means(vae: VAE) -> bool:
-    return mean_of(vae.decoder.likelihood(tf.zeros((1, vae.latent_dim)))) is not None
+    return mean_of(vae.likelihood(tf.zeros((1, vae.latent_dim)), vae.zeros(1).condition)) is not None
 
 
-def _moments(vae: VAE, x: Tensor) -> Table:
-    q = vae.posterior(x)
+def _moments(vae: VAE, batch: Batch) -> Table:
+    q = vae.posterior(batch.x, batch.condition)
     try:
         return {"mean": q.mean(), "stddev": q.stddev()}
     except NotImplementedError as error:

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from probvae import registry as registries
-from probvae.core import VAE, Data, Objective, Shape, gradient_step
+from probvae.core import VAE, Condition, Data, Objective, Shape, gradient_step
 from probvae.errors import CheckpointWarning, Problem, SpecError, UserError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
@@ -83,7 +83,7 @@ def prepare(
     info = data.info
     examples = data.examples if fetch else placeholder(info.event_shape)
     _seed_initial_weights(checked)
-    vae, objective = build_within_memory(checked, info.event_shape, examples, info.sizes[0])
+    vae, objective = build_within_memory(checked, info.event_shape, examples, info.sizes[0], info.condition)
     check_support(checked, vae, info)
     return Built(checked, vae, objective, data)
 
@@ -98,19 +98,24 @@ def check(
         TrainingError: a variable is used but not owned by the model, or owned but not used.
     """
     built = prepare(spec, overrides, plugins, registry, fetch=False)
-    zeros = tf.zeros((2, *built.vae.event_shape))
-    losses = partial(built.objective, built.vae, zeros, 0, tf.constant(0))
+    losses = partial(built.objective, built.vae, built.vae.zeros(2), 0, tf.constant(0))
     gradient_step(built.vae, losses, keras.optimizers.SGD(0.0))
     return built
 
 
-def build(spec: Spec, event_shape: Shape | None = None, plugins: Sequence[str | Path] = ()) -> VAE:
+def build(
+    spec: Spec,
+    event_shape: Shape | None = None,
+    plugins: Sequence[str | Path] = (),
+    condition: Condition | None = None,
+) -> VAE:
     """The untrained model of a spec.
 
     Args:
         spec: a TOML or JSON file, or a dict.
         event_shape: E, the shape of one example; None for that of the spec's data.
         plugins: files to load as plugins first.
+        condition: the columns of the condition, where `event_shape` is given and the model is conditional.
 
     Raises:
         SpecError: with all problems of the spec.
@@ -119,7 +124,7 @@ def build(spec: Spec, event_shape: Shape | None = None, plugins: Sequence[str | 
         return prepare(spec, plugins=plugins).vae
     checked = read_plan(spec, plugins=plugins)
     _seed_initial_weights(checked)
-    vae, _ = build_within_memory(checked, event_shape)
+    vae, _ = build_within_memory(checked, event_shape, condition=condition)
     return vae
 
 
@@ -157,9 +162,10 @@ def load_run(
         files = " ".join(f"--plugin {file}" for file in environment.plugins)
         problem = Problem("plugins", "the plugins of the run", "others", f"It was made with {files}.", str(path))
         raise SpecError([*error.problems, problem]) from error
-    shape, train_size = environment.data.event_shape, environment.data.sizes[0]
-    vae, objective = build_model(checked, shape, placeholder(shape), train_size)
-    built = Built(checked, vae, objective, SpecData.of(checked))
+    data = environment.data
+    shape = data.event_shape
+    vae, objective = build_model(checked, shape, placeholder(shape), data.sizes[0], data.condition)
+    built = Built(checked, vae, objective, SpecData.of(checked, data.condition))
     return run, built, restore_best(run, vae)
 
 
@@ -194,6 +200,7 @@ def load_examples(
         )
     else:
         check_support(built.plan, built.vae, data.info)
+    built.vae.check_condition(data.info.condition)
     return run, built, checkpoint, data
 
 

@@ -13,6 +13,7 @@ from probvae.core import (
     VAE,
     Array,
     ArrayLike,
+    Condition,
     Decoder,
     Encoder,
     Network,
@@ -20,7 +21,7 @@ from probvae.core import (
     Shape,
     dtype_policy,
 )
-from probvae.errors import SpecError, TooLargeError, explained
+from probvae.errors import ConfigError, SpecError, TooLargeError, explained
 from probvae.specs.document import Document
 from probvae.specs.plan import MODEL, OBJECTIVE
 from probvae.specs.planned import Plan, PlannedComponent, located_errors
@@ -37,6 +38,7 @@ def build_model(
     event_shape: Shape,
     examples: Callable[[], ArrayLike] | None = None,
     train_examples: int | None = None,
+    condition: Condition | None = None,
 ) -> tuple[VAE, Objective]:
     """Build the model and the objective of a plan. Initial weights come from Keras' global seed.
 
@@ -45,15 +47,18 @@ def build_model(
         event_shape: E, the shape of one example.
         examples: returns training examples [N, *E], for components that are initialised from data.
         train_examples: the number of training examples, for schedules that count epochs.
+        condition: the condition of the data, if it has one.
 
     Raises:
-        SpecError: parts that are valid by themselves do not fit together.
+        SpecError: parts that are valid by themselves do not fit together, or with the data's condition.
     """
     train = plan.train
     supply: dict[str, Callable[[], object]] = {
         "latent_dim": lambda: plan.latent_dim,
         "event_shape": lambda: tuple(event_shape),
     }
+    if condition is not None:
+        supply["condition_dim"] = lambda: condition.size
     if examples is not None:
         supply["examples"] = examples
     if train_examples is not None:
@@ -68,6 +73,9 @@ def build_model(
         supply[name] = partial(parts.__getitem__, name)
     try:
         vae = VAE(**parts)
+        vae.check_condition(condition)
+    except ConfigError as error:
+        raise SpecError([plan.document.problem(("data", "condition"), "", "", str(error))]) from error
     except (TooLargeError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a component is anyone's code, and may call sys.exit
@@ -109,7 +117,8 @@ def build_component(
             arguments[name] = supply[name]()
         elif table.signature.all[name].required:
             expected, got = f"a place where {name!r} is known", f"{table.use!r}, which asks for it"
-            raise SpecError([document.problem(table.path, expected, got)])
+            hint = 'Set [data] condition = "labels".' if name == "condition_dim" else ""
+            raise SpecError([document.problem(table.path, expected, got, hint)])
     with located_errors(document, table):
         with dtype_policy(precision if table.kind in NETWORKS else "float32"):
             built = table.signature.factory(**arguments)

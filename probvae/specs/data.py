@@ -6,11 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from probvae.core import ArrayLike, Data, DataInfo, Dataset, LazyIntensities
+from probvae.core import ArrayLike, Condition, Data, DataInfo, Dataset, LazyIntensities
 from probvae.specs.build import build_component
 from probvae.specs.document import Document
-from probvae.specs.plan import DATA
-from probvae.specs.planned import Plan, PlannedComponent, located_errors
+from probvae.specs.planned import Plan, PlannedDataset, located_errors
 
 
 class SpecData:
@@ -19,16 +18,18 @@ class SpecData:
     Args:
         document: the spec as written.
         table: its checked [data] table.
+        trained_on: the condition of the data that a model was trained on, if that is to be used.
     """
 
-    def __init__(self, document: Document, table: PlannedComponent) -> None:
+    def __init__(self, document: Document, table: PlannedDataset, trained_on: Condition | None = None) -> None:
         self._document = document
         self._table = table
+        self._trained_on = trained_on
 
     @classmethod
-    def of(cls, plan: Plan) -> SpecData:
+    def of(cls, plan: Plan, trained_on: Condition | None = None) -> SpecData:
         """The data of a plan that has a dataset."""
-        return cls(plan.document, plan.components[DATA.path])
+        return cls(plan.document, plan.dataset, trained_on)
 
     @cached_property
     def _dataset(self) -> Dataset:
@@ -37,15 +38,18 @@ class SpecData:
 
     @cached_property
     def info(self) -> DataInfo:
-        """What the data is, without fetching it."""
+        """What the data is, without fetching it, unless its classes are to be counted."""
         with located_errors(self._document, self._table):
-            return self._dataset.info()
+            found = self._table.reading.info(self._dataset.info())
+        return self.loaded.info if found is None else found
 
     @cached_property
     def loaded(self) -> Data:
         """The data, loaded once."""
         with located_errors(self._document, self._table):
-            return self._dataset.load()
+            data = self._dataset.load()
+        with located_errors(self._document, self._table.shared):
+            return self._table.reading.data(data, self._trained_on)
 
     def examples(self) -> ArrayLike:
         """The training examples [N, *E], not binarised, for components that are initialised from data."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from probvae.core import Signature, Table
 from probvae.errors import PluginError
 from probvae.registry import Registry
-from probvae.specs.plan import DATA, MODEL, OBJECTIVE, SETTINGS, Slot
+from probvae.specs.plan import DATA, MODEL, OBJECTIVE, SETTINGS, Slot, shared_settings
 from probvae.specs.planned import SCHEMA
 
 
@@ -50,7 +50,10 @@ def _component(registry: Registry, slot: Slot, definitions: Table) -> Table:
                 table = _signature(signature, registry, definitions)
             except PluginError:
                 continue
-            table["properties"] = {"use": {"const": name}, **table["properties"]}
+            shared = {
+                key: parameter.json_schema() for key, parameter in shared_settings(slot.kind, signature).items()
+            }
+            table["properties"] = {"use": {"const": name}, **table["properties"], **shared}
             definitions[_definition(slot.kind, name)] = table
             names.append(name)
             named = {"required": ["use"], "properties": {"use": {"const": name}}}

@@ -7,11 +7,20 @@ from typing import NamedTuple
 
 from probvae.core import CONTEXT, Parameter, Signature, Table, context_like
 from probvae.core.words import with_article
+from probvae.data.settings import DataSettings
 from probvae.errors import ConfigError, PluginError, Problem, SpecError, UnknownNameError, did_you_mean
 from probvae.evaluation import EvaluateSettings
 from probvae.registry import Registry
 from probvae.specs.document import Document, KeyPath, show
-from probvae.specs.planned import NETWORK, SCHEMA, Plan, PlannedComponent, PlannedTable, conflict
+from probvae.specs.planned import (
+    NETWORK,
+    SCHEMA,
+    Plan,
+    PlannedComponent,
+    PlannedDataset,
+    PlannedTable,
+    conflict,
+)
 from probvae.training import TrainSettings
 
 
@@ -37,6 +46,8 @@ MODEL = (
 OBJECTIVE = Slot(("objective",), "objective", "elbo")
 DATA = Slot(("data",), "dataset")
 SETTINGS = {"train": TrainSettings, "evaluate": EvaluateSettings}
+SHARED = {"dataset": DataSettings}
+"""The settings that every component of a kind can have, whatever its own parameters."""
 TABLES = ("schema", "model", "objective", "data", *SETTINGS, "versions")
 
 
@@ -54,7 +65,7 @@ def plan(document: Document, registry: Registry, needs_data: bool = False) -> Pl
     return _Planner(document, registry).plan(needs_data)
 
 
-def plan_dataset(document: Document, registry: Registry) -> PlannedComponent:
+def plan_dataset(document: Document, registry: Registry) -> PlannedDataset:
     """Check the [data] table of a document; other tables may be missing.
 
     Raises:
@@ -62,9 +73,17 @@ def plan_dataset(document: Document, registry: Registry) -> PlannedComponent:
     """
     planner = _Planner(document, registry)
     dataset = planner.component(DATA, document.tables)
-    if dataset is None or planner.problems:
+    if not isinstance(dataset, PlannedDataset) or planner.problems:
         raise SpecError(planner.problems)
     return dataset
+
+
+def shared_settings(kind: str, signature: Signature) -> dict[str, Parameter]:
+    """The parameters that a component can have besides its own, as every one of its kind can."""
+    if kind not in SHARED:
+        return {}
+    shared = Signature.of(SHARED[kind]).plain
+    return {name: parameter for name, parameter in shared.items() if name not in signature.settable}
 
 
 class _Planner:
@@ -138,7 +157,8 @@ class _Planner:
             table = self.table((name,), tables) or {}
             signature, before = Signature.of(settings), len(self.problems)
             self.unknown((name,), table, signature.settable)
-            planned = PlannedTable((name,), signature, self.values((name,), f"[{name}]", signature, table))
+            values = self.values((name,), f"[{name}]", signature.plain, table)
+            planned = PlannedTable((name,), signature, values)
             if len(self.problems) == before and self.consistent(planned):
                 yield name, planned
 
@@ -195,7 +215,7 @@ class _Planner:
             self.report((*path, "use"), f"{with_article(kind)} that can be used", show(use), str(error))
             return None
         if (*path, "use") in self.document.overridden:
-            table = self.drop_unknown(path, table, signature, use)
+            table = self.drop_unknown(slot, table, signature, use)
         return self.configured(slot, use, signature, {key: value for key, value in table.items() if key != "use"})
 
     def as_parameter(self, slot: Slot, name: str) -> str:
@@ -211,14 +231,14 @@ class _Planner:
                 )
         return ""
 
-    def drop_unknown(self, path: KeyPath, table: Table, signature: Signature, use: str) -> Table:
+    def drop_unknown(self, slot: Slot, table: Table, signature: Signature, use: str) -> Table:
         """Ignore the parameters of the component that `--set ....use=` has replaced."""
-        kept = {}
+        kept, known = {}, {"use", *signature.settable, *shared_settings(slot.kind, signature)}
         for key, value in table.items():
-            if key == "use" or key in signature.settable or (*path, key) in self.document.overridden:
+            if key in known or (*slot.path, key) in self.document.overridden:
                 kept[key] = value
             else:
-                name = ".".join((*path, key))
+                name = ".".join((*slot.path, key))
                 self.notes.append(f"{name} = {show(value)} is ignored: {use!r} has no such parameter.")
         return kept
 
@@ -227,21 +247,28 @@ class _Planner:
     ) -> PlannedComponent | None:
         """Check a component's parameters against its signature."""
         path, before = slot.path, len(self.problems)
-        self.unknown(path, table, signature.settable)
+        shared = shared_settings(slot.kind, signature)
+        self.unknown(path, table, [*signature.settable, *shared])
         inner = {}
         for name, parameter in signature.components.items():
             component = self.component(Slot((*path, name), str(parameter.kind), parameter.use), dict(table))
             if component is not None:
                 inner[name] = component
-        values = self.values(path, f"{use} {slot.kind}", signature, table)
+        values = self.values(path, f"{use} {slot.kind}", signature.plain, table)
+        shared_values = self.values(path, "[data]", shared, table)
         if len(self.problems) > before:
             return None
-        return PlannedComponent(path, signature, values, slot.kind, use, inner)
+        planned = (path, signature, values, slot.kind, use, inner)
+        if slot.kind not in SHARED:
+            return PlannedComponent(*planned)
+        return PlannedDataset(*planned, PlannedTable(path, Signature.of(SHARED[slot.kind]), shared_values))
 
-    def values(self, path: KeyPath, owner: str, signature: Signature, table: Mapping[str, object]) -> Table:
+    def values(
+        self, path: KeyPath, owner: str, parameters: Mapping[str, Parameter], table: Mapping[str, object]
+    ) -> Table:
         """The plain parameters, typed, with defaults."""
         values = {}
-        for name, parameter in signature.plain.items():
+        for name, parameter in parameters.items():
             try:
                 value = parameter.parse(table.get(name, parameter.default))
                 values[name] = self.document.resolve((*path, name), value) if parameter.is_path else value

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from probvae.core import Signature, Table
 from probvae.core.words import with_article
+from probvae.data.settings import DataSettings
 from probvae.errors import ConfigError, Problem, ProbvaeError, SpecError, explained
 from probvae.evaluation import EvaluateSettings
 from probvae.specs.document import Document, KeyPath, show
@@ -70,6 +71,26 @@ class PlannedComponent(PlannedTable):
         return {"use": self.use, **super().filled(), **inner}
 
 
+@dataclass(frozen=True)
+class PlannedDataset(PlannedComponent):
+    """The [data] table.
+
+    Args:
+        shared: the settings that it can have whatever the dataset, but for those that are parameters of its own.
+    """
+
+    shared: PlannedTable
+
+    @property
+    def reading(self) -> DataSettings:
+        """What a model gets of the data."""
+        return DataSettings(**self.shared.values)
+
+    def filled(self) -> Table:
+        """The table with every default written out."""
+        return {**super().filled(), **self.shared.filled()}
+
+
 @dataclass
 class Plan:
     """A whole spec, checked and filled.
@@ -89,6 +110,13 @@ class Plan:
     settings: dict[str, PlannedTable]
     versions: dict[str, str]
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def dataset(self) -> PlannedDataset:
+        """The [data] table of a plan that has one."""
+        dataset = self.components[("data",)]
+        assert isinstance(dataset, PlannedDataset)
+        return dataset
 
     @property
     def train(self) -> TrainSettings:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, ArrayLike, Objective, Shape, Tensor, available_memory, readable
+from probvae.core import VAE, ArrayLike, Batch, Condition, Objective, Shape, Tensor, available_memory, readable
 from probvae.core.room import largest_tensor, variables_within
 from probvae.errors import SpecError, TooLargeError
 from probvae.specs.build import build_model
@@ -37,6 +37,7 @@ def build_within_memory(
     event_shape: Shape,
     examples: Callable[[], ArrayLike] | None = None,
     train_examples: int | None = None,
+    condition: Condition | None = None,
 ) -> tuple[VAE, Objective]:
     """`build_model`, for training; a model that does not fit into the memory is an error before it is allocated.
 
@@ -53,11 +54,11 @@ def build_within_memory(
         raise SpecError(problems)
     available = available_memory()
     if available is None:
-        return build_model(plan, event_shape, examples, train_examples)
+        return build_model(plan, event_shape, examples, train_examples, condition)
 
     def build(limit: int, symbolic: bool = False) -> tuple[VAE, Objective]:
         with variables_within(limit, symbolic):
-            vae, objective = build_model(plan, event_shape, examples, train_examples)
+            vae, objective = build_model(plan, event_shape, examples, train_examples, condition)
         _check_step(plan, vae, objective, train_examples, available)
         return vae, objective
 
@@ -84,11 +85,12 @@ def _check_step(plan: Plan, vae: VAE, objective: Objective, examples: int | None
         return
     batch_size = min(plan.train.batch_size, examples or 2**63)
 
-    def loss(x: Tensor) -> Tensor:
-        return objective(vae, x, tf.constant([0, 0]), tf.constant(0)).per_example
+    def loss(x: Tensor, *condition: Tensor) -> Tensor:
+        return objective(vae, Batch(x, *condition), tf.constant([0, 0]), tf.constant(0)).per_example
 
+    shapes = [(batch_size, *vae.event_shape), *([(batch_size, vae.condition_dim)] if vae.condition_dim else [])]
     try:
-        largest = largest_tensor(loss, tf.TensorSpec((batch_size, *vae.event_shape), tf.float32))
+        largest = largest_tensor(loss, *(tf.TensorSpec(shape, tf.float32) for shape in shapes))
     except Exception:  # a component is anyone's code, and the first step raises its error
         return
     if largest.bytes > available:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from probvae.core import Shape, Table
 
-_LETTERS = {"latent_dim": "D", "event_shape": "E", "batch": "B", "samples": "S"}
+_LETTERS = {"latent_dim": "D", "event_shape": "E", "condition_dim": "C", "batch": "B", "samples": "S"}
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Case:
         configuration: the component's parameters, as in its table in a spec.
         latent_dim: D.
         event_shape: *E.
+        condition_dim: C, the size of a condition; 0 for none.
         batch: B, or the leading shape of what a decoder or a likelihood head takes.
         samples: S, the shape of what is drawn.
         perturbation: how far the trainable variables have left their initial values, in multiples of their spread.
@@ -29,6 +30,7 @@ class Case:
     configuration: Mapping[str, object] = field(default_factory=dict)
     latent_dim: int = 2
     event_shape: Shape = (4,)
+    condition_dim: int = 0
     batch: Shape = (3,)
     samples: Shape = (2,)
     perturbation: float = 0.0

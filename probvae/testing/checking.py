@@ -57,6 +57,7 @@ class Check:
             searched, by name.
         mandatory: whether a report is red if it could not run.
         tag: it applies only to classes that promise this tag.
+        conditional: whether it applies only to classes that ask for `condition_dim`.
         statistical: whether it is a statistical test, with an error rate of `ALPHA` in all.
     """
 
@@ -66,6 +67,7 @@ class Check:
     regions: Mapping[str, Region] = field(default_factory=lambda: {"any shape": {}})
     mandatory: bool = True
     tag: Tag | None = None
+    conditional: bool = False
     statistical: bool = False
     name: str = field(init=False)
 
@@ -84,6 +86,8 @@ class Check:
 
     def applies(self, subject: Subject) -> bool:
         """Whether it applies to a subject."""
+        if self.conditional and "condition_dim" not in subject.signature.all:
+            return False
         return subject.kind in self.kinds and (self.tag is None or self.tag in subject.promises.tags)
 
     def __call__(self, subject: Subject, case: Case) -> None:

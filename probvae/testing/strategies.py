@@ -132,6 +132,9 @@ def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[object]]:
         drawn["latent_dim"] = latent_dims()
     if subject.kind in ("encoder", "decoder", "likelihood") or "event_shape" in subject.context:
         drawn["event_shape"] = event_shapes()
+    if condition := subject.signature.all.get("condition_dim"):
+        drawn["condition_dim"] = st.integers(1 if condition.required else 0, 3)
+        drawn["batch"] = batch_shapes()
     if subject.kind == "network":
         drawn |= {"event_shape": signal_and_image_shapes(), "decodes": st.booleans()}
     if subject.kind in ("encoder", "posterior", "objective", "bijector"):

@@ -171,6 +171,7 @@ class Subject:
         supply: dict[str, Callable[[], object]] = {
             "latent_dim": lambda: case.latent_dim,
             "event_shape": lambda: case.event_shape,
+            "condition_dim": lambda: case.condition_dim or None,
             "encoder": lambda: NetworkEncoder(small(), DiagonalNormal(case.latent_dim), case.event_shape),
             "decoder": lambda: NetworkDecoder(small(), Bernoulli(case.event_shape), case.latent_dim),
             "examples": given,
@@ -248,14 +249,15 @@ def _is_unbuilt(layer: keras.layers.Layer) -> bool:
 
 def _run_once(component: Component, case: Case) -> None:
     """Make the variables of layers that Keras builds on first use, as `VAE` does, by the same calls."""
+    condition = [tf.zeros((2, case.condition_dim))] if getattr(component, "condition_dim", 0) else []
     with suppress(Exception):  # what fails here fails in every check, with a better message
         match component:
             case Encoder():
-                component.posterior(tf.zeros((2, *case.event_shape)))
+                component.posterior(tf.zeros((2, *case.event_shape)), *condition)
             case Decoder():
-                component.likelihood(tf.zeros((2, case.latent_dim)))
+                component.likelihood(tf.zeros((2, case.latent_dim)), *condition)
             case Prior():
-                component.distribution().sample(2, seed=(0, 0))
+                component.distribution(*condition).sample(2, seed=(0, 0))
             case PosteriorHead():
                 component.posterior(tf.zeros((2, *component.output_shape)))
             case LikelihoodHead():

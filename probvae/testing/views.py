@@ -1,6 +1,6 @@
 """Uniform access to every component that returns a distribution.
 
-prior          distribution()         [], [D]
+prior          distribution()         [], [D]; with a condition [B, C]: [B], [D]
 encoder        posterior(x)           x [B, *E] -> [B], [D]
 posterior      posterior(outputs)     outputs [B, *O] -> [B], [D]
 decoder        likelihood(z)          z [..., D] -> [...], [*E]
@@ -37,7 +37,7 @@ LIKELIHOODS = ("decoder", "likelihood")
 CONDITIONAL = (*POSTERIORS, *LIKELIHOODS)
 LATENT = ("prior", *POSTERIORS)
 
-_METHODS = {
+METHODS = {
     "prior": "distribution",
     "encoder": "posterior",
     "posterior": "posterior",
@@ -63,17 +63,33 @@ class View:
 
     @property
     def input_shape(self) -> Shape:
-        """The shape of one row of the input."""
-        if self.kind == "network":
-            return self.case.network_shapes[0]
-        if self.kind == "encoder":
-            return self.case.event_shape
-        return (self.case.latent_dim,) if self.kind == "decoder" else tuple(self.component.output_shape)
+        """The shape of one row of the input; with a condition, that of a vector of all numbers of both."""
+        shape = self.own_input_shape
+        return (prod(shape) * (self.kind != "prior") + self.condition_dim,) if self.condition_dim else shape
+
+    @property
+    def own_input_shape(self) -> Shape:
+        """The shape of one row of the input, without its condition."""
+        match self.kind:
+            case "network":
+                return self.case.network_shapes[0]
+            case "encoder":
+                return self.case.event_shape
+            case "decoder":
+                return (self.case.latent_dim,)
+            case "prior":
+                return ()
+        return tuple(self.component.output_shape)
 
     @property
     def batch(self) -> Shape:
         """The batch shape that the distribution must have."""
-        return () if self.kind == "prior" else self.case.batch
+        return () if self.kind == "prior" and not self.condition_dim else self.case.batch
+
+    @property
+    def condition_dim(self) -> int:
+        """C, the size of the condition that the component takes; 0 for none."""
+        return int(getattr(self.component, "condition_dim", 0))
 
     @property
     def event(self) -> Shape:
@@ -99,11 +115,11 @@ class View:
         return {name: variable.value for name, variable in trainable_names(self.component).items()}
 
     def inputs(self, batch: Shape | None = None) -> Tensor:
-        """Ordinary inputs, a function of the case's seed, or None for a prior, which takes none.
+        """Ordinary inputs, a function of the case's seed, or None for a prior without a condition.
 
         They are normal; every other time examples lie between 0 and 1 instead, as images do.
         """
-        if self.kind == "prior":
+        if self.kind == "prior" and not self.condition_dim:
             return None
         rng = np.random.default_rng([self.case.seed, 2])
         shape = (*(self.case.batch if batch is None else batch), *self.input_shape)
@@ -116,13 +132,23 @@ class View:
         Raises:
             Violation: it is not a distribution.
         """
-        method = getattr(self.component, _METHODS[self.kind])
-        answer = method() if self.kind == "prior" else method(inputs)
+        method = getattr(self.component, METHODS[self.kind])
+        answer = method(*self.arguments(inputs))
         if self.kind == "network":
             return tfd.Independent(tfd.Normal(answer, 1.0), reinterpreted_batch_ndims=len(self.event))
         if not hasattr(answer, "event_shape"):
-            raise Violation(f"{_METHODS[self.kind]}(): expected a tfd.Distribution; got {answer!r}.")
+            raise Violation(f"{METHODS[self.kind]}(): expected a tfd.Distribution; got {answer!r}.")
         return answer
+
+    def arguments(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """What the method gets: nothing, the inputs, the condition, or both."""
+        if not self.condition_dim:
+            return () if self.kind == "prior" else (inputs,)
+        if self.kind == "prior":
+            return (inputs,)
+        shape = self.own_input_shape
+        own, condition = tf.split(inputs, [prod(shape), self.condition_dim], axis=-1)
+        return tf.reshape(own, tf.concat([tf.shape(own)[:-1], shape], axis=0)), condition
 
     def distribution(self) -> Distribution:
         """The distribution for ordinary inputs."""

@@ -16,7 +16,6 @@ from probvae.core import (
     Stream,
     Tensor,
     fold_in,
-    losses_of,
     named_variables,
     trainable_names,
 )
@@ -105,9 +104,9 @@ class Diagnosis:
     def _rows(self, step: int) -> str:
         """The examples of a step whose losses are not finite, in words; empty if that is all of them or none."""
         count = self.batches.examples(step)
-        (x, weights), seed = self.batches.batch(step), fold_in(self.settings.seed, Stream.LATENT, step)
+        batch, seed = self.batches.batch(step), fold_in(self.settings.seed, Stream.LATENT, step)
         # In a graph, as the model refuses examples that are not finite where it sees their values.
-        losses = tf.function(losses_of)(self.objective, self.vae, x, seed, tf.constant(step), weights)
+        losses = tf.function(self.objective.__call__)(self.vae, batch, seed, tf.constant(step))
         values = np.stack([losses.per_example, *losses.terms.values()])[:, :count]  # [terms, n]
         rows = self.batches.indices(step).numpy()[:count][~np.isfinite(values).all(axis=0)]
         if not 0 < len(rows) < count:

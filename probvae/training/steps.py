@@ -13,6 +13,7 @@ from probvae.core import (
     FINAL_STEP,
     VAE,
     Array,
+    Batch,
     Objective,
     Replicas,
     Seed,
@@ -20,9 +21,7 @@ from probvae.core import (
     Tensor,
     fold_in,
     gradients_and_means,
-    losses_of,
 )
-from probvae.data.feeding.batches import Batch
 from probvae.errors import TrainingError
 
 
@@ -139,9 +138,8 @@ class CompiledSteps:
 
     def _gradients(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor]:
         """What the rows of a batch add to the gradient and to the means."""
-        x, weights = batch
         gradients, means = gradients_and_means(
-            self._vae, lambda: losses_of(self._objective, self._vae, x, seed, step, weights), weights
+            self._vae, lambda: self._objective(self._vae, batch, seed, step), batch.weights
         )
         return gradients, self._stacked(means)
 
@@ -171,9 +169,9 @@ class CompiledSteps:
     def _evaluation(self, batch: Batch, seed: Tensor) -> Tensor:
         def in_each_replica(batch: Batch, seed: Tensor) -> Tensor:
             replicas = Replicas.here()
-            x, weights = replicas.share(batch)
-            losses = losses_of(self._objective, self._vae, x, seed, tf.constant(FINAL_STEP), weights)
-            return replicas.sum(self._stacked(losses.means(weights)))
+            own = replicas.share(batch)
+            losses = self._objective(self._vae, own, seed, tf.constant(FINAL_STEP))
+            return replicas.sum(self._stacked(losses.means(own.weights)))
 
         return self._local(self._strategy.run(in_each_replica, (batch, seed)))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from probvae.core import VAE, Data, Objective, Stream, fold_in, named_variables
-from probvae.data.feeding.batches import Batch, Batches, padded_batches
+from probvae.core import VAE, Batch, Data, Objective, Stream, fold_in, named_variables
+from probvae.data.feeding.batches import Batches, padded_batches
 from probvae.errors import CheckpointError, ConfigError, UserError, explained_errors
 from probvae.training.callbacks import Callback, Epoch, Progress
 from probvae.training.checkpoint import WEIGHTS, CheckpointState, newest_checkpoint, restore, snapshot
@@ -39,7 +39,8 @@ class Trainer:
         run: identifies the run; it is not resumed from a checkpoint of another one.
 
     Raises:
-        UserError: there are no validation examples, or the replicas cannot share a batch evenly.
+        UserError: there are no validation examples, the replicas cannot share a batch evenly, or the model and the
+            data differ in their conditions.
     """
 
     seconds_between_checks = 0.5
@@ -62,6 +63,7 @@ class Trainer:
             raise UserError(
                 "Expected at least one validation example, by which the best epoch is chosen; got none."
             )
+        vae.check_condition(data.info.condition)
         self.vae = vae
         self.objective = objective
         self.data = data

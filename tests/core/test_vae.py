@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 from probvae import components as c
 from probvae.core import (
     VAE,
+    Batch,
     Dataset,
     Decoder,
     Encoder,
@@ -302,7 +303,7 @@ def test_fit_takes_a_dataset_and_another_objective():
 def test_evaluate_is_the_mean_over_examples_whatever_the_batches():
     vae, x = compiled(), binary_data(11)
     kl = [vae.evaluate(x, batch_size=size, verbose=0, return_dict=True)["kl"] for size in (3, 11)]
-    np.testing.assert_allclose(kl, ELBO()(vae, x, 0, 0).terms["kl"].numpy().mean(), rtol=1e-5)
+    np.testing.assert_allclose(kl, ELBO()(vae, Batch(x), 0, 0).terms["kl"].numpy().mean(), rtol=1e-5)
 
 
 def test_evaluate_measures_after_the_warm_up():
@@ -316,8 +317,8 @@ class Jumping(Objective):
 
     terms = ()
 
-    def __call__(self, vae, x, seed, step):
-        ones = tf.reduce_mean(x, axis=list(range(1, 1 + len(E))))
+    def __call__(self, vae, batch, seed, step):
+        ones = tf.reduce_mean(batch.x, axis=list(range(1, 1 + len(E))))
         return Losses(1.0 + (2.0**24 - 1.0) * ones, {})
 
 

@@ -4,7 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from probvae.core import BINARY, COUNTS, REAL, UNIT, Values
+from probvae.core import BINARY, COUNTS, REAL, UNIT, Condition, Values
 from probvae.data import Arrays, FashionMini
 from probvae.data.datasets.mini import FILE
 from probvae.errors import ConfigError
@@ -524,3 +524,53 @@ def test_an_array_that_runs_out_of_memory_while_it_is_read_is_a_message(monkeypa
 
     monkeypatch.setattr("probvae.data.files.array_files.read_array", read_array)
     assert "data that fits in memory; got a.npy" in refusal(Arrays("a.npy"), "train")
+
+
+# Conditions
+
+
+def conditions(**more):
+    """Ten examples with two columns of conditions each, and a test part with its own."""
+    given = np.arange(20, dtype=np.int64).reshape(10, 2)
+    arrays = {"x_train": np.arange(20.0).reshape(10, 2), "train_condition": given}
+    arrays |= {"x_test": np.zeros((3, 2)), "condition_test": -given[:3]}
+    np.savez("c.npz", **(arrays | more))
+
+
+def test_conditions_are_found_beside_the_examples():
+    conditions()
+    data = Arrays("c.npz", condition_columns=("age", "dose")).load()
+    assert data.info.condition == Condition(("age", "dose"))
+    assert "condition: train_condition of c.npz, int64 [10, 2]" in data.info.notes[0]
+    np.testing.assert_array_equal(data.train.condition, data.train.stored)  # the rows go with the examples
+    np.testing.assert_array_equal(data.test.condition, [[0, -1], [-2, -3], [-4, -5]])
+    assert data.validation.condition.shape == (1, 2)
+    np.savez("one.npz", x=np.zeros((10, 2)), condition=np.arange(10))
+    assert Arrays("one.npz").info().condition == Condition(("c1",))
+
+
+@pytest.mark.parametrize(
+    ("array", "names", "message"),
+    [
+        ({"condition_test": np.zeros((4, 2))}, (), r"data.test: expected .* of test, finite numbers \[3, C\]"),
+        ({"condition_test": np.zeros((3, 1))}, (), r"data.test: expected conditions of 2 columns, as .*; got 1"),
+        ({"condition_test": np.full((3, 2), np.nan)}, (), r"got NaN or infinity in row 0 of condition_test"),
+        ({"train_condition": np.array(["a"] * 10)}, (), r"data.train: expected .* of train.*got .*text \[10\]"),
+        ({}, ("age",), r"data.condition_columns: expected 2 names, one for each column .*; got 1"),
+    ],
+)  # fmt: skip
+def test_wrong_conditions_are_refused(array, names, message):
+    conditions(**array)
+    with pytest.raises(ConfigError, match=message):
+        Arrays("c.npz", condition_columns=names).info()
+
+
+def test_all_parts_have_conditions_or_none():
+    np.savez("some.npz", x_train=np.zeros((9, 2)), x_test=np.zeros((3, 2)), train_condition=np.zeros(9))
+    with pytest.raises(
+        ConfigError, match=r"data.test: .*; got none in some.npz. Give all parts conditions, or none"
+    ):
+        Arrays("some.npz").load()
+    np.savez("none.npz", x=np.zeros((9, 2)))
+    with pytest.raises(ConfigError, match=r"data.condition_columns: expected conditions to name .*; got none"):
+        Arrays("none.npz", condition_columns=("age",)).load()

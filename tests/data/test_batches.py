@@ -120,7 +120,8 @@ def test_padding_weighs_nothing_and_the_examples_the_same(count, size, replicas)
     batches = Batches(split(count), size, seed=1, replicas=replicas)
     assert batches.size % replicas == 0
     for step in range(2 * batches.steps_per_epoch):
-        x, weights = (tensor.numpy() for tensor in batches.batch(step))
+        batch = batches.batch(step)
+        x, weights = batch.x.numpy(), batch.weights.numpy()
         n = batches.examples(step)
         assert len(x) == len(weights) == batches.size
         np.testing.assert_array_equal(weights[:n], np.float32(1 / n))
@@ -165,7 +166,7 @@ def test_any_type_of_numbers_comes_out_as_float32(dtype):
 
 
 def test_batches_in_order_have_all_examples():
-    parts = list(batches_in_order(split(10), 4, seed=0))
+    parts = [batch.x for batch in batches_in_order(split(10), 4, seed=0)]
     assert [len(part) for part in parts] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate(parts)[:, 0], np.arange(10))
     assert parts[0].dtype == tf.float32
@@ -175,14 +176,18 @@ def test_batches_in_order_have_all_examples():
 def test_in_order_is_what_chunks_are_filled_up(count, size):
     filled, plain = padded_batches(split(count), size, seed=0), batches_in_order(split(count), size, seed=0)
     for (batch, examples), chunk in zip(filled, plain, strict=True):
-        assert examples == len(chunk)
+        assert examples == len(chunk.x)
         assert len(batch.x) == size
-        np.testing.assert_array_equal(batch.x[:examples], chunk)
-        np.testing.assert_allclose(tf.reduce_sum(batch.weights * batch.x[:, 0]), tf.reduce_mean(chunk), rtol=1e-6)
+        np.testing.assert_array_equal(batch.x[:examples], chunk.x)
+        np.testing.assert_allclose(
+            tf.reduce_sum(batch.weights * batch.x[:, 0]), tf.reduce_mean(chunk.x), rtol=1e-6
+        )
 
 
 def test_the_bits_of_chunks_are_a_function_of_the_seed():
-    first, again, other = (np.concatenate(list(batches_in_order(grey(), 10, seed))) for seed in (0, 0, 1))
+    first, again, other = (
+        np.concatenate([batch.x for batch in batches_in_order(grey(), 10, seed)]) for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -228,7 +233,8 @@ def test_a_stream_that_starts_at_a_step_has_what_the_whole_stream_has_there(firs
 def test_streamed_batches_have_one_shape_and_padding_weighs_nothing():
     batches = streamed(count=23, size=64, replicas=4)
     assert (batches.size, batches.steps_per_epoch, batches.examples(0)) == (24, 1, 23)
-    x, weights = batches.batch(0)
+    batch = batches.batch(0)
+    x, weights = batch.x, batch.weights
     indices = batches.indices(0).numpy()
     np.testing.assert_array_equal(x[:, 0], indices)
     assert indices[23] == indices[0]
@@ -256,3 +262,25 @@ def test_an_epoch_of_another_length_than_the_array_is_an_error():
     batches = Batches(Split(Short(split(23).stored)), 5, seed=1)
     with pytest.raises(tf.errors.FailedPreconditionError, match="contain 23 elements but contained only 20"):
         list(itertools.islice(batches.stream(0), 5))
+
+
+@pytest.mark.parametrize("read", [lambda array: array, Pages], ids=["in memory", "streamed"])
+def test_what_is_known_of_each_example_comes_with_it(read):
+    """In batches of a training, of a stream from the middle of it, and in order; x is the example's number."""
+    numbers = np.arange(11, dtype=np.int32)[:, None]
+    labels = np.where(numbers[:, 0] % 3, numbers[:, 0], -1).astype(np.int16)
+    condition, observed = (numbers * [1, 10]).astype(np.float32), numbers % 2 == 0
+    known = Split(read(numbers), labels, condition=condition, observed=observed)
+    batches = Batches(known, 4, seed=2)
+    for batch in (batches.batch(5), *itertools.islice(batches.stream(4), 3)):
+        which = batch.rows.numpy()
+        np.testing.assert_array_equal(batch.x[:, 0], np.where(which % 2 == 0, which, 0))
+        np.testing.assert_array_equal(batch.condition, condition[which])
+        np.testing.assert_array_equal(batch.labels, labels[which])
+        np.testing.assert_array_equal(batch.observed, observed[which])
+        assert (batch.labels.dtype, batch.condition.dtype, batch.observed.dtype) == (tf.int64, tf.float32, tf.bool)
+    (first, _), *_, (last, real) = padded_batches(known, 4, seed=0)
+    assert real == 3
+    np.testing.assert_array_equal(last.condition, condition[[8, 9, 10, 0]])
+    np.testing.assert_array_equal(first.labels, labels[:4])
+    assert first.rows is None

@@ -89,7 +89,7 @@ def test_a_dataset_left_in_its_files_is_the_same_in_every_bit(binarize, how):
         np.testing.assert_array_equal(memory.intensities(3), file.intensities(3))
         np.testing.assert_array_equal(memory.labels, file.labels)
         for x, y in zip(batches_in_order(memory, 3, seed=0), batches_in_order(file, 3, seed=0), strict=True):
-            np.testing.assert_array_equal(x, y)
+            np.testing.assert_array_equal(x.x, y.x)
         for (x, n), (y, m) in zip(padded_batches(memory, 4, seed=0), padded_batches(file, 4, seed=0), strict=True):
             np.testing.assert_array_equal(x.x, y.x)
             assert n == m

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.core import FINAL_STEP, VAE, gradient_step
+from probvae.core import FINAL_STEP, VAE, Batch, gradient_step
 from probvae.errors import ConfigError
 from probvae.objectives import ELBO, IWAE
 from probvae.objectives.kl import exact_kl, resolve_kl
@@ -35,7 +35,7 @@ SIGMAS = 5.5  # two-sided, an error rate of 4e-8 for each comparison; the seeds 
 
 
 def loss(objective, vae, x, seed=0, step=0):
-    return objective(vae, x, seed, tf.constant(step)).per_example.numpy()
+    return objective(vae, Batch(x), seed, tf.constant(step)).per_example.numpy()
 
 
 def replicates(objective, vae, x, count=4000, seed=0):
@@ -77,9 +77,9 @@ def test_the_elbo_is_the_closed_form(how, samples):
 
 def test_the_terms_are_the_closed_forms():
     x, q = data(), some_posterior()
-    terms = ELBO(samples=4000)(model(), x, 0, tf.constant(0)).terms
+    terms = ELBO(samples=4000)(model(), Batch(x), 0, tf.constant(0)).terms
     np.testing.assert_allclose(terms["kl"], kl(x, q), rtol=1e-4)
-    estimate = ELBO(kl="monte_carlo", samples=4000)(model(), x, 0, tf.constant(0)).terms
+    estimate = ELBO(kl="monte_carlo", samples=4000)(model(), Batch(x), 0, tf.constant(0)).terms
     np.testing.assert_allclose(estimate["kl"], kl(x, q), atol=0.2)
     for found in (terms, estimate):
         np.testing.assert_allclose(found["negative_log_likelihood"], -expected_log_likelihood(x, q), rtol=0.1)
@@ -130,7 +130,7 @@ def test_the_gradient_of_the_elbo_is_the_gradient_of_the_closed_form():
     for how in ("exact", "monte_carlo"):
         for seed in range(12):
             with tf.GradientTape() as tape:
-                value = tf.reduce_mean(ELBO(kl=how, samples=400)(vae, x, seed, tf.constant(0)).per_example)
+                value = tf.reduce_mean(ELBO(kl=how, samples=400)(vae, Batch(x), seed, tf.constant(0)).per_example)
             found.append([g.numpy() for g in tape.gradient(value, variables)])
     for estimates in (found[:12], found[12:]):
         for i, gradient in enumerate(expected):
@@ -161,7 +161,7 @@ def test_one_importance_sample_is_the_elbo():
 
 
 def test_the_importance_weighted_loss_is_below_its_negative_elbo():
-    losses = IWAE(5)(model(), data(), 0, tf.constant(0))
+    losses = IWAE(5)(model(), Batch(data()), 0, tf.constant(0))
     assert np.all(losses.per_example <= losses.terms["negative_elbo"])
     log_w = model().log_weights(data(), 5, 0).numpy()
     np.testing.assert_allclose(losses.per_example, -np.log(np.exp(log_w).mean(0)), rtol=1e-5)
@@ -175,7 +175,7 @@ def test_the_importance_weighted_loss_is_below_its_negative_elbo():
 @pytest.mark.parametrize("how", ["exact", "monte_carlo"])
 def test_beta_weighs_the_kl(beta, how):
     vae, x = model(), data()
-    one, found = (ELBO(kl=how, beta=b)(vae, x, 0, tf.constant(0)) for b in (1.0, beta))
+    one, found = (ELBO(kl=how, beta=b)(vae, Batch(x), 0, tf.constant(0)) for b in (1.0, beta))
     expected = one.terms["negative_log_likelihood"] + float(beta) * one.terms["kl"]
     np.testing.assert_allclose(found.per_example, expected, rtol=1e-5)
     np.testing.assert_allclose(found.terms["kl"], one.terms["kl"])
@@ -188,7 +188,7 @@ def test_beta_weighs_the_kl(beta, how):
 )
 @pytest.mark.parametrize(("step", "beta"), [(0, 0.0), (50, 1.5), (100, 3.0), (1000, 3.0), (FINAL_STEP, 3.0)])
 def test_beta_grows_linearly_and_stays(objective, step, beta):
-    losses = objective(model(), data(), 0, tf.constant(step))
+    losses = objective(model(), Batch(data()), 0, tf.constant(step))
     np.testing.assert_allclose(losses.terms["beta"], np.full(5, beta), rtol=1e-6)
     expected = losses.terms["negative_log_likelihood"] + beta * losses.terms["kl"]
     np.testing.assert_allclose(losses.per_example, expected, rtol=1e-5)
@@ -203,7 +203,7 @@ def test_a_warm_up_leaves_no_variable_without_a_gradient():
     vae = model(prior=c.Mixture(D, 3))
     means = gradient_step(
         vae,
-        lambda: ELBO(warmup_epochs=10, steps_per_epoch=1)(vae, data(), 0, tf.constant(0)),
+        lambda: ELBO(warmup_epochs=10, steps_per_epoch=1)(vae, Batch(data()), 0, tf.constant(0)),
         keras.optimizers.SGD(0.01),
     )
     assert means["beta"] == 0.0
@@ -213,7 +213,7 @@ def test_a_warm_up_leaves_no_variable_without_a_gradient():
 @pytest.mark.parametrize("weights", [None, [0.3, 0.0, 0.1, 0.6, 0.0]], ids=["even", "weighted"])
 def test_free_bits_are_a_floor_under_the_mean_kl_of_a_batch(free, weights):
     vae, x, q = model(), data(), some_posterior()
-    losses = ELBO(free_bits=free, beta=2.0)(vae, x, 0, tf.constant(0), weights)
+    losses = ELBO(free_bits=free, beta=2.0)(vae, Batch(x, weights=weights), 0, tf.constant(0))
     floored = losses.per_example - losses.terms["negative_log_likelihood"]
     mean = np.average(kl(x, q), weights=weights)
     assert np.average(floored, weights=weights) == pytest.approx(2 * max(mean, free), rel=1e-4)
@@ -229,7 +229,7 @@ def test_free_bits_are_free_where_the_kl_is_estimated_too(how, free, penalty, sl
     penalties, slopes = [], []
     for seed in range(4):
         with tf.GradientTape() as tape:
-            losses = ELBO(kl=how, free_bits=free)(vae, x, seed, tf.constant(0))
+            losses = ELBO(kl=how, free_bits=free)(vae, Batch(x), seed, tf.constant(0))
             paid = tf.reduce_mean(losses.per_example - losses.terms["negative_log_likelihood"])
         penalties.append(float(paid))
         slopes.append(float(tape.gradient(paid, vae.encoder.shift)[0]))
@@ -247,7 +247,7 @@ def test_free_bits_above_every_kl_leave_only_the_likelihood_to_learn():
     gradients = []
     for objective in (ELBO(free_bits=100.0), ELBO(beta=0.0)):
         with tf.GradientTape() as tape:
-            value = tf.reduce_mean(objective(vae, x, 0, tf.constant(0)).per_example)
+            value = tf.reduce_mean(objective(vae, Batch(x), 0, tf.constant(0)).per_example)
         gradients.append(tape.gradient(value, vae.encoder.lower))
     np.testing.assert_allclose(*gradients, rtol=1e-5)
 
@@ -264,7 +264,7 @@ OBJECTIVES = {
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
 @pytest.mark.parametrize("batch", [1, 5])
 def test_losses_and_terms_are_per_example(objective, batch):
-    losses = objective(model(), data(batch), 0, tf.constant(1))
+    losses = objective(model(), Batch(data(batch)), 0, tf.constant(1))
     assert losses.per_example.shape == (batch,)
     assert set(losses.terms) == set(objective.terms)
     assert {term.shape.as_list()[0] for term in losses.terms.values()} == {batch}
@@ -278,7 +278,7 @@ def test_a_loss_is_a_function_of_its_seed_in_graphs_too(objective):
     tf.random.set_seed(5)
     np.testing.assert_array_equal(loss(objective, vae, x, 3, 1), first)
     assert np.all(loss(objective, vae, x, 4, 1) != first)
-    graph = tf.function(lambda x, seed, step: objective(vae, x, seed, step).per_example)
+    graph = tf.function(lambda x, seed, step: objective(vae, Batch(x), seed, step).per_example)
     np.testing.assert_allclose(graph(x, tf.constant([0, 3]), tf.constant(1)), first, rtol=1e-4)
 
 
@@ -332,7 +332,7 @@ def test_no_exact_kl_to_a_mixture():
 def test_asking_for_an_exact_kl_is_never_answered_by_an_estimate():
     vae = heads(c.DiagonalNormal(D), c.Mixture(D, 3))
     with pytest.raises(ConfigError, match=MESSAGE):
-        ELBO(kl="exact")(vae, data(), 0, tf.constant(0))
+        ELBO(kl="exact")(vae, Batch(data()), 0, tf.constant(0))
 
 
 # Settings

@@ -15,16 +15,17 @@ def outputs(vae):
     """Densities, moments and importance weights at fixed places."""
     rng = np.random.default_rng(0)
     x = (rng.random((6, *vae.event_shape)) < 0.4).astype(np.float32)
-    z = rng.normal(size=(5, vae.latent_dim)).astype(np.float32)
-    q = vae.posterior(x)
-    likelihood = vae.decoder.likelihood(tf.constant(z))
+    z = rng.normal(size=(6, vae.latent_dim)).astype(np.float32)
+    c = np.eye(6, vae.condition_dim, dtype=np.float32) if vae.condition_dim else None
+    q = vae.posterior(x, c)
+    likelihood = vae.likelihood(tf.constant(z), c)
     return {
-        "log p(z)": vae.prior.distribution().log_prob(z).numpy(),
+        "log p(z)": vae.prior_given(c).log_prob(z).numpy(),
         "mean of q": q.mean().numpy(),
         "stddev of q": q.stddev().numpy(),
         "log p(x|z)": likelihood.log_prob(x[:1]).numpy(),
-        "log weights": vae.log_weights(x, 3, seed=7).numpy(),
-        "samples": vae.sample(4, seed=7).numpy(),
+        "log weights": vae.log_weights(x, 3, 7, c).numpy(),
+        "samples": vae.sample(6, seed=7, condition=c).numpy(),
     }
 
 

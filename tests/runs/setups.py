@@ -24,6 +24,7 @@ PRIORS = {
     "realnvp": {"use": "realnvp", "couplings": 1, "hidden": [8]},
     "maf": {"use": "maf", "layers": 1, "hidden": [8]},
     "spline": {"use": "spline", "couplings": 1, "hidden": [8], "bins": 2},
+    "conditional": {"use": "conditional", "network": {"use": "dense", "hidden": [8]}},
 }
 PARTS = {
     "dense": ({"use": "dense", "hidden": [16]}, {"use": "dense", "hidden": [16]}),
@@ -38,6 +39,8 @@ def spec(data, prior="standard_normal", parts="dense", likelihood="bernoulli", *
     """A spec as a dict; without XLA unless `train` says so, as compiling takes longer than such a training."""
     down, up = PARTS[parts]
     encoder, decoder = {"network": down}, {"network": up, "likelihood": {"use": likelihood}}
+    if prior == "conditional":
+        data = {**data, "condition": "labels"}
     return {
         "schema": 1,
         "model": {"latent_dim": 2, "encoder": encoder, "decoder": decoder, "prior": PRIORS[prior]},

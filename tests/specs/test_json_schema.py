@@ -16,6 +16,7 @@ from probvae.core import Signature
 from probvae.errors import SpecError
 from probvae.registry import Registry
 from probvae.specs import json_schema, plan, read
+from probvae.specs.plan import shared_settings
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
 SLOTS = ("encoder", "decoder", "prior", "network", "posterior", "likelihood", "objective", "dataset")
@@ -136,7 +137,7 @@ def test_every_component_is_there_with_its_parameters_and_their_descriptions(sch
         for name, table in tables.items():
             signature = Signature.of(registry[kind, name].load())
             assert table["description"] == signature.summary
-            assert set(table["properties"]) == {"use", *signature.settable}
+            assert set(table["properties"]) == {"use", *signature.settable, *shared_settings(kind, signature)}
             assert table["additionalProperties"] is False
             assert table["properties"]["use"] == {"const": name}
             assert set(table["required"]) == {

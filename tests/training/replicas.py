@@ -9,7 +9,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-from setups import OBJECTIVES, Record, trainer, vae, weights
+from setups import OBJECTIVES, Record, data, trainer, vae, weights
 
 from probvae.errors import TrainingError
 from probvae.training import select_devices
@@ -24,7 +24,8 @@ def main(folder: str, name: str, devices: str, options: str) -> None:
         stop, checkpoints = settings.pop("stop", False), settings.pop("checkpoints", None)
         checkpoints = Path(checkpoints) if checkpoints else None
         objective = OBJECTIVES[settings.pop("objective", "elbo")]()
-        made = trainer(vae(prior), objective, folder=checkpoints, callbacks=[record], **settings)
+        examples = data(conditional=prior == "conditional")
+        made = trainer(vae(prior), objective, checkpoints, [record], examples, **settings)
         if stop:
             record.progress = lambda _: made.stop()  # between the steps, as a signal comes
         made.resume()

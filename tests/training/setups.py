@@ -13,6 +13,7 @@ from probvae.core import (
     FINAL_STEP,
     VAE,
     Component,
+    Condition,
     Data,
     DataInfo,
     Losses,
@@ -25,7 +26,7 @@ from probvae.core import (
 from probvae.objectives import ELBO
 from probvae.training import Callback, Trainer, TrainSettings
 
-D, E = 2, (6,)
+D, E, C = 2, (6,), 2
 TRAIN, BATCH = 20, 8  # three steps an epoch, the last of four examples
 STEPS = 3
 
@@ -34,28 +35,35 @@ PRIORS = {
     "mixture": lambda encoder: c.Mixture(D, components=3),
     "vamp": lambda encoder: c.Vamp(encoder, E, pseudo_inputs=3, initial="noise"),
     "maf": lambda encoder: c.MAF(D, layers=2, hidden=(4,)),
+    "conditional": lambda encoder: c.Conditional(C, c.Dense((4,)), c.DiagonalNormal(D)),
 }
 
 
 def vae(prior="standard_normal", seed=0, head=None, hidden=(5,)):
     """A dense VAE whose initial weights are a function of the seed."""
     keras.utils.set_random_seed(seed)
-    encoder = c.NetworkEncoder(c.Dense(hidden), c.DiagonalNormal(D), E)
+    condition_dim = C if prior == "conditional" else None
+    encoder = c.NetworkEncoder(c.Dense(hidden), c.DiagonalNormal(D), E, condition_dim)
     made = prior if isinstance(prior, Prior) else PRIORS[prior](encoder)
-    return VAE(encoder, c.NetworkDecoder(c.Dense(hidden), head or c.Bernoulli(E), D), made)
+    return VAE(encoder, c.NetworkDecoder(c.Dense(hidden), head or c.Bernoulli(E), D, condition_dim), made)
 
 
-def data(train=TRAIN, validation=7, binarize_on_read=True):
-    """Bytes with structure, binarised afresh at every step."""
+def data(train=TRAIN, validation=7, binarize_on_read=True, conditional=False):
+    """Bytes with structure, binarised afresh at every step; conditional ones with labels and missing elements."""
     rng = np.random.default_rng(0)
 
     def split(count, **how):
         bright = rng.random((count, 1)) < 0.5
         stored = np.where(bright, rng.integers(150, 256, (count, *E)), rng.integers(0, 100, (count, *E)))
+        if conditional:
+            how["condition"] = np.eye(C, dtype=np.float32)[bright[:, 0].astype(int)]
+            how["labels"] = np.where(np.arange(count) % 3, bright[:, 0], -1)
+            how["observed"] = np.random.default_rng(count).random((count, *E)) < 0.8
         return Split(stored.astype(np.uint8), divide_by=255.0, **how)
 
     sizes = (train, validation, 3)
-    info = DataInfo(E, BINARY, sizes, "binarised for tests", "made up")
+    condition = Condition(("dark", "bright"), one_hot=True) if conditional else None
+    info = DataInfo(E, BINARY, sizes, "binarised for tests", "made up", condition=condition)
     return Data(info, split(train, binarize_on_read=binarize_on_read), split(validation), split(3))
 
 
@@ -176,8 +184,8 @@ class Wrapped(Objective):
         self.elbo = ELBO()
         self.change = change
 
-    def __call__(self, vae, x, seed, step):
-        return self.change(self.elbo(vae, x, seed, step), x, step)
+    def __call__(self, vae, batch, seed, step):
+        return self.change(self.elbo(vae, batch, seed, step), batch.x, step)
 
 
 def nothing_but_the_first_pixel(losses, x, step):
@@ -213,9 +221,9 @@ class Coupled(Objective):
     terms = ELBO.terms
     couples_rows = True
 
-    def __call__(self, vae, x, seed, step, weights=None):
-        losses = ELBO()(vae, x, seed, step)
-        mean = whole_batch_mean(losses.terms["kl"], weights)
+    def __call__(self, vae, batch, seed, step):
+        losses = ELBO()(vae, batch, seed, step)
+        mean = whole_batch_mean(losses.terms["kl"], batch.weights)
         return Losses(losses.terms["negative_log_likelihood"] + 3.0 * mean**2, losses.terms)
 
 

@@ -18,7 +18,7 @@ from probvae.training import select_devices
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.devices import NO_PROXY
 
-from .setups import OBJECTIVES, STEPS, trained, vae
+from .setups import OBJECTIVES, STEPS, data, trained, vae
 
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}  # weights after a few steps; sums in another order, and XLA's rounding
 
@@ -66,14 +66,16 @@ def assert_close(found, reference):
         (4, {"prior": "vamp", "jit": False}),
         (2, {"prior": "mixture", "objective": "coupled"}),
         (4, {"prior": "mixture", "objective": "free_bits"}),
+        (2, {"prior": "conditional", "jit": False}),
     ],
-    ids=["two", "four", "two, rows coupled", "four, free bits"],
+    ids=["two", "four", "two, rows coupled", "four, free bits", "two, conditional"],
 )
 def test_devices_that_share_the_batches_train_what_one_does(devices, options, tmp_path):
     """20 examples in batches of 8: the last of an epoch is half empty, so that some replicas have no example."""
     process = start(tmp_path, "several", devices, epochs=2, **options)
-    model, objective = vae(options.pop("prior")), OBJECTIVES[options.pop("objective", "elbo")]()
-    reference = trained(model, objective, epochs=2, **options)
+    prior, objective = options.pop("prior"), OBJECTIVES[options.pop("objective", "elbo")]()
+    examples = data(conditional=prior == "conditional")
+    reference = trained(vae(prior), objective, examples=examples, epochs=2, **options)
     found = result(process, tmp_path, "several")
     assert found[0]["devices"] == f"{devices} replicas"
     assert_close(found, reference)

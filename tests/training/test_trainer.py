@@ -14,7 +14,7 @@ import tensorflow_probability as tfp
 from safetensors.numpy import load_file
 
 from probvae import components
-from probvae.core import FINAL_STEP, VAE, Losses, Prior, Split, Stream, fold_in, trainable_names
+from probvae.core import FINAL_STEP, VAE, Batch, Losses, Prior, Split, Stream, fold_in, trainable_names
 from probvae.errors import CheckpointError, ConfigError, ProbvaeError, TrainingError
 from probvae.objectives import ELBO, IWAE
 from probvae.training import (
@@ -107,7 +107,7 @@ def test_a_training_is_a_loop_of_gradient_clipping_and_adam():
     means, squares = ([tf.zeros_like(v) for v in variables] for _ in range(2))
     losses = []
     for step in range(2 * STEPS):
-        x, _ = done.trainer.batches.batch(step)
+        x = done.trainer.batches.batch(step).x
         count = done.trainer.batches.examples(step)  # the rest fills up the epoch's last batch
         with tf.GradientTape() as tape:
             q = model.encoder.posterior(x)
@@ -209,18 +209,28 @@ def test_validation_is_measured_where_schedules_have_ended():
     x = done.trainer.data.validation.intensities()
     x = np.concatenate([x, x[: BATCH - len(x)]])  # filled up, with noise for all of them
     seed = fold_in(0, Stream.VALIDATION, Stream.LATENT, 0)
-    by_hand = float(tf.reduce_mean(objective(done.vae, x, seed, tf.constant(FINAL_STEP)).per_example[:7]))
+    by_hand = float(tf.reduce_mean(objective(done.vae, Batch(x), seed, tf.constant(FINAL_STEP)).per_example[:7]))
     assert row["validation/loss"] == pytest.approx(by_hand, rel=1e-5)
 
 
 # Interruptions
 
 
-def test_a_killed_and_resumed_run_ends_as_one_that_was_not(tmp_path):
+@pytest.mark.parametrize("conditional", [False, True], ids=["dropping", "conditional"])
+def test_a_killed_and_resumed_run_ends_as_one_that_was_not(conditional, tmp_path):
     """With everything that depends on the step, and a layer that keeps a random state of its own."""
-    model, objective = dropping_vae, lambda: ELBO(warmup_epochs=7, steps_per_epoch=1)
-    settings = {"schedule": "cosine", "warmup_steps": 4, "clip_norm": 0.5}
+    model = functools.partial(vae, "conditional") if conditional else dropping_vae
+    settings = {
+        "schedule": "cosine",
+        "warmup_steps": 4,
+        "clip_norm": 0.5,
+        "examples": data(conditional=conditional),
+    }
     settings = {**settings, "epochs": 3, "kind": StepByStep}
+
+    def objective():
+        return ELBO(warmup_epochs=7, steps_per_epoch=1)
+
     whole = trained(model(), objective(), folder=tmp_path / "whole", **settings)
     first = Record()
     with pytest.raises(Killed):

@@ -47,12 +47,12 @@ class Penalty(probvae.Objective):
         self.weight = weight
 
     def __call__(
-        self, vae: probvae.VAE, x: probvae.Tensor, seed: probvae.Seed, step: probvae.Tensor
+        self, vae: probvae.VAE, batch: probvae.Batch, seed: probvae.Seed, step: probvae.Tensor
     ) -> probvae.Losses:
         """The loss [B] and its terms [B]."""
-        z, _ = probvae.sample_and_log_prob(vae.posterior(x), 1, seed)
+        z, _ = probvae.sample_and_log_prob(vae.posterior(batch.x, batch.condition), 1, seed)
         penalty = tf.reduce_sum(z[0] ** 2, axis=-1)
-        loss = self.weight * penalty - vae.decoder.likelihood(z[0]).log_prob(x)
+        loss = self.weight * penalty - vae.log_likelihood(batch.x, z[0], batch.condition, batch.observed)
         return probvae.Losses(loss, {"penalty": penalty})
 
 

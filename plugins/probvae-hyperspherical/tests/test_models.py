@@ -45,7 +45,7 @@ def images(count):
 def test_the_exact_bound_is_the_mean_of_the_estimated_one(D):
     model, x = vae(D), images(5)  # large inputs make concentrated posteriors
     assert probvae.ELBO(kl="exact").describe(model) == probvae.ELBO().describe(model) == {"kl": "exact"}
-    exact = probvae.ELBO(kl="exact", samples=4000)(model, x, 1, LAST).terms["kl"]
+    exact = probvae.ELBO(kl="exact", samples=4000)(model, probvae.Batch(x), 1, LAST).terms["kl"]
     q, p = model.posterior(x), model.prior.distribution()
     z, log_q = q.experimental_sample_and_log_prob(4000, seed=[1, 2])
     np.testing.assert_allclose(np.linalg.norm(z, axis=-1), 1, atol=1e-5)

@@ -87,7 +87,7 @@ def test_any_examples_can_be_read(where, which):
 
 def test_chunks_and_intensities_are_in_the_order_of_the_files():
     train = dataset().load().train
-    np.testing.assert_array_equal(np.concatenate(list(batches_in_order(train, 8, seed=0))), BYTES)
+    np.testing.assert_array_equal(np.concatenate([batch.x for batch in batches_in_order(train, 8, seed=0)]), BYTES)
     np.testing.assert_array_equal(train.intensities(20), BYTES[:20])
 
 
@@ -190,7 +190,8 @@ def test_batches_have_one_shape_and_padding_weighs_nothing(size, replicas):
     spec = stream.element_spec
     assert (spec.x.shape, spec.weights.shape) == ((made.size, *E), (made.size,))
     for step in range(2 * made.steps_per_epoch):
-        x, weights = (tensor.numpy() for tensor in next(stream))
+        batch = next(stream)
+        x, weights = batch.x.numpy(), batch.weights.numpy()
         n = made.examples(step)
         np.testing.assert_array_equal(weights[:n], np.float32(1 / n))
         np.testing.assert_array_equal(weights[n:], 0)

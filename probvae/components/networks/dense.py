@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -26,6 +26,8 @@ class Dense(Network):
         activation: of each hidden layer; "gated" multiplies it by a sigmoid gate.
         output_scale: the variance scale of the last kernel's initial values; small for outputs near 0.
     """
+
+    takes_vectors: ClassVar[bool] = True
 
     def __init__(
         self,

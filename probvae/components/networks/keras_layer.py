@@ -64,7 +64,9 @@ class KerasNetwork(Network):
         return outputs if self.last is None else tf.reshape(self.last(outputs), (-1, *self.out_shape))
 
 
-def connected(network: Network | keras.layers.Layer, in_shape: Shape, out_shape: Shape) -> Network:
+def connected(
+    network: Network | keras.layers.Layer, in_shape: Shape, out_shape: Shape, condition_dim: int = 0
+) -> Network:
     """A network, connected to the shapes of what its parameter `network` is for.
 
     Raises:
@@ -74,6 +76,6 @@ def connected(network: Network | keras.layers.Layer, in_shape: Shape, out_shape:
     if not isinstance(network, Network):
         network = KerasNetwork(network)
     try:
-        return network.connect(in_shape, out_shape)
+        return network.connect(in_shape, out_shape, condition_dim)
     except ConfigError as error:
         raise ConfigError(str(error), parameter="network") from error

@@ -31,7 +31,8 @@ class Vamp(Prior):
         learned_weights: learn the weights w, instead of 1 / K for all.
 
     Raises:
-        ConfigError: the pseudo-inputs should start from data and there are no examples.
+        ConfigError: the pseudo-inputs should start from data and there are no examples, or the encoder takes a
+            condition.
     """
 
     def __init__(
@@ -44,6 +45,11 @@ class Vamp(Prior):
         learned_weights: bool = False,
     ) -> None:
         super().__init__()
+        if encoder.condition_dim:
+            raise ConfigError(
+                "vamp prior: expected an encoder without a condition, as pseudo-inputs have none; got one with a "
+                "condition. Set model.encoder.condition = false, or use the prior 'conditional'."
+            )
         self.encoder = encoder
         self.support = encoder.support
 

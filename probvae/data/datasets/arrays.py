@@ -22,6 +22,7 @@ from probvae.core import (
 )
 from probvae.data.feeding.splits import UserData, check_memory, scaling, split_off, values_of
 from probvae.data.files.array_files import TOO_LARGE, FileArray
+from probvae.data.files.conditions import read_conditions
 from probvae.data.files.labels import as_integers, described, read_labels
 from probvae.data.files.on_disk import OnDisk, plain
 from probvae.data.files.parts import PARTS, Chosen, Part, choose, unused
@@ -40,12 +41,12 @@ class Arrays(Dataset):
 
     An array is [N, *E], N examples of shape E. The arrays of a .npz file are found by their keys: train,
     validation and test, also as x_train, train_images, X_test, val, ..., with the labels train_labels, y_test,
-    ...; `file.npz:key` names one. docs/your_data.md lists the keys. A sparse matrix [N, n], as
-    `scipy.sparse.save_npz` writes it, stays sparse in memory. Values stay as they are unless `divide_by` is
-    given: images of bytes are integers from 0 to 255, and become intensities with `divide_by = 255`. Before
-    training all examples are read once, some at a time, to see their values. Data that does not fit in memory can
-    stay in its files (`in_memory = false`): training on it is the same in every bit. `probvae data info` and the
-    first lines of a training say which array is used as what, and which are ignored.
+    ..., and the conditions train_condition, ...; `file.npz:key` names one. docs/your_data.md lists the keys. A
+    sparse matrix [N, n], as `scipy.sparse.save_npz` writes it, stays sparse in memory. Values stay as they are
+    unless `divide_by` is given: images of bytes are integers from 0 to 255, and become intensities with
+    `divide_by = 255`. Before training all examples are read once, some at a time, to see their values. Data that
+    does not fit in memory can stay in its files (`in_memory = false`): training on it is the same in every bit.
+    `probvae data info` and the first lines of a training say which array is used as what, and which are ignored.
 
     Args:
         train: the file with the training examples, and with the other two parts if it has arrays for them.
@@ -57,6 +58,7 @@ class Arrays(Dataset):
         test_labels: the same for the test examples.
         labels: auto (those that are named or found), or none.
         columns: the names of the n elements of examples of shape [n], for figures.
+        condition_columns: the names of the columns of the conditions; if empty, c1, c2, ...
         share: the share of the training examples that is split off for a part that is not given, the same examples
             in every run.
         divide_by: the divisor of all values.
@@ -78,6 +80,7 @@ class Arrays(Dataset):
         test_labels: FilePath = "",
         labels: Literal["auto", "none"] = "auto",
         columns: tuple[str, ...] = (),
+        condition_columns: tuple[str, ...] = (),
         share: Annotated[float, Gt(0), Lt(0.5)] = 0.1,
         divide_by: PositiveFloat = 1.0,
         channel_axis: bool = True,
@@ -92,6 +95,7 @@ class Arrays(Dataset):
         self.test_labels = test_labels
         self.labels = labels
         self.columns = columns
+        self.condition_columns = condition_columns
         self.share = share
         self.divide_by = divide_by
         self.channel_axis = channel_axis
@@ -134,8 +138,11 @@ class Arrays(Dataset):
         chosen = choose(self._files, self._label_files if self.labels == "auto" else None)
         self._check_memory(chosen)
         labels, classes, notes = self._read_labels(chosen)
+        conditions, condition = read_conditions(chosen, self.condition_columns)
         splits = {
-            part: Split(self._examples(arrays.examples), labels.get(part), self.divide_by)
+            part: Split(
+                self._examples(arrays.examples), labels.get(part), self.divide_by, condition=conditions.get(part)
+            )
             for part, arrays in chosen.items()
         }
         self._check_alike(splits)
@@ -149,6 +156,7 @@ class Arrays(Dataset):
             notes=notes,
             classes=classes,
             columns=self.columns,
+            condition=condition,
         )
 
     def _check_memory(self, chosen: dict[Part, Chosen]) -> None:
@@ -160,7 +168,8 @@ class Arrays(Dataset):
             needed += _BYTES_ORDERED * train.shape[0]
         if self.in_memory:  # the trainer copies the training examples once
             needed += sum(arrays.examples.size for arrays in chosen.values()) + chosen["train"].examples.size
-        needed += sum(arrays.labels.size for arrays in chosen.values() if arrays.labels)
+        beside = (array for arrays in chosen.values() for array in (arrays.labels, arrays.condition) if array)
+        needed += sum(array.size for array in beside)
         largest = max((arrays.examples for arrays in chosen.values()), key=lambda array: array.size)
         fix = TOO_LARGE if self.in_memory else "Use examples of fewer numbers, or fewer examples."
         check_memory(largest.file.place, needed, str(largest), fix)
@@ -181,7 +190,7 @@ class Arrays(Dataset):
         """The labels of each part that has some, the names of the classes, and the notes on all arrays."""
         raw: dict[Part, Array] = {}
         ignored = []
-        for part, (examples, array) in chosen.items():
+        for part, (examples, array, _) in chosen.items():
             if array is None:
                 continue
             count = examples.header.shape[0]
@@ -195,9 +204,10 @@ class Arrays(Dataset):
                 ignored.append(f"ignored: {array}: expected labels of {part} to be {expected}")
         labels, names = as_integers(raw)
         notes = []
-        for part, (examples, array) in chosen.items():
+        for part, (examples, array, condition) in chosen.items():
             of_class = f"; labels: {array}, {described(labels[part], names)}" if part in labels else ""
-            notes.append(f"{part}: {examples}{of_class}")
+            given = f"; condition: {condition}" if condition else ""
+            notes.append(f"{part}: {examples}{of_class}{given}")
         return labels, names, (*notes, *ignored, *unused(chosen), *_doubts(chosen["train"].examples))
 
     def _check_alike(self, splits: dict[Part, Split]) -> None:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Array, Seed, Split, Stream, StreamedArray, Tensor, fold_in
+from probvae.core import Array, Batch, Seed, Split, Stream, StreamedArray, Tensor, fold_in
 from probvae.errors import ConfigError, DataError
 
 # One pass of index_shuffle distinguishes only about 2^17 seeds, so that some two of 500 epochs would have the
 # same order; and of neighbouring seeds, as fold_in returns them, it distinguishes 256: hence the hashed keys.
 _PASSES = 3
 _READ_AHEAD = 4
-
-
-class Batch(NamedTuple):
-    """The examples of a step. All batches of a training have one shape.
-
-    Args:
-        x: the examples, float32 [B, *E].
-        weights: [B], 1/n for each of the n examples of the step, 0 for padding.
-    """
-
-    x: Tensor
-    weights: Tensor
 
 
 class Batches:
@@ -38,7 +25,7 @@ class Batches:
     batch has the same shape.
 
     Args:
-        split: the examples; an array is copied once, into the host's memory.
+        split: the examples; arrays are copied once, into the host's memory.
         batch_size: how many examples a batch has.
         seed: the order and the binarisation are a function of it and the step.
         replicas: number of replicas; the size of a batch of all examples (of a small split) is rounded up to a
@@ -60,7 +47,11 @@ class Batches:
         self._split = split
         self._seed = seed
         self._streamed = split.stored if isinstance(split.stored, StreamedArray) else None
-        self._gather = self._in_memory(split.stored) if isinstance(split.stored, np.ndarray) else self._elsewhere
+        self._gather = _in_memory(split.stored) if isinstance(split.stored, np.ndarray) else self._elsewhere
+        self._condition, self._labels, self._observed = (
+            (lambda indices: None) if array is None else _in_memory(array)
+            for array in (split.condition, split.labels, split.observed)
+        )
         self._fault: DataError | None = None
         self.size = min(batch_size, -(-len(split) // replicas) * replicas)
         self.steps_per_epoch = -(-len(split) // self.size)
@@ -140,18 +131,16 @@ class Batches:
         if self._streamed:
             stored = self._streamed.decode(stored, indices)
         stored = tf.ensure_shape(stored, (self.size, *self._split.stored.shape[1:]))
-        x = self._split.prepare(stored, fold_in(self._seed, Stream.BINARIZE, step))
-        return Batch(x, _weights(self.size, self._left(step)))
+        indices = tf.ensure_shape(indices, (self.size,))
+        with tf.device("CPU"):
+            condition, labels, observed = self._condition(indices), self._labels(indices), self._observed(indices)
+        x = self._split.prepare(stored, fold_in(self._seed, Stream.BINARIZE, step), observed)
+        labels = None if labels is None else tf.cast(labels, tf.int64)
+        return Batch(x, condition, labels, observed, indices, _weights(self.size, self._left(step)))
 
     def _left(self, step: Tensor) -> Tensor:
         """How many examples of the epoch are left before a step."""
         return len(self._split) - step % self.steps_per_epoch * self.size
-
-    @staticmethod
-    def _in_memory(array: Array) -> Callable[[Tensor], Tensor]:
-        with tf.device("CPU"):  # accelerators are for the model; a batch moves there by itself
-            stored = tf.constant(array)
-        return lambda indices: tf.gather(stored, indices)
 
     def _elsewhere(self, indices: Tensor) -> Tensor:
         stored = self._split.stored
@@ -164,6 +153,13 @@ class Batches:
                 raise
 
         return tf.numpy_function(read, [indices], stored.dtype)
+
+
+def _in_memory(array: Array) -> Callable[[Tensor], Tensor]:
+    """What gathers rows of an array by their numbers."""
+    with tf.device("CPU"):  # accelerators are for the model; a batch moves there by itself
+        stored = tf.constant(array)
+    return lambda indices: tf.gather(stored, indices)
 
 
 def padded_batches(split: Split, size: int, seed: Seed) -> Iterator[tuple[Batch, int]]:
@@ -179,13 +175,13 @@ def padded_batches(split: Split, size: int, seed: Seed) -> Iterator[tuple[Batch,
         Each batch with its number of real (not padded) examples.
     """
     for number, start in enumerate(range(0, len(split), size)):
-        which = tf.range(start, start + size) % len(split)
-        x = split.prepare(split.stored[which.numpy()], fold_in(seed, Stream.BINARIZE, number))
-        yield Batch(x, _weights(size, len(split) - start)), min(size, len(split) - start)
+        which = np.arange(start, start + size) % len(split)
+        batch = split.batch(which, fold_in(seed, Stream.BINARIZE, number))
+        yield batch._replace(weights=_weights(size, len(split) - start)), min(size, len(split) - start)
 
 
-def batches_in_order(split: Split, size: int, seed: Seed) -> Iterator[Tensor]:
-    """All examples of a split in the order in which they are stored, float32 [B, *E] each, B <= size.
+def batches_in_order(split: Split, size: int, seed: Seed) -> Iterator[Batch]:
+    """All examples of a split in the order in which they are stored, in batches of at most `size`.
 
     Args:
         split: the examples.
@@ -194,7 +190,7 @@ def batches_in_order(split: Split, size: int, seed: Seed) -> Iterator[Tensor]:
             the bare seed for its own.
     """
     for number, start in enumerate(range(0, len(split), size)):
-        yield split.prepare(split.stored[start : start + size], fold_in(seed, Stream.BINARIZE, number))
+        yield split.batch(slice(start, start + size), fold_in(seed, Stream.BINARIZE, number))
 
 
 def _weights(size: int, left: Tensor) -> Tensor:

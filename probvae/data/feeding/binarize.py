@@ -51,13 +51,13 @@ def binarize_once(split: Split, stream: int) -> Split:
         stream: the number of the random stream of SEED.
     """
     if not isinstance(split.stored, np.ndarray):
-        return Split(LazyBinarised(split, stream), split.labels, rows=split.rows)
+        return replace(split, stored=LazyBinarised(split, stream), divide_by=1.0, binarize_on_read=False)
     rng = np.random.default_rng([SEED, stream])
     binary, end = np.empty(split.stored.shape, np.uint8), 0
     for block in split.blocks():
         binary[end : end + len(block)] = rng.random(block.shape) < split.scaled(block)
         end += len(block)
-    return Split(binary, split.labels, rows=split.rows)
+    return replace(split, stored=binary, divide_by=1.0, binarize_on_read=False)
 
 
 @dataclass(frozen=True, repr=False)

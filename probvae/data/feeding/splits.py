@@ -12,6 +12,7 @@ from probvae.core import (
     UNIT,
     Array,
     Binarize,
+    Condition,
     Data,
     DataInfo,
     Split,
@@ -40,6 +41,7 @@ class UserData:
         notes: what is used as what, a line each.
         classes: the names of the labels, if they have any.
         columns: the names of the elements of an example of shape [n], if they have any.
+        condition: what the columns of the conditions are, if there are any.
     """
 
     splits: dict[Part, Split]
@@ -50,6 +52,7 @@ class UserData:
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    condition: Condition | None = None
 
     def info(self, binarize: Binarize = "none") -> DataInfo:
         """The description of the data, binarised.
@@ -71,6 +74,7 @@ class UserData:
             notes=self.notes,
             classes=self.classes,
             columns=self.columns,
+            condition=self.condition,
         )
 
     def load(self, binarize: Binarize = "none") -> Data:
@@ -125,8 +129,10 @@ def _rows(split: Split, which: Array) -> Split:
         if isinstance(split.stored, (OnDisk, ImageRows, SparseRows))
         else split.stored[which]
     )
-    labels = None if split.labels is None else split.labels[which]
-    return replace(split, stored=stored, labels=labels, rows=which)
+    labels, condition, observed = (
+        None if array is None else array[which] for array in (split.labels, split.condition, split.observed)
+    )
+    return replace(split, stored=stored, labels=labels, condition=condition, observed=observed, rows=which)
 
 
 def values_of(splits: Mapping[Part, Split]) -> Values:

@@ -1,10 +1,10 @@
-"""Which arrays in a user's files are the examples and the labels of which part: by their keys.
+"""Which arrays in a user's files are the examples, labels and conditions of which part: by their keys.
 
 A PART is named train (or training), validation (valid, val) or test (testing). The keys of its examples are
 PART, KIND_PART and PART_KIND, where KIND is x, data or images; those of its labels are KIND_PART and PART_KIND,
-where KIND is y, labels, label, targets, target, classes or class. In a file of one part, KIND alone is enough, and
-so is any key if there is one array only. Upper and lower case are the same. A file of a sparse matrix has no such
-keys: its rows are the examples.
+where KIND is y, labels, label, targets, target, classes or class, and those of its conditions, where KIND is
+condition or conditions. In a file of one part, KIND alone is enough, and so is any key if there is one array only.
+Upper and lower case are the same. A file of a sparse matrix has no such keys: its rows are the examples.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ NAMES: dict[Part, tuple[str, ...]] = {
 }
 _EXAMPLES = ("x", "data", "images")
 _LABELS = ("y", "labels", "label", "targets", "target", "classes", "class")
+_CONDITIONS = ("condition", "conditions")
 _TO_NUMBERS = {
     "S": 'If the text is numbers, save array.astype("float32").',
     "U": 'If the text is numbers, save array.astype("float32").',
@@ -36,10 +37,11 @@ _TO_NUMBERS = {
 
 
 class Chosen(NamedTuple):
-    """The arrays of a part: its examples, and its possible labels."""
+    """The arrays of a part: its examples, its possible labels, and its conditions."""
 
     examples: FileArray | SparseFile
     labels: FileArray | None
+    condition: FileArray | None
 
 
 def choose(files: Mapping[Part, str], label_files: Mapping[Part, str] | None) -> dict[Part, Chosen]:
@@ -57,7 +59,8 @@ def choose(files: Mapping[Part, str], label_files: Mapping[Part, str] | None) ->
     for part in PARTS:
         if examples := _examples(part, files):
             _check_examples(part, examples)
-            chosen[part] = Chosen(examples, _labels(part, examples, label_files[part]) if label_files else None)
+            labels = _labels(part, examples, label_files[part]) if label_files else None
+            chosen[part] = Chosen(examples, labels, _beside(part, examples, _CONDITIONS))
         elif label_files and label_files[part]:
             raise ConfigError.of(
                 f"data.{part}_labels",
@@ -89,7 +92,7 @@ def _examples(part: Part, files: Mapping[Part, str]) -> FileArray | SparseFile |
     key = (
         file.member
         or file.find((*_keys_of_examples(part), *_EXAMPLES))
-        or file.only(ignoring=(*_LABELS, *_keys(part, _LABELS)))
+        or file.only(ignoring=(*_LABELS, *_CONDITIONS, *_keys(part, (*_LABELS, *_CONDITIONS))))
     )
     if not key:
         raise file.not_found(f"the examples under a key as {part}, x_{part}, {part}_images, x, data or images")
@@ -104,11 +107,16 @@ def _labels(part: Part, examples: FileArray | SparseFile, text: str) -> FileArra
         if not key:
             raise file.not_found(f"the labels under a key as y_{part}, {part}_labels, y, labels or targets")
         return file.array(key)
+    return _beside(part, examples, _LABELS)
+
+
+def _beside(part: Part, examples: FileArray | SparseFile, kinds: tuple[str, ...]) -> FileArray | None:
+    """The array of some kind in the file of the examples, if it has any."""
     if isinstance(examples, SparseFile):
         return None
     file = examples.file
     of_one_part = examples.name.lower() not in _keys_of_examples(part)
-    key = None if file.member else file.find((*_keys(part, _LABELS), *(_LABELS if of_one_part else ())))
+    key = None if file.member else file.find((*_keys(part, kinds), *(kinds if of_one_part else ())))
     return file.array(key) if key else None
 
 

@@ -156,9 +156,9 @@ def _slopes(
 
 
 def _inputs(view: View) -> list[tuple[str, Tensor]]:
-    if view.kind == "prior":
+    if (plain := view.inputs()) is None:
         return [("no", None)]
-    plain, size = view.inputs(), 30.0 if view.kind in ("decoder", "network") else 200.0
+    size = 30.0 if view.kind in ("prior", "decoder", "network") else 200.0
     low, high = -size, size
     if isinstance(view.support, Values) and view.support.low > -inf and view.support.high == inf:
         # What is above 0 is often the exponential of an output, and e^200 is no number, nor is e^-200.

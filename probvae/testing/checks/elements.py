@@ -64,14 +64,16 @@ def _all_are_read(subject: Subject, case: Case, parts_of: Callable[[Flags], dict
 
 def _read(view: View) -> Flags:
     """Which elements [*E] of an example change the posterior when they take the values of another example."""
-    size = prod(view.input_shape)
+    size, shape = prod(view.input_shape), view.own_input_shape
+    elements = prod(shape)  # the first ones: a condition comes after them
     one = tf.reshape(view.inputs(batch=(ROWS,)), (ROWS, 1, size))
-    changed = tf.where(tf.eye(size, dtype=tf.bool), tf.roll(one, 1, axis=0), one)  # [ROWS, size, size]
+    each = tf.eye(elements, size, dtype=tf.bool)
+    changed = tf.where(each, tf.roll(one, 1, axis=0), one)  # [ROWS, elements, size]
     q = view.call(tf.reshape(tf.concat([one, changed], axis=1), (-1, *view.input_shape)))
     points = tf.reshape(view.points(q, 8), (8, 1, *view.event))
-    log_prob = f64(q.log_prob(points)).reshape(8, ROWS, 1 + size)
+    log_prob = f64(q.log_prob(points)).reshape(8, ROWS, 1 + elements)
     differ = np.abs(log_prob - log_prob[..., :1]) > 1e-5 * (1 + np.abs(log_prob))  # by more than rounding
-    return np.any(differ, axis=(0, 1))[1:].reshape(view.input_shape)
+    return np.any(differ, axis=(0, 1))[1:].reshape(shape)
 
 
 def _slices(read: Flags) -> dict[str, Flags]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import FINAL_STEP, Factory, Tensor
+from probvae.core import FINAL_STEP, Batch, Factory, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.linear_gaussian import small_model
@@ -67,7 +67,7 @@ def _computation(subject: Subject, case: Case) -> tuple[Factory, list[Tensor], l
         step = tf.constant(FINAL_STEP, tf.int32)
 
         def compute(x: Tensor, seed: Tensor, step: Tensor) -> list[Tensor]:
-            losses = objective(model.vae, x, seed, step)
+            losses = objective(model.vae, Batch(x), seed, step)
             return [losses.per_example, *[losses.terms[name] for name in sorted(losses.terms)]]
 
         arguments = [x, seed, step]

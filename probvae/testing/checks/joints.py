@@ -61,8 +61,11 @@ def _functions(view: View) -> tuple[Function, Function]:
         return lambda noise, seed: view.component.bijector().forward(noise), log_det
     if view.support != REAL:
         raise NotApplicable("its density does not reach everywhere, and lines leave it")
-    distribution = view.component.distribution
-    return lambda noise, seed: distribution().sample(LINES, seed=seed), lambda z: distribution().log_prob(z)
+    condition = view.inputs(batch=())  # one for all lines, or None
+    return (
+        lambda noise, seed: view.call(condition).sample(LINES, seed=seed),
+        lambda z: view.call(condition).log_prob(z),
+    )
 
 
 def _finite_along_lines(function: Function, points: Singles, rng: np.random.Generator) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import FINAL_STEP, Losses, Objective, Seed, Table, Tensor, fold_in, losses_of
+from probvae.core import FINAL_STEP, Batch, Losses, Objective, Seed, Table, Tensor, fold_in
 from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Violation, check
 from probvae.testing.dependence import dependence
@@ -44,7 +44,7 @@ def losses_are_per_example(subject: Subject, case: Case) -> None:
     model = small_model(case, objective.posterior)
     x = model.examples(case.batch[0])
     for step in (0, 1, FINAL_STEP):
-        losses = objective(model.vae, x, stateless(case), tf.constant(step, tf.int32))
+        losses = objective(model.vae, Batch(x), stateless(case), tf.constant(step, tf.int32))
         _are_losses(losses, objective, len(x), step)
     said = objective.describe(model.vae)
     if not all(isinstance(word, str) for pair in said.items() for word in pair):
@@ -76,7 +76,9 @@ def losses_of_rows_do_not_mix(subject: Subject, case: Case) -> None:
     x = model.examples(4)
     others = tf.concat([-3.0 * x[:2], x[2:3], x[3:] + 2.0], axis=0)
     weights = tf.constant([0.0, 0.0, 1.0, 0.0])
-    one, other = (losses_of(objective, model.vae, rows, stateless(case), LAST, weights) for rows in (x, others))
+    one, other = (
+        objective(model.vae, Batch(rows, weights=weights), stateless(case), LAST) for rows in (x, others)
+    )
     for name in ("per_example", *objective.terms):
         a, b = (
             f64(found.per_example if name == "per_example" else found.terms[name])[2] for found in (one, other)
@@ -98,7 +100,7 @@ def losses_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
     x = model.examples(8)
 
     def loss(seed: Seed) -> Floats:
-        return f64(objective(model.vae, x, seed, LAST).per_example)
+        return f64(objective(model.vae, Batch(x), seed, LAST).per_example)
 
     tf.random.set_seed(1)
     first = loss(stateless(case))
@@ -162,7 +164,7 @@ def _drawn(
 ) -> dict[str, Floats]:
     """As `_losses`, of the loss and of every term."""
     repeated = tf.repeat(x, draws, axis=0)  # [B * draws, *E]
-    losses = objective(model.vae, repeated, stateless(case, salt), tf.constant(step, tf.int32))
+    losses = objective(model.vae, Batch(repeated), stateless(case, salt), tf.constant(step, tf.int32))
     found = {"loss": losses.per_example, **losses.terms}
     return {name: f64(values).reshape(len(x), draws).T for name, values in found.items()}
 
@@ -292,7 +294,7 @@ def _gradients_differ(objectives: list[Objective], model: LinearGaussian, x: Ten
 
     def gradient(objective: Objective) -> Floats:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(objective(model.vae, x, stateless(case), LAST).per_example)
+            loss = tf.reduce_mean(objective(model.vae, Batch(x), stateless(case), LAST).per_example)
         found = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return np.concatenate([f64(tf.convert_to_tensor(part)).ravel() for part in found])
 
@@ -317,7 +319,7 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
     slopes, differences = [], []
 
     def of_seed(seed: Tensor) -> Tensor:
-        return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
+        return tf.reduce_mean(objective(model.vae, Batch(repeated), seed, LAST).per_example)
 
     mean = tf.function(partial(of_seed), autograph=False)  # a graph, as it is called 36 times
     for batch in range(12):

@@ -117,7 +117,7 @@ def _density(view: View) -> Tensor:
         x = bijector.inverse(tf.identity(y))
         log_det = bijector.inverse_log_det_jacobian(tf.identity(y), event_ndims=1)
         return tf.reduce_sum(tf.sin(x + 0.5)) + tf.reduce_sum(tf.cast(log_det, tf.float32))
-    inputs = None if view.kind == "prior" else view.inputs(batch=(ROWS,))
+    inputs = view.inputs(batch=(ROWS,))
     p = view.call(inputs)
     points = tf.stop_gradient(p.sample(8, seed=stateless(view.case)))  # [8, ...]
     # Also the points of other rows, which the density of a row need not like: a gradient at the mode is zero.

@@ -35,50 +35,50 @@ class _ELBO(Objective):
 class SignFlipped(_ELBO):
     """It is the bound itself, to be maximised, where a loss is minimised."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(log_likelihood - kl, log_likelihood, kl)
 
 
 class DivergenceSubtracted(_ELBO):
     """The KL is subtracted from the loss, where it should be added."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(-log_likelihood - kl, log_likelihood, kl)
 
 
 class DivergenceReversed(_ELBO):
     """It takes KL(p || q) for KL(q || p)."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, _ = _parts(vae, x, as_seed(seed))
-        kl = tfd.kl_divergence(vae.prior.distribution(), vae.posterior(x))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, _ = _parts(vae, batch.x, as_seed(seed))
+        kl = tfd.kl_divergence(vae.prior.distribution(), vae.posterior(batch.x))
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
 class DivergenceWithoutGradient(_ELBO):
     """The KL is stopped: its value is in the loss, and nothing learns from it."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(tf.stop_gradient(kl) - log_likelihood, log_likelihood, kl)
 
 
 class DivergenceOverTheBatchSize(_ELBO):
     """The KL is divided by the size of the batch."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
-        kl = kl / tf.cast(tf.shape(x)[0], tf.float32)
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
+        kl = kl / tf.cast(tf.shape(batch.x)[0], tf.float32)
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
 class BatchMean(_ELBO):
     """Every example gets the mean over the batch as its loss."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         loss = tf.ones_like(kl) * tf.reduce_mean(kl - log_likelihood)
         return self.losses(loss, log_likelihood, kl)
 
@@ -88,40 +88,40 @@ class WeightsIgnored(_ELBO):
 
     couples_rows = True
 
-    def __call__(self, vae, x, seed, step, weights=None):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(tf.reduce_mean(kl) - log_likelihood, log_likelihood, kl)
 
 
 class BatchSum(_ELBO):
     """The loss is one number, the sum over the batch."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(tf.reduce_sum(kl - log_likelihood), log_likelihood, kl)
 
 
 class ScalarTerm(_ELBO):
     """A term is averaged over the batch already."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(kl - log_likelihood, log_likelihood, tf.reduce_mean(kl))
 
 
 class OtherTerms(_ELBO):
     """The names of its terms are not those that it declares."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return Losses(kl - log_likelihood, {"reconstruction": -log_likelihood, "kl": kl})
 
 
 class MeanOverThePixels(_ELBO):
     """The log-likelihood is divided by the number of elements, so the loss is no bound."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         log_likelihood = log_likelihood / prod(vae.event_shape)
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
@@ -129,17 +129,17 @@ class MeanOverThePixels(_ELBO):
 class MeanDecoded(_ELBO):
     """The mean of the posterior is decoded instead of a sample."""
 
-    def __call__(self, vae, x, seed, step):
-        _, kl = _parts(vae, x, as_seed(seed))
-        log_likelihood = vae.decoder.likelihood(vae.posterior(x).mean()).log_prob(x)
+    def __call__(self, vae, batch, seed, step):
+        _, kl = _parts(vae, batch.x, as_seed(seed))
+        log_likelihood = vae.decoder.likelihood(vae.posterior(batch.x).mean()).log_prob(batch.x)
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
 class TwiceTheDivergence(_ELBO):
     """It weighs the KL by two, and claims to be tight."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(2 * kl - log_likelihood, log_likelihood, kl)
 
 
@@ -148,24 +148,24 @@ class HalfTheDivergence(_ELBO):
 
     bound = "upper"
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(0.5 * kl - log_likelihood, log_likelihood, kl)
 
 
 class SeedIgnored(_ELBO):
     """Latents are drawn from the global random state, whatever the seed."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, None)
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, None)
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
 class SeedFixed(_ELBO):
     """Latents are drawn with one seed for all steps."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(0))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(0))
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
@@ -176,9 +176,9 @@ class CallsCounted(_ELBO):
         self.warmup_steps = warmup_steps
         self.calls = 0
 
-    def __call__(self, vae, x, seed, step):
+    def __call__(self, vae, batch, seed, step):
         self.calls += 1
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         beta = min(1.0, self.calls / self.warmup_steps)
         return self.losses(beta * kl - log_likelihood, log_likelihood, kl)
 
@@ -196,16 +196,16 @@ class _IWAE(Objective):
 class NoLogOfSamples(_IWAE):
     """The importance-weighted bound is the log of the sum of the weights, not of their mean."""
 
-    def __call__(self, vae, x, seed, step):
-        log_w = vae.log_weights(x, self.samples, seed)
+    def __call__(self, vae, batch, seed, step):
+        log_w = vae.log_weights(batch.x, self.samples, seed)
         return Losses(-tf.reduce_logsumexp(log_w, axis=0), {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
 
 class OverTheBatch(_IWAE):
     """The importance weights are averaged over the batch instead of the samples."""
 
-    def __call__(self, vae, x, seed, step):
-        log_w = vae.log_weights(x, self.samples, seed)
+    def __call__(self, vae, batch, seed, step):
+        log_w = vae.log_weights(batch.x, self.samples, seed)
         bound = tf.reduce_logsumexp(log_w, axis=1) - log(self.samples)
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
@@ -213,8 +213,8 @@ class OverTheBatch(_IWAE):
 class NaiveLogMeanExp(_IWAE):
     """The weights are exponentiated before their mean is taken, and underflow for ordinary images."""
 
-    def __call__(self, vae, x, seed, step):
-        log_w = vae.log_weights(x, self.samples, seed)
+    def __call__(self, vae, batch, seed, step):
+        log_w = vae.log_weights(batch.x, self.samples, seed)
         bound = tf.math.log(tf.reduce_mean(tf.exp(log_w), axis=0))
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
@@ -222,33 +222,33 @@ class NaiveLogMeanExp(_IWAE):
 class StandardPrior(_ELBO):
     """The KL is that to a standard normal, whatever prior the model has."""
 
-    def __call__(self, vae, x, seed, step):
-        z, log_q = vae.posterior(x).experimental_sample_and_log_prob(seed=as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        z, log_q = vae.posterior(batch.x).experimental_sample_and_log_prob(seed=as_seed(seed))
         standard = tfd.MultivariateNormalDiag(tf.zeros(vae.latent_dim), tf.ones(vae.latent_dim))
-        log_likelihood, kl = vae.decoder.likelihood(z).log_prob(x), log_q - standard.log_prob(z)
+        log_likelihood, kl = vae.decoder.likelihood(z).log_prob(batch.x), log_q - standard.log_prob(z)
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
 class PriorStopped(_ELBO):
     """The prior's density is a constant of its variables: a learned prior never learns."""
 
-    def __call__(self, vae, x, seed, step):
-        z, log_q = vae.posterior(x).experimental_sample_and_log_prob(seed=as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        z, log_q = vae.posterior(batch.x).experimental_sample_and_log_prob(seed=as_seed(seed))
         here = tf.stop_gradient(z)
         with tf.GradientTape() as tape:
             tape.watch(here)
             log_p = vae.prior.distribution().log_prob(here)
         slope = tf.stop_gradient(tape.gradient(log_p, here))
         kl = log_q - tf.stop_gradient(log_p) - tf.reduce_sum(slope * (z - here), axis=-1)
-        log_likelihood = vae.decoder.likelihood(z).log_prob(x)
+        log_likelihood = vae.decoder.likelihood(z).log_prob(batch.x)
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
 class DividedByTheStep(_ELBO):
     """Its warm-up divides by the step, which begins at 0."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         weight = tf.exp(-1.0 / tf.cast(step, tf.float32)) * (tf.cast(step, tf.float32) / tf.cast(step, tf.float32))
         return self.losses(weight * kl - log_likelihood, log_likelihood, kl)
 
@@ -256,22 +256,22 @@ class DividedByTheStep(_ELBO):
 class VectorsOnly(_ELBO):
     """It sums log-likelihoods over axis 1: of a vector those are all, of an image one axis of three."""
 
-    def __call__(self, vae, x, seed, step):
-        z, log_q = vae.posterior(x).experimental_sample_and_log_prob(seed=as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        z, log_q = vae.posterior(batch.x).experimental_sample_and_log_prob(seed=as_seed(seed))
         kl = log_q - vae.prior.distribution().log_prob(z)
-        log_likelihood = tf.reduce_sum(vae.decoder.likelihood(z).distribution.log_prob(x), axis=1)
+        log_likelihood = tf.reduce_sum(vae.decoder.likelihood(z).distribution.log_prob(batch.x), axis=1)
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
 class NoiseSharedByRows(_ELBO):
     """Its noise has no batch axis: all examples of a batch get the same."""
 
-    def __call__(self, vae, x, seed, step):
-        q = vae.posterior(x)
+    def __call__(self, vae, batch, seed, step):
+        q = vae.posterior(batch.x)
         noise = tf.random.stateless_normal((1, vae.latent_dim), as_seed(seed))
         z = q.mean() + tf.linalg.matvec(tf.linalg.cholesky(q.covariance()), noise)
         log_likelihood, kl = (
-            vae.decoder.likelihood(z).log_prob(x),
+            vae.decoder.likelihood(z).log_prob(batch.x),
             q.log_prob(z) - vae.prior.distribution().log_prob(z),
         )
         return self.losses(kl - log_likelihood, log_likelihood, kl)
@@ -280,9 +280,9 @@ class NoiseSharedByRows(_ELBO):
 class DivergenceOfMarginals(_ELBO):
     """The KL is that of the marginals, right for diagonal posteriors only, and it does not say so."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, _ = _parts(vae, x, as_seed(seed))
-        q, p = vae.posterior(x), vae.prior.distribution()
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, _ = _parts(vae, batch.x, as_seed(seed))
+        q, p = vae.posterior(batch.x), vae.prior.distribution()
         ratio, away = q.stddev() / p.stddev(), (q.mean() - p.mean()) / p.stddev()  # [B, D]
         kl = tf.reduce_sum(0.5 * (ratio**2 + away**2 - 1) - tf.math.log(ratio), axis=-1)
         return self.losses(kl - log_likelihood, log_likelihood, kl)
@@ -298,8 +298,8 @@ class NormalisedWeightsTimesLogWeights(_IWAE):
     Salakhutdinov, 2016); its value is not that of the bound.
     """
 
-    def __call__(self, vae, x, seed, step):
-        log_w = vae.log_weights(x, self.samples, seed)
+    def __call__(self, vae, batch, seed, step):
+        log_w = vae.log_weights(batch.x, self.samples, seed)
         loss = -tf.reduce_sum(tf.nn.softmax(log_w, axis=0) * log_w, axis=0)
         return Losses(loss, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
@@ -307,16 +307,16 @@ class NormalisedWeightsTimesLogWeights(_IWAE):
 class LargestLogWeight(_IWAE):
     """The bound is the largest of the log weights, as if the others were nothing and log S were none."""
 
-    def __call__(self, vae, x, seed, step):
-        log_w = vae.log_weights(x, self.samples, seed)
+    def __call__(self, vae, batch, seed, step):
+        log_w = vae.log_weights(batch.x, self.samples, seed)
         return Losses(-tf.reduce_max(log_w, axis=0), {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
 
 class OneSampleRepeated(_IWAE):
     """All importance samples of an example are one sample, so that the bound is the evidence lower bound."""
 
-    def __call__(self, vae, x, seed, step):
-        log_w = tf.repeat(vae.log_weights(x, 1, seed), self.samples, axis=0)
+    def __call__(self, vae, batch, seed, step):
+        log_w = tf.repeat(vae.log_weights(batch.x, 1, seed), self.samples, axis=0)
         bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples)
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
@@ -324,8 +324,8 @@ class OneSampleRepeated(_IWAE):
 class MeanOutsideTheLog(IWAE):
     """The mean over the samples is taken outside of the logarithm: it is the evidence lower bound."""
 
-    def __call__(self, vae, x, seed, step):
-        log_w = vae.log_weights(x, self.samples, seed)
+    def __call__(self, vae, batch, seed, step):
+        log_w = vae.log_weights(batch.x, self.samples, seed)
         loss = -tf.reduce_mean(log_w, axis=0)
         return Losses(loss, {"negative_elbo": loss})
 
@@ -333,16 +333,16 @@ class MeanOutsideTheLog(IWAE):
 class BoundAsTheElbo(_IWAE):
     """The term named negative_elbo is the importance-weighted bound."""
 
-    def __call__(self, vae, x, seed, step):
-        bound = tf.reduce_logsumexp(vae.log_weights(x, self.samples, seed), axis=0) - log(self.samples)
+    def __call__(self, vae, batch, seed, step):
+        bound = tf.reduce_logsumexp(vae.log_weights(batch.x, self.samples, seed), axis=0) - log(self.samples)
         return Losses(-bound, {"negative_elbo": -bound})
 
 
 class TermsSwapped(_ELBO):
     """The two terms are returned under each other's names."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return Losses(kl - log_likelihood, {"negative_log_likelihood": kl, "kl": -log_likelihood})
 
 
@@ -354,8 +354,8 @@ class BetaIgnored(_ELBO):
     def __init__(self, beta: Annotated[float, Ge(0)] = 1.0) -> None:
         self.beta = beta
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(kl - log_likelihood, log_likelihood, kl)
 
 
@@ -387,8 +387,8 @@ class FreeBitsAdded(ELBO):
     def __init__(self, free_bits: Annotated[float, Ge(0)] = 1.0) -> None:
         super().__init__(free_bits=free_bits)
 
-    def __call__(self, vae, x, seed, step):
-        _, terms = super().__call__(vae, x, seed, step)
+    def __call__(self, vae, batch, seed, step):
+        _, terms = super().__call__(vae, batch, seed, step)
         return Losses(terms["negative_log_likelihood"] + terms["kl"] + self.free_bits, terms)
 
 
@@ -405,7 +405,7 @@ class WarmUpCycled(ELBO):
 class OneTermWithItsOwnSeed(_ELBO):
     """The latents that are decoded are drawn with a constant seed, those of the KL with the one that is given."""
 
-    def __call__(self, vae, x, seed, step):
-        log_likelihood, _ = _parts(vae, x, as_seed(0))
-        _, kl = _parts(vae, x, as_seed(seed))
+    def __call__(self, vae, batch, seed, step):
+        log_likelihood, _ = _parts(vae, batch.x, as_seed(0))
+        _, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(kl - log_likelihood, log_likelihood, kl)

@@ -17,9 +17,9 @@ class DivergenceOfMarginals(Objective):
     def __init__(self) -> None:
         pass
 
-    def __call__(self, vae, x, seed, step):
-        q, p = vae.posterior(x), vae.prior.distribution()
-        log_likelihood = vae.decoder.likelihood(q.sample(seed=as_seed(seed))).log_prob(x)  # [B]
+    def __call__(self, vae, batch, seed, step):
+        q, p = vae.posterior(batch.x), vae.prior.distribution()
+        log_likelihood = vae.decoder.likelihood(q.sample(seed=as_seed(seed))).log_prob(batch.x)  # [B]
         ratio, away = q.stddev() / p.stddev(), (q.mean() - p.mean()) / p.stddev()  # [B, D]
         kl = tf.reduce_sum(0.5 * (ratio**2 + away**2 - 1) - tf.math.log(ratio), axis=-1)
         return Losses(kl - log_likelihood, {"negative_log_likelihood": -log_likelihood, "kl": kl})
@@ -34,9 +34,9 @@ class StickingTheLanding(Objective):
     def __init__(self) -> None:
         pass
 
-    def __call__(self, vae, x, seed, step):
-        q = vae.posterior(x)
+    def __call__(self, vae, batch, seed, step):
+        q = vae.posterior(batch.x)
         z = q.sample(seed=as_seed(seed))  # [B, D]
-        log_likelihood = vae.decoder.likelihood(z).log_prob(x)
+        log_likelihood = vae.decoder.likelihood(z).log_prob(batch.x)
         kl = stopped_log_prob(q, z) - vae.prior.distribution().log_prob(z)
         return Losses(kl - log_likelihood, {"negative_log_likelihood": -log_likelihood, "kl": kl})

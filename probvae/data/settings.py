@@ -1,0 +1,103 @@
+"""What a spec says of any dataset, besides the dataset's own parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from probvae.core import Array, Checked, Condition, Data, DataInfo, Split, available_memory, readable
+from probvae.errors import ConfigError
+
+_SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class DataSettings(Checked):
+    """What a model gets of the data.
+
+    Args:
+        condition: "labels": the condition is the label of each example, as a one-hot vector of its class. "none":
+            there is no condition. If left out: the condition that the data has of its own, if any.
+    """
+
+    condition: Literal["labels", "none"] | None = None
+
+    def info(self, info: DataInfo) -> DataInfo | None:
+        """The description of the data with these settings; None if that takes the data itself."""
+        if self.condition == "none":
+            return replace(info, condition=None)
+        if self.condition is None:
+            return info
+        return replace(info, condition=Condition(info.classes, one_hot=True)) if info.classes else None
+
+    def data(self, data: Data, trained_on: Condition | None = None) -> Data:
+        """The data with these settings.
+
+        Args:
+            data: as its dataset gives it.
+            trained_on: the condition of the data that a model was trained on, whose classes are to be used.
+
+        Raises:
+            ConfigError: there are no labels, or some are missing or of no known class.
+        """
+        if self.condition is None:
+            return data
+        splits = {name: getattr(data, name) for name in _SPLITS}
+        if self.condition == "none":
+            bare = {name: replace(split, condition=None) for name, split in splits.items()}
+            return Data(replace(data.info, condition=None), **bare)
+        for name, split in splits.items():
+            _check_labels(name, split)
+        numbers, classes = _numbered(data, trained_on)
+        count, available = sum(map(len, splits.values())), available_memory()
+        if available is not None and 4 * count * len(classes) > available:
+            raise _error(
+                f"labels of few classes, whose one-hot vectors fit into {readable(available)} of memory",
+                f"{len(classes):,} classes",
+            )
+        conditioned = {
+            name: replace(split, labels=numbers[name], condition=_one_hot(numbers[name], len(classes)))
+            for name, split in splits.items()
+        }
+        condition = Condition(classes, one_hot=True)
+        return Data(replace(data.info, classes=classes, condition=condition), **conditioned)
+
+
+def _check_labels(name: str, split: Split) -> None:
+    if split.labels is None:
+        raise _error("data with labels", f"none in {name}", 'Leave condition out, or set it to "none".')
+    missing = int(np.sum(split.labels == -1))
+    if missing:
+        raise _error("a label for every example", f"{missing:,} of {len(split):,} missing (-1) in {name}")
+
+
+def _numbered(data: Data, trained_on: Condition | None) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """The labels of each split as the numbers of classes, and the names of these."""
+    labels = {name: np.asarray(getattr(data, name).labels) for name in _SPLITS}
+    values = np.unique(np.concatenate([*labels.values()]))
+    given = dict(enumerate(data.info.classes))
+    names = {value: given.get(value, str(value)) for value in values.tolist()}
+    classes = data.info.classes or tuple(names.values())
+    if trained_on is not None:
+        numbers = {str(number): name for number, name in enumerate(trained_on.names)}
+        if not set(names.values()) <= set(trained_on.names) and not data.info.classes:
+            names = {value: numbers.get(name, name) for value, name in names.items()}
+        classes = trained_on.names
+    unknown = [name for name in names.values() if name not in classes]
+    if unknown:
+        raise _error(f"labels of the classes {', '.join(classes)}", f"the label {unknown[0]}")
+    place = {name: number for number, name in enumerate(classes)}
+    to_number = np.array([place[names[value]] for value in values.tolist()], np.int64)
+    return {name: to_number[np.searchsorted(values, array)] for name, array in labels.items()}, classes
+
+
+def _one_hot(numbers: Array, count: int) -> Array:
+    vectors = np.zeros((len(numbers), count), np.float32)
+    vectors[np.arange(len(numbers)), numbers] = 1.0
+    return vectors
+
+
+def _error(expected: str, got: str, fix: str = "") -> ConfigError:
+    return ConfigError.of("data.condition", f"{expected}, as condition = 'labels'", got, fix)
