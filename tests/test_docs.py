@@ -519,6 +519,15 @@ def test_the_keys_of_the_page_are_read(folder):
         Arrays("a.npz").info()
 
 
+def test_the_keys_of_ids_on_the_page_are_read(folder):
+    (row,) = re.findall(r"^\| ids \| (.+?) \|", DATA, re.M)
+    x, ids = np.zeros((20, 3)), np.arange(20)
+    for kind in re.findall(r"`([a-z]+)`", row.partition("KIND is ")[2]):
+        for key in (f"train_{kind}", f"{kind}_train"):
+            np.savez("a.npz", train=x, validation=x, test=x, **{key: ids})
+            np.testing.assert_array_equal(Arrays("a.npz").load().train.ids, ids)
+
+
 # The page on networks
 
 

@@ -292,7 +292,7 @@ def encode(
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Write the posterior means and deviations of examples, with their labels and rows, as .npz or .csv."""
+    """Write the posterior means and deviations of examples, with their labels, ids and rows, as .npz or .csv."""
     from probvae.runs import inference
 
     _print(inference.encode(run, selection, out, plugins), as_json)

@@ -114,6 +114,7 @@ class Split:
         condition: [N, C] float32, the conditions c of p(x|c), or None.
         observed: [N, *E] bool, which elements are known, or None if all are. The others may have any value, and
             models see 0 there.
+        ids: [N] integers or text, the user's names of the examples, which results repeat; or None.
 
     Raises:
         ShapeError: what is said of each example has another shape or another type.
@@ -126,12 +127,14 @@ class Split:
     rows: Array | None = None
     condition: Array | None = None
     observed: Array | None = None
+    ids: Array | None = None
 
     def __post_init__(self) -> None:
         count = len(self)
         _check("labels", self.labels, (count,), "iu", "integers")
         _check("condition", self.condition, (count, None), "f", "float32")
         _check("observed", self.observed, tuple(self.stored.shape), "b", "bool")
+        _check("ids", self.ids, (count,), "iuU", "integers or text")
         if self.condition is not None and not np.isfinite(self.condition).all():
             row = int(np.argwhere(~np.isfinite(self.condition))[0, 0])
             raise DataError(f"condition: expected finite numbers; got NaN or infinity in example {row}.")
@@ -143,7 +146,12 @@ class Split:
         notes = [f"{len(self)} examples of {self.stored.dtype} {list(self.stored.shape[1:])}"]
         notes += [f"divided by {self.divide_by:g}"] * (self.divide_by != 1.0)
         notes += ["binarised on read"] * self.binarize_on_read
-        given = {"labels": self.labels, "conditions": self.condition, "missing values": self.observed}
+        given = {
+            "labels": self.labels,
+            "conditions": self.condition,
+            "missing values": self.observed,
+            "ids": self.ids,
+        }
         notes += [f"with {name}" for name, array in given.items() if array is not None]
         return f"<Split: {', '.join(notes)}>"
 

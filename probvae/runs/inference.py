@@ -148,7 +148,7 @@ def encode(
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> Output:
-    """Encodings of a run's data: arrays `mean` and `stddev` [N, D], `row` [N], and `labels` where it has them."""
+    """Encodings of a run's data: `mean` and `stddev` [N, D], `row` [N], `id` and `labels` where it has them."""
     selection.check_tables("data")
     run, built, _, data = load_examples(folder, selection, plugins)
     vae, splits = built.vae, selection.splits(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from probvae.core import Array, Split
-from probvae.errors import UserError
+from probvae.errors import DataWarning, UserError
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ def collect(splits: Mapping[str, Split], function: Callable[[Split], Mapping[str
         function: of a split; arrays [N, ...] by name.
 
     Returns:
-        These arrays; `labels` where the data has them; `row`, the number of each example in the array that it
-        comes from; and, of several splits, `split`. All examples of one array are in its order.
+        These arrays; `labels` and `id` where the data has them; `row`, the number of each example in the array
+        that it comes from; and, of several splits, `split`. All examples of one array are in its order.
     """
     parts = []
     for name, examples in splits.items():
@@ -49,16 +50,32 @@ def collect(splits: Mapping[str, Split], function: Callable[[Split], Mapping[str
         if examples.labels is not None:
             part["labels"] = examples.labels
         part["row"] = np.arange(len(examples)) if examples.rows is None else examples.rows
+        if examples.ids is not None:
+            part["id"] = examples.ids
         if len(splits) > 1:
             part["split"] = np.full(len(examples), name)
         parts.append(part)
     shared = [name for name in parts[0] if all(name in part for part in parts)]
     found = {name: np.concatenate([part[name] for part in parts]) for name in shared}
+    if "id" in found:
+        _warn_of_duplicates(found["id"])
     rows = found["row"]
     if len(splits) == 1 or len(np.unique(rows)) < len(rows):  # of several arrays
         return found
     order = np.argsort(rows)
     return {name: array[order] for name, array in found.items()}
+
+
+def _warn_of_duplicates(ids: Array) -> None:
+    values, counts = np.unique(ids, return_counts=True)
+    if (twice := counts > 1).any():
+        some = ", ".join(map(str, values[twice][:3].tolist()))
+        warnings.warn(
+            f"ids: expected a different one for each example; got {int(twice.sum()):,} more than once, as {some}. "
+            "The row of an example in its array identifies it.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
@@ -111,7 +128,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ..
 
 def _write_csv(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ...]) -> None:
     columns: dict[str, list[object]] = {}
-    for name in sorted(arrays, key=lambda name: name not in ("row", "split", "labels")):
+    for name in sorted(arrays, key=lambda name: name not in ("row", "id", "split", "labels")):
         array = arrays[name].reshape(len(arrays[name]), -1)  # [N, columns]
         if name == "labels" and classes:
             columns[name] = [classes[label] if 0 <= label < len(classes) else "" for label in array[:, 0].tolist()]

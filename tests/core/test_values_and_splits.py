@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from probvae.core import BINARY, COUNTS, ONE_HOT, REAL, UNIT, Dataset, Split, Values
+from probvae.errors import ShapeError
 
 OPEN, ABOVE = Values(0, 1, open=True), Values(0, open=True)
 NAMED = {
@@ -129,3 +130,12 @@ def test_a_dataset_is_printed_in_one_line_whatever_its_parameters():
     assert made.endswith("], scale=2.0)")
     assert len(made) < 120
     assert "\n" not in made
+
+
+@pytest.mark.parametrize(
+    "ids", [np.arange(len(STORED) + 1), np.zeros((len(STORED), 1), int), np.zeros(len(STORED))]
+)
+def test_ids_are_one_integer_or_text_for_each_example(ids):
+    with pytest.raises(ShapeError, match=rf"ids: expected integers or text \[{len(STORED)}\], as there are "):
+        Split(STORED, ids=ids)
+    assert Split(STORED, ids=np.array(["a"] * len(STORED))).ids is not None

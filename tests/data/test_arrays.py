@@ -574,3 +574,43 @@ def test_all_parts_have_conditions_or_none():
     np.savez("none.npz", x=np.zeros((9, 2)))
     with pytest.raises(ConfigError, match=r"data.condition_columns: expected conditions to name .*; got none"):
         Arrays("none.npz", condition_columns=("age",)).load()
+
+
+# Ids
+
+
+@pytest.mark.parametrize(
+    "ids", [np.arange(100, 130), np.array([f"p{n}" for n in range(30)]), np.arange(30).astype("S")]
+)
+@pytest.mark.parametrize("key", ["ids", "id", "ID"])
+def test_ids_are_split_with_their_examples(key, ids):
+    np.savez("a.npz", **{"x": NORMAL, key: ids})
+    data = Arrays("a.npz").load()
+    text = ids.astype(np.str_) if ids.dtype.kind == "S" else ids
+    of_row = {row.tobytes(): own for row, own in zip(NORMAL, text.tolist(), strict=True)}
+    for split in (data.train, data.validation, data.test):
+        assert split.ids.tolist() == [of_row[row.tobytes()] for row in split.stored]
+    assert f"train: x of a.npz, float32 [30, 5]; ids: {key} of a.npz, " in data.info.notes[0]
+
+
+def test_ids_of_each_part_are_found_and_stay_when_it_is_binarised():
+    ids = np.arange(40) + 1000
+    np.savez("a.npz", train=BYTES, test=BYTES, train_ids=ids, ids_test=ids[::-1])
+    data = Arrays("a.npz", divide_by=255, binarize="static").load()
+    np.testing.assert_array_equal(data.test.ids, ids[::-1])
+    assert sorted([*data.train.ids, *data.validation.ids]) == ids.tolist()
+
+
+@pytest.mark.parametrize(
+    ("ids", "got"),
+    [
+        (np.arange(29), r"int64 \[29\]"),
+        (np.zeros((30, 1), int), r"int64 \[30, 1\]"),
+        (np.arange(30.0), r"float64 \[30\]"),
+    ],
+)
+def test_ids_of_another_count_shape_or_type_are_refused(ids, got):
+    np.savez("a.npz", x=NORMAL, ids=ids)
+    message = refusal(Arrays("a.npz"), "train")
+    assert re.search(rf"expected ids as integers or text of shape \[30\], .*; got ids of a\.npz, {got}", message)
+    assert "If it is something else, rename it." in message

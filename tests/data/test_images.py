@@ -59,6 +59,9 @@ def test_the_folders_are_classes_and_the_order_is_that_of_the_paths(here):
     for split in (data.train, data.validation, data.test):
         np.testing.assert_array_equal(split.stored[..., 0], GREY[np.array(order)[split.rows]])
         np.testing.assert_array_equal(split.labels, split.rows >= 10)
+        assert all(
+            name.startswith("dog" if label else "cat") for name, label in zip(split.ids, split.labels, strict=True)
+        )
 
 
 def test_info_decodes_one_image_and_is_what_load_says(here):

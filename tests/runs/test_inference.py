@@ -1,5 +1,6 @@
 """What a trained run is used for: samples, reconstructions, encodings."""
 
+import contextlib
 import csv
 
 import matplotlib.image
@@ -9,7 +10,7 @@ import pytest
 import probvae
 from probvae import components as c
 from probvae.core import VAE, Stream, fold_in
-from probvae.errors import UserError
+from probvae.errors import DataWarning, UserError
 from probvae.evaluation import passes
 from probvae.registry import Registry
 from probvae.runs import inference
@@ -278,6 +279,28 @@ def test_encodings_are_written_as_a_table_that_other_programs_read(run, others, 
     assert [line["labels"] for line in lines[:3]] == ["cat", "dog", "owl"]
     assert [int(line["row"]) for line in lines] == list(range(25))
     np.testing.assert_allclose([float(line["mean_1"]) for line in lines], found["mean"][:, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("ids", [np.arange(25)[::-1], np.array([f"patient {n % 24}" for n in range(25)])])
+def test_results_have_the_ids_of_the_examples(ids, run, others, tmp_path):
+    np.savez(tmp_path / "named.npz", x=others[1], ids=ids)
+    chosen = Selection(file=tmp_path / "named.npz")
+    twice = len(set(ids.tolist())) < len(ids)
+    with (
+        pytest.warns(
+            DataWarning, match="ids: expected a different one for each example; got 1 more than once, as pat"
+        )
+        if twice
+        else contextlib.nullcontext()
+    ):
+        inference.encode(run.folder, chosen, out=tmp_path / "z.csv")
+    with (tmp_path / "z.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0])[:3] == ["row", "id", "split"]
+    assert [line["id"] for line in lines] == [str(own) for own in ids]
+    if not twice:
+        inference.reconstruct(run.folder, chosen, out=tmp_path / "x.npz")
+        np.testing.assert_array_equal(read(tmp_path / "x.npz")["id"], ids)
 
 
 def test_examples_of_another_shape_are_an_error(run, tmp_path):

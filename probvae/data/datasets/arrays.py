@@ -23,7 +23,7 @@ from probvae.core import (
 from probvae.data.feeding.splits import UserData, check_memory, scaling, split_off, values_of
 from probvae.data.files.array_files import TOO_LARGE, FileArray
 from probvae.data.files.conditions import read_conditions
-from probvae.data.files.labels import as_integers, described, read_labels
+from probvae.data.files.labels import as_integers, described, read_ids, read_labels
 from probvae.data.files.on_disk import OnDisk, plain
 from probvae.data.files.parts import PARTS, Chosen, Part, choose, unused
 from probvae.data.files.sparse import SparseFile, SparseRows
@@ -41,12 +41,13 @@ class Arrays(Dataset):
 
     An array is [N, *E], N examples of shape E. The arrays of a .npz file are found by their keys: train,
     validation and test, also as x_train, train_images, X_test, val, ..., with the labels train_labels, y_test,
-    ..., and the conditions train_condition, ...; `file.npz:key` names one. docs/your_data.md lists the keys. A
-    sparse matrix [N, n], as `scipy.sparse.save_npz` writes it, stays sparse in memory. Values stay as they are
-    unless `divide_by` is given: images of bytes are integers from 0 to 255, and become intensities with
-    `divide_by = 255`. Before training all examples are read once, some at a time, to see their values. Data that
-    does not fit in memory can stay in its files (`in_memory = false`): training on it is the same in every bit.
-    `probvae data info` and the first lines of a training say which array is used as what, and which are ignored.
+    ..., the conditions train_condition, ..., and the ids train_ids, ..., which results repeat; `file.npz:key`
+    names one. docs/your_data.md lists the keys. A sparse matrix [N, n], as `scipy.sparse.save_npz` writes it,
+    stays sparse in memory. Values stay as they are unless `divide_by` is given: images of bytes are integers from
+    0 to 255, and become intensities with `divide_by = 255`. Before training all examples are read once, some at a
+    time, to see their values. Data that does not fit in memory can stay in its files (`in_memory = false`):
+    training on it is the same in every bit. `probvae data info` and the first lines of a training say which array
+    is used as what, and which are ignored.
 
     Args:
         train: the file with the training examples, and with the other two parts if it has arrays for them.
@@ -141,7 +142,11 @@ class Arrays(Dataset):
         conditions, condition = read_conditions(chosen, self.condition_columns)
         splits = {
             part: Split(
-                self._examples(arrays.examples), labels.get(part), self.divide_by, condition=conditions.get(part)
+                self._examples(arrays.examples),
+                labels.get(part),
+                self.divide_by,
+                condition=conditions.get(part),
+                ids=_ids(arrays),
             )
             for part, arrays in chosen.items()
         }
@@ -168,7 +173,7 @@ class Arrays(Dataset):
             needed += _BYTES_ORDERED * train.shape[0]
         if self.in_memory:  # the trainer copies the training examples once
             needed += sum(arrays.examples.size for arrays in chosen.values()) + chosen["train"].examples.size
-        beside = (array for arrays in chosen.values() for array in (arrays.labels, arrays.condition) if array)
+        beside = (array for _, *others in chosen.values() for array in others if array)
         needed += sum(array.size for array in beside)
         largest = max((arrays.examples for arrays in chosen.values()), key=lambda array: array.size)
         fix = TOO_LARGE if self.in_memory else "Use examples of fewer numbers, or fewer examples."
@@ -190,7 +195,7 @@ class Arrays(Dataset):
         """The labels of each part that has some, the names of the classes, and the notes on all arrays."""
         raw: dict[Part, Array] = {}
         ignored = []
-        for part, (examples, array, _) in chosen.items():
+        for part, (examples, array, *_) in chosen.items():
             if array is None:
                 continue
             count = examples.header.shape[0]
@@ -204,10 +209,13 @@ class Arrays(Dataset):
                 ignored.append(f"ignored: {array}: expected labels of {part} to be {expected}")
         labels, names = as_integers(raw)
         notes = []
-        for part, (examples, array, condition) in chosen.items():
-            of_class = f"; labels: {array}, {described(labels[part], names)}" if part in labels else ""
-            given = f"; condition: {condition}" if condition else ""
-            notes.append(f"{part}: {examples}{of_class}{given}")
+        for part, arrays in chosen.items():
+            note = f"{part}: {arrays.examples}"
+            if part in labels:
+                note += f"; labels: {arrays.labels}, {described(labels[part], names)}"
+            note += f"; condition: {arrays.condition}" if arrays.condition else ""
+            note += f"; ids: {arrays.ids}" if arrays.ids else ""
+            notes.append(note)
         return labels, names, (*notes, *ignored, *unused(chosen), *_doubts(chosen["train"].examples))
 
     def _check_alike(self, splits: dict[Part, Split]) -> None:
@@ -225,6 +233,10 @@ class Arrays(Dataset):
         if self.columns and shape != [len(self.columns)]:
             expected = f"a name for each element of an example, of shape {shape}"
             raise ConfigError.of("data.columns", expected, f"{len(self.columns)}")
+
+
+def _ids(arrays: Chosen) -> Array | None:
+    return read_ids(arrays.ids, arrays.examples.header.shape[0]) if arrays.ids else None
 
 
 def _doubts(examples: FileArray | SparseFile) -> Iterator[str]:

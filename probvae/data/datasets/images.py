@@ -39,7 +39,7 @@ class ImageFolder(Dataset):
     labels. If it has a folder train (or training), then the images of each part are in a folder of their own:
     train, validation (valid, val) and test (testing), each with its classes. A part without a folder is split off
     from the training images. Images come in the order of their paths. Hidden files and files of other suffixes
-    than .png, .jpg and .jpeg are left out; a note counts them.
+    than .png, .jpg and .jpeg are left out; a note counts them. In results the id of an image is its path.
 
     Of each image the largest part in the middle with the proportions of `size` is cut out, and resized to `size`
     (bilinear, antialiased). Images of that size stay as they are.
@@ -111,7 +111,8 @@ class ImageFolder(Dataset):
         for part, images in parts.items():
             files = tuple(folder / image.path for image in images)
             stored = ImageRows(files, self.size, channels, convert=bool(self.channels))
-            splits[part] = Split(stored, labels.get(part), self.divide_by)
+            ids = np.array([image.path for image in images])
+            splits[part] = Split(stored, labels.get(part), self.divide_by, ids=ids)
         notes = [f"{part}: {len(split):,} images{_of_class(split, classes)}" for part, split in splits.items()]
         if others:
             kinds = ", ".join(SUFFIXES)

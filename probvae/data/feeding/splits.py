@@ -129,10 +129,13 @@ def _rows(split: Split, which: Array) -> Split:
         if isinstance(split.stored, (OnDisk, ImageRows, SparseRows))
         else split.stored[which]
     )
-    labels, condition, observed = (
-        None if array is None else array[which] for array in (split.labels, split.condition, split.observed)
+    labels, condition, observed, ids = (
+        None if array is None else array[which]
+        for array in (split.labels, split.condition, split.observed, split.ids)
     )
-    return replace(split, stored=stored, labels=labels, condition=condition, observed=observed, rows=which)
+    return replace(
+        split, stored=stored, labels=labels, condition=condition, observed=observed, ids=ids, rows=which
+    )
 
 
 def values_of(splits: Mapping[Part, Split]) -> Values:

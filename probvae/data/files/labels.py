@@ -1,4 +1,4 @@
-"""Labels in files, and as integers."""
+"""Labels and ids in files, and labels as integers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from probvae.core import Array
 from probvae.data.files.array_files import FileArray
+from probvae.errors import ConfigError
 
 T = TypeVar("T")
 _MOST_NAMES = 5
@@ -23,6 +24,19 @@ def read_labels(found: FileArray, count: int) -> Array | str:
     if dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.round(labels))).all():
         return f"{found.header}, some of them fractions or NaN"
     return labels
+
+
+def read_ids(found: FileArray, count: int) -> Array:
+    """The ids [N] of `count` examples, integers or text.
+
+    Raises:
+        ConfigError: the array is of another shape or type.
+    """
+    if found.header.shape != (count,) or found.header.dtype.kind not in "iuSU":
+        expected = f"ids as integers or text of shape [{count}], one for each example"
+        raise ConfigError.of(found.file.place, expected, str(found), "If it is something else, rename it.")
+    ids = found.read()
+    return ids if ids.dtype.kind in "iu" else _text(ids)
 
 
 def as_integers(labels: Mapping[T, Array]) -> tuple[dict[T, Array], tuple[str, ...]]:

@@ -1,10 +1,11 @@
-"""Which arrays in a user's files are the examples, labels and conditions of which part: by their keys.
+"""Which arrays in a user's files are the examples, labels, conditions and ids of which part: by their keys.
 
-A PART is named train (or training), validation (valid, val) or test (testing). The keys of its examples are
-PART, KIND_PART and PART_KIND, where KIND is x, data or images; those of its labels are KIND_PART and PART_KIND,
-where KIND is y, labels, label, targets, target, classes or class, and those of its conditions, where KIND is
-condition or conditions. In a file of one part, KIND alone is enough, and so is any key if there is one array only.
-Upper and lower case are the same. A file of a sparse matrix has no such keys: its rows are the examples.
+A PART is named train (or training), validation (valid, val) or test (testing). The keys of its examples are PART,
+KIND_PART and PART_KIND, where KIND is x, data or images; those of its labels are KIND_PART and PART_KIND, where
+KIND is y, labels, label, targets, target, classes or class; those of its conditions, where KIND is condition or
+conditions; and those of its ids, where KIND is ids or id. In a file of one part, KIND alone is enough, and so is
+any key if there is one array only. Upper and lower case are the same. A file of a sparse matrix has no such keys:
+its rows are the examples.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ NAMES: dict[Part, tuple[str, ...]] = {
 _EXAMPLES = ("x", "data", "images")
 _LABELS = ("y", "labels", "label", "targets", "target", "classes", "class")
 _CONDITIONS = ("condition", "conditions")
+_IDS = ("ids", "id")
+_BESIDE = (*_LABELS, *_CONDITIONS, *_IDS)
 _TO_NUMBERS = {
     "S": 'If the text is numbers, save array.astype("float32").',
     "U": 'If the text is numbers, save array.astype("float32").',
@@ -37,11 +40,12 @@ _TO_NUMBERS = {
 
 
 class Chosen(NamedTuple):
-    """The arrays of a part: its examples, its possible labels, and its conditions."""
+    """The arrays of a part: its examples, its possible labels, its conditions, and its ids."""
 
     examples: FileArray | SparseFile
     labels: FileArray | None
     condition: FileArray | None
+    ids: FileArray | None
 
 
 def choose(files: Mapping[Part, str], label_files: Mapping[Part, str] | None) -> dict[Part, Chosen]:
@@ -60,7 +64,8 @@ def choose(files: Mapping[Part, str], label_files: Mapping[Part, str] | None) ->
         if examples := _examples(part, files):
             _check_examples(part, examples)
             labels = _labels(part, examples, label_files[part]) if label_files else None
-            chosen[part] = Chosen(examples, labels, _beside(part, examples, _CONDITIONS))
+            beside = (_beside(part, examples, kinds) for kinds in (_CONDITIONS, _IDS))
+            chosen[part] = Chosen(examples, labels, *beside)
         elif label_files and label_files[part]:
             raise ConfigError.of(
                 f"data.{part}_labels",
@@ -92,7 +97,7 @@ def _examples(part: Part, files: Mapping[Part, str]) -> FileArray | SparseFile |
     key = (
         file.member
         or file.find((*_keys_of_examples(part), *_EXAMPLES))
-        or file.only(ignoring=(*_LABELS, *_CONDITIONS, *_keys(part, (*_LABELS, *_CONDITIONS))))
+        or file.only(ignoring=(*_BESIDE, *_keys(part, _BESIDE)))
     )
     if not key:
         raise file.not_found(f"the examples under a key as {part}, x_{part}, {part}_images, x, data or images")
