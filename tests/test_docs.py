@@ -478,10 +478,29 @@ def test_the_folder_of_the_page_is_read_as_the_page_says(folder):
         path = folder / "animals" / ("cat", "dog")[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((80, 70, 3), number, np.uint8)).save(path)
-    table = tomllib.loads(blocks(DATA, "toml")[1])["data"]
+    table = tomllib.loads(blocks(DATA, "toml")[2])["data"]
     data = SpecData(document := read({"data": table}), plan_dataset(document, Registry())).loaded
     assert data.info.event_shape == (64, 64, 3)
     assert data.info.classes == ("cat", "dog")
+
+
+def test_the_table_of_the_page_is_read_as_the_page_says(folder):
+    pytest.importorskip("pandas")
+    lines = [
+        f"p{number},{number},{number % 3},{('Graz', 'Wien')[number % 2]},{number % 4}" for number in range(20)
+    ]
+    (folder / "people.csv").write_text("\n".join(["name,age,income,town,group", *lines]))
+    table = tomllib.loads(blocks(DATA, "toml")[1])["data"]
+    data = SpecData(document := read({"data": table}), plan_dataset(document, Registry())).loaded
+    assert data.info.columns == ("age", "income", "town=Graz", "town=Wien")
+    assert data.info.classes == ("0", "1", "2", "3")
+
+
+def test_the_array_of_the_page_is_trained_on(monkeypatch):
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
+    names = {}
+    exec(blocks(DATA, "python")[1], names)
+    assert names["numbers"]["elbo"]["examples"] == 20
 
 
 PARTS = {"train": ["train", "training"], "validation": ["validation", "valid", "val"], "test": ["test", "testing"]}

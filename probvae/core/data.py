@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import shorten
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,9 @@ from probvae.core.batch import Batch
 from probvae.core.checked import Checked
 from probvae.core.condition import Condition
 from probvae.core.signature import Signature
-from probvae.core.types import Array, DType, Tensor
+from probvae.core.types import Array, DType, Table, Tensor
 from probvae.core.values import Values
-from probvae.errors import DataError, ShapeError
+from probvae.errors import ConfigError, DataError, ShapeError
 
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
 Rows: TypeAlias = slice | Array  # the rows first to last, or the numbers of rows [B]
@@ -254,6 +254,8 @@ class DataInfo:
         classes: the names of the labels 0, 1, 2, ... in figures; none if they have no names.
         columns: the names of the elements of an example of shape [n]; none if they have no names.
         condition: what the columns of the splits' conditions are; None if they have none.
+        fitted: what was learnt from the training examples, as the means by which they are standardised, in values
+            of JSON. A run stores it, and its dataset gets it by `Dataset.with_fitted` before it reads other data.
     """
 
     event_shape: tuple[int, ...]
@@ -265,6 +267,7 @@ class DataInfo:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     condition: Condition | None = None
+    fitted: Table = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -319,6 +322,20 @@ class Dataset(Checked, ABC):
         Raises:
             UserError: what the user pointed at is not there or not what it should be.
         """
+
+    def with_fitted(self, fitted: Table) -> Self:
+        """The same data, prepared by what a run learnt from its training examples in the place of these.
+
+        Args:
+            fitted: `DataInfo.fitted` of the run's data.
+
+        Raises:
+            ConfigError: a dataset of this class learns nothing.
+        """
+        raise ConfigError(
+            f"data: expected data that the {', '.join(fitted)} of the run can be applied to; got "
+            f"{type(self).__name__}, which has no such things. Give data of the same kind as that of the run."
+        )
 
     @abstractmethod
     def load(self) -> Data:

@@ -12,6 +12,7 @@ TARGETS = [
     *(spec.target for spec in BUILT_IN),
     "probvae.data.feeding.batches:Batches",
     "probvae.data.feeding.batches:batches_in_order",
+    "probvae.data.datasets.given:as_dataset",
     "probvae.data.feeding.binarize:binarize_splits",
     "probvae.data.feeding.binarize:not_probabilities",
     "probvae.data.feeding.binarize:protocol",

@@ -11,6 +11,7 @@ BUILT_IN = [
     ComponentSpec("dataset", "kmnist", "probvae.data.datasets.mnist:Kmnist"),
     ComponentSpec("dataset", "arrays", "probvae.data.datasets.arrays:Arrays"),
     ComponentSpec("dataset", "images", "probvae.data.datasets.images:ImageFolder"),
+    ComponentSpec("dataset", "table", "probvae.data.datasets.tables:TableFile"),
 ]
 
 

@@ -6,14 +6,14 @@ import hashlib
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import ClassVar
 
 import numpy as np
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Array, Condition, Count, Data, Positive, Split
+from probvae.core import STRICT, Array, Condition, Count, Data, Positive, Split, Table
 
 RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
@@ -36,6 +36,7 @@ class DataRecord:
         source: where it comes from.
         fingerprint: a hash of the examples, labels and conditions; "" in runs of versions that did not record it.
         condition: what the columns of its condition are, if it has one.
+        fitted: what was learnt from the training examples, as `DataInfo` has it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -47,19 +48,30 @@ class DataRecord:
     source: str
     fingerprint: str = ""
     condition: Condition | None = None
+    fitted: Table = field(default_factory=dict)
 
     @classmethod
     def of(cls, data: Data) -> DataRecord:
         """The record of a dataset."""
         info = data.info
         shape, values = tuple(info.event_shape), str(info.values)
-        return cls(shape, values, info.sizes, info.protocol, info.source, fingerprint(data), info.condition)
+        return cls(
+            shape,
+            values,
+            info.sizes,
+            info.protocol,
+            info.source,
+            fingerprint(data),
+            info.condition,
+            info.fitted,
+        )
 
     def differences(self, other: DataRecord) -> list[str]:
         """How another dataset differs from this one, in words; a file of the same content may be elsewhere."""
         then, now = asdict(self), asdict(other)
         hashed = bool(self.fingerprint and other.fingerprint)
-        compared = [key for key in now if key != "fingerprint" and not (key == "source" and hashed)]
+        apart = {"fingerprint", "fitted", *(["source"] if hashed else [])}
+        compared = [key for key in now if key not in apart]
         found = [f"{key} was {then[key]!r} and is {now[key]!r}" for key in compared if then[key] != now[key]]
         if hashed and not found and self.fingerprint != other.fingerprint:
             found.append("the shapes are equal, and the values or labels of some examples are not")

@@ -30,7 +30,7 @@ def evaluate(
     plugins: Sequence[str | Path] = (),
     console: Console | None = None,
     registry: Registry | None = None,
-    data: str | os.PathLike[str] | None = None,
+    data: object = None,
     split: str | None = None,
     out: Path | None = None,
     allow_other_data: bool = False,
@@ -46,7 +46,8 @@ def evaluate(
         plugins: files to load as plugins first.
         console: where to print; None for the standard output.
         registry: where names are looked up; None for the default one.
-        data: a file of arrays to evaluate instead of the run's data.
+        data: what to evaluate instead of the run's data: a file of arrays, a table, a folder of images, or data in
+            Python as `train` takes it.
         split: train, validation, test or all; None for test, or for all of `data`.
         out: a new .npz or .csv file for the bounds of each example, [N] in nats.
         allow_other_data: whether the run's data may differ from what the run was trained on.
@@ -59,7 +60,7 @@ def evaluate(
     """
     if out is not None:
         check_suffix(out, [".npz", ".csv"])
-    selection = Selection(split, data, overrides, allow_other_data)
+    selection = Selection.of(split, data, overrides, allow_other_data)
     selection.check_tables("evaluate", "data")
     console = console or Console(highlight=False)
     loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -21,6 +21,9 @@ from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
 from probvae.runs.selection import Selection
 from probvae.specs import (
+    DATA,
+    GivenData,
+    ModelData,
     Plan,
     SpecData,
     build_model,
@@ -50,7 +53,7 @@ class Built:
     plan: Plan
     vae: VAE
     objective: Objective
-    data: SpecData
+    data: ModelData
 
     @property
     def choices(self) -> dict[str, str]:
@@ -64,6 +67,7 @@ def prepare(
     plugins: Sequence[str | Path] = (),
     registry: Registry | None = None,
     fetch: bool = True,
+    given: object = None,
 ) -> Built:
     """Check a spec, build its model with initial weights, and compare its data with its likelihood.
 
@@ -74,12 +78,13 @@ def prepare(
         registry: where names are looked up; None for the default one.
         fetch: whether components that are initialised from data get it; otherwise no data is fetched, and they
             get zeros.
+        given: the data, in the place of the spec's [data] table; None to use that.
 
     Raises:
         SpecError: with all problems of the spec.
     """
-    checked = read_plan(spec, overrides, plugins, registry, needs_data=True)
-    data = SpecData.of(checked)
+    checked = read_plan(spec, overrides, plugins, registry, "needed" if given is None else "replaced")
+    data: ModelData = SpecData.of(checked) if given is None else GivenData(given)
     info = data.info
     examples = data.examples if fetch else placeholder(info.event_shape)
     _seed_initial_weights(checked)
@@ -149,24 +154,29 @@ def load_run(
     overrides: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
     registry: Registry | None = None,
+    given: object = None,
 ) -> tuple[Run, Built, Checkpoint]:
-    """A run, its trained model, and the checkpoint of the weights; see `load`. Its data is not read."""
+    """A run, its trained model, and the checkpoint of the weights; see `load` and `prepare`. No data is read."""
     path = find_run(folder)
     run = Run(path, read(path).tables)
     environment = run.environment
     try:
-        checked = read_plan(path, overrides, plugins, registry, needs_data=True)
+        checked = read_plan(path, overrides, plugins, registry, "optional" if given is None else "replaced")
     except SpecError as error:
         if not environment.plugins:
             raise
         files = " ".join(f"--plugin {file}" for file in environment.plugins)
         problem = Problem("plugins", "the plugins of the run", "others", f"It was made with {files}.", str(path))
         raise SpecError([*error.problems, problem]) from error
-    data = environment.data
-    shape = data.event_shape
-    vae, objective = build_model(checked, shape, placeholder(shape), data.sizes[0], data.condition)
-    built = Built(checked, vae, objective, SpecData.of(checked, data.condition))
-    return run, built, restore_best(run, vae)
+    was = environment.data
+    shape = was.event_shape
+    vae, objective = build_model(checked, shape, placeholder(shape), was.sizes[0], was.condition)
+    data: ModelData = (
+        SpecData.of(checked, was.condition, was.fitted)
+        if DATA.path in checked.components
+        else GivenData(given, was.fitted)
+    )
+    return run, Built(checked, vae, objective, data), restore_best(run, vae)
 
 
 def load_examples(
@@ -187,7 +197,7 @@ def load_examples(
         UserError: the run's data has changed since the training, and nothing says that this is meant; the model
             does not take other data; or there is no such split.
     """
-    run, built, checkpoint = load_run(folder, selection.settings, plugins, registry)
+    run, built, checkpoint = load_run(folder, selection.settings, plugins, registry, selection.given)
     data = built.data.loaded
     selection.splits(data)
     if not selection.of_other_data:
@@ -218,16 +228,19 @@ def read_plan(
     overrides: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
     registry: Registry | None = None,
-    needs_data: bool = False,
+    data: Literal["optional", "needed", "replaced"] = "optional",
 ) -> Plan:
-    """The checked plan of a spec, its plugins loaded first.
+    """The checked plan of a spec, its plugins loaded first; where its data is replaced, without its [data] table.
 
     Raises:
         SpecError: with all problems of the spec.
     """
     registry = registry or registries.default()
     load_plugins(registry, plugins)
-    return plan(read(spec).override(overrides), registry, needs_data)
+    document = read(spec).override(overrides)
+    if data == "replaced":
+        document.tables.pop("data", None)
+    return plan(document, registry, needs_data=data == "needed")
 
 
 def _seed_initial_weights(checked: Plan) -> None:

@@ -6,8 +6,10 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from probvae.core import Data, Split
+from probvae.data.files.tables import is_table
 from probvae.errors import UserError
 
 ALL = "all"
@@ -18,16 +20,27 @@ class Selection:
     """Which examples to use with a run.
 
     Args:
-        split: train, validation, test or all; None for test, or for all of `file`.
-        file: a file of arrays, instead of the run's data, with the other parameters of the run's [data].
+        split: train, validation, test or all; None for test, or for all of `file` or `given`.
+        file: a file of arrays, a table or a folder of images, instead of the run's data, with the other parameters
+            of the run's [data].
         overrides: `KEY=VALUE` settings of the run's spec; those of [data] select other data.
         allow_other_data: whether the run's own data may have changed since the training.
+        given: data in Python, instead of the run's data; see `as_dataset`.
     """
 
     split: str | None = None
     file: str | os.PathLike[str] | None = None
     overrides: Sequence[str] = ()
     allow_other_data: bool = False
+    given: object = None
+
+    @classmethod
+    def of(
+        cls, split: str | None, data: object, overrides: Sequence[str] = (), allow_other_data: bool = False
+    ) -> Selection:
+        """The examples of a file or a folder, or of data in Python; None for those of the run."""
+        named = data if isinstance(data, (str, os.PathLike)) else None
+        return cls(split, named, overrides, allow_other_data, None if named else data)
 
     def check_tables(self, *tables: str) -> None:
         """Raise if an override is of another table than these.
@@ -41,23 +54,26 @@ class Selection:
             raise UserError(f"Expected settings of the {names} table; got {', '.join(others)}.")
 
     @property
+    def names_data(self) -> bool:
+        """Whether there is a file, or data in Python."""
+        return self.file is not None or self.given is not None
+
+    @property
     def of_other_data(self) -> bool:
         """Whether it selects other data than the run's own."""
-        return self.file is not None or any(setting.strip().startswith("data.") for setting in self.overrides)
+        return self.names_data or any(setting.strip().startswith("data.") for setting in self.overrides)
 
     @property
     def settings(self) -> list[str]:
         """All overrides of the run's spec."""
         if self.file is None:
             return list(self.overrides)
-        path = json.dumps(os.path.abspath(self.file))
-        parts = ("validation", "test", "train_labels", "validation_labels", "test_labels")
-        return ["data.use=arrays", f"data.train={path}", *(f'data.{part}=""' for part in parts), *self.overrides]
+        return [*_named(self.file), *self.overrides]
 
     @property
     def split_name(self) -> str:
         """The name of the split, or "all"."""
-        return self.split or ("test" if self.file is None else ALL)
+        return self.split or (ALL if self.names_data else "test")
 
     def splits(self, data: Data) -> dict[str, Split]:
         """The split of these data, or all of them, by name.
@@ -71,6 +87,18 @@ class Selection:
         if self.split_name not in splits:
             raise UserError(f"split: expected one of {', '.join((*splits, ALL))}; got {self.split_name!r}.")
         return {self.split_name: splits[self.split_name]}
+
+
+def _named(file: str | os.PathLike[str]) -> list[str]:
+    """The overrides that name a file or a folder as the data."""
+    path = json.dumps(os.path.abspath(file))
+    if os.path.isdir(file):
+        return ["data.use=images", f"data.folder={path}"]
+    others = ["validation", "test"]
+    use = "table" if is_table(Path(file)) else "arrays"
+    if use == "arrays":
+        others += ["train_labels", "validation_labels", "test_labels"]
+    return [f"data.use={use}", f"data.train={path}", *(f'data.{key}=""' for key in others)]
 
 
 TEST = Selection()

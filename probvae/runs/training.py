@@ -35,6 +35,7 @@ def train(
     registry: Registry | None = None,
     devices: int = 0,
     allow_other_data: bool = False,
+    data: object = None,
 ) -> Run:
     """Train the model of a spec, evaluate it on the test data and draw its figures.
 
@@ -51,6 +52,9 @@ def train(
         registry: where names are looked up; None for the default one.
         devices: how many devices of this machine share each batch; 0 for all GPUs, or the CPU.
         allow_other_data: whether a resumed run may continue on data that differs from its own.
+        data: the data, in the place of the spec's [data] table: an array [N, *E], a pair of it and labels [N], a
+            pandas.DataFrame, a finite tf.data.Dataset, a dataset or `Data`. What uses the run later needs data
+            too.
 
     Returns:
         The finished run.
@@ -71,7 +75,7 @@ def train(
     stop = StopRequest(console)
     with listening(stop), explained_errors():
         with here.strategy.scope():  # where variables are created for all devices
-            built = prepare(spec, overrides, plugins, registry)
+            built = prepare(spec, overrides, plugins, registry, given=data)
         stop.check()
         for note in [*_other_versions(built.plan), *built.plan.notes]:
             console.print(f"note: {note}", markup=False, soft_wrap=True)

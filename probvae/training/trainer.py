@@ -9,7 +9,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from probvae.core import VAE, Batch, Data, Objective, Stream, fold_in, named_variables
+from probvae.core import VAE, Batch, Objective, Stream, fold_in, named_variables
+from probvae.data.datasets.given import as_dataset
 from probvae.data.feeding.batches import Batches, padded_batches
 from probvae.errors import CheckpointError, ConfigError, UserError, explained_errors
 from probvae.training.callbacks import Callback, Epoch, Progress
@@ -32,7 +33,8 @@ class Trainer:
     Args:
         vae: the model.
         objective: what is minimised.
-        data: the training and validation examples.
+        data: the training and validation examples: `Data`, a dataset, or an array and so on, as
+            `probvae.data.as_dataset` takes it.
         settings: the [train] table.
         checkpoints: the folder for checkpoints; without one nothing is saved.
         callbacks: called as the training proceeds.
@@ -53,12 +55,13 @@ class Trainer:
         self,
         vae: VAE,
         objective: Objective,
-        data: Data,
+        data: object,
         settings: TrainSettings,
         checkpoints: Path | None = None,
         callbacks: Sequence[Callback] = (),
         run: str = "",
     ) -> None:
+        data = as_dataset(data).load()
         if not len(data.validation):
             raise UserError(
                 "Expected at least one validation example, by which the best epoch is chosen; got none."

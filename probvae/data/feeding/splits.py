@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from probvae.core import (
     Data,
     DataInfo,
     Split,
+    Table,
     Values,
     available_memory,
     readable,
@@ -42,6 +43,7 @@ class UserData:
         classes: the names of the labels, if they have any.
         columns: the names of the elements of an example of shape [n], if they have any.
         condition: what the columns of the conditions are, if there are any.
+        fitted: what was learnt from the training examples; see `DataInfo`.
     """
 
     splits: dict[Part, Split]
@@ -52,6 +54,7 @@ class UserData:
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    fitted: Table = field(default_factory=dict)
     condition: Condition | None = None
 
     def info(self, binarize: Binarize = "none") -> DataInfo:
@@ -74,6 +77,7 @@ class UserData:
             notes=self.notes,
             classes=self.classes,
             columns=self.columns,
+            fitted=self.fitted,
             condition=self.condition,
         )
 

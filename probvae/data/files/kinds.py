@@ -33,6 +33,7 @@ NPZ = Kind("a .npz file", NPY.advice)
 RECORDS = Kind(
     "a TFRecord file", 'Install probvae-tfrecords, and set data.use = "tfrecords.examples" for such files.'
 )
+PARQUET = Kind("a Parquet table", 'Set data.use = "table" for such files.')
 EMPTY = Kind("an empty file", "Write it again: what wrote it did not finish.")
 
 _SAVE = "numpy.save('{stem}.npy', %s)."
@@ -75,7 +76,7 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"MATLAB 5.0", "a MATLAB file", _MEMBER % "scipy.io.loadmat('{name}')['NAME']"),
     (0, b"CDF", "a NetCDF file", _MEMBER % "xarray.open_dataset('{name}')['NAME']"),
     (0, b"SIMPLE  =", "a FITS file", "Save its array: " + _SAVE % "astropy.io.fits.getdata('{name}')"),
-    (0, b"PAR1", "a Parquet table", _table_by("read_parquet")),
+    (0, b"PAR1", *PARQUET),
     (0, b"ARROW1", "a Feather (Arrow) table", _table_by("read_feather")),
     (0, b"SQLite format 3", "an SQLite database", "Save the result of a query with numpy.save."),
     (0, b"\x80\x02\x8a\nl\xfc\x9cF", "a PyTorch file", _TORCH),
@@ -211,11 +212,12 @@ def _text(head: bytes, path: Path) -> Kind | None:
     """Text: a web page, JSON, or a table; its delimiter occurs equally often in each of the first lines."""
     try:
         text = head.decode() if len(head) < _HEAD else head[:-3].decode(errors="ignore")
+        text = text.removeprefix("\ufeff")  # some editors write a byte order mark
     except UnicodeDecodeError:
         return None
     if not all(char.isprintable() or char.isspace() for char in text):
         return None
-    start = text.lstrip("\ufeff \t\r\n").lower()
+    start = text.lstrip().lower()
     if start.startswith(("<!doctype html", "<html")):
         return Kind("an HTML page", _DOWNLOAD)
     if start.startswith("<?xml"):
@@ -244,7 +246,8 @@ def _table(lines: list[str], sign: str, path: Path) -> str:
         listed = f"{numbers}" if len(numbers) <= 10 else f"[{numbers[0]}, {numbers[1]}, ...]"
         options += f", usecols={listed}"
     array = f"numpy.loadtxt('{path.name}'{options}, dtype='float32', ndmin=2)"
-    return f"Save its numbers as an array: numpy.save('{path.stem}.npy', {array})."
+    table = ' Or set data.use = "table".' if header else ""
+    return f"Save its numbers as an array: numpy.save('{path.stem}.npy', {array}).{table}"
 
 
 def _number(text: str) -> bool:

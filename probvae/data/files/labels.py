@@ -65,7 +65,10 @@ def _text(labels: Array) -> Array:
 
 def described(labels: Array, names: tuple[str, ...]) -> str:
     """Labels in a few words: how many classes, and some of their names."""
-    if not names:
-        return f"{len(np.unique(labels)):,} classes"
+    return named(names) if names else f"{len(np.unique(labels)):,} classes"
+
+
+def named(names: tuple[str, ...]) -> str:
+    """How many classes there are, and some of their names."""
     some = ", ".join(name[:20] for name in names[:_MOST_NAMES])
     return f"{len(names):,} classes ({some}{', ...' if len(names) > _MOST_NAMES else ''})"

@@ -1,0 +1,168 @@
+"""Data that a program has already: arrays, tables, streams."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+
+from probvae.core import Array, Data, DataInfo, Dataset, Split, Table, available_memory, readable
+from probvae.data.datasets.tables import fitted_of, tabulated
+from probvae.data.feeding.splits import UserData, scaling, split_off, values_of
+from probvae.data.files.columns import Roles
+from probvae.data.files.labels import as_integers, described
+from probvae.data.files.on_disk import plain
+from probvae.data.files.tables import checked
+from probvae.errors import UserError
+
+SHARE = 0.1
+"""The share of the examples that is split off for validation, and for test."""
+
+_KINDS = (
+    "a numpy array [N, *E], a pair of it and labels [N], a pandas.DataFrame, a tf.data.Dataset, or a probvae "
+    "dataset"
+)
+
+
+def as_dataset(source: object) -> Dataset:
+    """What a program has, as a dataset.
+
+    Args:
+        source: a dataset or `Data`; an array [N, *E], or a pair of it and labels [N]; a pandas.DataFrame, which is
+            used as the dataset `table` uses a file; or a finite tf.data.Dataset of examples or such pairs, batched
+            or not, which is read once.
+    """
+    return source if isinstance(source, Dataset) else Given(source)
+
+
+class Given(Dataset):
+    """Data that a program has; see `as_dataset`.
+
+    Args:
+        source: the data.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        self._fitted: Table = {}
+
+    def info(self) -> DataInfo:
+        """The description of the data.
+
+        Raises:
+            UserError: it cannot be used.
+        """
+        return self._data.info
+
+    def load(self) -> Data:
+        """The three splits.
+
+        Raises:
+            UserError: the data cannot be used.
+        """
+        return self._data
+
+    def with_fitted(self, fitted: Table) -> Self:
+        """The same data; a table is standardised by the means and scales of a run."""
+        if isinstance(self.source, Data) and self.source.info.fitted == fitted:
+            return self
+        if not _is_frame(self.source):
+            return super().with_fitted(fitted)
+        other = type(self)(self.source)
+        other._fitted = fitted
+        return other
+
+    @cached_property
+    def _data(self) -> Data:
+        source = self.source
+        if source is None:
+            raise UserError(
+                "data: expected the data of the run, which was given in Python; got none. Give it again, or other "
+                "data: in Python data=..., on the command line --data FILE."
+            )
+        if isinstance(source, Data):
+            return source
+        if _is_frame(source):
+            name = "a pandas.DataFrame"
+            frame, learnt = checked(source, "data", name), fitted_of(self._fitted)
+            return tabulated({"train": frame}, {"train": name}, Roles(), SHARE, learnt).load()
+        if isinstance(source, tf.data.Dataset):
+            return _of_arrays("a tf.data.Dataset", *_read(source))
+        if isinstance(source, tuple) and len(source) == 2:
+            return _of_arrays("arrays", *map(np.asarray, source))
+        if isinstance(source, np.ndarray) or tf.is_tensor(source):
+            return _of_arrays("an array", np.asarray(source))
+        raise UserError(f"data: expected {_KINDS}; got {type(source).__name__}.")
+
+
+def _is_frame(source: object) -> bool:
+    """Whether it is a pandas.DataFrame; pandas is not imported."""
+    return type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns")
+
+
+def _of_arrays(name: str, x: Array, labels: Array | None = None) -> Data:
+    if x.dtype.kind not in "biuf" or x.ndim < 2 or 0 in x.shape:
+        raise UserError(
+            "data: expected an array of real numbers [N, *E], N examples of shape E, none of these 0; got "
+            f"{x.dtype} {list(x.shape)}."
+        )
+    if x.ndim == 3:
+        x = x[..., np.newaxis]  # [H, W, 1], as convolutional networks need it
+    notes = [f"train: {name}, {x.dtype} {list(x.shape)}"]
+    integers: Array | None = None
+    classes: tuple[str, ...] = ()
+    if labels is not None:
+        if labels.shape not in ((len(x),), (len(x), 1)) or labels.dtype.kind not in "biuSUO":
+            raise UserError(
+                f"data: expected labels, integers or text, of shape [{len(x)}]; got {labels.dtype} "
+                f"{list(labels.shape)}."
+            )
+        found, classes = as_integers({"train": labels.reshape(-1)})
+        integers = found["train"]
+        notes.append(f"labels: {described(integers, classes)}")
+    split = Split(x.astype(plain(x.dtype), copy=False), integers)
+    values = values_of({"train": split})
+    splits, said = split_off({"train": split}, SHARE, "data", "Give a probvae.Data with all three splits.")
+    return UserData(splits, said, values, scaling(1.0), f"{name} in Python", tuple(notes), classes).load()
+
+
+def _read(stream: tf.data.Dataset) -> tuple[Array, Array | None]:
+    """The examples of a stream, [N, *E], and their labels [N] if it has pairs.
+
+    Raises:
+        UserError: it is infinite, does not fit in memory, or has something else.
+    """
+    if int(stream.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise UserError(
+            "data: expected a finite tf.data.Dataset; got one that repeats forever. Leave repeat() out."
+        )
+    elements = tf.nest.flatten(stream.element_spec)
+    if len(elements) > 2 or not all(isinstance(element, tf.TensorSpec) for element in elements):
+        raise UserError(
+            "data: expected a tf.data.Dataset of examples, or of pairs of examples and labels; got elements "
+            f"{stream.element_spec}. Choose them by map()."
+        )
+    shape = elements[0].shape
+    if shape.rank is None or (shape.rank and shape[0] is None):
+        stream = stream.unbatch()
+    parts: list[list[Array]] = [[] for _ in elements]
+    available, taken = available_memory(), 0
+    for element in stream.as_numpy_iterator():
+        for part, array in zip(parts, tf.nest.flatten(element), strict=True):
+            part.append(np.asarray(array))
+            taken += array.nbytes if isinstance(array, np.ndarray) else 0
+        if available is not None and 3 * taken > available:  # the list, the array of it, the trainer's copy
+            raise UserError(
+                f"data: expected a tf.data.Dataset that fits in the {readable(available)} of memory that are "
+                f"available; got one of more than {readable(taken)}, of which three copies are needed. Write a "
+                "dataset that is read as needed (docs/write_a_dataset.md)."
+            )
+    if not parts[0]:
+        raise UserError("data: expected a tf.data.Dataset with examples; got an empty one.")
+    shapes = {array.shape for array in parts[0]}
+    if len(shapes) > 1:
+        some = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
+        raise UserError(f"data: expected examples of one shape; got {some}. Make them alike by map().")
+    return np.stack(parts[0]), np.stack(parts[1]) if len(parts) > 1 else None

@@ -1,0 +1,168 @@
+"""A user's own table, from CSV or Parquet files."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Self
+
+from annotated_types import Gt, Lt
+
+from probvae.core import Condition, Data, DataInfo, Dataset, FilePath, Split, Table, from_json
+from probvae.data.feeding.splits import UserData, scaling, split_off, values_of
+from probvae.data.files.array_files import listed
+from probvae.data.files.columns import Fitted, Roles, unused
+from probvae.data.files.labels import named
+from probvae.data.files.parts import PARTS, Part
+from probvae.data.files.tables import Frame, read_table
+from probvae.errors import ConfigError
+
+
+class TableFile(Dataset):
+    """Your own table, from CSV or Parquet files: a row is an example, columns of numbers are its elements.
+
+    Needs pandas: pip install 'probvae[tables]'. The first line of a CSV file has the names of the columns, which
+    are separated by commas, semicolons or tabs. An empty cell, NA or NaN is a missing value: the model sees 0, and
+    the likelihood is that of the others. Columns of numbers are standardised by the mean and the standard
+    deviation of their known values in the training rows; these are stored with a run, which uses them for other
+    tables too.
+
+    Args:
+        train: the file with the training rows.
+        validation: the file with the validation rows; if empty, a share is split off.
+        test: the file with the test rows; if empty, a share is split off.
+        features: the columns of numbers; if empty, all of them that are not used otherwise.
+        categories: columns of names, of which each is a one-hot vector with an element `column=name` for each name
+            that the training rows have. A missing name is a missing value.
+        other: whether each of these has an element `column=other` too, for names that the training rows do not
+            have; otherwise such a name is an error.
+        label: the column of the classes, numbers or names; it may have missing values.
+        conditions: the columns of numbers that are the condition c of p(x|c), as they are; they are no features
+            unless `features` names them too.
+        standardise: whether columns of numbers are standardised.
+        share: the share of the training rows that is split off for a part that is not given, the same rows in
+            every run.
+    """
+
+    def __init__(
+        self,
+        train: FilePath,
+        validation: FilePath = "",
+        test: FilePath = "",
+        features: tuple[str, ...] = (),
+        categories: tuple[str, ...] = (),
+        other: bool = False,
+        label: str = "",
+        conditions: tuple[str, ...] = (),
+        standardise: bool = True,
+        share: Annotated[float, Gt(0), Lt(0.5)] = 0.1,
+    ) -> None:
+        self.train = train
+        self.validation = validation
+        self.test = test
+        self.features = features
+        self.categories = categories
+        self.other = other
+        self.label = label
+        self.conditions = conditions
+        self.standardise = standardise
+        self.share = share
+        self._fitted: Fitted | None = None
+
+    def info(self) -> DataInfo:
+        """The description of the data; this reads it.
+
+        Raises:
+            ConfigError: a file is missing, unreadable, or does not fit the parameters.
+            UserError: pandas is not installed.
+        """
+        return self._data().info()
+
+    def load(self) -> Data:
+        """The three splits.
+
+        Raises:
+            ConfigError: a file is missing, unreadable, or does not fit the parameters.
+            UserError: pandas is not installed.
+        """
+        return self._data().load()
+
+    def with_fitted(self, fitted: Table) -> Self:
+        """The same table, standardised by the means and scales of a run, with its categories and classes."""
+        other = copy.copy(self)
+        other._fitted = fitted_of(fitted)
+        return other
+
+    def _data(self) -> UserData:
+        named = ("features", "categories", "other", "label", "conditions", "standardise")
+        roles = Roles(**{name: getattr(self, name) for name in named})
+        files: dict[Part, str] = {"train": self.train, "validation": self.validation, "test": self.test}
+        given = {part: file for part, file in files.items() if file or part == "train"}
+        frames = {part: read_table(file, f"data.{part}", roles.text) for part, file in given.items()}
+        return tabulated(frames, given, roles, self.share, self._fitted)
+
+
+def fitted_of(fitted: Table) -> Fitted | None:
+    """What a run learnt from the training rows of a table, from `DataInfo.fitted`; None if that is empty.
+
+    Raises:
+        ConfigError: it was learnt from something else.
+    """
+    try:
+        return from_json(Fitted, json.dumps(fitted)) if fitted else None
+    except ValueError as error:
+        expected = "data of the same kind as that of the run"
+        raise ConfigError.of("data.use", expected, f"a table ({error})", "Give data of that kind.") from error
+
+
+def tabulated(
+    frames: Mapping[Part, Frame],
+    sources: Mapping[Part, str],
+    roles: Roles,
+    share: float,
+    fitted: Fitted | None = None,
+) -> UserData:
+    """The rows of tables as examples.
+
+    Args:
+        frames: the table of each part that is given.
+        sources: the names of these tables, for messages.
+        roles: what the columns are used as.
+        share: the share of the training rows that is split off for a part that is not given.
+        fitted: what a run learnt from its training rows; None to learn it from these.
+
+    Raises:
+        ConfigError: the tables do not have what the roles say.
+    """
+    known = fitted or Fitted.of(frames, roles, sources)
+    rows = {part: known.split(frame, roles, sources[part]) for part, frame in frames.items()}
+    notes = [f"{part}: {sources[part]}, {len(split):,} rows{_missing(split)}" for part, split in rows.items()]
+    splits, said = split_off(rows, share, "data.train", "Name a file: data.{} = ...")
+    if roles.standardise and fitted is None:
+        known = known.standardising(splits["train"])
+    splits = {part: known.standardised(splits[part]) for part in PARTS}
+    if known.classes:
+        notes.append(f"labels: {roles.label}, {named(known.classes)}")
+    if ignored := unused(frames["train"], known, roles):
+        notes.append(f"ignored: {listed(ignored)}")
+    return UserData(
+        splits,
+        said,
+        values=values_of(splits),
+        scaling="columns of numbers standardised by the training rows" if roles.standardise else scaling(1.0),
+        source=f"the user's tables {', '.join(dict.fromkeys(sources.values()))}",
+        notes=tuple(notes),
+        classes=known.classes,
+        columns=known.names(roles.other),
+        fitted=asdict(known),
+        condition=Condition(roles.conditions) if roles.conditions else None,
+    )
+
+
+def _missing(split: Split) -> str:
+    """How many values are missing."""
+    assert split.observed is not None
+    count = int(split.observed.size - split.observed.sum())
+    return f", {count:,} of {split.observed.size:,} values missing" if count else ""

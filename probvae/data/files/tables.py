@@ -1,0 +1,224 @@
+"""Tables in files, CSV or Parquet, read by pandas."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from probvae.core import Array
+from probvae.data.files.array_files import listed, shown
+from probvae.data.files.kinds import PARQUET, Kind, kind_of, regular
+from probvae.errors import ConfigError, UserError
+
+Frame: TypeAlias = Any  # a pandas.DataFrame; pandas is an extra
+
+_EXPECTED = "a table, CSV or Parquet"
+_TEXT = "text"
+_DELIMITERS = ",;\t"
+INSTALL = "pip install 'probvae[tables]'"
+
+
+def pandas() -> Any:
+    """The package pandas.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        return importlib.import_module("pandas")
+    except ImportError as error:
+        raise UserError(
+            f"Tables are read by pandas, which cannot be imported ({error}). Install it: {INSTALL}"
+        ) from error
+
+
+def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
+    """The table in a CSV or Parquet file, recognised by its content.
+
+    The delimiter of a CSV file is the one that its first line has most of: comma, semicolon or tab.
+
+    Args:
+        text: the path of the file.
+        place: the key of the spec that names it, for errors.
+        as_text: the columns of a CSV file that are read as text.
+
+    Raises:
+        ConfigError: there is no such file, it is of another kind or damaged, or has no rows.
+        UserError: pandas is not installed.
+    """
+    path = Path(os.path.expanduser(text))  # Path.expanduser may raise
+    pd = pandas()
+    try:
+        kind = _kind(path)
+        if kind == PARQUET:
+            frame = pd.read_parquet(path)
+        elif kind.what.startswith(_TEXT):
+            frame = _read_csv(path, place, as_text)
+        else:
+            raise ConfigError.of(place, _EXPECTED, f"{path}, which is {kind.what}", kind.advice)
+    except (UserError, MemoryError):
+        raise
+    except FileNotFoundError:
+        raise ConfigError.of(place, _EXPECTED, f"no file {path.absolute()}") from None
+    except ImportError as error:
+        raise UserError(
+            f"{path}: Parquet is read by pyarrow, which is not installed. Install it: {INSTALL}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError.of(
+            place, "text in UTF-8", f"{path}, in which {error.reason}", "Save it as UTF-8."
+        ) from None
+    except Exception as error:  # on a damaged file, pandas and pyarrow raise anything
+        reason = " ".join(str(error).split())
+        raise ConfigError.of(
+            place, _EXPECTED, f"{path}, which cannot be read: {reason}", "Correct the file."
+        ) from error
+    return checked(frame, place, str(path))
+
+
+def checked(frame: Frame, place: str, name: str) -> Frame:
+    """A table with rows, and with a name for each column.
+
+    Args:
+        frame: the table.
+        place: the key of the spec that names it, for errors.
+        name: its name in messages.
+
+    Raises:
+        ConfigError: it has no rows, or two columns of one name.
+    """
+    names = [str(column) for column in frame.columns]
+    _check_names(names, place, name)
+    if not len(frame):
+        raise ConfigError.of(place, "a table with rows", f"{name} with none", "Write its rows.")
+    return frame.set_axis(names, axis=1).reset_index(drop=True)
+
+
+def column(frame: Frame, name: str, key: str, source: str) -> Any:
+    """A column of a table, as a pandas.Series.
+
+    Args:
+        frame: the table.
+        name: of the column.
+        key: of the spec, that names the column.
+        source: the name of the table in messages.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in frame.columns:
+        near = difflib.get_close_matches(name, frame.columns, n=1)
+        fix = f"Did you mean {near[0]!r}?" if near else ""
+        if key == "label":
+            fix += ' For a table without it set data.label = "".'
+        raise ConfigError.of(f"data.{key}", f"a column {shown(name)!r} in {source}", listed([*frame.columns]), fix)
+    return frame[name]
+
+
+def is_numeric(column: Any) -> bool:
+    """Whether all values of a column, a pandas.Series, are numbers or missing."""
+    types = pandas().api.types
+    return bool(types.is_numeric_dtype(column) and not types.is_complex_dtype(column))
+
+
+def numbers(column: Any, key: str, source: str) -> Array:
+    """The numbers of a column, a pandas.Series: float64 [N], NaN where they are missing.
+
+    Args:
+        column: the column.
+        key: of the spec, that names the column.
+        source: the name of the table in messages.
+
+    Raises:
+        ConfigError: it has text, or a number that is not finite in float32.
+    """
+    pd, expected = pandas(), f"numbers in the column {shown(str(column.name))!r} of {source}"
+    if not is_numeric(column):
+        row, text = first_text(column)
+        fix = f"Correct it, or name the column in data.categories, or leave it out of data.{key}."
+        raise ConfigError.of(f"data.{key}", expected, f"{text!r} in row {row} (the first is 0)", fix)
+    values: Array = pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
+    with np.errstate(over="ignore"):
+        infinite = np.isinf(values.astype(np.float32))
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        got = f"{values[row]:g} in row {row} (the first is 0)"
+        raise ConfigError.of(f"data.{key}", f"finite {expected}", got, "Correct it, or leave the cell empty.")
+    return values
+
+
+def texts(column: Any) -> list[str | None]:
+    """The values of a column, a pandas.Series, as text: [N], None where they are missing."""
+    missing = column.isna().to_numpy()
+    return [None if gone else str(value) for value, gone in zip(column.tolist(), missing, strict=True)]
+
+
+def first_text(column: Any) -> tuple[int, str]:
+    """The first value of a column, a pandas.Series, that is no number: its row and its text."""
+    wrong = column.notna() & pandas().to_numeric(column, errors="coerce").isna()
+    row = int(np.argmax(wrong.to_numpy()))
+    return row, shown(str(column.iloc[row]))
+
+
+def is_table(path: Path) -> bool:
+    """Whether a path is a file that is read as a table."""
+    try:
+        kind = _kind(path)
+    except OSError:
+        return False
+    return kind == PARQUET or kind.what.startswith(_TEXT)
+
+
+def _kind(path: Path) -> Kind:
+    """The kind of a file, by its content."""
+    if path.is_dir():
+        return Kind("a directory", "Name a file.")
+    if not regular(path):
+        return Kind("a device", "Name a file.")
+    with open(path, "rb") as file:
+        return kind_of(path, file)
+
+
+def _read_csv(path: Path, place: str, as_text: Iterable[str]) -> Frame:
+    pd = pandas()
+    with open(path, encoding="utf-8-sig") as file:
+        line = file.readline()
+    how = {"sep": max(_DELIMITERS, key=line.count), "encoding": "utf-8-sig", "skip_blank_lines": True}
+    names = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **how).iloc[0].tolist()
+    _check_names(names, place, str(path))
+    if all(map(_is_number, names)):
+        got = f"{listed(names)} in {path}"
+        raise ConfigError.of(
+            place, "the names of the columns on the first line", got, "Add a line with their names."
+        )
+    types = {name: str for name in as_text if name in names}
+    try:
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # it would drop columns
+            return pd.read_csv(path, dtype=types, index_col=False, low_memory=False, **how)
+    except pd.errors.ParserWarning as error:
+        got = f"more values than the {len(names)} names on the first line"
+        fix = "Add the missing names."
+        raise ConfigError.of(place, f"a name for each column of {path}", got, fix) from error
+
+
+def _check_names(names: Sequence[str], place: str, source: str) -> None:
+    """Raise if two columns have one name."""
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ConfigError.of(
+            place, f"columns of different names in {source}", f"{listed(twice)} more than once", "Rename one."
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

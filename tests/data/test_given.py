@@ -1,0 +1,139 @@
+"""Data that a program has already: arrays, data frames, streams."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from probvae.core import COUNTS, REAL, Data
+from probvae.data import Arrays, FashionMini, as_dataset
+from probvae.errors import UserError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 5)).astype(np.float32)
+LABELS = np.arange(40) % 3
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Files are named relative to the current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def loaded(source) -> Data:
+    return as_dataset(source).load()
+
+
+def same(one, other):
+    assert one.info.sizes == other.info.sizes
+    assert one.info.values == other.info.values
+    assert one.info.classes == other.info.classes
+    for part in ("train", "validation", "test"):
+        first, second = getattr(one, part), getattr(other, part)
+        np.testing.assert_array_equal(first.stored, second.stored)
+        np.testing.assert_array_equal(first.rows, second.rows)
+        assert (first.labels is None) == (second.labels is None)
+        if first.labels is not None:
+            np.testing.assert_array_equal(first.labels, second.labels)
+
+
+def test_an_array_is_what_it_is_in_a_file():
+    np.save("a.npy", X)
+    same(loaded(X), Arrays("a.npy").load())
+    same(loaded(tf.constant(X)), Arrays("a.npy").load())
+    assert loaded(X).info.values in REAL
+    assert loaded(X).info == as_dataset(X).info()
+    np.save("b.npy", np.uint8(X[:, None] > 0))
+    same(loaded(X[:, None] > 0), Arrays("b.npy").load())
+    assert loaded(X[:, None] > 0).info.event_shape == (1, 5, 1)
+    assert loaded(RNG.poisson(2.0, (30, 4))).info.values in COUNTS
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], np.array(["cat", "dog", "eel"])[LABELS]])
+def test_a_pair_has_labels(labels):
+    np.savez("a.npz", x=X, y=labels)
+    same(loaded((X, labels)), Arrays("a.npz").load())
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_stream_is_read_once(batched):
+    read = []
+
+    def counted(x, y):
+        read.append(1)
+        return x, y
+
+    stream = tf.data.Dataset.from_tensor_slices((X, LABELS)).map(
+        lambda x, y: tf.numpy_function(counted, [x, y], [tf.float32, tf.int64])
+    )
+    stream = stream.map(lambda x, y: (tf.ensure_shape(x, [5]), tf.ensure_shape(y, [])))
+    dataset = as_dataset(stream.batch(7) if batched else stream)
+    dataset.info()
+    same(dataset.load(), loaded((X, LABELS)))
+    assert len(read) == len(X)
+    same(loaded(tf.data.Dataset.from_tensor_slices(X)), loaded(X))
+
+
+def test_datasets_and_their_data_are_taken_as_they_are():
+    mini = FashionMini("static")
+    assert as_dataset(mini) is mini
+    data = mini.load()
+    assert loaded(data) is data
+
+
+def test_a_data_frame_is_what_it_is_in_a_file():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X.astype(np.float64).round(3), columns=[*"abcde"])
+    frame.iloc[3, 2] = np.nan
+    frame.to_csv("a.csv", index=False)
+    from probvae.data import TableFile
+
+    one, other = loaded(frame.set_index(frame.index + 100)), TableFile("a.csv").load()
+    same(one, other)
+    assert one.info.columns == tuple("abcde")
+    assert one.info.fitted == other.info.fitted
+    again = as_dataset(frame[:20]).with_fitted(one.info.fitted)
+    place = dict(zip(again.load().train.rows.tolist(), again.load().train.stored, strict=True))
+    for row, stored in zip(one.train.rows.tolist(), one.train.stored, strict=True):
+        if row in place:
+            np.testing.assert_array_equal(stored, place[row])
+    with pytest.raises(UserError, match="which has no such things"):
+        as_dataset(X).with_fitted(one.info.fitted)
+
+
+def stream(*parts):
+    return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0])
+
+
+def ragged():
+    return tf.data.Dataset.range(5).map(lambda n: tf.zeros([n + 1, 2]))
+
+
+WRONG = {
+    "a list": ([1, 2], "expected a numpy array .*; got list"),
+    "one number each": (X[:, 0], r"N examples of shape E, none of these 0; got float32 \[40\]"),
+    "no examples": (X[:0], r"got float32 \[0, 5\]"),
+    "text": (X.astype(str), r"an array of real numbers .*; got <U"),
+    "objects": (X.astype(object), "got object"),
+    "NaN": (np.full((9, 2), np.nan), "NaN or infinity in example 0"),
+    "few": (X[:2], "enough training examples to split off .*; got 2. Give a probvae.Data with all three"),
+    "fractions": ((X, X[:, 0]), r"labels, integers or text, of shape \[40\]; got float32 \[40\]"),
+    "few labels": ((X, LABELS[:7]), r"of shape \[40\]; got int64 \[7\]"),
+    "three arrays": ((X, X, X), "got tuple"),
+    "an endless stream": (stream(X).repeat(), r"got one that repeats forever. Leave repeat\(\) out"),
+    "an empty stream": (stream(X).take(0), "expected a tf.data.Dataset with examples; got an empty one"),
+    "triples": (stream(X, X, X), r"of pairs of examples and labels; got elements .*Choose them by map\(\)"),
+    "other shapes": (ragged().map(lambda x: x[None]).flat_map(tf.data.Dataset.from_tensors), "of one shape; got"),
+}
+
+
+@pytest.mark.parametrize(("source", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said(source, message):
+    with pytest.raises(UserError, match=message):
+        loaded(source)
+
+
+def test_a_stream_that_does_not_fit_in_memory_is_refused_while_it_is_read(monkeypatch):
+    monkeypatch.setattr("probvae.data.datasets.given.available_memory", lambda: 1000)
+    with pytest.raises(UserError, match=r"fits in the 1\.0 kB .*; got one of more than 340 bytes"):
+        loaded(stream(X).repeat(10**9))

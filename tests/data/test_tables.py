@@ -1,0 +1,285 @@
+"""Tables: which columns are used as what, and what the model sees of them."""
+
+import numpy as np
+import pytest
+
+from probvae.core import COUNTS, REAL, Condition
+from probvae.data import TableFile
+from probvae.errors import ConfigError, UserError
+
+pd = pytest.importorskip("pandas")
+
+RNG = np.random.default_rng(0)
+N = 40
+PEOPLE = pd.DataFrame(
+    {
+        "name": [f"p{number:03}" for number in range(N)],
+        "age": RNG.integers(20, 80, N),
+        "income": RNG.normal(3e4, 1e4, N).round(2),
+        "smokes": RNG.random(N) < 0.3,
+        "town": RNG.choice(["Graz", "Linz", "Wien"], N),
+        "group": np.arange(N) % 2 + 8,  # as text in order of size: 8, 9
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Files are named relative to the current directory, where people.csv is."""
+    monkeypatch.chdir(tmp_path)
+    PEOPLE.to_csv("people.csv", index=False)
+    return tmp_path
+
+
+def people(file="people.csv", **how):
+    return TableFile(file, **how)
+
+
+def rows(data):
+    """All examples in the order of the file: as stored, and which elements are known."""
+    splits = (data.train, data.validation, data.test)
+    order = np.argsort(np.concatenate([split.rows for split in splits]))
+    known = [np.ones(split.stored.shape, bool) if split.observed is None else split.observed for split in splits]
+    return np.concatenate([split.stored for split in splits])[order], np.concatenate(known)[order]
+
+
+# What the columns become
+
+
+def test_columns_of_numbers_are_the_elements_of_an_example():
+    data = people(standardise=False).load()
+    assert data.info.columns == ("age", "income", "smokes", "group")
+    assert data.info.event_shape == (4,)
+    assert data.info.sizes == (32, 4, 4)
+    found, _ = rows(data)
+    np.testing.assert_array_equal(found, PEOPLE[[*data.info.columns]].to_numpy(np.float32))
+    assert data.train.observed is None
+    assert "ignored: name (text, as 'p000'), town (text, as 'Graz')" in data.info.notes
+    assert data.info == people(standardise=False).info()
+
+
+def test_columns_are_standardised_by_the_training_rows():
+    data = people(features=("income", "age")).load()
+    train = PEOPLE.loc[data.train.rows, ["income", "age"]].to_numpy(np.float64)
+    np.testing.assert_allclose(data.train.stored, (train - train.mean(0)) / train.std(0), rtol=1e-5, atol=1e-6)
+    test = PEOPLE.loc[data.test.rows, ["income", "age"]].to_numpy(np.float64)
+    np.testing.assert_allclose(data.test.stored, (test - train.mean(0)) / train.std(0), rtol=1e-5, atol=1e-6)
+    assert data.info.values in REAL
+    assert data.info.protocol.startswith(
+        "columns of numbers standardised by the training rows; validation and test"
+    )
+    assert data.info.fitted["means"] == pytest.approx(train.mean(0).tolist())
+    assert data.info.fitted["scales"] == pytest.approx(train.std(0).tolist())
+
+
+def test_missing_values_are_not_observed_and_do_not_count():
+    table = PEOPLE[["age", "income"]].astype(float)
+    gone = RNG.random(table.shape) < 0.2
+    table.mask(gone).to_csv("gaps.csv", index=False)
+    data = people("gaps.csv").load()
+    found, known = rows(data)
+    np.testing.assert_array_equal(known, ~gone)
+    assert (found[gone] == 0).all()
+    train = table.mask(gone).loc[data.train.rows]
+    expected = ((table - train.mean()) / train.std(ddof=0)).to_numpy()  # pandas leaves missing values out
+    np.testing.assert_allclose(found[~gone], expected[~gone], rtol=1e-4, atol=1e-5)
+    assert f"{gone.sum()} of 80 values missing" in data.info.notes[0]
+
+
+@pytest.mark.parametrize("cell", ["", "NA", "NaN", "null", "n/a"])
+def test_an_empty_cell_is_written_in_several_ways(here, cell):
+    lines = ["a,b", "1,2", f"3,{cell}", "5,6", "8,9", "2,1"]
+    (here / "a.csv").write_text("\n".join(lines))
+    found, known = rows(people("a.csv", share=0.2, standardise=False).load())
+    assert np.argwhere(~known).tolist() == [[1, 1]]
+    assert found[1].tolist() == [3, 0]
+
+
+def test_categories_are_one_hot_vectors_with_a_name_for_each_element():
+    data = people(features=("age",), categories=("town", "group"), standardise=False).load()
+    assert data.info.columns == ("age", "town=Graz", "town=Linz", "town=Wien", "group=8", "group=9")
+    found, _ = rows(data)
+    expected = pd.get_dummies(PEOPLE[["town", "group"]].astype(str)).to_numpy(np.float32)
+    np.testing.assert_array_equal(found[:, 1:], expected)
+
+
+def test_a_missing_category_is_a_missing_value():
+    table = PEOPLE.assign(town=PEOPLE.town.mask(PEOPLE.index == 7))
+    table.to_csv("gaps.csv", index=False)
+    data = people("gaps.csv", features=("age",), categories=("town",), standardise=False).load()
+    found, known = rows(data)
+    assert (~known).sum() == 3
+    assert not known[7, 1:].any()
+    assert not found[7, 1:].any()
+
+
+def test_other_categories_have_an_element_if_this_is_declared():
+    PEOPLE.assign(town="Bonn").to_csv("new.csv", index=False)
+    how = {"features": ("age",), "categories": ("town",), "test": "new.csv"}
+    with pytest.raises(ConfigError, match=r"a category of 'town' .* \(Graz, Linz, Wien\); got 'Bonn' in row 0"):
+        people(**how).load()
+    data = people(**how, other=True).load()
+    assert data.info.columns[-1] == "town=other"
+    assert data.test.stored[:, 1:].tolist() == [[0, 0, 0, 1]] * N
+    assert not data.train.stored[:, -1].any()
+
+
+def test_labels_are_classes_in_order_and_may_be_missing():
+    PEOPLE.assign(group=PEOPLE.group.astype(object).mask(PEOPLE.index == 3)).to_csv("gaps.csv", index=False)
+    for file, missing in (("people.csv", -2), ("gaps.csv", 3)):
+        data = people(file, label="group").load()
+        assert data.info.classes == ("8", "9")
+        assert "group" not in data.info.columns
+        for split in (data.train, data.validation, data.test):
+            expected = np.where(split.rows == missing, -1, split.rows % 2)
+            np.testing.assert_array_equal(split.labels, expected)
+
+
+def test_conditions_are_columns_as_they_are():
+    data = people(conditions=("age", "smokes")).load()
+    assert data.info.columns == ("income", "group")
+    assert data.info.condition == Condition(("age", "smokes"))
+    for split in (data.train, data.validation, data.test):
+        expected = PEOPLE.loc[split.rows, ["age", "smokes"]].to_numpy(np.float32)
+        np.testing.assert_array_equal(split.condition, expected)
+
+
+def test_counts_stay_counts_if_they_are_not_standardised():
+    pd.DataFrame(RNG.poisson(3, (30, 4)), columns=[*"abcd"]).to_csv("counts.csv", index=False)
+    assert people("counts.csv", standardise=False).info().values in COUNTS
+
+
+def test_the_parts_may_have_files_of_their_own():
+    PEOPLE[:10][::-1].to_csv("val.csv", index=False)
+    PEOPLE[[*reversed(PEOPLE.columns)]][:7].to_csv("test.csv", index=False)  # columns are found by their names
+    data = people(validation="val.csv", test="test.csv", features=("age",), standardise=False).load()
+    assert data.info.sizes == (N, 10, 7)
+    np.testing.assert_array_equal(data.validation.stored[:, 0], PEOPLE.age[:10][::-1])
+    np.testing.assert_array_equal(data.test.stored[:, 0], PEOPLE.age[:7])
+    assert "split off" not in data.info.protocol
+
+
+def test_what_was_learnt_is_used_for_another_table():
+    """As a run does with the tables that it is used on."""
+    first = people(categories=("town",), label="group")
+    learnt = first.info().fitted
+    small = PEOPLE[5:10].assign(extra=1.0)
+    small.to_csv("new.csv", index=False)
+    other = people("new.csv", categories=("town",), label="group", share=0.2).with_fitted(learnt)
+    found, _ = rows(other.load())
+    expected, _ = rows(first.load())
+    np.testing.assert_array_equal(found, expected[5:10])
+    assert other.info().columns == first.info().columns
+    assert other.info().classes == ("8", "9")
+    with pytest.raises(
+        ConfigError, match=r"data\.use: expected data of the same kind as that of the run; got a table"
+    ):
+        other.with_fitted({"components": [1.0]})
+
+
+# How files are read
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_the_delimiter_is_seen_in_the_first_line(here, sign):
+    PEOPLE.to_csv("other.csv", sep=sign, index=False)
+    (here / "bom.csv").write_bytes(b"\xef\xbb\xbf" + (here / "other.csv").read_bytes())
+    for file in ("other.csv", "bom.csv"):
+        data = people(file, label="group").load()
+        np.testing.assert_array_equal(data.train.stored, people(label="group").load().train.stored)
+
+
+def test_parquet_is_read_as_csv_is():
+    pytest.importorskip("pyarrow")
+    PEOPLE.astype({"town": "category", "age": "Int64"}).to_parquet("people.data")
+    how = {"categories": ("town",), "label": "group"}
+    csv, parquet = (people(file, **how).load() for file in ("people.csv", "people.data"))
+    assert csv.info.columns == parquet.info.columns
+    for part in ("train", "test"):
+        one, other = getattr(csv, part), getattr(parquet, part)
+        np.testing.assert_array_equal(one.stored, other.stored)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+def test_a_missing_pandas_is_said_in_one_line(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with pytest.raises(UserError, match=r"Install it: pip install 'probvae\[tables\]'$"):
+        people().info()
+
+
+# What is refused
+
+WRONG = {
+    "no file": (None, {}, r"data.train: expected a table, CSV or Parquet; got no file .*a\.csv"),
+    "no content": ("", {}, "got a.csv, which is an empty file. Write it again"),
+    "no rows": ("a,b\n", {}, "expected a table with rows; got a.csv with none"),
+    "no names": ("1,2\n3,4\n", {}, "the names of the columns on the first line; got 1, 2 in a.csv. Add a line"),
+    "one name twice": ("a,b,a\n1,2,3\n", {}, "columns of different names in a.csv; got a more than once"),
+    "a missing column": (
+        "age,b\n1,2\n",
+        {"features": ("aeg",)},
+        r"data.features: .* 'aeg' .*; got age, b. Did you mean 'age'",
+    ),
+    "a missing label": (
+        "a,kind\n1,2\n",
+        {"label": "knid"},
+        'mean .kind.. For a table without it set data.label = ""',
+    ),
+    "a missing condition": (
+        "a,b\n1,2\n,\n",
+        {"conditions": ("a",)},
+        "data.conditions: .*'a' of a.csv; got none in row 1",
+    ),
+    "a missing category": (
+        "a,b\n1,2\n",
+        {"categories": ("c",)},
+        "data.categories: expected a column 'c' in a.csv",
+    ),
+    "text": (
+        "a,b\n1,2\n3,4x\n",
+        {"features": ("b",)},
+        r"'b' of a.csv; got '4x' in row 1 \(the first is 0\). Correct",
+    ),
+    "infinity": ("a,b\n1,2\n3,inf\n", {}, "finite numbers in the column 'b' of a.csv; got inf in row 1"),
+    "too large": ("a,b\n1,2\n3,1e300\n", {}, r"column 'b' of a.csv; got 1e\+300 in row 1"),
+    "only text": ("a,b\nx,y\n", {}, "data.features: expected a column of numbers, .*; got a, b in a.csv. Name"),
+    "a constant": (
+        "a,b\n" + "1,2\n3,2\n" * 5,
+        {},
+        "'b' with different values in the 8 training rows; got 2 in all",
+    ),
+    "an empty column": ("a,b\n" + "1,\n3,\n" * 5, {}, "'b' with different values .*; got no value in any of them"),
+    "a column twice": (
+        "a,b\n1,2\n",
+        {"features": ("a", "a")},
+        "data.features: expected each column once; got a more",
+    ),
+    "few names": ("a,b\n1,2,3\n4,5,6\n", {}, "a name for each column of a.csv; got more values than the 2 names"),
+    "a long line": ("a,b\n1,2\n4,5,6\n", {}, "a.csv, which cannot be read: .* in line 3, saw 3"),
+    "few rows": (
+        "a,b\n1,2\n3,4\n",
+        {},
+        "enough training examples to split off validation and test examples; got 2",
+    ),
+    "an image": (b"\x89PNG\r\n\x1a\n", {}, "a.csv, which is a PNG image"),
+    "a damaged Parquet": (b"PAR1 damaged PAR1", {}, "a.csv, which cannot be read: "),
+    "another encoding": ("a,b\n1,ö\n".encode("latin-1"), {}, "got a.csv, which is a file of an unknown kind"),
+}
+
+
+@pytest.mark.parametrize(("content", "how", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said(here, content, how, message):
+    if content is not None:
+        (here / "a.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError, match=message):
+        people("a.csv", **how).load()
+
+
+def test_a_label_that_training_does_not_have_is_named_with_its_row():
+    learnt = people(label="town").info().fitted
+    PEOPLE.assign(town=["Bonn" if row == 4 else "Wien" for row in range(N)]).to_csv("new.csv", index=False)
+    other = people("new.csv", label="town").with_fitted(learnt)
+    with pytest.raises(
+        ConfigError, match=r"a class that the training rows have \(Graz, Linz, Wien\); got 'Bonn' in row 4"
+    ):
+        other.info()

@@ -1,0 +1,167 @@
+"""Runs on data that a program gives, and on tables: what they store of it, and what uses them later."""
+
+import numpy as np
+import pytest
+
+import probvae
+from probvae.data import Arrays
+from probvae.errors import UserError
+from probvae.runs import inference
+from probvae.runs.selection import Selection
+from probvae.training import Trainer, TrainSettings
+
+from .setups import rows, spec, stored, strict, train
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 4)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def undrawn():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
+        yield
+
+
+def real(data=None, **how):
+    """A spec for numbers, with this [data] table or none."""
+    table = spec(data, likelihood="normal", **{"epochs": 1, **how})
+    return table if data else {name: part for name, part in table.items() if name != "data"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run on an array."""
+    return train(real(), tmp_path_factory.mktemp("given") / "run", data=X)[0]
+
+
+def test_an_array_is_trained_on_as_the_same_file_is(run, tmp_path):
+    file, _ = train(real(stored(tmp_path / "x.npz", {"train": X})), tmp_path / "file")
+    assert rows(run) == rows(file)
+    assert (
+        strict((run.folder / "evaluation.json").read_text())["elbo"]
+        == strict((file.folder / "evaluation.json").read_text())["elbo"]
+    )
+    assert "data" not in run.spec
+    assert run.environment.data.fingerprint == file.environment.data.fingerprint
+    assert run.environment.data.source == "an array in Python"
+
+
+def test_the_spec_may_have_another_dataset_which_is_not_used(run, tmp_path):
+    other, printed = train(real({"use": "mnist"}), tmp_path / "run", data=X)
+    assert rows(other) == rows(run)
+    assert "data" not in other.spec
+    assert "given in Python: 32 training, 4 validation, 4 test examples" in printed
+
+
+def test_what_uses_the_run_needs_the_data_again(run, tmp_path):
+    assert probvae.load(run).latent_dim == 2
+    for use in (probvae.evaluate, inference.encode):
+        with pytest.raises(
+            UserError, match=r"data of the run, which was given in Python; got none\. .*--data FILE"
+        ):
+            use(run)
+    with pytest.raises(UserError, match=r"data: expected a table .* Or give the data in Python: data="):
+        train(run.folder, None, resume=True)
+    before = (run.folder / "evaluation.json").read_bytes()
+    assert probvae.evaluate(run, data=X, split="test") == strict(before)
+    assert (run.folder / "evaluation.json").read_bytes() == before
+    assert probvae.evaluate(run, data=X[:7])["elbo"]["examples"] == 7
+    np.save(tmp_path / "x.npy", X)
+    one = inference.encode(run, Selection.of(None, X), tmp_path / "a.npz")
+    other = inference.encode(run, Selection.of(None, tmp_path / "x.npy"), tmp_path / "b.npz")
+    with np.load(one.path) as first, np.load(other.path) as second:
+        np.testing.assert_array_equal(first["row"], np.arange(40))
+        np.testing.assert_array_equal(first["mean"], second["mean"])
+
+
+def test_a_run_on_given_data_resumes_on_it_and_on_no_other(run, tmp_path):
+    twice = {"train.epochs=2"}
+    whole = train(real(epochs=2), tmp_path / "whole", data=X)[0]
+    part = train(real(), tmp_path / "part", data=X)[0]
+    with pytest.raises(UserError, match="expected the data of the run; got other data"):
+        train(part.folder, None, resume=True, overrides=twice, data=X + 1)
+    train(part.folder, None, resume=True, overrides=twice, data=X)
+    assert rows(part) == rows(whole)
+
+
+def test_data_of_another_shape_is_refused(run):
+    with pytest.raises(UserError, match=r"expected examples of shape \[4\], as the run .*; got \[3\]"):
+        probvae.evaluate(run, data=X[:, :3])
+
+
+def test_the_trainer_takes_what_train_takes(run, tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    settings, losses = TrainSettings(epochs=1, batch_size=16, jit=False), []
+    for data in (X, Arrays(str(tmp_path / "x.npy"))):
+        vae = probvae.build(real(), event_shape=(4,))
+        trainer = Trainer(vae, probvae.objectives.ELBO(), data, settings)
+        trainer.train()
+        losses.append(trainer.best_loss)
+    assert losses[0] == losses[1]
+
+
+# Tables
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A table with missing values, its file, and a run on it."""
+    pd = pytest.importorskip("pandas")
+    folder = tmp_path_factory.mktemp("table")
+    frame = pd.DataFrame(X.astype(np.float64) * [1, 10, 100, 1000] + 5, columns=[*"abcd"]).round(3)
+    frame = frame.mask(RNG.random(frame.shape) < 0.1).assign(kind=[*"xy"] * 20)
+    frame.to_csv(folder / "a.csv", index=False)
+    data = {"use": "table", "train": str(folder / "a.csv"), "label": "kind"}
+    return frame, train(real(data), folder / "run")[0]
+
+
+def test_a_run_prepares_another_table_as_its_own(table, tmp_path):
+    frame, run = table
+    fitted = run.environment.data.fitted
+    assert fitted["features"] == [*"abcd"]
+    assert fitted["classes"] == [*"xy"]
+    order = [30, 3, 17, 8, 21]
+    frame.loc[order, ["kind", *"dcba"]].to_csv(tmp_path / "new.csv", index=False)
+    own = inference.encode(run, Selection("all"), tmp_path / "own.npz")
+    new = inference.encode(run, Selection.of(None, tmp_path / "new.csv"), tmp_path / "new.npz")
+    with np.load(own.path) as first, np.load(new.path) as second:
+        np.testing.assert_allclose(second["mean"], first["mean"][order], rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(second["labels"], first["labels"][order])
+    given = inference.encode(run, Selection.of(None, frame[[*"abcd"]]), tmp_path / "frame.npz")
+    with np.load(own.path) as first, np.load(given.path) as second:
+        np.testing.assert_allclose(second["mean"], first["mean"], rtol=1e-5, atol=1e-6)
+
+
+def test_data_that_the_standardisation_cannot_be_applied_to_is_refused(table, tmp_path):
+    _, run = table
+    np.save(tmp_path / "x.npy", X)
+    for data in (X, tmp_path / "x.npy"):
+        with pytest.raises(
+            UserError, match=r"expected data that the features, means, .* of the run can be applied to"
+        ):
+            probvae.evaluate(run, data=data)
+
+
+def test_missing_values_do_not_count_in_an_evaluation(table):
+    """Whatever stands in their place: the bound is that of the known values."""
+    _, run = table
+    record = probvae.evaluate(run, split="all")
+    assert record["elbo"]["examples"] == 40
+    vae, data = probvae.load(run), run_data(run)
+    split = data.test
+    assert split.observed is not None
+    x, observed = split.stored, split.observed
+    other = np.where(observed, x, 3.0).astype(np.float32)
+    z = np.zeros((len(x), 2), np.float32)
+    found = vae.log_likelihood(x, z, observed=observed)
+    np.testing.assert_array_equal(found, vae.log_likelihood(other, z, observed=observed))
+    likelihood = vae.decoder.likelihood(z)
+    each = likelihood.distribution.log_prob(x).numpy()
+    np.testing.assert_allclose(found, np.where(observed, each, 0).sum(-1), rtol=1e-5)
+
+
+def run_data(run):
+    from probvae.runs.loading import load_run
+
+    return load_run(run)[1].data.loaded
