@@ -39,8 +39,11 @@ def description(spec: ComponentSpec, registry: Registry, describe: Describe) -> 
     if not isinstance(spec.factory, str):  # of a file or a notebook, which has been executed already
         return describe(spec)
     package = _package(spec)
+    try:
+        fingerprint = _fingerprint(package)
+    except OSError:  # it is in no folder, as in an archive
+        return describe(spec)
     file = _folder() / f"{package}.json"
-    fingerprint = _fingerprint(package)
     kept = _read(file, fingerprint)
     if (key := _key(spec)) not in kept:
         kept = {key: describe(spec)}
@@ -75,7 +78,7 @@ def _fingerprint(package: str) -> str:
 def _files(package: str) -> Iterator[Path]:
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
-        yield from Path(folder).rglob("*.py")
+        yield from (path for path in Path(folder).rglob("*.py") if path.exists())  # unlike an editor's lock
     if spec and spec.origin:
         yield Path(spec.origin)
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -102,6 +103,22 @@ def test_a_changed_file_of_the_package_is_read_again(changed, read, things):
     (things / changed).write_text(SOURCE + "\n\nNEW = 1\n")
     assert read() == BOTH
     assert read() == []
+
+
+def test_the_lock_of_an_editor_is_no_file(read, things):
+    (things / ".#parts.py").symlink_to("somebody@somewhere.1")
+    assert (read(), read()) == (BOTH, [])
+
+
+def test_a_package_in_an_archive_is_described_each_time(read, things, folder, monkeypatch):
+    for path in things.iterdir():
+        path.unlink()
+    things.rmdir()
+    with zipfile.ZipFile(folder / "things.zip", "w") as archive:
+        for name, text in {"__init__": "", "parts": SOURCE, "plugin": PLUGIN}.items():
+            archive.writestr(f"things/{name}.py", text)
+    monkeypatch.syspath_prepend(folder / "things.zip")
+    assert read() == read() == ["things.thing"]
 
 
 def test_the_same_file_at_another_time_is_read_again(read, things):
