@@ -577,7 +577,7 @@ def test_the_code_on_conditions_does_what_it_says(capsys):
     assert names["vae"].condition_dim == 10
     assert names["x"].shape == (3, 28, 28, 1)
     exec(data, {})
-    assert capsys.readouterr().out.strip() == re.search(r"print\(.*\)  # (.+)", data)[1]
+    assert capsys.readouterr().out.strip() == re.search(r"print\(.*\)\n# (.+)", data)[1]
     exec(own, names)
     prior = names["ByClass"](2, condition_dim=10)
     assert prior.distribution(np.eye(10, dtype=np.float32)[[3, 3, 7]]).batch_shape == (3,)
