@@ -23,6 +23,7 @@ from probvae.cli.app import main
 from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
 from probvae.registry import Registry, default
+from probvae.runs.results import write_arrays
 from probvae.specs import SpecData, plan, plan_dataset, read
 from probvae.testing import agreement, strategies
 from probvae.testing.checking import ALPHA
@@ -494,12 +495,18 @@ def test_the_table_of_the_page_is_read_as_the_page_says(folder):
     data = SpecData(document := read({"data": table}), plan_dataset(document, Registry())).loaded
     assert data.info.columns == ("age", "income", "town=Graz", "town=Wien")
     assert data.info.classes == ("0", "1", "2", "3")
+    assert data.test.ids.tolist() == [f"p{row}" for row in data.test.rows]
+    latents = {"row": np.arange(20)[::-1], "id": np.array([f"p{row}" for row in range(20)])[::-1]}
+    write_arrays(Path("latents.csv"), {**latents, "mean": np.ones((20, 2)), "stddev": np.ones((20, 2))})
+    exec(blocks(DATA, "python")[1], names := {})
+    assert [*names["people"].columns[5:]] == ["row", "id", "mean_0", "mean_1", "stddev_0", "stddev_1"]
+    assert (names["people"].age == names["people"].row).all()
 
 
 def test_the_array_of_the_page_is_trained_on(monkeypatch):
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
     names = {}
-    exec(blocks(DATA, "python")[1], names)
+    exec(blocks(DATA, "python")[2], names)
     assert names["numbers"]["elbo"]["examples"] == 20
 
 

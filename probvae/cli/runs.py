@@ -34,7 +34,7 @@ _DATA_OPTIONS = (
         "--data",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A .npy or .npz file of other examples, for the parameters of [data] otherwise.",
+        help="A file or a folder of other examples, for the parameters of [data] otherwise.",
     ),
     click.option(
         "--split",

@@ -49,12 +49,16 @@ seed = 0
 
 @click.command()
 @click.argument("name", default="first")
-@click.option("--data", default="fashion_mini", show_default=True, help="A dataset, or a file of arrays.")
+@click.option(
+    "--data", default="fashion_mini", show_default=True, help="A dataset, a file, or a folder of images."
+)
 @click.option("--prior", default="mixture", show_default=True, help="The prior.")
 @click.option("--encoder", default="dense", show_default=True, help="The network of the encoder.")
 @click.option("--decoder", default="dense", show_default=True, help="The network of the decoder.")
 @click.option("--posterior", default="diagonal_normal", show_default=True, help="The head of the encoder.")
-@click.option("--likelihood", help="The head of the decoder. Default: bernoulli for a dataset, normal for a file.")
+@click.option(
+    "--likelihood", help="The head of the decoder. Default: bernoulli for a dataset, normal for your own."
+)
 @click.option("--objective", default="elbo", show_default=True, help="The objective.")
 @click.option("--latent-dim", default=2, show_default=True, type=click.IntRange(1), help="The size of one latent.")
 @click.option("--epochs", default=20, show_default=True, type=click.IntRange(1), help="Passes over the data.")
@@ -81,7 +85,8 @@ def init(
         raise UserError(f"{path}: expected a new file; got one that exists. Choose another NAME.")
     with without_notes():
         load_plugins(default(), plugins)
-    is_file = "/" in data or (Path(data).suffix != "" and ("dataset", data) not in default())
+    known = ("dataset", data) in default()
+    is_file = "/" in data or (not known and (Path(data).suffix != "" or os.path.isdir(data)))
     likelihood = likelihood or ("normal" if is_file else "bernoulli")
     chosen = [
         ("network", encoder), ("network", decoder), ("posterior", posterior), ("likelihood", likelihood),
@@ -121,12 +126,20 @@ def _others(kind: str, use: str) -> str:
 
 
 def _from_file(data: str, spec: Path) -> str:
-    """The [data] table of a file of arrays; its path is relative to the spec, unless it is absolute."""
+    """The [data] table of a file or a folder; its path is relative to the spec, unless it is absolute."""
     if not os.path.exists(data):
         raise UserError(f"--data {data}: expected a name of `probvae list dataset`, or a file; got no such file.")
-    train = data if os.path.isabs(data) else os.path.relpath(data, spec.parent)
+    there = json.dumps(data if os.path.isabs(data) else os.path.relpath(data, spec.parent))
+    if os.path.isdir(data):
+        return f'use = "images"\nfolder = {there}\nsize = [64, 64]  # height and width'
+    if Path(data).suffix.lower() in (".csv", ".tsv", ".parquet"):
+        return (
+            f'use = "table"\ntrain = {there}\n'
+            '# label = "COLUMN"         # the classes\n# id = "COLUMN"            # what identifies the rows\n'
+            '# categories = ["COLUMN"]  # columns of names, as one-hot vectors'
+        )
     return (
-        f'use = "arrays"\ntrain = {json.dumps(train)}\n'
+        f'use = "arrays"\ntrain = {there}\n'
         '# divide_by = 255.0     # for 8-bit intensities\n# binarize = "dynamic"  # for the bernoulli likelihood'
     )
 

@@ -297,6 +297,20 @@ def test_a_first_spec_has_what_the_options_choose(program, folder):
     assert written["train"]["epochs"] == 7
 
 
+@pytest.mark.parametrize(
+    ("data", "written"),
+    [
+        ("people.csv", {"use": "table", "train": "people.csv"}),
+        ("animals", {"use": "images", "folder": "animals", "size": [64, 64]}),
+    ],
+)
+def test_a_first_spec_names_a_table_or_a_folder(program, folder, data, written):
+    (folder / "people.csv").write_text("a,b\n1,2\n")
+    (folder / "animals").mkdir()
+    assert program("init", "--data", data).status == 0
+    assert tomllib.loads((folder / "first.toml").read_text())["data"] == written
+
+
 def test_a_first_spec_replaces_no_file(program, folder):
     (folder / "first.toml").write_text("mine")
     ended = program("init")

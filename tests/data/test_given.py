@@ -88,7 +88,9 @@ def test_a_data_frame_is_what_it_is_in_a_file():
     frame.to_csv("a.csv", index=False)
     from probvae.data import TableFile
 
-    one, other = loaded(frame.set_index(frame.index + 100)), TableFile("a.csv").load()
+    one, other = loaded(frame.set_index(frame.index.map("p{}".format))), TableFile("a.csv").load()
+    assert one.test.ids.tolist() == [f"p{row}" for row in one.test.rows]
+    assert loaded(frame).test.ids is None
     same(one, other)
     assert one.info.columns == tuple("abcde")
     assert one.info.fitted == other.info.fitted

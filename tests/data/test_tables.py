@@ -144,6 +144,14 @@ def test_conditions_are_columns_as_they_are():
         np.testing.assert_array_equal(split.condition, expected)
 
 
+def test_ids_are_the_text_of_their_column(here):
+    (here / "a.csv").write_text("id,x\n" + "".join(f"{number:03},{number}\n" for number in range(10)))
+    data = people("a.csv", id="id", standardise=False).load()
+    assert data.info.columns == ("x",)
+    for split in (data.train, data.validation, data.test):
+        assert split.ids.tolist() == [f"{number:03.0f}" for number in split.stored[:, 0]]
+
+
 def test_counts_stay_counts_if_they_are_not_standardised():
     pd.DataFrame(RNG.poisson(3, (30, 4)), columns=[*"abcd"]).to_csv("counts.csv", index=False)
     assert people("counts.csv", standardise=False).info().values in COUNTS
@@ -225,6 +233,8 @@ WRONG = {
         {"label": "knid"},
         'mean .kind.. For a table without it set data.label = ""',
     ),
+    "a missing id": ("a,b\n1,2\n", {"id": "i"}, 'data.id: expected a column .i.* set data.id = ""'),
+    "a row without an id": ("a,i\n1,x\n2,\n", {"id": "i"}, r"'i' of a.csv; got none in row 1"),
     "a missing condition": (
         "a,b\n1,2\n,\n",
         {"conditions": ("a",)},

@@ -111,8 +111,9 @@ def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table")
     frame = pd.DataFrame(X.astype(np.float64) * [1, 10, 100, 1000] + 5, columns=[*"abcd"]).round(3)
     frame = frame.mask(RNG.random(frame.shape) < 0.1).assign(kind=[*"xy"] * 20)
+    frame["name"] = [f"p{row}" for row in range(40)]
     frame.to_csv(folder / "a.csv", index=False)
-    data = {"use": "table", "train": str(folder / "a.csv"), "label": "kind"}
+    data = {"use": "table", "train": str(folder / "a.csv"), "label": "kind", "id": "name"}
     return frame, train(real(data), folder / "run")[0]
 
 
@@ -122,12 +123,13 @@ def test_a_run_prepares_another_table_as_its_own(table, tmp_path):
     assert fitted["features"] == [*"abcd"]
     assert fitted["classes"] == [*"xy"]
     order = [30, 3, 17, 8, 21]
-    frame.loc[order, ["kind", *"dcba"]].to_csv(tmp_path / "new.csv", index=False)
+    frame.loc[order, ["kind", *"dcba", "name"]].to_csv(tmp_path / "new.csv", index=False)
     own = inference.encode(run, Selection("all"), tmp_path / "own.npz")
     new = inference.encode(run, Selection.of(None, tmp_path / "new.csv"), tmp_path / "new.npz")
     with np.load(own.path) as first, np.load(new.path) as second:
         np.testing.assert_allclose(second["mean"], first["mean"][order], rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(second["labels"], first["labels"][order])
+        assert second["id"].tolist() == [f"p{row}" for row in order]
     given = inference.encode(run, Selection.of(None, frame[[*"abcd"]]), tmp_path / "frame.npz")
     with np.load(own.path) as first, np.load(given.path) as second:
         np.testing.assert_allclose(second["mean"], first["mean"], rtol=1e-5, atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -14,7 +15,8 @@ from probvae.data.feeding.splits import UserData, scaling, split_off, values_of
 from probvae.data.files.columns import Roles
 from probvae.data.files.labels import as_integers, described
 from probvae.data.files.on_disk import plain
-from probvae.data.files.tables import checked
+from probvae.data.files.parts import PARTS
+from probvae.data.files.tables import checked, numbered
 from probvae.errors import UserError
 
 SHARE = 0.1
@@ -87,7 +89,8 @@ class Given(Dataset):
         if _is_frame(source):
             name = "a pandas.DataFrame"
             frame, learnt = checked(source, "data", name), fitted_of(self._fitted)
-            return tabulated({"train": frame}, {"train": name}, Roles(), SHARE, learnt).load()
+            data = tabulated({"train": frame}, {"train": name}, Roles(), SHARE, learnt).load()
+            return data if numbered(source) else _named(data, np.array([*map(str, source.index)]))
         if isinstance(source, tf.data.Dataset):
             return _of_arrays("a tf.data.Dataset", *_read(source))
         if isinstance(source, tuple) and len(source) == 2:
@@ -95,6 +98,14 @@ class Given(Dataset):
         if isinstance(source, np.ndarray) or tf.is_tensor(source):
             return _of_arrays("an array", np.asarray(source))
         raise UserError(f"data: expected {_KINDS}; got {type(source).__name__}.")
+
+
+def _named(data: Data, ids: Array) -> Data:
+    """The same data with ids for its rows [N]."""
+    return replace(
+        data,
+        **{part: replace(split := getattr(data, part), ids=ids[split.rows]) for part in PARTS},
+    )
 
 
 def _is_frame(source: object) -> bool:

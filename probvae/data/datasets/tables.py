@@ -39,6 +39,7 @@ class TableFile(Dataset):
         other: whether each of these has an element `column=other` too, for names that the training rows do not
             have; otherwise such a name is an error.
         label: the column of the classes, numbers or names; it may have missing values.
+        id: the column that identifies the rows; results repeat it.
         conditions: the columns of numbers that are the condition c of p(x|c), as they are; they are no features
             unless `features` names them too.
         standardise: whether columns of numbers are standardised.
@@ -55,6 +56,7 @@ class TableFile(Dataset):
         categories: tuple[str, ...] = (),
         other: bool = False,
         label: str = "",
+        id: str = "",
         conditions: tuple[str, ...] = (),
         standardise: bool = True,
         share: Annotated[float, Gt(0), Lt(0.5)] = 0.1,
@@ -66,6 +68,7 @@ class TableFile(Dataset):
         self.categories = categories
         self.other = other
         self.label = label
+        self.id = id
         self.conditions = conditions
         self.standardise = standardise
         self.share = share
@@ -96,7 +99,7 @@ class TableFile(Dataset):
         return other
 
     def _data(self) -> UserData:
-        named = ("features", "categories", "other", "label", "conditions", "standardise")
+        named = ("features", "categories", "other", "label", "id", "conditions", "standardise")
         roles = Roles(**{name: getattr(self, name) for name in named})
         files: dict[Part, str] = {"train": self.train, "validation": self.validation, "test": self.test}
         given = {part: file for part, file in files.items() if file or part == "train"}

@@ -26,13 +26,14 @@ class Roles:
     categories: tuple[str, ...] = ()
     other: bool = False
     label: str = ""
+    id: str = ""
     conditions: tuple[str, ...] = ()
     standardise: bool = True
 
     @property
     def text(self) -> tuple[str, ...]:
         """The columns whose values are names."""
-        return tuple(name for name in (*self.categories, self.label) if name)
+        return tuple(name for name in (*self.categories, self.label, self.id) if name)
 
     @property
     def apart(self) -> tuple[str, ...]:
@@ -128,6 +129,7 @@ class Fitted:
             self._labels(frame, roles, source) if roles.label else None,
             condition=_condition(frame, roles, source) if roles.conditions else None,
             observed=observed,
+            ids=_ids(frame, roles.id, source) if roles.id else None,
         )
 
     def standardised(self, split: Split) -> Split:
@@ -151,6 +153,17 @@ class Fitted:
                     raise _unknown("label", "a class", text, self.classes, row, source, "")
                 labels[row] = place[text]
         return labels
+
+
+def _ids(frame: Frame, name: str, source: str) -> Array:
+    """The ids of the rows: text [N]."""
+    found = texts(column(frame, name, "id", source))
+    if None in found:
+        expected = f"an id in each row of the column {shown(name)!r} of {source}"
+        raise ConfigError.of(
+            "data.id", expected, f"none in row {found.index(None)} (the first is 0)", "Fill it in."
+        )
+    return np.array(found, np.str_)
 
 
 def _condition(frame: Frame, roles: Roles, source: str) -> Array:

@@ -101,6 +101,11 @@ def checked(frame: Frame, place: str, name: str) -> Frame:
     return frame.set_axis(names, axis=1).reset_index(drop=True)
 
 
+def numbered(frame: Frame) -> bool:
+    """Whether the rows of a table have numbers only, and no names of their own."""
+    return isinstance(frame.index, pandas().RangeIndex)
+
+
 def column(frame: Frame, name: str, key: str, source: str) -> Any:
     """A column of a table, as a pandas.Series.
 
@@ -116,8 +121,8 @@ def column(frame: Frame, name: str, key: str, source: str) -> Any:
     if name not in frame.columns:
         near = difflib.get_close_matches(name, frame.columns, n=1)
         fix = f"Did you mean {near[0]!r}?" if near else ""
-        if key == "label":
-            fix += ' For a table without it set data.label = "".'
+        if key in ("label", "id"):
+            fix += f' For a table without it set data.{key} = "".'
         raise ConfigError.of(f"data.{key}", f"a column {shown(name)!r} in {source}", listed([*frame.columns]), fix)
     return frame[name]
 
