@@ -1,7 +1,6 @@
 """What the pages in docs/ say is so: their code runs, their reports are the kit's, their tables are the code's."""
 
 import ast
-import contextlib
 import inspect
 import io
 import itertools
@@ -19,7 +18,6 @@ from rich.console import Console
 
 import probvae
 from probvae import testing
-from probvae.cli.app import main
 from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
 from probvae.registry import Registry, default
@@ -31,6 +29,8 @@ from probvae.testing.checks import densities
 from probvae.testing.report import WORDS
 from probvae.testing.runner import SHRINKING, checks_for
 from probvae.training import TrainSettings
+
+from .program import program
 
 ROOT = Path(__file__).parent.parent
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
@@ -78,18 +78,7 @@ def folder(tmp_path, monkeypatch):
 
 def ran(*arguments):
     """What `probvae ARGUMENTS` prints."""
-    printed = io.StringIO()
-    default.cache_clear()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(printed),
-        contextlib.redirect_stderr(printed),
-    ):
-        patch.setattr(sys, "argv", ["probvae", *arguments])
-        patch.setattr("warnings.showwarning", None)  # which `main` puts its own in the place of
-        with contextlib.suppress(SystemExit):
-            main()
-    return printed.getvalue().strip("\n")
+    return program(*arguments).text.strip("\n")
 
 
 def checked(file, *only):

@@ -10,12 +10,21 @@ import pytest
 
 from probvae.registry import Registry
 
+from .program import forget_plugins, program
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
 def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.S | re.M)
+
+
+@pytest.fixture(autouse=True)
+def no_plugins_of_others():
+    forget_plugins()
+    yield
+    forget_plugins()
 
 
 def run(*command, cwd):
@@ -33,30 +42,31 @@ def test_the_spec_is_the_one_that_make_demo_trains():
     assert shown == example
 
 
-def test_the_prior_trains_when_pasted(tmp_path):
-    (tmp_path / "my_prior.py").write_text(blocks("python")[0])
-    (tmp_path / "spec.toml").write_text(blocks("toml")[0])
+def test_the_prior_trains_when_pasted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my_prior.py").write_text(blocks("python")[0])
+    Path("spec.toml").write_text(blocks("toml")[0])
     small = [
         "train.epochs=1",
+        "train.batch_size=2000",
         "evaluate.samples=1",
         "model.encoder.network.use=dense",
         "model.decoder.network.use=dense",
     ]
     options = [part for text in ["model.prior.use=my_prior.student_t", *small] for part in ("--set", text)]
-    done = run("-m", "probvae", "train", "spec.toml", "--plugin", "my_prior.py", *options, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "my_prior.student_t prior" in done.stdout
-    assert (tmp_path / "runs" / "spec" / "evaluation.json").is_file()
+    done = program("train", "spec.toml", "--plugin", "my_prior.py", *options)
+    assert done.status == 0, done.text
+    assert "my_prior.student_t prior" in done.out
+    assert Path("runs/spec/evaluation.json").is_file()
 
-    right = run("-m", "probvae", "check", "--plugin", "my_prior.py", cwd=tmp_path)
-    assert right.returncode == 0, right.stdout + right.stderr
-    assert "prior my_prior.student_t keeps its contract" in right.stdout
+    right = program("check", "--plugin", "my_prior.py")
+    assert right.status == 0, right.text
+    assert "prior my_prior.student_t keeps its contract" in right.out
 
-    wrong = run("-m", "probvae", "check", "spec.toml", "--plugin", "my_prior.py", *options, "--set",
-                "model.prior.df=-1", cwd=tmp_path)  # fmt: skip
-    assert wrong.returncode == 2
-    assert "model.prior.df" in wrong.stderr
-    assert "a number >= 1" in wrong.stderr
+    wrong = program("check", "spec.toml", "--plugin", "my_prior.py", *options, "--set", "model.prior.df=-1")
+    assert wrong.status == 2
+    assert "model.prior.df" in wrong.err
+    assert "a number >= 1" in wrong.err
 
 
 def test_the_contract_test_is_collected_when_pasted(tmp_path):

@@ -1,20 +1,13 @@
-"""The program, run inside this process, and what its tests write for it."""
+"""The program, and what its tests write for it."""
 
-import contextlib
-import io
-import sys
 import textwrap
-import traceback
-import warnings
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from probvae.cli.app import main
-from probvae.errors import PluginWarning
-from probvae.registry import default
+from ..program import forget_plugins
+from ..program import program as run_program
 
 SPEC = """\
 schema = 1
@@ -64,22 +57,11 @@ train = "tiny.npy"
 [train]
 epochs = 1
 batch_size = 16
+jit = false
 
 [evaluate]
 samples = 3
 """
-
-
-class Ended(NamedTuple):
-    """How the program ended, and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def text(self) -> str:
-        return self.out + self.err
 
 
 @pytest.fixture(scope="session")
@@ -94,41 +76,15 @@ def folder(tmp_path, monkeypatch, shared_cache):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     monkeypatch.delenv("PROBVAE_DISABLE_PLUGINS", raising=False)
-    default.cache_clear()
+    forget_plugins()
     yield tmp_path
-    default.cache_clear()
-    for name in [name for name in sys.modules if name.startswith("probvae_plugin_")]:
-        del sys.modules[name]
+    forget_plugins()
 
 
 @pytest.fixture
 def program():
-    """Runs `probvae ARGUMENTS` as the installed command does, and returns how it ended.
-
-    An exception that is not reported as an error is a traceback for the user, and ends here as status 1 with it.
-    """
-
-    def run(*arguments) -> Ended:
-        out, err = io.StringIO(), io.StringIO()
-        default.cache_clear()  # each command is a new process for its user
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            warnings.catch_warnings(),  # `main` puts its own function in the place of showwarning
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            warnings.simplefilter("always", PluginWarning)
-            patch.setattr(sys, "argv", ["probvae", *map(str, arguments)])
-            try:
-                main()
-            except SystemExit as stop:
-                status = stop.code or 0
-            except Exception:
-                status = 1
-                traceback.print_exc(file=err)
-        return Ended(status, out.getvalue(), err.getvalue())
-
-    return run
+    """Runs `probvae ARGUMENTS` in this process, and returns how it ended."""
+    return run_program
 
 
 @pytest.fixture

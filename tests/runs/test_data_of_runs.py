@@ -1,6 +1,7 @@
 """A run knows the data that it was trained on, and what uses it notices when that has changed."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -21,10 +22,22 @@ def undrawn():
         yield
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of one epoch."""
+    folder = tmp_path_factory.mktemp("data_of_runs") / "whole"
+    folder.mkdir()
+    return train(spec(tiny_images(folder), epochs=1), folder / "run")[0]
+
+
 @pytest.fixture
-def run(tmp_path):
-    """A run of one epoch, whose data a test may change."""
-    return train(spec(tiny_images(tmp_path), epochs=1), tmp_path / "run")[0]
+def run(trained, tmp_path):
+    """It, with its data: a test may change both."""
+    folder, kept = trained.folder.parent, tmp_path / "kept"
+    shutil.copytree(folder, kept)
+    yield trained
+    shutil.rmtree(folder)
+    shutil.copytree(kept, folder)
 
 
 def changed(run, **arrays):

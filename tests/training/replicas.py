@@ -15,17 +15,19 @@ from probvae.errors import TrainingError
 from probvae.training import select_devices
 
 
-def main(folder: str, name: str, devices: str, options: str) -> None:
+def main(folder: str, devices: str, trainings: str) -> None:
+    """Train once for each of the trainings, name -> options, one after the other."""
     here = select_devices(int(devices))
+    for name, options in json.loads(trainings).items():
+        train(here, Path(folder, name), **options)
+
+
+def train(here, out, prior="standard_normal", objective="elbo", stop=False, checkpoints=None, **settings):
     record = Record()
-    settings = json.loads(options)
     with here.strategy.scope():
-        prior = settings.pop("prior", "standard_normal")
-        stop, checkpoints = settings.pop("stop", False), settings.pop("checkpoints", None)
         checkpoints = Path(checkpoints) if checkpoints else None
-        objective = OBJECTIVES[settings.pop("objective", "elbo")]()
         examples = data(conditional=prior == "conditional")
-        made = trainer(vae(prior), objective, checkpoints, [record], examples, **settings)
+        made = trainer(vae(prior), OBJECTIVES[objective](), checkpoints, [record], examples, **settings)
         if stop:
             record.progress = lambda _: made.stop()  # between the steps, as a signal comes
         made.resume()
@@ -33,10 +35,9 @@ def main(folder: str, name: str, devices: str, options: str) -> None:
             finished = made.train()
         except TrainingError as error:
             sys.exit(f"error: {error}")
-    np.savez(f"{folder}/{name}.npz", **weights(made.vae))
+    np.savez(f"{out}.npz", **weights(made.vae))
     report = {"rows": record.rows, "finished": finished, "step": made.step, "devices": str(here)}
-    with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
-        json.dump(report, file)
+    Path(f"{out}.json").write_text(json.dumps(report), encoding="utf-8")
 
 
 if __name__ == "__main__":

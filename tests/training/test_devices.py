@@ -23,24 +23,23 @@ from .setups import OBJECTIVES, STEPS, data, trained, vae
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}  # weights after a few steps; sums in another order, and XLA's rounding
 
 
-def start(folder, name, devices=0, config=None, **options):
+def start(folder, devices=0, config=None, **trainings):
+    """Start a process that does these trainings, name -> options, one after the other."""
     environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
     if config is not None:
         environment["TF_CONFIG"] = json.dumps(config)
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("replicas.py")),
-        str(folder),
-        name,
-        str(devices),
-        json.dumps(options),
-    ]
+    script = Path(__file__).with_name("replicas.py")
+    command = [sys.executable, str(script), str(folder), str(devices), json.dumps(trainings)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def result(process, folder, name):
+def ended(process):
     text, _ = process.communicate(timeout=240)
     assert process.returncode == 0, text
+
+
+def result(folder, name):
+    """The report of a training, and its weights."""
     with np.load(folder / f"{name}.npz") as file:
         return json.loads((folder / f"{name}.json").read_text()), dict(file)
 
@@ -59,49 +58,61 @@ def assert_close(found, reference):
         np.testing.assert_allclose(weights[name], value, **TOLERANCE, err_msg=name)
 
 
-@pytest.mark.parametrize(
-    ("devices", "options"),
-    [
-        (2, {"prior": "mixture", "clip_norm": 0.5}),
-        (4, {"prior": "vamp", "jit": False}),
-        (2, {"prior": "mixture", "objective": "coupled"}),
-        (4, {"prior": "mixture", "objective": "free_bits"}),
-        (2, {"prior": "conditional", "jit": False}),
-    ],
-    ids=["two", "four", "two, rows coupled", "four, free bits", "two, conditional"],
-)
-def test_devices_that_share_the_batches_train_what_one_does(devices, options, tmp_path):
-    """20 examples in batches of 8: the last of an epoch is half empty, so that some replicas have no example."""
-    process = start(tmp_path, "several", devices, epochs=2, **options)
-    prior, objective = options.pop("prior"), OBJECTIVES[options.pop("objective", "elbo")]()
+ON_DEVICES = {
+    2: {
+        "clipped": {"prior": "mixture", "clip_norm": 0.5},
+        "coupled": {"prior": "mixture", "objective": "coupled"},
+        "conditional": {"prior": "conditional"},
+    },
+    4: {"vamp": {"prior": "vamp"}, "free bits": {"prior": "mixture", "objective": "free_bits"}},
+}
+
+
+def on_one_device(prior, objective="elbo", **settings):
     examples = data(conditional=prior == "conditional")
-    reference = trained(vae(prior), objective, examples=examples, epochs=2, **options)
-    found = result(process, tmp_path, "several")
-    assert found[0]["devices"] == f"{devices} replicas"
-    assert_close(found, reference)
+    return trained(vae(prior), OBJECTIVES[objective](), examples=examples, **settings)
 
 
-def test_two_processes_train_what_one_does(tmp_path):
-    options = {"prior": "mixture", "epochs": 2}
-    workers = [start(tmp_path, str(index), config=config, **options) for index, config in enumerate(cluster(2))]
-    reference = trained(vae("mixture"), epochs=2)
-    results = [result(worker, tmp_path, str(index)) for index, worker in enumerate(workers)]
-    assert results[0][0]["rows"] == results[1][0]["rows"]
-    for name, value in results[0][1].items():
-        np.testing.assert_array_equal(results[1][1][name], value, err_msg=name)
-    assert results[0][0]["devices"] == "2 replicas in 2 processes"
-    assert_close(results[0], reference)
+@pytest.mark.parametrize(("devices", "trainings"), ON_DEVICES.items(), ids=["two", "four"])
+def test_devices_that_share_the_batches_train_what_one_does(devices, trainings, tmp_path):
+    """20 examples in batches of 8: the last of an epoch is half empty, so that some replicas have no example."""
+    process = start(tmp_path, devices, **trainings)
+    references = {name: on_one_device(**options) for name, options in trainings.items()}
+    ended(process)
+    for name, reference in references.items():
+        found = result(tmp_path, name)
+        assert found[0]["devices"] == f"{devices} replicas"
+        assert_close(found, reference)
 
 
-def test_a_stop_request_to_one_worker_stops_all_after_the_same_step(tmp_path):
-    configs, checkpoints = cluster(2), str(tmp_path / "run")
-    workers = [
-        start(tmp_path, "0", config=configs[0], epochs=3, checkpoints=checkpoints),
-        start(tmp_path, "1", config=configs[1], epochs=3, checkpoints=checkpoints, stop=True),
-    ]
-    report = [result(worker, tmp_path, str(index))[0] for index, worker in enumerate(workers)]
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory):
+    """The folder in which two processes, the workers of a cluster, have trained, and then been stopped by one."""
+    folder = tmp_path_factory.mktemp("workers")
+    workers = []
+    for index, config in enumerate(cluster(2)):
+        stopped = {"epochs": 3, "checkpoints": str(folder / "run"), "stop": index == 1}
+        trainings = {f"whole-{index}": {"prior": "mixture"}, f"stopped-{index}": stopped}
+        workers.append(start(folder, config=config, **trainings))
+    for worker in workers:
+        ended(worker)
+    return folder
+
+
+def test_two_processes_train_what_one_does(two_workers):
+    reference = on_one_device("mixture")
+    one, other = (result(two_workers, f"whole-{index}") for index in range(2))
+    assert one[0]["rows"] == other[0]["rows"]
+    for name, value in one[1].items():
+        np.testing.assert_array_equal(other[1][name], value, err_msg=name)
+    assert one[0]["devices"] == "2 replicas in 2 processes"
+    assert_close(one, reference)
+
+
+def test_a_stop_request_to_one_worker_stops_all_after_the_same_step(two_workers):
+    report = [result(two_workers, f"stopped-{index}")[0] for index in range(2)]
     assert [(one["finished"], one["step"]) for one in report] == [(False, STEPS + 1)] * 2
-    assert newest_checkpoint(tmp_path / "run")[0].step == STEPS + 1  # by the chief, who was not asked
+    assert newest_checkpoint(two_workers / "run")[0].step == STEPS + 1  # by the chief, who was not asked
 
 
 def test_a_lost_worker_is_a_temporary_error():
@@ -115,10 +126,8 @@ def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tm
     checkpoints = tmp_path / "run"
 
     def both(epochs):
-        return [
-            start(tmp_path, str(index), config=config, epochs=epochs, checkpoints=str(checkpoints))
-            for index, config in enumerate(cluster(2))
-        ]
+        options = {"epochs": epochs, "checkpoints": str(checkpoints)}
+        return [start(tmp_path, config=config, **{str(i): options}) for i, config in enumerate(cluster(2))]
 
     workers = both(100_000)
     deadline = time.monotonic() + 120
@@ -134,7 +143,9 @@ def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tm
 
     before = newest_checkpoint(checkpoints)[0].step
     epochs = before // STEPS + 3
-    results = [result(worker, tmp_path, str(index)) for index, worker in enumerate(both(epochs))]
+    for worker in both(epochs):
+        ended(worker)
+    results = [result(tmp_path, str(index)) for index in range(2)]
     assert results[0][0]["rows"] == results[1][0]["rows"]
     assert results[0][0]["rows"][0]["epoch"] == before // STEPS + 1
     assert [report["step"] for report, _ in results] == [epochs * STEPS] * 2

@@ -28,11 +28,19 @@ class _RowByRow:
     many rows there are, and replicas that share a batch could not draw what a single device does.
     """
 
+    _standard: Distribution | None = None
+
     @property
     def distribution(self) -> Distribution:
-        """The standard normal that is transformed: [B], [D]."""
+        """The standard normal that is transformed: [B], [D]. TFP asks for it many times; it is made once."""
+        if self._standard is not None:
+            return self._standard
         loc = self.loc  # type: ignore[attr-defined]
-        return tfd.Independent(_Normal(tf.zeros_like(loc), 1.0), reinterpreted_batch_ndims=1)
+        standard = tfd.Independent(_Normal(tf.zeros_like(loc), 1.0), reinterpreted_batch_ndims=1)
+        here = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        if getattr(loc, "graph", None) is here:  # then it can be used wherever loc can
+            self._standard = standard
+        return standard
 
 
 class MultivariateNormalDiag(_RowByRow, tfd.MultivariateNormalDiag):  # type: ignore
