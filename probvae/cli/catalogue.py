@@ -111,7 +111,9 @@ def _find(words: tuple[str, ...]) -> ComponentSpec:
 def _described(spec: ComponentSpec) -> Description:
     with without_notes():
         from probvae.core import Signature
+        from probvae.specs.plan import shared_settings
     signature = Signature.of(spec.load())
+    settable = {**signature.settable, **shared_settings(spec.kind, signature)}
     parameters = [
         {
             "name": parameter.name,
@@ -121,7 +123,7 @@ def _described(spec: ComponentSpec) -> Description:
             "default": None if parameter.required else parameter.use or parameter.default,
             "description": parameter.description,
         }
-        for parameter in signature.settable.values()
+        for parameter in settable.values()
     ]
     return {
         "kind": spec.kind,

@@ -88,6 +88,7 @@ def _print(info: DataInfo, as_json: bool) -> None:
             "sizes": {"train": train, "validation": validation, "test": test},
             "protocol": info.protocol,
             "source": info.source,
+            "condition": list(info.condition.names) if info.condition else None,
             "notes": list(info.notes),
         }
         click.echo(json.dumps(facts, indent=2))
@@ -97,6 +98,8 @@ def _print(info: DataInfo, as_json: bool) -> None:
     click.echo(f"examples  {train:,} training, {validation:,} validation, {test:,} test")
     click.echo(f"protocol  {info.protocol}")
     click.echo(f"source    {info.source}")
+    if info.condition:
+        click.echo(f"condition {info.condition}")
     for number, note in enumerate(info.notes):
         click.echo(f"{'' if number else 'read':<10}{note}")
 

@@ -113,6 +113,7 @@ def measure(
             return dict(zip(Bounds._fields, found, strict=True))
 
         arrays = collect(selection.splits(data), both)
+    p_is_conditional = vae.decoder.condition_dim or vae.prior.condition_dim  # otherwise it is log p(x)
     found = Bounds.of(arrays["elbo"], arrays["importance_weighted"], settings.samples)
     record = {
         "split": selection.split_name,
@@ -121,7 +122,7 @@ def measure(
         "settings": asdict(settings),
         "checkpoint": checkpoint.folder.name,
         "epoch": checkpoint.state.epoch,
-        **({"condition": str(data.info.condition)} if data.info.condition else {}),
+        **({"condition": str(data.info.condition)} if p_is_conditional else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
     }
     print_evaluation(console, found, record)

@@ -90,6 +90,22 @@ def test_a_bound_equals_the_evidence_given_the_condition_at_the_exact_posterior(
     np.testing.assert_allclose(-other, log_evidence(x, condition[::-1], mean), atol=2e-4)
 
 
+class Forgetful(GaussianDecoder):
+    """It takes the condition and decodes without it."""
+
+    def likelihood(self, z, condition):
+        return self.plain.likelihood(z)
+
+
+def test_a_condition_that_is_used_in_q_and_not_in_p_misses_the_evidence():
+    """With the q that is exact for p(x|z, c): the bound is then one on another evidence, and not tight."""
+    right, mean = exact(prior=False, decoder=True)
+    wrong = VAE(right.encoder, Forgetful(C), c.StandardNormal(D))
+    x, condition = data(), conditions()
+    losses = IWAE(1)(wrong, Batch(x, condition), 3, tf.constant(0)).per_example
+    assert np.all(np.abs(losses + log_evidence(x, condition, mean)) > 0.05)
+
+
 def test_the_exact_kl_is_to_the_prior_given_the_condition():
     vae, _ = exact(prior=True, decoder=True)
     batch = Batch(data(), conditions())

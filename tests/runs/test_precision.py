@@ -51,11 +51,11 @@ def test_layers_of_encoder_and_decoder_compute_in_bfloat16_and_nothing_else_does
     assert model.encoder.network.last.compute_dtype == "float32"
     if prior != "vamp":  # which holds the encoder
         assert {layer.compute_dtype for layer in model.prior._flatten_layers()} == {"float32"}
-    x = tf.ones((3, *model.event_shape))
-    q = model.posterior(x)
-    for distribution in (q, model.decoder.likelihood(q.mean()), model.prior.distribution()):
+    x, c = model.zeros(3)[:2]
+    q = model.posterior(x, c)
+    for distribution in (q, model.likelihood(q.mean(), c), model.prior_given(c)):
         assert distribution.dtype == tf.float32
-    assert model.log_weights(x, 2, seed=0).dtype == tf.float32
+    assert model.log_weights(x, 2, 0, c).dtype == tf.float32
 
 
 def test_bfloat16_is_what_the_layers_compute_in(tmp_path):

@@ -79,3 +79,12 @@ def test_the_exact_posterior_of_the_model_for_diagonal_ones_is_diagonal(D):
 def test_objectives_for_some_posteriors_or_with_a_gradient_of_their_own_are_right(name):
     assert_green(name, "bounds_the_evidence")
     assert_green(name, "gradients_descend_the_loss")
+
+
+@pytest.mark.parametrize("name", [name for name in CORRECT if name.endswith(("condition", "by_class"))])
+def test_components_with_a_condition_are_right(name):
+    component = CORRECT[name]
+    conditions = ["conditions_are_taken_as_declared", "conditions_are_used", "conditions_are_of_their_rows"]
+    only = ["builds", "shapes", *conditions]
+    report = testing.check(component.kind, component.factory, only=only)
+    assert [result.status for result in report.results] == ["passed"] * len(only), str(report)

@@ -220,7 +220,8 @@ def model_with(kind, name):
     else:
         model = PLAIN | {"decoder": PLAIN["decoder"] | {"likelihood": part}}
     spec = {"schema": 1, "model": model, "objective": {"use": "elbo"}, "data": {"use": "fashion_mini"}}
-    return probvae.build(spec, EVENT) if (kind, name) != ("prior", "vamp") else vae("vamp")
+    condition = probvae.Condition(("a", "b")) if (kind, name) == ("prior", "conditional") else None
+    return probvae.build(spec, EVENT, condition=condition) if (kind, name) != ("prior", "vamp") else vae("vamp")
 
 
 BUILT_IN = [

@@ -11,6 +11,7 @@ from probvae.testing.checks import (  # noqa: F401  # isort: skip  # listed in t
     randomness,
     graphs,
     rows,
+    conditions,
     elements,
     gradients,
     bijectors,

@@ -161,3 +161,44 @@ class MeanOfTheExamplesNotSaved(_Decoder):
 
     def likelihood(self, z):
         return self.bernoulli(self.network.outputs(z) + self.bias)
+
+
+# Conditions
+
+
+class _Conditional(_Decoder):
+    """The same with a condition that joins the latents, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive, event_shape: Shape, condition_dim: Positive) -> None:
+        super().__init__(latent_dim, event_shape)
+        self.network = Dense((8,), "elu").connect((latent_dim,), event_shape, condition_dim)
+
+
+class ConditionAlongTheWrongAxis(_Conditional):
+    """A condition [B, C] is repeated row by row for z [S, B, D], where all of it should be repeated S times."""
+
+    def likelihood(self, z, condition):
+        rows, conditions = (tf.reshape(part, (-1, part.shape[-1])) for part in (z, condition))
+        conditions = tf.repeat(conditions, tf.shape(rows)[0] // tf.shape(conditions)[0], axis=0)
+        logits = self.network.outputs(rows, conditions)  # [S * B, *E]
+        logits = tf.reshape(logits, tf.concat([tf.shape(z)[:-1], self.shape], axis=0))
+        return self.bernoulli(tf.ensure_shape(logits, [*z.shape[:-1], *self.shape]))
+
+
+class ConditionOfNoSamples(_Conditional):
+    """For z with more leading axes than the condition has, all rows get the condition of the first."""
+
+    def likelihood(self, z, condition):
+        if len(z.shape) > len(condition.shape):
+            condition = condition[:1]
+        return self.bernoulli(self.network.outputs(z, condition))
+
+
+class ConditionTakenAndDropped(_Decoder):
+    """It takes the condition and decodes the latents alone, so that q may depend on it and p does not."""
+
+    def __init__(self, latent_dim: Positive, event_shape: Shape, condition_dim: Positive) -> None:
+        super().__init__(latent_dim, event_shape)
+
+    def likelihood(self, z, condition):
+        return self.bernoulli(self.network.outputs(z))

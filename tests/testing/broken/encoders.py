@@ -275,3 +275,20 @@ class TenExamplesNeeded(_Encoder):
 
     def posterior(self, x):
         return self.honest(x / self.scale.value)
+
+
+# Conditions
+
+
+class ConditionOfTheFirstRow(Encoder):
+    """All examples of a batch get the condition of the first."""
+
+    def __init__(self, latent_dim: Positive, event_shape: Shape, condition_dim: Positive) -> None:
+        super().__init__()
+        self.network = Dense((8,), "elu").connect(tuple(event_shape), (2 * latent_dim,), condition_dim)
+
+    def posterior(self, x, condition):
+        loc, raw = tf.split(
+            self.network.outputs(x, condition[:1] if len(condition.shape) > 1 else condition), 2, -1
+        )
+        return tfd.MultivariateNormalDiag(loc, tf.nn.softplus(raw) + 1e-3)

@@ -721,3 +721,80 @@ class HalfOfTheSeed(_Normal):
             return loc + scale * tf.concat([rest, last], axis=-1)
 
         return Patched(self.honest(), sample)
+
+
+# Conditions
+
+
+class _Conditional(Prior):
+    """A normal whose mean is an affine function of the condition, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive, condition_dim: Positive) -> None:
+        super().__init__()
+        start = keras.initializers.RandomNormal(stddev=1.0)
+        self.kernel = self.add_weight(shape=(condition_dim, latent_dim), initializer=start, name="kernel")
+        self.bias = self.add_weight(shape=(latent_dim,), initializer="zeros", name="bias")
+
+    def normal(self, condition):
+        loc = tf.linalg.matvec(self.kernel.value, condition, transpose_a=True) + self.bias.value
+        return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
+
+
+class ConditionIgnored(Prior):
+    """It takes the condition and uses its shape only."""
+
+    def __init__(self, latent_dim: Positive, condition_dim: Positive) -> None:
+        super().__init__()
+        self.loc = self.add_weight(shape=(latent_dim,), initializer="zeros", name="loc")
+
+    def distribution(self, condition):
+        loc = tf.zeros_like(condition[..., :1]) + self.loc.value
+        return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
+
+
+class ConditionsShuffled(_Conditional):
+    """Each row gets the condition of another one: they are in reverse order."""
+
+    def distribution(self, condition):
+        return self.normal(tf.reverse(condition, [0]) if len(condition.shape) > 1 else condition)
+
+
+class ConditionsAveraged(_Conditional):
+    """Half of a condition is the mean of all conditions of the batch."""
+
+    def distribution(self, condition):
+        if len(condition.shape) > 1:
+            condition = 0.5 * (condition + tf.reduce_mean(condition, axis=0, keepdims=True))
+        return self.normal(condition)
+
+
+class LastConditionDropped(_Conditional):
+    """A slice that is off by one leaves out the last number of the condition."""
+
+    def distribution(self, condition):
+        kept = condition * tf.concat([tf.ones(condition.shape[-1] - 1), [0.0]], axis=0)
+        return self.normal(kept)
+
+
+class ConditionAskedForAndNotTaken(Prior):
+    """It asks for the size of the condition, and its method takes none."""
+
+    def __init__(self, latent_dim: Positive, condition_dim: Positive) -> None:
+        super().__init__()
+        self.condition_dim = 0
+        self.loc = self.add_weight(shape=(latent_dim,), initializer="zeros", name="loc")
+
+    def distribution(self):
+        return tfd.MultivariateNormalDiag(self.loc.value, tf.ones_like(self.loc.value))
+
+
+class ConditionTakenUnasked(Prior):
+    """It takes a condition of two numbers, and asks for no size: a model calls it without one."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__()
+        self.loc = self.add_weight(shape=(latent_dim,), initializer="zeros", name="loc")
+
+    def distribution(self, condition):
+        loc = self.loc.value + condition[..., :1] - condition[..., 1:2]
+        return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))

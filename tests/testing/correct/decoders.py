@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from probvae.components import Dense
 from probvae.core import BINARY, REAL, Decoder, Shape, Values
 from probvae.errors import ConfigError
 
@@ -44,3 +45,18 @@ class Enlarged(Decoder):
         loc = tf.ensure_shape(tf.reshape(outputs, shape), [*z.shape[:-1], *self.small])
         loc = tf.repeat(tf.repeat(loc, 2, axis=-3), 2, axis=-2)
         return tfd.Independent(tfd.Normal(loc, 1.0), 3)
+
+
+class ShiftedByTheCondition(Decoder):
+    """An affine function of the latents, moved by one of the condition."""
+
+    support: Values = REAL
+
+    def __init__(self, latent_dim: int, event_shape: Shape, condition_dim: int) -> None:
+        super().__init__()
+        self.of_latents = Dense(()).connect((latent_dim,), tuple(event_shape))
+        self.of_condition = Dense(()).connect((condition_dim,), tuple(event_shape))
+
+    def likelihood(self, z, condition):
+        loc = self.of_latents.outputs(z) + self.of_condition.outputs(condition)  # broadcasts over leading axes
+        return tfd.Independent(tfd.Normal(loc, 1.0), len(self.of_latents.out_shape))

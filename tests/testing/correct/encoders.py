@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from probvae.components import Dense
 from probvae.components.scales import softplus_scale
 from probvae.core import Encoder, Positive, Shape
 from probvae.errors import ConfigError
@@ -60,3 +61,16 @@ class EverySecondPixel(Encoder):
     def posterior(self, x):
         loc, raw = tf.split(self.network(flat(self.convolution(x))), 2, axis=-1)
         return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+
+class ShiftedByTheCondition(Encoder):
+    """An affine function of the example, moved by one of the condition."""
+
+    def __init__(self, latent_dim: int, event_shape: Shape, condition_dim: int) -> None:
+        super().__init__()
+        self.of_examples = Dense(()).connect(tuple(event_shape), (latent_dim,))
+        self.of_condition = Dense(()).connect((condition_dim,), (latent_dim,))
+
+    def posterior(self, x, condition):
+        loc = self.of_examples.outputs(x) + self.of_condition.outputs(condition)
+        return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))

@@ -396,3 +396,31 @@ class SphericalUniform(Prior):
 
     def distribution(self):
         return tfd.SphericalUniform(self.latent_dim)
+
+
+class ByClass(Prior):
+    """A learned mean for each class, or an affine function of numbers."""
+
+    def __init__(self, latent_dim: Positive, condition_dim: Positive) -> None:
+        super().__init__()
+        self.means = tf.Variable(tf.random.normal([condition_dim, latent_dim]))
+
+    def distribution(self, condition):
+        loc = tf.linalg.matvec(self.means, condition, transpose_a=True)
+        return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
+
+
+class ScaledByTheCondition(Prior):
+    """With or without a condition: a normal around zero, whose scale may depend on it."""
+
+    def __init__(self, latent_dim: Positive, condition_dim: Positive | None = None) -> None:
+        super().__init__()
+        self.log_scale = tf.Variable(tf.zeros(latent_dim))
+        if condition_dim:
+            self.kernel = tf.Variable(0.1 * tf.random.normal([condition_dim, latent_dim]))
+
+    def distribution(self, condition=None):
+        log_scale = tf.convert_to_tensor(self.log_scale)
+        if condition is not None:
+            log_scale += tf.tanh(tf.linalg.matvec(self.kernel, condition, transpose_a=True))
+        return tfd.MultivariateNormalDiag(tf.zeros_like(log_scale), tf.exp(tf.clip_by_value(log_scale, -6.0, 6.0)))
