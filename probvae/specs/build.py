@@ -18,6 +18,7 @@ from probvae.core import (
     Encoder,
     Network,
     Objective,
+    Prior,
     Shape,
     dtype_policy,
 )
@@ -30,7 +31,7 @@ Supply = Mapping[str, Callable[[], object]]
 """Context parameter -> how to get its value, when a component first asks for it."""
 
 NETWORKS = (Encoder.kind, Decoder.kind, Network.kind)
-"""The kinds whose layers compute in the precision of [train]; densities are always float32."""
+"""The kinds whose layers compute in a precision of their own; those of heads and priors are float32."""
 
 
 def build_model(
@@ -69,7 +70,8 @@ def build_model(
     parts = {}
     for slot in MODEL:
         name = slot.path[-1]
-        parts[name] = build_component(plan.document, plan.components[slot.path], supply, train.precision)
+        precision = "float32" if slot.kind == Prior.kind else train.precision
+        parts[name] = build_component(plan.document, plan.components[slot.path], supply, precision)
         supply[name] = partial(parts.__getitem__, name)
     try:
         vae = VAE(**parts)

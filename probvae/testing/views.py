@@ -34,7 +34,7 @@ VIEWED = (*DISTRIBUTIONS, "network")
 """These, and networks."""
 POSTERIORS = ("encoder", "posterior")
 LIKELIHOODS = ("decoder", "likelihood")
-CONDITIONAL = (*POSTERIORS, *LIKELIHOODS)
+WITH_INPUTS = (*POSTERIORS, *LIKELIHOODS)
 LATENT = ("prior", *POSTERIORS)
 
 METHODS = {

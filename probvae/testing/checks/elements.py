@@ -16,7 +16,7 @@ import tensorflow as tf
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.subject import Refused, Subject
-from probvae.testing.views import CONDITIONAL, View, f64, view_of
+from probvae.testing.views import WITH_INPUTS, View, f64, view_of
 
 READINGS = 24
 """At how many initial values an element may be without effect by chance, as behind units of relu that are off."""
@@ -93,7 +93,7 @@ def _quarters(read: Flags) -> dict[str, Flags]:
     }
 
 
-@check(*CONDITIONAL, "network", fast=5, deep=60, mandatory=False)
+@check(*WITH_INPUTS, "network", fast=5, deep=60, mandatory=False)
 def elements_are_no_copies(subject: Subject, case: Case) -> None:
     """No element of a result, and no channel of an image, is a copy of another.
 

@@ -13,7 +13,7 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import CONDITIONAL, View, f64, stateless, view_of
+from probvae.testing.views import WITH_INPUTS, View, f64, stateless, view_of
 
 ROWS = 5
 SPECIAL = (0.0, 1e-30, 1e-7, -1e-7, 0.5, 1.0, -1.0)
@@ -22,7 +22,7 @@ TWINS = 400
 """How many draws two rows with the same input have in common, if they share their noise."""
 
 
-@check(*CONDITIONAL, "network", fast=6, deep=80)
+@check(*WITH_INPUTS, "network", fast=6, deep=80)
 def rows_do_not_mix(subject: Subject, case: Case) -> None:
     """The result for one row depends neither on the other rows nor on their number.
 
@@ -51,7 +51,7 @@ def _same(where: str, found: Floats, expected: Floats) -> None:
         raise Violation(f"a row {where} has log_prob {found[at]:.6g} at a point where it had {expected[at]:.6g}.")
 
 
-@check(*CONDITIONAL, fast=5, deep=60)
+@check(*WITH_INPUTS, fast=5, deep=60)
 def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
     """Two rows with the same input get different draws: each row of a batch has its own noise.
 
@@ -88,7 +88,7 @@ def leading_axes_are_rows(subject: Subject, case: Case) -> None:
         _same(f"of [2, 3, ...], the {row}th,", one[:, row], other[:, row])
 
 
-@check(*CONDITIONAL, "network", fast=5, deep=60)
+@check(*WITH_INPUTS, "network", fast=5, deep=60)
 def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
     """Another input gives another result; each latent, and each network output, has an effect.
 
