@@ -61,6 +61,7 @@ TARGETS = [
     "probvae.core:Batch",
     "probvae.core:Exact",
     "probvae.core:Losses",
+    "probvae.core:fold_in",
     "probvae.core:normal_noise",
     "probvae.core:sample_and_log_prob",
     "probvae.core:stopped_log_prob",

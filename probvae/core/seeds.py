@@ -54,7 +54,15 @@ def as_seed(seed: Seed) -> Tensor:
 
 
 def fold_in(seed: Seed, *numbers: Tensor) -> Tensor:
-    """A new seed for each tuple of integers, which may be tensors (as a training step is)."""
+    """Another seed, int32 [2], for each tuple of integers: a function of the seed and of them.
+
+    Args:
+        seed: an int, or a stateless seed of shape [2].
+        numbers: integers, which may be tensors, as a training step is.
+
+    Raises:
+        UserError: the seed is neither.
+    """
     seed = as_seed(seed)
     for number in numbers:
         high, low = _words(int(number)) if isinstance(number, Integral) else (0, number)
