@@ -28,6 +28,7 @@ CONTEXT = {
     "decoder": "[model.decoder]",
     "examples": "the training data",
     "steps_per_epoch": "the data and [train] batch_size",
+    "given_data": "the argument data, in Python",
 }
 """The parameters that the assembler supplies, by name, and where it takes them from."""
 

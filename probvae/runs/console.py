@@ -100,7 +100,6 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
     vae, info = built.vae, built.data.info
     parts = {path[-1]: component.label for path, component in built.plan.components.items()}
     count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
-    dataset = parts.get("data", "given in Python")
     names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior")]
     train, validation, test = info.sizes
     settings = built.plan.train
@@ -112,7 +111,7 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
     for line in (
         f"Model:      {', '.join(names)}; {vae.latent_dim} latents, {count:,} parameters",
         f"Objective:  {parts['objective']}" + (f" ({decided})" if decided else ""),
-        f"Data:       {dataset}: {train:,} training, {validation:,} validation, {test:,} test examples",
+        f"Data:       {parts['data']}: {train:,} training, {validation:,} validation, {test:,} test examples",
         f"            {info.protocol}",
         *([f"            condition: {info.condition}"] if info.condition else []),
         *(f"            {note}" for note in info.notes),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -21,9 +21,6 @@ from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
 from probvae.runs.selection import Selection
 from probvae.specs import (
-    DATA,
-    GivenData,
-    ModelData,
     Plan,
     SpecData,
     build_model,
@@ -53,7 +50,7 @@ class Built:
     plan: Plan
     vae: VAE
     objective: Objective
-    data: ModelData
+    data: SpecData
 
     @property
     def choices(self) -> dict[str, str]:
@@ -78,13 +75,13 @@ def prepare(
         registry: where names are looked up; None for the default one.
         fetch: whether components that are initialised from data get it; otherwise no data is fetched, and they
             get zeros.
-        given: the data, in the place of the spec's [data] table; None to use that.
+        given: the data in Python, in the place of the spec's dataset; None to use that.
 
     Raises:
         SpecError: with all problems of the spec.
     """
-    checked = read_plan(spec, overrides, plugins, registry, "needed" if given is None else "replaced")
-    data: ModelData = SpecData.of(checked) if given is None else GivenData(given)
+    checked = read_plan(spec, _with_given(overrides, given), plugins, registry, needs_data=True)
+    data = SpecData.of(checked, given=given)
     info = data.info
     examples = data.examples if fetch else placeholder(info.event_shape)
     _seed_initial_weights(checked)
@@ -161,7 +158,7 @@ def load_run(
     run = Run(path, read(path).tables)
     environment = run.environment
     try:
-        checked = read_plan(path, overrides, plugins, registry, "optional" if given is None else "replaced")
+        checked = read_plan(path, _with_given(overrides, given), plugins, registry, needs_data=True)
     except SpecError as error:
         if not environment.plugins:
             raise
@@ -171,12 +168,8 @@ def load_run(
     was = environment.data
     shape = was.event_shape
     vae, objective = build_model(checked, shape, placeholder(shape), was.sizes[0], was.condition)
-    data: ModelData = (
-        SpecData.of(checked, was.condition, was.fitted)
-        if DATA.path in checked.components
-        else GivenData(given, was.fitted)
-    )
-    return run, Built(checked, vae, objective, data), restore_best(run, vae)
+    built = Built(checked, vae, objective, SpecData.of(checked, was.condition, was.fitted, given))
+    return run, built, restore_best(run, vae)
 
 
 def load_examples(
@@ -228,19 +221,21 @@ def read_plan(
     overrides: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
     registry: Registry | None = None,
-    data: Literal["optional", "needed", "replaced"] = "optional",
+    needs_data: bool = False,
 ) -> Plan:
-    """The checked plan of a spec, its plugins loaded first; where its data is replaced, without its [data] table.
+    """The checked plan of a spec, its plugins loaded first.
 
     Raises:
         SpecError: with all problems of the spec.
     """
     registry = registry or registries.default()
     load_plugins(registry, plugins)
-    document = read(spec).override(overrides)
-    if data == "replaced":
-        document.tables.pop("data", None)
-    return plan(document, registry, needs_data=data == "needed")
+    return plan(read(spec).override(overrides), registry, needs_data)
+
+
+def _with_given(overrides: Sequence[str], given: object) -> Sequence[str]:
+    """The overrides, and that of the dataset if data is given in Python."""
+    return overrides if given is None else ["data.use=given", *overrides]
 
 
 def _seed_initial_weights(checked: Plan) -> None:

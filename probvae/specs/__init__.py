@@ -1,22 +1,19 @@
 """Specs: from a file to a checked plan, and from a plan to objects."""
 
 from probvae.specs.build import build_model, placeholder
-from probvae.specs.data import GivenData, ModelData, SpecData
+from probvae.specs.data import SpecData
 from probvae.specs.document import Document, read
 from probvae.specs.json_schema import json_schema
-from probvae.specs.plan import DATA, plan, plan_dataset
+from probvae.specs.plan import plan, plan_dataset
 from probvae.specs.planned import Plan, PlannedComponent, PlannedTable
 from probvae.specs.room import build_within_memory
 from probvae.specs.support import check_support
 
 __all__ = [
-    "DATA",
     "Document",
     "Plan",
     "PlannedComponent",
     "PlannedTable",
-    "GivenData",
-    "ModelData",
     "SpecData",
     "build_model",
     "build_within_memory",

@@ -1,62 +1,18 @@
-"""The data of a model: the dataset of a spec, or what was given in Python."""
+"""The dataset of a spec."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from functools import cached_property
 
 import numpy as np
 
 from probvae.core import ArrayLike, Condition, Data, DataInfo, Dataset, LazyIntensities, Table
-from probvae.data.datasets.given import as_dataset
 from probvae.specs.build import build_component
 from probvae.specs.document import Document
 from probvae.specs.planned import Plan, PlannedDataset, located_errors
 
 
-class ModelData(ABC):
-    """The data of a model, read on first use."""
-
-    @property
-    @abstractmethod
-    def info(self) -> DataInfo:
-        """What the data is, without fetching it where this is possible."""
-
-    @property
-    @abstractmethod
-    def loaded(self) -> Data:
-        """The data, loaded once."""
-
-    def examples(self) -> ArrayLike:
-        """The training examples [N, *E], not binarised, for components that are initialised from data."""
-        train = self.loaded.train
-        return train.intensities() if isinstance(train.stored, np.ndarray) else LazyIntensities(train)
-
-
-class GivenData(ModelData):
-    """The data that a program gives.
-
-    Args:
-        source: a dataset, an array and so on; see `as_dataset`.
-        fitted: what a run learnt from its training examples, as `DataInfo.fitted`; empty to learn it from these.
-    """
-
-    def __init__(self, source: object, fitted: Table | None = None) -> None:
-        dataset = as_dataset(source)
-        self._dataset = dataset.with_fitted(fitted) if fitted else dataset
-
-    @cached_property
-    def info(self) -> DataInfo:
-        """What the data is."""
-        return self._dataset.info()
-
-    @cached_property
-    def loaded(self) -> Data:
-        """The data, loaded once."""
-        return self._dataset.load()
-
-
-class SpecData(ModelData):
+class SpecData:
     """The data of a spec, read on first use; its errors point into the spec.
 
     Args:
@@ -64,6 +20,7 @@ class SpecData(ModelData):
         table: its checked [data] table.
         trained_on: the condition of the data that a model was trained on, if that is to be used.
         fitted: what was learnt from its training examples, as `DataInfo.fitted`; empty to learn it from these.
+        given: the data in Python, for the dataset `given`.
     """
 
     def __init__(
@@ -72,20 +29,28 @@ class SpecData(ModelData):
         table: PlannedDataset,
         trained_on: Condition | None = None,
         fitted: Table | None = None,
+        given: object = None,
     ) -> None:
         self._document = document
         self._table = table
         self._trained_on = trained_on
         self._fitted = fitted
+        self._given = given
 
     @classmethod
-    def of(cls, plan: Plan, trained_on: Condition | None = None, fitted: Table | None = None) -> SpecData:
+    def of(
+        cls,
+        plan: Plan,
+        trained_on: Condition | None = None,
+        fitted: Table | None = None,
+        given: object = None,
+    ) -> SpecData:
         """The data of a plan that has a dataset."""
-        return cls(plan.document, plan.dataset, trained_on, fitted)
+        return cls(plan.document, plan.dataset, trained_on, fitted, given)
 
     @cached_property
     def _dataset(self) -> Dataset:
-        dataset: Dataset = build_component(self._document, self._table, {})
+        dataset: Dataset = build_component(self._document, self._table, {"given_data": lambda: self._given})
         if not self._fitted:
             return dataset
         with located_errors(self._document, self._table):
@@ -105,3 +70,8 @@ class SpecData(ModelData):
             data = self._dataset.load()
         with located_errors(self._document, self._table.shared):
             return self._table.reading.data(data, self._trained_on)
+
+    def examples(self) -> ArrayLike:
+        """The training examples [N, *E], not binarised, for components that are initialised from data."""
+        train = self.loaded.train
+        return train.intensities() if isinstance(train.stored, np.ndarray) else LazyIntensities(train)

@@ -192,8 +192,6 @@ class _Planner:
         known = f"Known: {', '.join(self.registry.names(kind))}."
         if parent.get(name) is None and default is None:
             hint = f'Write a table [{".".join(path)}] with use = "NAME". {known}'
-            if slot == DATA:
-                hint += " Or give the data in Python: data=..."
             self.report(path, f"a table that names {with_article(kind)}", "no such table", hint)
             return None
         before = len(self.problems)

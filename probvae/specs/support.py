@@ -21,11 +21,12 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
     Raises:
         SpecError: some values are outside of the support, and would make the loss NaN.
     """
-    support, dataset = vae.decoder.support, plan.components.get(DATA.path)
+    support = vae.decoder.support
     if info.values in support:
-        if support == REAL and (reason := _out_of_scale(info, dataset)):
+        if support == REAL and (reason := _out_of_scale(info, plan.components[DATA.path])):
             warnings.warn(reason, DataWarning, stacklevel=2)
         return
+    dataset = plan.components[DATA.path]
     hints = []
     if support in UNIT and info.values.low >= 0 and info.values.high > 1:
         scale = full_scale(info.values, info.event_shape)
@@ -43,7 +44,7 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
         hints.append("Set data.binarize = 'dynamic', or model.decoder.likelihood.use = 'continuous_bernoulli'.")
     elif support in UNIT:
         hints.append("Set model.decoder.likelihood.use = 'normal', which takes all numbers.")
-    found = f"{info.values}, from {repr(dataset.use) if dataset else info.source}"
+    found = f"{info.values}, from {dataset.use!r}"
     path = ("model", "decoder", "likelihood")
     expected = f"data that the likelihood supports, {support}"
     raise SpecError([plan.document.problem(path, expected, found, " ".join(hints))])
@@ -56,7 +57,7 @@ _COUNTS = (
 _FAR = 100.0  # from 0: where a normal whose scale is near 1 gives a loss of thousands of nats for each element
 
 
-def _out_of_scale(info: DataInfo, dataset: PlannedComponent | None) -> str:
+def _out_of_scale(info: DataInfo, dataset: PlannedComponent) -> str:
     """A warning if the values are far from the initial scale of the likelihood, near 1; otherwise ""."""
     values, shape = info.values, info.event_shape
     scale = full_scale(values, shape) if values.low >= 0 else max(-values.low, values.high)
@@ -70,8 +71,8 @@ def _out_of_scale(info: DataInfo, dataset: PlannedComponent | None) -> str:
     )
 
 
-def _scaling(dataset: PlannedComponent | None, scale: float) -> str:
+def _scaling(dataset: PlannedComponent, scale: float) -> str:
     """How to divide the values of a dataset."""
-    if dataset and "divide_by" in dataset.signature.all:
+    if "divide_by" in dataset.signature.all:
         return f"Set data.divide_by = {scale:g}"
     return f"Divide the values by {scale:g}"

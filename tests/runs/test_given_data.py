@@ -42,16 +42,17 @@ def test_an_array_is_trained_on_as_the_same_file_is(run, tmp_path):
         strict((run.folder / "evaluation.json").read_text())["elbo"]
         == strict((file.folder / "evaluation.json").read_text())["elbo"]
     )
-    assert "data" not in run.spec
+    assert run.spec["data"] == {"use": "given"}
     assert run.environment.data.fingerprint == file.environment.data.fingerprint
     assert run.environment.data.source == "an array in Python"
 
 
 def test_the_spec_may_have_another_dataset_which_is_not_used(run, tmp_path):
-    other, printed = train(real({"use": "mnist"}), tmp_path / "run", data=X)
+    other, printed = train(real({"use": "mnist", "binarize": "none"}), tmp_path / "run", data=X)
     assert rows(other) == rows(run)
-    assert "data" not in other.spec
-    assert "given in Python: 32 training, 4 validation, 4 test examples" in printed
+    assert other.spec["data"] == {"use": "given"}
+    assert "given: 32 training, 4 validation, 4 test examples" in printed
+    assert "note: data.binarize = \"none\" is ignored: 'given' has no such parameter." in printed
 
 
 def test_what_uses_the_run_needs_the_data_again(run, tmp_path):
@@ -61,7 +62,7 @@ def test_what_uses_the_run_needs_the_data_again(run, tmp_path):
             UserError, match=r"data of the run, which was given in Python; got none\. .*--data FILE"
         ):
             use(run)
-    with pytest.raises(UserError, match=r"data: expected a table .* Or give the data in Python: data="):
+    with pytest.raises(UserError, match="data of the run, which was given in Python; got none"):
         train(run.folder, None, resume=True)
     before = (run.folder / "evaluation.json").read_bytes()
     assert probvae.evaluate(run, data=X, split="test") == strict(before)
@@ -83,6 +84,19 @@ def test_a_run_on_given_data_resumes_on_it_and_on_no_other(run, tmp_path):
         train(part.folder, None, resume=True, overrides=twice, data=X + 1)
     train(part.folder, None, resume=True, overrides=twice, data=X)
     assert rows(part) == rows(whole)
+
+
+def test_the_labels_of_given_data_may_be_its_condition(tmp_path):
+    table = real()
+    table["data"] = {"condition": "labels"}
+    labels = np.array(["cat", "dog"])[np.arange(40) % 2]
+    run, _ = train(table, tmp_path / "run", data=(X, labels))
+    assert run.spec["data"] == {"use": "given", "condition": "labels"}
+    assert run.environment.data.condition.names == ("cat", "dog")
+    assert probvae.load(run).sample(2, condition=np.eye(2)).shape == (2, 4)
+    assert probvae.evaluate(run, data=(X[:5], labels[:5]))["elbo"]["examples"] == 5
+    with pytest.raises(UserError, match=r"expected data with labels, .*; got none in train"):
+        probvae.evaluate(run, data=X)
 
 
 def test_data_of_another_shape_is_refused(run):

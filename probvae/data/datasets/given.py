@@ -40,14 +40,21 @@ def as_dataset(source: object) -> Dataset:
 
 
 class Given(Dataset):
-    """Data that a program has; see `as_dataset`.
+    """Data that a program has: in Python, `probvae.train(spec, data=...)`; see `probvae.data.as_dataset`.
+
+    A spec that names it cannot be used without such data, as on the command line.
 
     Args:
-        source: the data.
+        given_data: the data.
     """
 
-    def __init__(self, source: Any) -> None:
-        self.source = source
+    def __init__(self, given_data: Any = None) -> None:
+        if given_data is None:
+            raise UserError(
+                "data: expected the data of the run, which was given in Python; got none. Give it again, or other "
+                "data: in Python data=..., on the command line --data FILE."
+            )
+        self.given_data = given_data
         self._fitted: Table = {}
 
     def info(self) -> DataInfo:
@@ -56,7 +63,7 @@ class Given(Dataset):
         Raises:
             UserError: it cannot be used.
         """
-        return self._data.info
+        return self.given_data.info() if isinstance(self.given_data, Dataset) else self._data.info
 
     def load(self) -> Data:
         """The three splits.
@@ -64,40 +71,37 @@ class Given(Dataset):
         Raises:
             UserError: the data cannot be used.
         """
-        return self._data
+        return self.given_data.load() if isinstance(self.given_data, Dataset) else self._data
 
     def with_fitted(self, fitted: Table) -> Self:
         """The same data; a table is standardised by the means and scales of a run."""
-        if isinstance(self.source, Data) and self.source.info.fitted == fitted:
+        if isinstance(self.given_data, Dataset):
+            return type(self)(self.given_data.with_fitted(fitted))
+        if isinstance(self.given_data, Data) and self.given_data.info.fitted == fitted:
             return self
-        if not _is_frame(self.source):
+        if not _is_frame(self.given_data):
             return super().with_fitted(fitted)
-        other = type(self)(self.source)
+        other = type(self)(self.given_data)
         other._fitted = fitted
         return other
 
     @cached_property
     def _data(self) -> Data:
-        source = self.source
-        if source is None:
-            raise UserError(
-                "data: expected the data of the run, which was given in Python; got none. Give it again, or other "
-                "data: in Python data=..., on the command line --data FILE."
-            )
-        if isinstance(source, Data):
-            return source
-        if _is_frame(source):
+        given = self.given_data
+        if isinstance(given, Data):
+            return given
+        if _is_frame(given):
             name = "a pandas.DataFrame"
-            frame, learnt = checked(source, "data", name), fitted_of(self._fitted)
+            frame, learnt = checked(given, "data", name), fitted_of(self._fitted)
             data = tabulated({"train": frame}, {"train": name}, Roles(), SHARE, learnt).load()
-            return data if numbered(source) else _named(data, np.array([*map(str, source.index)]))
-        if isinstance(source, tf.data.Dataset):
-            return _of_arrays("a tf.data.Dataset", *_read(source))
-        if isinstance(source, tuple) and len(source) == 2:
-            return _of_arrays("arrays", *map(np.asarray, source))
-        if isinstance(source, np.ndarray) or tf.is_tensor(source):
-            return _of_arrays("an array", np.asarray(source))
-        raise UserError(f"data: expected {_KINDS}; got {type(source).__name__}.")
+            return data if numbered(given) else _named(data, np.array([*map(str, given.index)]))
+        if isinstance(given, tf.data.Dataset):
+            return _of_arrays("a tf.data.Dataset", *_read(given))
+        if isinstance(given, tuple) and len(given) == 2:
+            return _of_arrays("arrays", *map(np.asarray, given))
+        if isinstance(given, np.ndarray) or tf.is_tensor(given):
+            return _of_arrays("an array", np.asarray(given))
+        raise UserError(f"data: expected {_KINDS}; got {type(given).__name__}.")
 
 
 def _named(data: Data, ids: Array) -> Data:
