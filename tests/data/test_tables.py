@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from probvae.core import COUNTS, REAL, Condition
+from probvae.core import COUNTS, REAL, Condition, Values
 from probvae.data import TableFile
 from probvae.errors import ConfigError, UserError
 
@@ -84,6 +84,11 @@ def test_missing_values_are_not_observed_and_do_not_count():
     expected = ((table - train.mean()) / train.std(ddof=0)).to_numpy()  # pandas leaves missing values out
     np.testing.assert_allclose(found[~gone], expected[~gone], rtol=1e-4, atol=1e-5)
     assert f"{gone.sum()} of 80 values missing" in data.info.notes[0]
+
+
+def test_the_values_are_those_that_are_known(here):
+    (here / "a.csv").write_text("a,b\n" + "3,5\n4,\n,7\n" * 4)
+    assert people("a.csv", standardise=False).info().values == Values(3, 7, integer=True)
 
 
 @pytest.mark.parametrize("cell", ["", "NA", "NaN", "null", "n/a"])
@@ -259,6 +264,11 @@ WRONG = {
         "'b' with different values in the 8 training rows; got 2 in all",
     ),
     "an empty column": ("a,b\n" + "1,\n3,\n" * 5, {}, "'b' with different values .*; got no value in any of them"),
+    "nothing known": (
+        "a,b\n" + ",\n" * 9,
+        {"features": ("a", "b"), "standardise": False},
+        "got none: all are missing",
+    ),
     "a column twice": (
         "a,b\n1,2\n",
         {"features": ("a", "a")},

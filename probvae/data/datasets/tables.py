@@ -142,7 +142,7 @@ def tabulated(
     known = fitted or Fitted.of(frames, roles, sources)
     rows = {part: known.split(frame, roles, sources[part]) for part, frame in frames.items()}
     notes = [f"{part}: {sources[part]}, {len(split):,} rows{_missing(split)}" for part, split in rows.items()]
-    splits, said = split_off(rows, share, "data.train", "Name a file: data.{} = ...")
+    splits, said = split_off(rows, share, "data.train", "Name another table: data.{} = ...")
     if roles.standardise and fitted is None:
         known = known.standardising(splits["train"])
     splits = {part: known.standardised(splits[part]) for part in PARTS}

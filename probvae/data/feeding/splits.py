@@ -146,13 +146,16 @@ def values_of(splits: Mapping[Part, Split]) -> Values:
     """The values that all splits together take, as a model sees them.
 
     Raises:
-        ConfigError: a value is not finite in float32.
+        ConfigError: a value is not finite in float32, or all are missing.
     """
-    return Values.of_all(values for part, split in splits.items() for values in _block_values(part, split))
+    seen = [values for part, split in splits.items() for values in _block_values(part, split)]
+    if not seen:
+        raise ConfigError.of("data.train", "values", "none: all are missing")
+    return Values.of_all(seen)
 
 
 def _block_values(part: Part, split: Split) -> Iterator[Values]:
-    """The values of a split as a model sees them, block by block."""
+    """The values of a split as a model sees them, without those that are missing, block by block."""
     start = 0
     for block in split.blocks():
         with np.errstate(over="ignore"):  # too large for float32: infinite, and refused below
@@ -161,7 +164,9 @@ def _block_values(part: Part, split: Split) -> Iterator[Values]:
             got = f"NaN or infinity in example {start + int(np.argwhere(~finite)[0, 0])}"
             fix = "Leave such examples out, or fill them in: numpy.nan_to_num(array)."
             raise ConfigError.of(f"data.{part}", "finite numbers (in float32)", got, fix)
-        yield Values.of(x)
+        known = x if split.observed is None else x[split.observed[start : start + len(block)]]
+        if known.size:
+            yield Values.of(known)
         start += len(block)
 
 
