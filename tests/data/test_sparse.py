@@ -66,6 +66,12 @@ def test_scipy_writes_what_is_read():
             np.testing.assert_array_equal(Arrays("a.npz", test="a.npz").load().test.stored[:], COUNTS_OF_WORDS)
 
 
+def test_indices_may_be_unsigned():
+    arrays = layout(COUNTS_OF_WORDS, "csr")
+    save("a.npz", **{key: arrays[key].astype(np.uint64) for key in ("indices", "indptr")})
+    np.testing.assert_array_equal(Arrays("a.npz", test="a.npz").load().test.stored[:], COUNTS_OF_WORDS)
+
+
 def test_values_of_one_place_are_summed():
     """As SciPy does, where a matrix has two values for the same row and column."""
     place = np.array([3, 3, 0, 1])

@@ -204,14 +204,15 @@ def test_the_delimiter_is_seen_in_the_first_line(here, sign):
 
 def test_parquet_is_read_as_csv_is():
     pytest.importorskip("pyarrow")
-    PEOPLE.astype({"town": "category", "age": "Int64"}).to_parquet("people.data")
-    how = {"categories": ("town",), "label": "group"}
+    PEOPLE.astype({"town": "category", "age": "Int64"}).set_index("name").to_parquet("people.data")
+    how = {"categories": ("town",), "label": "group", "id": "name"}
     csv, parquet = (people(file, **how).load() for file in ("people.csv", "people.data"))
     assert csv.info.columns == parquet.info.columns
     for part in ("train", "test"):
         one, other = getattr(csv, part), getattr(parquet, part)
         np.testing.assert_array_equal(one.stored, other.stored)
         np.testing.assert_array_equal(one.labels, other.labels)
+        np.testing.assert_array_equal(one.ids, other.ids)
 
 
 def test_a_missing_pandas_is_said_in_one_line(monkeypatch):

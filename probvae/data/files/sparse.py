@@ -136,6 +136,7 @@ class SparseFile:
             *"iu"
         }:
             _refuse(self.file, "has indices that are no lists of integers")
+        first, second = (array.astype(np.int64) if array.dtype.kind == "u" else array for array in (first, second))
         if self.format == "coo":
             rows, columns = first, second
         else:

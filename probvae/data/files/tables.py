@@ -59,6 +59,8 @@ def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
         kind = _kind(path)
         if kind == PARQUET:
             frame = pd.read_parquet(path)
+            if any(frame.index.names):  # columns that pandas wrote as an index
+                frame = frame.reset_index()
         elif kind.what.startswith(_TEXT):
             frame = _read_csv(path, place, as_text)
         else:
