@@ -17,6 +17,7 @@ from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, name_axes,
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
 
 _SIDE = 10  # tiles per row, and rows of samples
+_MOST_CLASSES = 40  # in a figure with a row for each
 _PAIRED_ROWS = 4
 _COUNTS = {"points": 2_000, "columns": 200}  # samples, of other forms a mosaic's
 _PAIRED = {"points": 200, "columns": 12}
@@ -53,6 +54,7 @@ def samples(
     form = form_of(vae.event_shape)
     flat = form in _COUNTS
     classes = columns.names if columns and columns.one_hot and condition is None else ()
+    classes = classes if len(classes) <= _MOST_CLASSES else ()
     count = count or _COUNTS.get(form, _SIDE * len(classes) if classes else _SIDE**2)
     noise = fold_in(seed, 1)
     c = conditions_of_samples(vae, count, columns, data, condition, fold_in(seed, Stream.FIGURES, 10))

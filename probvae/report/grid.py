@@ -40,7 +40,8 @@ def latent_grid(vae: VAE, seed: Seed = 0, info: DataInfo | None = None) -> Figur
         )
     if vae.condition_dim:
         raise NoPictureError(
-            "A grid of the latent space needs one decoder; that of this model is one for each condition."
+            "A grid of the latent space is of one prior and one decoder; those of this model depend on the "
+            "condition."
         )
     form = form_of(vae.event_shape)
     side = int(np.clip(_PIXELS // vae.event_shape[1], _FEWEST_TILES, _MOST_TILES)) if form == "image" else 12

@@ -2,13 +2,22 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import keras
 import matplotlib
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from probvae.components import Bernoulli
-from probvae.core import Split
+from probvae.components import (
+    Bernoulli,
+    Dense,
+    DiagonalNormal,
+    NetworkDecoder,
+    NetworkEncoder,
+    Normal,
+    StandardNormal,
+)
+from probvae.core import VAE, Condition, Split
 from probvae.report import NoPictureError, draw, latent_grid, latent_map, reconstructions, samples, save
 
 from .models import Given, Meanless, Sphere, Spherical, Whole, data, described, model, rows, split, tfd
@@ -322,3 +331,57 @@ def test_a_prior_whose_density_is_not_known_has_a_map_and_no_grid(tmp_path):
 def test_a_uniform_prior_has_a_map():
     box = Given(lambda: tfd.Independent(tfd.Uniform([-1.0, -1.0], [1.0, 1.0]), 1))
     latent_map(model((4, 4, 1), prior=box), split((4, 4, 1))).draw_without_rendering()
+
+
+# Conditions
+
+C = Condition(("cat", "dog", "eel"), one_hot=True)
+
+
+def conditional(event_shape):
+    """A model whose decoder takes a class."""
+    keras.utils.set_random_seed(0)
+    encoder = NetworkEncoder(Dense((4,)), DiagonalNormal(2), event_shape)
+    decoder = NetworkDecoder(Dense((4,)), Normal(event_shape), 2, C.size)
+    return VAE(encoder, decoder, StandardNormal(2))
+
+
+def test_each_class_has_a_row_of_samples():
+    vae = conditional((6, 5, 1))
+    figure = samples(vae, seed=3, columns=C)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog", "eel"]
+    tiles = np.asarray(axes.images[0].get_array())[..., 0].reshape(3, 8, 10, 7)[:, 1:7, :, 1:6]
+    means = vae.sample(30, 3, mean=True, condition=np.eye(3)[np.arange(30) % 3]).numpy()[..., 0]
+    shades = (means - means.min()) / np.ptp(means)
+    for row, column in ((0, 0), (1, 0), (2, 9)):
+        np.testing.assert_allclose(tiles[row, :, column], shades[3 * column + row], atol=1e-5)
+
+
+def test_samples_of_one_class_and_of_very_many_have_no_rows():
+    many = Condition(tuple(map(str, range(50))), one_hot=True)
+    keras.utils.set_random_seed(0)
+    decoder = NetworkDecoder(Dense((4,)), Normal((6, 5, 1)), 2, many.size)
+    vae = VAE(NetworkEncoder(Dense((4,)), DiagonalNormal(2), (6, 5, 1)), decoder, StandardNormal(2))
+    for figure in (samples(vae, columns=many), samples(conditional((6, 5, 1)), columns=C, condition=np.eye(3)[1])):
+        assert not figure.axes[0].get_yticklabels()
+
+
+def test_samples_of_points_are_coloured_by_class():
+    figure = samples(conditional((2,)), columns=C, count=30)
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["cat", "dog", "eel"]
+
+
+def test_conditions_of_numbers_are_those_of_examples():
+    vae, stored = conditional((2,)), np.zeros((4, 2), np.float32)
+    numbers = Split(stored, condition=np.ones((4, 3), np.float32))
+    assert samples(vae, data=numbers, columns=Condition(("a", "b", "c")), count=7)
+    with pytest.raises(NoPictureError, match="Samples of a conditional model need conditions; none were given"):
+        samples(vae, columns=Condition(("a", "b", "c")))
+
+
+def test_a_grid_of_the_latent_space_is_of_one_decoder():
+    with pytest.raises(
+        NoPictureError, match="is of one prior and one decoder; those of this model depend on the condition"
+    ):
+        latent_grid(conditional((6, 5, 1)))
