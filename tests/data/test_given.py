@@ -49,10 +49,20 @@ def test_an_array_is_what_it_is_in_a_file():
     assert loaded(RNG.poisson(2.0, (30, 4))).info.values in COUNTS
 
 
-@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], np.array(["cat", "dog", "eel"])[LABELS]])
+NAMES = np.array(["cat", "dog", "eel"])[LABELS]
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], NAMES])
 def test_a_pair_has_labels(labels):
     np.savez("a.npz", x=X, y=labels)
     same(loaded((X, labels)), Arrays("a.npz").load())
+
+
+def test_text_labels_may_be_objects():
+    whole = loaded((X, NAMES))
+    assert whole.info.classes == ("cat", "dog", "eel")
+    same(loaded((X, NAMES.astype(object))), whole)
+    same(loaded(tf.data.Dataset.from_tensor_slices((X, NAMES))), whole)
 
 
 @pytest.mark.parametrize("batched", [False, True])

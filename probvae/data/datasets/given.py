@@ -129,7 +129,8 @@ def _of_arrays(name: str, x: Array, labels: Array | None = None) -> Data:
     integers: Array | None = None
     classes: tuple[str, ...] = ()
     if labels is not None:
-        if labels.shape not in ((len(x),), (len(x), 1)) or labels.dtype.kind not in "biuSUO":
+        labels = np.array(labels.tolist())  # text as objects, as pandas and TensorFlow have it, becomes text
+        if labels.shape not in ((len(x),), (len(x), 1)) or labels.dtype.kind not in "biuSU":
             raise UserError(
                 f"data: expected labels, integers or text, of shape [{len(x)}]; got {labels.dtype} "
                 f"{list(labels.shape)}."

@@ -129,33 +129,28 @@ class SparseFile:
         Raises:
             ConfigError: its arrays do not fit together.
         """
-        data, first, second = (self.file.array(key).read() for key in _KEYS[self.format])
         N, n = self.header.shape
-        data = data.astype(plain(data.dtype), copy=False)
-        if any(array.ndim != 1 for array in (data, first, second)) or {first.dtype.kind, second.dtype.kind} - {
-            *"iu"
-        }:
+        data, *places = (self.file.array(key).read() for key in _KEYS[self.format])
+        if data.ndim != 1 or any(array.ndim != 1 or array.dtype.kind not in "iu" for array in places):
             _refuse(self.file, "has indices that are no lists of integers")
-        first, second = (array.astype(np.int64) if array.dtype.kind == "u" else array for array in (first, second))
-        if self.format == "coo":
-            rows, columns = first, second
-        else:
-            groups = N if self.format == "csr" else n
-            if (
-                len(second) != groups + 1
-                or second[0] != 0
-                or second[-1] != len(data)
-                or (np.diff(second) < 0).any()
-            ):
-                _refuse(self.file, f"has an indptr that is not of {groups} rows or columns")
-            along = np.repeat(np.arange(groups), np.diff(second))
-            rows, columns = (along, first) if self.format == "csr" else (first, along)
+        first, second = (array.astype(np.int64) if array.dtype.kind == "u" else array for array in places)
+        rows, columns = (first, second) if self.format == "coo" else self._expanded(first, second)
         if not len(rows) == len(columns) == len(data) or not (_within(rows, N) and _within(columns, n)):
             _refuse(self.file, f"has values outside of a matrix {[N, n]}")
         if self.format != "csr":
             order = np.argsort(rows, kind="stable")
             data, columns, rows = data[order], columns[order], rows[order]
-        return SparseRows(data, columns, np.searchsorted(rows, np.arange(N + 1)), n)
+        starts = np.searchsorted(rows, np.arange(N + 1))
+        return SparseRows(data.astype(plain(data.dtype), copy=False), columns, starts, n)
+
+    def _expanded(self, indices: Array, starts: Array) -> tuple[Array, Array]:
+        """The row and the column of each value, from CSR's and CSC's arrays."""
+        N, n = self.header.shape
+        groups, counts = (N if self.format == "csr" else n), np.diff(starts)
+        if len(counts) != groups or starts[0] != 0 or starts[-1] != len(indices) or (counts < 0).any():
+            _refuse(self.file, f"has an indptr that is not of {groups} rows or columns")
+        along = np.repeat(np.arange(groups), counts)
+        return (along, indices) if self.format == "csr" else (indices, along)
 
 
 def _within(indices: Array, size: int) -> bool:
@@ -164,6 +159,5 @@ def _within(indices: Array, size: int) -> bool:
 
 def _refuse(file: ArrayFile, what: str) -> NoReturn:
     fix = "Write it again: scipy.sparse.save_npz(file, matrix)."
-    raise ConfigError.of(
-        file.place, "a sparse matrix, as scipy.sparse.save_npz writes it", f"{file.path}, which {what}", fix
-    )
+    expected = "a sparse matrix, as scipy.sparse.save_npz writes it"
+    raise ConfigError.of(file.place, expected, f"{file.path}, which {what}", fix)
