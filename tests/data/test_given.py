@@ -129,7 +129,7 @@ WRONG = {
     "objects": (X.astype(object), "got object"),
     "NaN": (np.full((9, 2), np.nan), "NaN or infinity in example 0"),
     "few": (X[:2], "enough training examples to split off .*; got 2. Give a probvae.Data with all three"),
-    "fractions": ((X, X[:, 0]), r"labels, integers or text, of shape \[40\]; got float32 \[40\]"),
+    "fractions": ((X, X[:, 0]), r"labels, integers or text, of shape \[40\]; got float64 \[40\]"),
     "few labels": ((X, LABELS[:7]), r"of shape \[40\]; got int64 \[7\]"),
     "three arrays": ((X, X, X), "got tuple"),
     "an endless stream": (stream(X).repeat(), r"got one that repeats forever. Leave repeat\(\) out"),
