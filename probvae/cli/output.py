@@ -25,7 +25,7 @@ def robust_output() -> None:
     """Make the standard streams fit for any text, whatever their encoding and whoever reads them.
 
     What an encoding does not have is written in ASCII. What nobody reads any more, after `| head` or in a closed
-    terminal, is discarded, and the work goes on. A stream that is closed from the start is the null device: a
+    terminal, is discarded, and the work continues. A stream that is closed from the start is the null device: a
     file that is opened later would otherwise get its number, and messages of native code with it.
     """
     for number in range(3):

@@ -146,7 +146,7 @@ class TrainingError(WorkError):
 class TemporaryError(WorkError):
     """The work failed for an external, temporary reason; the same command may succeed later.
 
-    The program's exit status is then 75, EX_TEMPFAIL in sysexits.h, by which a scheduler can tell.
+    The program's exit status is then 75, EX_TEMPFAIL in sysexits.h, which schedulers recognise.
     """
 
 

@@ -160,7 +160,7 @@ def test_data_that_the_standardisation_cannot_be_applied_to_is_refused(table, tm
 
 
 def test_missing_values_do_not_count_in_an_evaluation(table):
-    """Whatever stands in their place: the bound is that of the known values."""
+    """Whatever value is there: the bound is that of the known values."""
     _, run = table
     record = probvae.evaluate(run, split="all")
     assert record["elbo"]["examples"] == 40
