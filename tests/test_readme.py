@@ -49,6 +49,7 @@ def test_the_prior_trains_when_pasted(tmp_path, monkeypatch):
     small = [
         "train.epochs=1",
         "train.batch_size=2000",
+        "train.jit=false",
         "evaluate.samples=1",
         "model.encoder.network.use=dense",
         "model.decoder.network.use=dense",

@@ -1,5 +1,6 @@
 """Training on data that is not in memory: equal in every bit, resumed inside an epoch, clear about damage."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -79,14 +80,21 @@ def test_training_on_a_file_is_training_on_the_array_in_every_bit(binarize, fold
     assert rows == whole.rows
 
 
-def test_training_on_a_stream_resumes_with_the_next_batch(tmp_path):
-    whole = trained(examples=streamed(), **SETTINGS)
+@pytest.mark.parametrize(
+    "stop", [STEPS, STEPS + 2, *(pytest.param(stop, marks=pytest.mark.slow) for stop in (1, 3 * STEPS - 1))]
+)
+def test_training_on_a_stream_resumes_with_the_next_batch(stop, tmp_path):
+    whole = whole_training_on_a_stream()
     losses = [row["train/loss"] for row in whole.rows]
     assert max(losses[1:]) < losses[0]
-    for stop in (1, STEPS, STEPS + 2, 3 * STEPS - 1):
-        again, rows = stopped_and_resumed(streamed, stop, tmp_path / str(stop))
-        assert_same_training(again, whole.trainer)
-        assert rows == whole.rows
+    again, rows = stopped_and_resumed(streamed, stop, tmp_path)
+    assert_same_training(again, whole.trainer)
+    assert rows == whole.rows
+
+
+@functools.cache
+def whole_training_on_a_stream():
+    return trained(examples=streamed(), **SETTINGS)
 
 
 @pytest.mark.parametrize("jit", ["auto", False], ids=["XLA", "plain"])
