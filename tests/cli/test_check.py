@@ -81,7 +81,7 @@ def test_what_a_component_prints_is_no_json(plugin, program):
         (["--component", "prior", "mixture", "--profile", "slow"], "'slow' is not one of 'fast', 'deep'"),
     ],
 )
-def test_a_wrong_question_is_answered_with_the_way_out(arguments, message, program):
+def test_a_wrong_question_is_answered_with_a_remedy(arguments, message, program):
     ended = program("check", *arguments)
     assert ended.status == 2
     assert message in " ".join(ended.err.split())

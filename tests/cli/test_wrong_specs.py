@@ -90,7 +90,7 @@ NAMES = [
         "a misspelt parameter that holds a component",
         *("posterior =", "posteriors ="),
         at=(9, "model.encoder.posteriors"),
-        says="Did you mean 'posterior'? Known: network, posterior.",
+        says="Did you mean 'posterior'? Known: condition, network, posterior.",
     ),
     case(
         "a misspelt parameter in an inline table",
@@ -423,7 +423,7 @@ def occur(words, text):
     "case",
     [case.parameter() for case in NAMES + TYPES + RANGES + MISSING + CONFLICTS + VALUES],
 )
-def test_a_mistake_is_reported_alone_with_line_path_and_way_out(case, program, spec, arrays):
+def test_a_mistake_is_reported_alone_with_line_path_and_remedy(case, program, spec, arrays):
     old, new = case.replacements[::2], case.replacements[1::2]
     path = spec(*zip(old, new, strict=True))
     ((place, below_path),) = problems_of(program("check", path))

@@ -142,7 +142,7 @@ def test_an_address_that_is_gone_is_named(tiny, server, cache):
     assert not left(cache)
 
 
-def test_without_a_network_the_error_says_every_way_out(tiny, cache):
+def test_without_a_network_the_error_names_every_remedy(tiny, cache):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         tiny.source = replace(tiny.source, url=f"http://127.0.0.1:{free.getsockname()[1]}/")

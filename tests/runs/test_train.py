@@ -270,7 +270,7 @@ def test_a_cosine_run_cannot_be_made_longer_as_its_past_would_be_another(data, t
         train(spec(data, epochs=2, schedule="cosine"), tmp_path / "run", resume=True)
 
 
-def test_a_diverging_run_fails_with_the_way_out_and_leaves_what_was_good(data, tmp_path, undrawn):
+def test_a_diverging_run_fails_with_a_remedy_and_leaves_what_was_good(data, tmp_path, undrawn):
     with pytest.raises(TrainingError, match=r"step 1 .*train\.learning_rate"):
         train(spec(data, learning_rate=1e20), tmp_path / "run")
     assert not (tmp_path / "run" / "evaluation.json").exists()

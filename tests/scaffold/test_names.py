@@ -59,7 +59,7 @@ def test_a_name_too_long_for_the_templates_lines_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("name", "found", "way_out"),
+    ("name", "found", "remedy"),
     [
         ("probvae", "'probvae'", "Say what it brings"),
         ("probvae-tails", "'probvae'", "Try tails."),
@@ -67,10 +67,10 @@ def test_a_name_too_long_for_the_templates_lines_is_refused():
         ("plugin-tails", "'plugin'", "Try tails."),
     ],
 )
-def test_what_is_put_before_a_name_is_refused_in_it(name, found, way_out):
+def test_what_is_put_before_a_name_is_refused_in_it(name, found, remedy):
     with pytest.raises(UserError) as refused:
         of(name)
-    assert f"got {found}. {way_out}" in str(refused.value)
+    assert f"got {found}. {remedy}" in str(refused.value)
 
 
 @pytest.mark.parametrize("name", [word for word in keyword.kwlist if word.islower()])
