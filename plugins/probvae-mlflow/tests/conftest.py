@@ -102,7 +102,7 @@ def spec(tmp_path):
             "prior": {"use": "standard_normal"},
         },
         "data": {"use": "arrays", "train": str(tmp_path / "tiny.npy")},
-        "train": {"epochs": 2, "batch_size": 16},
+        "train": {"epochs": 2, "batch_size": 16, "jit": False},
         "evaluate": {"samples": 3},
     }
 

@@ -22,7 +22,7 @@ def spec(data, prior="standard_normal", epochs=1):
     model = {"latent_dim": 2, "prior": {"use": prior}}
     model["encoder"] = {**dense, "posterior": {"use": "diagonal_normal"}}
     model["decoder"] = {**dense, "likelihood": {"use": "bernoulli"}}
-    train = {"epochs": epochs, "batch_size": 16, "learning_rate": 1e-2}
+    train = {"epochs": epochs, "batch_size": 16, "learning_rate": 1e-2, "jit": False}
     return {"schema": 1, "model": model, "objective": {"use": "elbo"}, "data": data, "train": train}
 
 
