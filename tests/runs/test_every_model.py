@@ -41,24 +41,26 @@ ONCE = {"conv": FLOWS, "dense": tuple(prior for prior in PRIORS if prior not in 
 """Each prior once; XLA, which compiles dense models, takes long for flows."""
 
 
+EACH_WITH_ALL = {parts: tuple(PRIORS) for parts in PARTS}
+
+
 @pytest.mark.parametrize(
-    ("parts", "priors"),
-    [*ONCE.items(), *(pytest.param(parts, tuple(PRIORS), marks=pytest.mark.slow) for parts in PARTS)],
+    "models", [ONCE, pytest.param(EACH_WITH_ALL, marks=pytest.mark.slow)], ids=["once", "all"]
 )
-def test_every_prior_is_trained_saved_and_the_same_in_a_fresh_process(parts, priors, tmp_path, monkeypatch):
+def test_every_prior_is_trained_saved_and_the_same_in_a_fresh_process(models, tmp_path, monkeypatch):
     trained = []
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda run, vae, *_: trained.append(outputs(vae)))
     data, runs = clothes(tmp_path), []
-    for prior in priors:
+    for parts, prior in [(parts, prior) for parts, priors in models.items() for prior in priors]:
         asked = spec(data, prior, parts, epochs=2, jit="auto")
         initial = trainable(probvae.build(asked))
-        run, _ = train(asked, tmp_path / prior)
-        assert_trained(run, initial, prior)
+        run, _ = train(asked, tmp_path / f"{parts}-{prior}")
+        assert_trained(run, initial, run.folder.name)
         runs.append(run)
     again = in_a_fresh_process(runs, tmp_path / "outputs.npz")
-    for prior, before, after in zip(priors, trained, again, strict=True):
-        assert_same(before, after, prior)
-        assert all(np.isfinite(value).all() for value in after.values()), prior
+    for run, before, after in zip(runs, trained, again, strict=True):
+        assert_same(before, after, run.folder.name)
+        assert all(np.isfinite(value).all() for value in after.values()), run.folder.name
 
 
 def program(*arguments):

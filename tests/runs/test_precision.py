@@ -24,12 +24,13 @@ def undrawn(monkeypatch):
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
 
 
-def test_bfloat16_reaches_the_same_bound_on_real_images(tmp_path, undrawn):
+@pytest.mark.parametrize("epochs", [3, pytest.param(6, marks=pytest.mark.slow)])
+def test_bfloat16_reaches_the_same_bound_on_real_images(epochs, tmp_path, undrawn):
     """With the same noise: XLA's is another."""
 
     def bound(precision):
         wanted = copy.deepcopy(
-            spec(FASHION, epochs=6, batch_size=128, learning_rate=1e-3, jit=False, precision=precision)
+            spec(FASHION, epochs=epochs, batch_size=128, learning_rate=1e-3, jit=False, precision=precision)
         )
         for part in ("encoder", "decoder"):
             wanted["model"][part]["network"]["hidden"] = [300]
