@@ -166,7 +166,7 @@ class Weighing(VAE):
         super().__init__(Inferred(), Linear(), c.StandardNormal(D))
         self.weigh = weigh
 
-    def log_weights(self, x, samples, seed):
+    def log_weights(self, x, samples, seed, condition=None, observed=None):
         return tf.repeat(self.weigh(x)[None], samples, axis=0)
 
 
