@@ -494,7 +494,7 @@ def test_a_small_archive_that_expands_to_much_is_refused_without_expanding_it(he
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(monkeypatch):
     np.save("a.npy", NORMAL)
     np.savez("b.npz", x=BYTES, y=LABELS)
-    monkeypatch.setattr("probvae.data.feeding.splits.available_memory", lambda: 1500)
+    monkeypatch.setattr("probvae.data.files.memory.available_memory", lambda: 1500)
     message = refusal(Arrays("a.npy"), "train")
     assert (
         "expected data that fits in the 1.5 kB of memory that are available; got a.npy, float32 [30, 5]" in message
@@ -511,7 +511,7 @@ def test_a_file_with_holes_is_as_large_as_it_says(in_memory, monkeypatch):
     claiming("a.npy", (30, 10**9), "|u1")
     with open("a.npy", "r+b") as file:
         file.truncate(30 * 10**9 + 128)
-    monkeypatch.setattr("probvae.data.feeding.splits.available_memory", lambda: 15 * 10**9)
+    monkeypatch.setattr("probvae.data.files.memory.available_memory", lambda: 15 * 10**9)
     message = refusal(Arrays("a.npy", in_memory=in_memory), "train")
     assert "got a.npy, uint8 [30, 1000000000], with which the data needs" in message
 

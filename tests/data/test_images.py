@@ -1,8 +1,9 @@
 """Images in a folder; Pillow writes them, and decodes and resizes them as a second implementation."""
 
+import re
+
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from probvae.core import BINARY, COUNTS, UNIT, Values
@@ -279,21 +280,16 @@ def test_what_is_wrong_is_said(here, make, how, message):
 
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_decoded(here, monkeypatch):
     many(here)
-    monkeypatch.setattr("probvae.data.feeding.splits.available_memory", lambda: 2000)
+    monkeypatch.setattr("probvae.data.files.memory.available_memory", lambda: 2000)
     with pytest.raises(ConfigError, match=r"2.0 kB .* got 20 images of \[10, 8, 1\] bytes, .* needs 2.9 kB\. Set"):
         folder().load()
     assert folder(in_memory=False).load().info.sizes == (16, 2, 2)
 
 
-def test_an_image_that_vanishes_while_it_is_used_ends_the_training_with_its_name(here):
+def test_an_image_that_vanishes_while_it_is_used_is_named(here):
     many(here)
-    batches = Batches(folder(in_memory=False).load().train, 8, 0)
-    stream = batches.stream(0)
-    next(stream)
-    for path in (here / "pictures").rglob("*.png"):
-        path.unlink()
-    with pytest.raises(tf.errors.OpError) as caught:
-        [next(stream) for _ in range(20)]
-    assert "png: expected a PNG or JPEG image; got a file that cannot be read (No such file" in str(
-        batches.fault(caught.value)
-    )
+    stored = folder(in_memory=False).load().train.stored
+    stored.files[5].unlink()
+    message = f"{stored.files[5]}: expected a PNG or JPEG image; got a file that cannot be read"
+    with pytest.raises(DataError, match=re.escape(message)):
+        stored[:]

@@ -102,7 +102,7 @@ def test_a_matrix_takes_the_memory_of_its_values(monkeypatch):
     values = np.ones(50)
     place = np.arange(50)
     save("a.npz", form="coo", row=place, col=place, data=values, shape=np.array([50, 10**5]))
-    monkeypatch.setattr("probvae.data.feeding.splits.available_memory", lambda: 2 * 10**6)  # 40 MB, if dense
+    monkeypatch.setattr("probvae.data.files.memory.available_memory", lambda: 2 * 10**6)  # 40 MB, if dense
     assert Arrays("a.npz").info().event_shape == (10**5,)
     save("a.npz", form="coo", row=place, col=place, data=values, shape=np.array([10**12, 100]))
     with pytest.raises(ConfigError, match=r"fits in the 2\.0 MB .*; got the sparse matrix of a\.npz"):

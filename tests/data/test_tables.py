@@ -296,6 +296,13 @@ def test_what_is_wrong_is_said(here, content, how, message):
         people("a.csv", **how).load()
 
 
+def test_a_table_that_does_not_fit_in_memory_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr("probvae.data.files.memory.available_memory", lambda: 1000)
+    message = r"data\.train: .* fits in the 1\.0 kB of memory .*; got people\.csv, with which the data needs"
+    with pytest.raises(ConfigError, match=message):
+        people().info()
+
+
 def test_a_label_that_training_does_not_have_is_named_with_its_row():
     learnt = people(label="town").info().fitted
     PEOPLE.assign(town=["Bonn" if row == 4 else "Wien" for row in range(N)]).to_csv("new.csv", index=False)

@@ -20,10 +20,11 @@ from probvae.core import (
     Split,
     channels_first,
 )
-from probvae.data.feeding.splits import UserData, check_memory, scaling, split_off, values_of
+from probvae.data.feeding.splits import UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import TOO_LARGE, FileArray
 from probvae.data.files.conditions import read_conditions
 from probvae.data.files.labels import as_integers, described, read_ids, read_labels
+from probvae.data.files.memory import check_memory
 from probvae.data.files.on_disk import OnDisk, plain
 from probvae.data.files.parts import PARTS, Chosen, Part, choose, unused
 from probvae.data.files.sparse import SparseFile, SparseRows

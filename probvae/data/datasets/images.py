@@ -25,9 +25,10 @@ from probvae.core import (
     Split,
     Values,
 )
-from probvae.data.feeding.splits import UserData, check_memory, scaling, split_off
+from probvae.data.feeding.splits import UserData, scaling, split_off
 from probvae.data.files.image_files import SUFFIXES, ImageRows, channels_of, find_images
 from probvae.data.files.labels import described
+from probvae.data.files.memory import check_memory
 from probvae.data.files.parts import NAMES, PARTS, Part
 from probvae.errors import ConfigError
 

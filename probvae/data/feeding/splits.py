@@ -18,8 +18,6 @@ from probvae.core import (
     Split,
     Table,
     Values,
-    available_memory,
-    readable,
 )
 from probvae.data.feeding.binarize import SEED, binarize_splits, fixed_order, not_probabilities, protocol
 from probvae.data.files.image_files import ImageRows
@@ -168,18 +166,3 @@ def _block_values(part: Part, split: Split) -> Iterator[Values]:
         if known.size:
             yield Values.of(known)
         start += len(block)
-
-
-def check_memory(place: str, needed: int, what: str, fix: str) -> None:
-    """Raise if data does not fit into memory, before it is read.
-
-    Args:
-        place: the key of the spec that names it.
-        needed: the bytes that it takes.
-        what: the largest part of it.
-        fix: what to do then.
-    """
-    available = available_memory()
-    if available is not None and needed > available:
-        expected = f"data that fits in the {readable(available)} of memory that are available"
-        raise ConfigError.of(place, expected, f"{what}, with which the data needs {readable(needed)}", fix)

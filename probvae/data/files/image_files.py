@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from probvae.data.files.kinds import kind_of
 from probvae.errors import ConfigError, DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-_AT_ONCE = 4  # images that are decoded at the same time
+_AT_ONCE = 256  # images that are decoded by one call
+_PARALLEL = 4  # of them
 
 
 def find_images(folder: Path, place: str) -> tuple[list[str], int]:
@@ -106,18 +106,28 @@ class ImageRows:
     def __getitem__(self, which: Rows) -> Array:
         files = self._files(which)
         images = np.empty((len(files), *self.shape[1:]), np.uint8)
-        read = _reader(self.size, self.channels if self.convert else 0)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            decoded = pool.map(read, map(os.fsencode, files))
-            for number, file in enumerate(files):
-                try:
-                    image = next(decoded)
-                except tf.errors.OpError as error:
-                    raise _unreadable(file) from error
-                if image.shape[-1] != self.channels:
-                    raise _other_channels(file, image.shape[-1])
-                images[number] = image
+        for start in range(0, len(files), _AT_ONCE):
+            some = files[start : start + _AT_ONCE]
+            images[start : start + len(some)] = self._decoded(some)
         return images
+
+    def _decoded(self, files: list[Path]) -> Array:
+        """The images of files, [B, H, W, C].
+
+        Raises:
+            DataError: one of them cannot be read, or has another number of channels.
+        """
+        read = _reader(self.size, self.channels if self.convert else 0)
+        try:
+            images: Array = read([os.fsencode(file) for file in files]).numpy()
+            if images.shape[-1] == self.channels:
+                return images
+        except tf.errors.OpError as error:
+            if len(files) == 1:
+                raise _unreadable(files[0]) from error
+        if len(files) == 1:
+            raise _other_channels(files[0], images.shape[-1])
+        return np.concatenate([self._decoded([file]) for file in files])  # which of them it is
 
     def part(self, rows: Array) -> ImageRows:
         """Some of the images."""
@@ -128,13 +138,19 @@ class ImageRows:
 
 
 @functools.cache
-def _reader(size: tuple[int, int], channels: int) -> Callable[[bytes], Tensor]:
-    """What reads an image, uint8 [H, W, C]: with the channels that it has if they are 0."""
+def _reader(size: tuple[int, int], channels: int) -> Callable[[list[bytes]], Tensor]:
+    """What reads images, uint8 [B, H, W, C]: with the channels that they have if they are 0."""
 
     def read(path: Tensor) -> Tensor:
         return _fitted(_decoded(tf.io.read_file(path), channels), size)
 
-    made: Callable[[bytes], Tensor] = tf.function(read, input_signature=[tf.TensorSpec([], tf.string)])
+    def read_all(paths: Tensor) -> Tensor:
+        signature = tf.TensorSpec((*size, None), tf.uint8)
+        return tf.map_fn(read, paths, fn_output_signature=signature, parallel_iterations=_PARALLEL)
+
+    made: Callable[[list[bytes]], Tensor] = tf.function(
+        read_all, input_signature=[tf.TensorSpec([None], tf.string)]
+    )
     return made
 
 

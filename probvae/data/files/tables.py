@@ -15,6 +15,7 @@ import numpy as np
 from probvae.core import Array
 from probvae.data.files.array_files import listed, shown
 from probvae.data.files.kinds import PARQUET, Kind, kind_of, regular
+from probvae.data.files.memory import check_memory
 from probvae.errors import ConfigError, UserError
 
 Frame: TypeAlias = Any  # a pandas.DataFrame; pandas is an extra
@@ -22,6 +23,8 @@ Frame: TypeAlias = Any  # a pandas.DataFrame; pandas is an extra
 _EXPECTED = "a table, CSV or Parquet"
 _TEXT = "text"
 _DELIMITERS = ",;\t"
+_COPIES = 3
+"""The memory that a table takes at least, in sizes of its file: in pandas, as examples, and in the trainer."""
 INSTALL = "pip install 'probvae[tables]'"
 
 
@@ -57,6 +60,7 @@ def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
     pd = pandas()
     try:
         kind = _kind(path)
+        check_memory(place, _COPIES * path.stat().st_size, str(path), "Use fewer rows or columns.")
         if kind == PARQUET:
             frame = pd.read_parquet(path)
             if any(frame.index.names):  # columns that pandas wrote as an index
