@@ -62,7 +62,7 @@ def check(
     """Check a SPEC, or components by the contract kit.
 
     \b
-    probvae check examples/first.toml            names, values, whether it builds and is trained
+    probvae check my_model.toml                  names, values, whether it builds and is trained
     probvae check --component prior mixture      one component: shapes, density, sampler, gradients, saving
     probvae check --plugin my_prior.py           every component of a plugin, here of a single file
     probvae check --plugin probvae               everything that is built in

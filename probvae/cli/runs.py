@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -23,7 +22,6 @@ from probvae.cli.options import (
     verbosity_options,
 )
 from probvae.cli.start import ModelCommand
-from probvae.errors import UserError
 
 if TYPE_CHECKING:
     from probvae.runs.results import Output
@@ -76,17 +74,9 @@ def data_options(function: Callable[..., object]) -> Callable[..., object]:
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the noise.")
 
 
-def _new(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
-    """Raise if the file exists, links included; files of default names are the program's own."""
-    if path is not None and os.path.lexists(path):
-        raise UserError(f"--out {path}: expected a file that does not exist yet. Remove it, or choose another.")
-    return path
-
-
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path),
-    callback=_new,
     help="A new file: .png for a picture, .npz or .csv for arrays. Default: a file in the run's folder.",
 )
 
@@ -186,7 +176,6 @@ def _train_here(
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    callback=_new,
     help="A new .npz or .csv file for the bounds of each example.",
 )
 @plugin_option
@@ -280,7 +269,6 @@ def reconstruct(
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    callback=_new,
     help="A new .npz or .csv file. Default: a file in the run's folder.",
 )
 @plugin_option

@@ -13,6 +13,7 @@ import click
 
 from probvae.cli.options import verbosity
 from probvae.errors import explained_errors
+from probvae.runs import signals
 
 _NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} [\d:.]+ +\d+ ")
 
@@ -35,13 +36,14 @@ def without_notes() -> Iterator[None]:
     TensorFlow 2.21 writes them before it reads TF_CPP_MIN_LOG_LEVEL, straight to the file descriptor.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
+    kept = signals.standard_error = os.dup(2)
     with tempfile.TemporaryFile() as buffer:
         os.dup2(buffer.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(kept, 2)
+            signals.standard_error = 2
             os.close(kept)
             buffer.seek(0)
             for line in buffer:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from probvae.core import VAE, Array, Data, Split, Table
+from probvae.core import VAE, Array, Count, Data, Split, Table, from_json
 from probvae.evaluation import Bounds, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.console import print_evaluation
 from probvae.runs.folder import Run, write
 from probvae.runs.loading import load_examples
-from probvae.runs.results import check_suffix, collect, write_arrays
+from probvae.runs.results import check_new, collect, write_arrays
 from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
 from probvae.training import Checkpoint
@@ -32,13 +32,13 @@ def evaluate(
     registry: Registry | None = None,
     data: object = None,
     split: str | None = None,
-    out: Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     allow_other_data: bool = False,
 ) -> Table:
     """Evaluate the weights of a run's best epoch: the ELBO and the importance-weighted bound.
 
     On the test split of the run's own data, wherever it is read from, the numbers are written to its
-    evaluation.json; other evaluations are only returned.
+    evaluation.json, unless it has more samples of the same weights; other evaluations are only returned.
 
     Args:
         run: the run, or its folder.
@@ -59,17 +59,22 @@ def evaluate(
         UserError: an override is of another table, or the data differs from that of the run.
     """
     if out is not None:
-        check_suffix(out, [".npz", ".csv"])
+        check_new(out, [".npz", ".csv"])
     selection = Selection.of(split, data, overrides, allow_other_data)
     selection.check_tables("evaluate", "data")
     console = console or Console(highlight=False)
     loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
     record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, selection)
     if selection.split_name == "test" and loaded.was_trained_on(examples):
-        write_evaluation(loaded, record, console)
+        before = samples_before(loaded, checkpoint)
+        if before > built.plan.evaluate.samples:
+            kept = f"not written: {loaded.evaluation_file} has {before:,} samples, and is kept"
+            console.print(f"            {kept}", markup=False, soft_wrap=True)
+        else:
+            write_evaluation(loaded, record, console)
     if out is not None:
         console.print(
-            f"            {write_arrays(out, arrays, examples.info.classes)}", markup=False, soft_wrap=True
+            f"            {write_arrays(Path(out), arrays, examples.info.classes)}", markup=False, soft_wrap=True
         )
     return record
 
@@ -135,24 +140,26 @@ def write_evaluation(run: Run, record: Table, console: Console) -> None:
     console.print(f"            written to {run.evaluation_file}", markup=False, soft_wrap=True)
 
 
-def reason_to_keep(run: Run, plan: Plan, checkpoint: Checkpoint) -> str:
-    """Why a run need not be evaluated again: its evaluation is of the same weights, with as many samples or more.
+@dataclass(frozen=True)
+class _Samples:
+    samples: Count
 
-    Returns:
-        The reason in a sentence; empty if there is no such evaluation.
-    """
-    wanted = plan.evaluate.samples
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """What is read of an evaluation.json."""
+
+    checkpoint: str
+    settings: _Samples
+
+
+def samples_before(run: Run, checkpoint: Checkpoint) -> int:
+    """The number of importance samples of the run's evaluation of these weights; 0 if it has none."""
     try:
-        record = json.loads(run.evaluation_file.read_text(encoding="utf-8"))
-        name, samples = record["checkpoint"], int(record["settings"]["samples"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
-    if name != checkpoint.folder.name or samples < wanted:
-        return ""
-    return (
-        f"Test data:  evaluated already, with {samples:,} samples (the spec has {wanted:,}): "
-        f"{run.evaluation_file} is kept. `probvae evaluate {run.folder}` evaluates again."
-    )
+        found = from_json(_Evaluated, run.evaluation_file.read_bytes())
+    except (OSError, ValueError):
+        return 0
+    return found.settings.samples if found.checkpoint == checkpoint.folder.name else 0
 
 
 def draw_figures(run: Run, vae: VAE, data: Data, console: Console) -> None:

@@ -18,7 +18,7 @@ from probvae.evaluation import over_examples
 from probvae.report import reconstructions, samples, save
 from probvae.report.examples import conditions_of_samples
 from probvae.runs.loading import load_examples, load_run
-from probvae.runs.results import Output, check_suffix, collect, write_arrays, writing
+from probvae.runs.results import Output, check_new, collect, write_arrays, writing
 from probvae.runs.selection import TEST, Selection
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def sample(
     Raises:
         UserError: there are too many, the file cannot be written, or the condition is wrong or missing.
     """
+    if out is not None:
+        check_new(out, [".png", ".npz"])
     run, built, _ = load_run(folder, plugins=plugins)
     vae = built.vae
     columns = run.environment.data.condition
@@ -122,6 +124,8 @@ def reconstruct(
     draws, and the array is named `draw`.
     """
     selection.check_tables("data")
+    if out is not None:
+        check_new(out, [".png", ".npz", ".csv"])
     run, built, _, data = load_examples(folder, selection, plugins)
     vae, splits = built.vae, selection.splits(data)
     path = out or run.folder / f"reconstructions-{_label(selection)}-seed-{seed}.png"
@@ -150,6 +154,8 @@ def encode(
 ) -> Output:
     """Encodings of a run's data: `mean` and `stddev` [N, D], `row` [N], `id` and `labels` where it has them."""
     selection.check_tables("data")
+    if out is not None:
+        check_new(out, [".npz", ".csv"])
     run, built, _, data = load_examples(folder, selection, plugins)
     vae, splits = built.vae, selection.splits(data)
     path = out or run.folder / f"encodings-{_label(selection)}.npz"
@@ -165,7 +171,10 @@ def encode(
 
 def _label(selection: Selection) -> str:
     """What the default name of a file says of its examples."""
-    return f"data-{selection.split_name}" if selection.of_other_data else selection.split_name
+    if not selection.of_other_data:
+        return selection.split_name
+    source = "data" if selection.file is None else Path(selection.file).stem
+    return f"{source}-{selection.split_name}"
 
 
 def _has_means(vae: VAE) -> bool:
@@ -193,11 +202,10 @@ def _write(
     """Write a picture or arrays, depending on the suffix.
 
     Raises:
-        UserError: the suffix is another one, or the file cannot be written.
+        UserError: the file cannot be written.
     """
-    check_suffix(path, [*([".png"] if figure else []), ".npz", *([".csv"] if data else [])])
     if path.suffix == ".png" and figure is not None:
-        with writing(path):
-            save(figure(), path)
+        with writing(path) as place:
+            save(figure(), place)
         return Output(path, {})
     return write_arrays(path, arrays(), data.info.classes if data else ())

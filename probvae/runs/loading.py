@@ -83,6 +83,11 @@ def prepare(
     checked = read_plan(spec, _with_given(overrides, given), plugins, registry, needs_data=True)
     data = SpecData.of(checked, given=given)
     info = data.info
+    if 0 in info.sizes:
+        raise UserError(
+            "data: expected training, validation and test examples; got {:,}, {:,} and {:,}. Set data.share above "
+            "0, which splits some off.".format(*info.sizes)
+        )
     examples = data.examples if fetch else placeholder(info.event_shape)
     _seed_initial_weights(checked)
     vae, objective = build_within_memory(checked, info.event_shape, examples, info.sizes[0], info.condition)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -78,30 +79,35 @@ def _warn_of_duplicates(ids: Array) -> None:
         )
 
 
-def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
-    """Raise if the name of a file does not end in one of these.
+def check_new(path: str | os.PathLike[str], suffixes: Sequence[str]) -> None:
+    """Raise if a file that a user names exists, links included, or its name does not end in one of the suffixes.
 
     Raises:
-        UserError: it does not.
+        UserError: it does.
     """
-    if path.suffix not in suffixes:
-        raise UserError(
-            f"--out {path}: expected a name that ends in {' or '.join(suffixes)}; got {path.suffix!r}."
-        )
+    if os.path.lexists(path):
+        raise UserError(f"--out {path}: expected a file that does not exist yet. Remove it, or choose another.")
+    if (suffix := Path(path).suffix) not in suffixes:
+        raise UserError(f"--out {path}: expected a name that ends in {' or '.join(suffixes)}; got {suffix!r}.")
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Make the folder of a file that is written in here.
+def writing(path: Path) -> Iterator[Path]:
+    """The place to write a file to, which is moved to `path` once it is complete; its folder is made.
 
     Raises:
         UserError: the file cannot be written.
     """
+    place = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield
+        yield place
+        os.replace(place, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}. Choose another with --out.") from error
+    finally:
+        with suppress(OSError):
+            place.unlink(missing_ok=True)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ...] = ()) -> Output:
@@ -117,12 +123,12 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ..
     """
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     if path.suffix == ".csv":
-        with writing(path):
-            _write_csv(path, arrays, classes)
+        with writing(path) as place:
+            _write_csv(place, arrays, classes)
         return Output(path, shapes)
     names = {"classes": np.array(classes)} if classes and "labels" in arrays else {}
-    with writing(path):
-        np.savez_compressed(path, **arrays, **names)  # type: ignore[arg-type]
+    with writing(path) as place:
+        np.savez_compressed(place, **arrays, **names)  # type: ignore[arg-type]
     return Output(path, shapes | {name: list(array.shape) for name, array in names.items()})
 
 

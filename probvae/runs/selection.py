@@ -66,9 +66,9 @@ class Selection:
     @property
     def settings(self) -> list[str]:
         """All overrides of the run's spec."""
-        if self.file is None:
-            return list(self.overrides)
-        return [*_named(self.file), *self.overrides]
+        named = [] if self.file is None else _named(self.file)
+        whole = ["data.share=0"] if self.names_data and self.split is None else []
+        return [*named, *whole, *self.overrides]
 
     @property
     def split_name(self) -> str:
@@ -79,13 +79,19 @@ class Selection:
         """The split of these data, or all of them, by name.
 
         Raises:
-            UserError: there is no split of that name.
+            UserError: there is no split of that name, or it has no examples.
         """
         splits = {"train": data.train, "validation": data.validation, "test": data.test}
+        if self.split_name not in (*splits, ALL):
+            raise UserError(f"split: expected one of {', '.join((*splits, ALL))}; got {self.split_name!r}.")
+        splits = {name: split for name, split in splits.items() if len(split)}
         if self.split_name == ALL:
             return splits
         if self.split_name not in splits:
-            raise UserError(f"split: expected one of {', '.join((*splits, ALL))}; got {self.split_name!r}.")
+            raise UserError(
+                f"split: expected one with examples, {', '.join(splits)} or {ALL}; got {self.split_name!r}, which "
+                "is empty."
+            )
         return {self.split_name: splits[self.split_name]}
 
 

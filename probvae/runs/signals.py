@@ -25,6 +25,10 @@ ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 """The signals that ask a process to end; Windows has no SIGHUP."""
 
 
+standard_error = 2
+"""The file descriptor of the standard error; another one while native code's notes are kept off it."""
+
+
 def listen(listener: Callable[[int], None]) -> Callable[[], None]:
     """From now on call `listener` with the number of each signal that asks to end, in a thread of its own.
 
@@ -71,7 +75,7 @@ def end_at_once(number: int) -> NoReturn:
     with suppress(OSError):
         if os.isatty(1):
             os.write(1, b"\x1b[?25h")  # show the cursor, which progress bars hide
-        os.write(2, b"Interrupted.\n")
+        os.write(standard_error, b"Interrupted.\n")
     os._exit(128 + number)
 
 

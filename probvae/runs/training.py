@@ -15,7 +15,7 @@ from probvae.registry import Registry
 from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.console import Terminal, print_summary
 from probvae.runs.environment import versions
-from probvae.runs.evaluation import draw_figures, measure, reason_to_keep, write_evaluation
+from probvae.runs.evaluation import draw_figures, measure, samples_before, write_evaluation
 from probvae.runs.folder import Run, find_run, open_run
 from probvae.runs.initial_weights import initial_weights
 from probvae.runs.loading import Built, Spec, prepare, restore_best
@@ -141,8 +141,14 @@ def _report(run: Run, built: Built, console: Console, stop: StopRequest) -> None
     """Evaluate the weights of the best epoch, and draw the figures."""
     vae, data = built.vae, built.data.loaded
     checkpoint = restore_best(run, vae)
-    if kept := reason_to_keep(run, built.plan, checkpoint):
-        console.print(kept, markup=False, soft_wrap=True)
+    before, wanted = samples_before(run, checkpoint), built.plan.evaluate.samples
+    if before >= wanted:
+        console.print(
+            f"Test data:  evaluated already, with {before:,} samples (the spec has {wanted:,}): "
+            f"{run.evaluation_file} is kept.",
+            markup=False,
+            soft_wrap=True,
+        )
     else:
         record, _ = measure(vae, data, built.plan, checkpoint, console, callback=stop.check)
         write_evaluation(run, record, console)

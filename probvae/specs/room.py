@@ -31,6 +31,9 @@ COPIES = 8
 """How many times a trained variable is in memory: itself, its gradient, Adam's two moments, and the new values of
 each while a step replaces them."""
 
+TENSORS = 4
+"""A step has at least this many tensors as large as its largest: what that is computed from, and the gradients."""
+
 
 def build_within_memory(
     plan: Plan,
@@ -78,7 +81,7 @@ def _check_step(plan: Plan, vae: VAE, objective: Objective, examples: int | None
     """Trace the loss of a whole batch, unless its numbers are so small that no tensor of it can be large.
 
     Raises:
-        TooLargeError: one tensor alone is larger than the memory.
+        TooLargeError: the tensors of the size of the largest one do not fit into the memory.
     """
     largest_four = sorted([math.prod(vae.event_shape), *dict(_numbers(plan)).values()])[-4:]
     if 4 * math.prod(largest_four) < available / MARGIN:
@@ -93,8 +96,8 @@ def _check_step(plan: Plan, vae: VAE, objective: Objective, examples: int | None
         largest = largest_tensor(loss, *(tf.TensorSpec(shape, tf.float32) for shape in shapes))
     except Exception:  # a component is anyone's code, and the first step raises its error
         return
-    if largest.bytes > available:
-        what = f"a training step with a tensor {largest}"
+    if TENSORS * largest.bytes > available:
+        what = f"a training step with at least {TENSORS} tensors {largest}"
         raise TooLargeError(f"Expected at most {readable(available)}; got {what}.", what, largest.shape)
 
 

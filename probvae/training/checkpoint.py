@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -176,8 +176,10 @@ def verify(folder: Path, run: str = "") -> Checkpoint:
         )
     if run and state.run != run:
         raise CheckpointError(f"{folder}: it belongs to another run, and was copied here.")
-    if bad := _not_finite(folder / WEIGHTS):
+    if bad := _first(folder / WEIGHTS, lambda array: not np.isfinite(array).all()):
         raise CheckpointError(f"{folder / WEIGHTS}: expected finite numbers; got others in {bad}.")
+    if bad := _first(folder / OPTIMIZER, lambda array: np.isnan(array).any()):
+        raise CheckpointError(f"{folder / OPTIMIZER}: expected numbers; got NaN in {bad}.")
     return Checkpoint(folder, state)
 
 
@@ -190,11 +192,11 @@ def _small(path: Path) -> bytes:
     return content
 
 
-def _not_finite(path: Path) -> str:
-    """The first array of a file with infinities or NaNs, empty if there is none; one is read at a time."""
+def _first(path: Path, wrong: Callable[[Array], bool | np.bool_]) -> str:
+    """The first array of a file that is wrong, empty if there is none; one is read at a time."""
     with _opened(path) as file:
         names = sorted(file.keys())
-        return next((name for name in names if not np.isfinite(file.get_tensor(name)).all()), "")
+        return next((name for name in names if wrong(file.get_tensor(name))), "")
 
 
 def newest_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint | None, list[str]]:

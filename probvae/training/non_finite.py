@@ -87,7 +87,8 @@ class Diagnosis:
         return self._stopped(
             f"after step {step - 1} (epoch {self._epoch_of(step - 1)}), whose gradient was too large or not "
             f"finite: it made {_listed(names)} not finite.",
-            self._smaller_steps(),
+            self._smaller_steps() if step > 1 else FIRST,
+            NO_SLOPE,
             self._skip(),
         )
 

@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from probvae.cli.output import Output, robust_output
+from probvae.cli.start import without_notes
+from probvae.runs.signals import end_at_once
 
 PROGRAM = (sys.executable, "-m", "probvae")
 ENCODINGS = {
@@ -23,6 +25,15 @@ ENCODINGS = {
 
 def run(*arguments, **environment):
     return subprocess.run([*PROGRAM, *arguments], capture_output=True, check=False, env=os.environ | environment)
+
+
+def test_an_interruption_is_reported_while_notes_are_kept_off_the_standard_error(capfd, monkeypatch):
+    monkeypatch.setattr(os, "_exit", lambda status: None)
+    with without_notes():
+        end_at_once(2)
+        assert "Interrupted." in capfd.readouterr().err
+    end_at_once(2)
+    assert "Interrupted." in capfd.readouterr().err
 
 
 @pytest.fixture

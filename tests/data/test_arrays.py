@@ -55,6 +55,13 @@ def test_one_array_is_split_in_three_the_same_way_every_time():
     assert "a.npy" in data.info.source
 
 
+def test_a_share_of_0_splits_nothing_off():
+    data = Arrays("a.npy", share=0.0).load()
+    assert data.info.sizes == (30, 0, 0)
+    assert data.train.rows is None
+    assert "split off" not in data.info.protocol
+
+
 def test_the_share_that_is_split_off_can_be_chosen():
     np.save("a.npy", NORMAL)
     assert Arrays("a.npy", share=0.3).info().sizes == (12, 9, 9)
@@ -335,11 +342,17 @@ def test_parts_of_different_shape_or_kind_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value"),
-    [("divide_by", 0.0), ("divide_by", -1), ("divide_by", np.inf), ("share", 0.0), ("share", 0.5)],
+    ("parameter", "value", "bound"),
+    [
+        ("divide_by", 0.0, "> 0"),
+        ("divide_by", -1, "> 0"),
+        ("divide_by", np.inf, "> 0"),
+        ("share", -0.1, ">= 0"),
+        ("share", 0.5, ">= 0"),
+    ],
 )
-def test_numbers_out_of_bounds_are_refused(parameter, value):
-    with pytest.raises(ConfigError, match=f"expected {parameter} to be a number > 0") as error:
+def test_numbers_out_of_bounds_are_refused(parameter, value, bound):
+    with pytest.raises(ConfigError, match=f"expected {parameter} to be a number {bound}") as error:
         Arrays("a.npy", **{parameter: value})
     assert error.value.parameter == parameter
 

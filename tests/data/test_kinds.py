@@ -91,6 +91,12 @@ def test_the_advice_makes_an_array_of_the_file(said, here):
     assert sum(Arrays(made.name).info().sizes) == len(array)
 
 
+def test_the_advice_leaves_the_file_as_it_is_where_its_name_is_that_of_an_array(here):
+    (here / "a.npy").write_text("1,2\n3,4\n")
+    with pytest.raises(ConfigError, match=r"numpy\.save\('a-array\.npy', numpy\.loadtxt\('a\.npy'"):
+        Arrays("a.npy").info()
+
+
 NAMED = {
     "a PNG image": png(),
     "a JPEG image": b"\xff\xd8\xff\xe0\0\x10JFIF",

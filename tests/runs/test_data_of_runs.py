@@ -113,6 +113,24 @@ def test_the_runs_data_at_another_place_is_the_runs_data(run, tmp_path):
     assert strict(before)["settings"]["samples"] != 7
 
 
+def test_an_evaluation_with_fewer_samples_does_not_replace_a_better_one(run, capsys):
+    probvae.evaluate(run, ["evaluate.samples=9"])
+    kept = run.evaluation_file.read_bytes()
+    assert probvae.evaluate(run)["settings"]["samples"] == 5
+    assert run.evaluation_file.read_bytes() == kept
+    assert f"not written: {run.evaluation_file} has 9 samples, and is kept" in capsys.readouterr().out
+
+
+def test_bounds_are_written_to_new_files_only(run, tmp_path):
+    mine = tmp_path / "mine.csv"
+    probvae.evaluate(run, out=str(mine))
+    content = mine.read_bytes()
+    assert content.startswith(b"labels,row,")
+    with pytest.raises(UserError, match=r"mine\.csv: expected a file that does not exist yet"):
+        probvae.evaluate(run, out=mine)
+    assert mine.read_bytes() == content
+
+
 def test_a_run_of_a_version_without_fingerprints_is_compared_by_what_it_has(run):
     content = json.loads(run.environment_file.read_text())
     del content["data"]["fingerprint"]

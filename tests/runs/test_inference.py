@@ -10,6 +10,7 @@ import pytest
 import probvae
 from probvae import components as c
 from probvae.core import VAE, Stream, fold_in
+from probvae.data.datasets.given import Given
 from probvae.errors import DataWarning, UserError
 from probvae.evaluation import passes
 from probvae.registry import Registry
@@ -76,7 +77,7 @@ def test_samples_as_arrays_are_means_and_draws_at_the_same_latents(run, tmp_path
 @pytest.mark.parametrize("what", ["sample", "reconstruct"])
 def test_equal_seeds_give_equal_arrays_and_others_do_not(what, run, tmp_path):
     def arrays(seed, name):
-        out = tmp_path / f"{name}.npz"
+        out = tmp_path / f"{name}-{seed}.npz"
         if what == "sample":
             inference.sample(run.folder, 5, seed, out)
         else:
@@ -84,7 +85,7 @@ def test_equal_seeds_give_equal_arrays_and_others_do_not(what, run, tmp_path):
         return read(out)["mean"]
 
     np.testing.assert_array_equal(arrays(1, "a"), arrays(1, "b"))
-    assert not np.array_equal(arrays(1, "a"), arrays(2, "c"))
+    assert not np.array_equal(arrays(1, "c"), arrays(2, "c"))
 
 
 def test_equal_seeds_give_equal_pictures(run, tmp_path):
@@ -97,7 +98,7 @@ def test_equal_seeds_give_equal_pictures(run, tmp_path):
 def figures(monkeypatch):
     """The figures that are saved meanwhile."""
     caught = []
-    monkeypatch.setattr(inference, "save", lambda figure, path: caught.append(figure))
+    monkeypatch.setattr(inference, "save", lambda figure, path: (path.touch(), caught.append(figure)))
     return caught
 
 
@@ -126,13 +127,13 @@ def test_the_picture_shows_reconstructions_of_the_arrays(split, run, figures, tm
 
 
 def test_one_seed_gives_a_dynamic_split_one_binarisation_and_training_has_another(run, tmp_path):
-    def bits(seed):
-        inference.reconstruct(run.folder, Selection("train"), seed, tmp_path / "x.npz")
-        return read(tmp_path / "x.npz")["x"]
+    def bits(seed, name):
+        inference.reconstruct(run.folder, Selection("train"), seed, tmp_path / name)
+        return read(tmp_path / name)["x"]
 
-    first = bits(0)
-    np.testing.assert_array_equal(first, bits(0))
-    assert not np.array_equal(first, bits(1))
+    first = bits(0, "a.npz")
+    np.testing.assert_array_equal(first, bits(0, "b.npz"))
+    assert not np.array_equal(first, bits(1, "c.npz"))
     inference.encode(run.folder, Selection("train"), tmp_path / "z.npz")
     encoded = read(tmp_path / "z.npz")["mean"]
     np.testing.assert_allclose(encoded, probvae.load(run.folder).posterior(first).mean(), rtol=1e-5, atol=1e-6)
@@ -192,7 +193,7 @@ MISTAKES = {
         lambda run, to: inference.sample(run, 3, out=to / "f" / "x.npz"),
         "cannot be written",
     ),
-    "a folder as the file": (lambda run, to: inference.sample(run, 3, out=to / "d.npz"), "cannot be written"),
+    "a folder as the file": (lambda run, to: inference.sample(run, 3, out=to / "d.npz"), "does not exist yet"),
     "an unknown split": (
         lambda run, to: inference.encode(run, Selection("tset"), to / "x.npz"),
         "all; got 'tset'",
@@ -258,7 +259,28 @@ def test_other_examples_are_encoded_in_the_order_of_their_file(run, others, tmp_
     expected = probvae.load(run).posterior(x).mean()
     np.testing.assert_allclose(found["mean"], expected, rtol=1e-5, atol=1e-6)
     assert [str(found["classes"][label]) for label in found["labels"]] == ["cat", "dog", "owl", "bee", "ant"] * 5
-    assert sorted(set(found["split"])) == ["test", "train", "validation"]
+    assert "split" not in found  # nothing is split off
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_single_example_is_encoded(count, run, others, tmp_path):
+    np.save(tmp_path / "few.npy", others[1][:count])
+    output = inference.encode(run.folder, Selection(file=tmp_path / "few.npy"))
+    assert output.path == run.folder / "encodings-few-all.npz"
+    np.testing.assert_array_equal(read(output.path)["row"], np.arange(count))
+    with pytest.raises(UserError, match=r"expected one with examples, train or all; got 'test', which is empty"):
+        Selection("test", given=1).splits(Given(others[1][:count], share=0.0).load())
+
+
+def test_a_file_that_a_link_points_to_is_not_written_over(run, tmp_path):
+    mine, link = tmp_path / "mine", run.folder / "encodings-test.npz"
+    mine.write_text("precious")
+    link.unlink(missing_ok=True)
+    link.symlink_to(mine)
+    inference.encode(run.folder, Selection("test"))
+    assert mine.read_text() == "precious"
+    assert len(read(link)["row"]) == 10
+    assert [path.name for path in run.folder.glob(".*-encodings*")] == []
 
 
 def test_one_split_of_other_examples_names_their_rows(run, others, tmp_path):
@@ -275,7 +297,7 @@ def test_encodings_are_written_as_a_table_that_other_programs_read(run, others, 
     with (tmp_path / "z.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     found = read(tmp_path / "z.npz")
-    assert list(lines[0]) == ["labels", "row", "split", "mean_0", "mean_1", "stddev_0", "stddev_1"]
+    assert list(lines[0]) == ["labels", "row", "mean_0", "mean_1", "stddev_0", "stddev_1"]
     assert [line["labels"] for line in lines[:3]] == ["cat", "dog", "owl"]
     assert [int(line["row"]) for line in lines] == list(range(25))
     np.testing.assert_allclose([float(line["mean_1"]) for line in lines], found["mean"][:, 1], rtol=1e-6)
@@ -296,7 +318,7 @@ def test_results_have_the_ids_of_the_examples(ids, run, others, tmp_path):
         inference.encode(run.folder, chosen, out=tmp_path / "z.csv")
     with (tmp_path / "z.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert list(lines[0])[:3] == ["row", "id", "split"]
+    assert list(lines[0])[:3] == ["row", "id", "mean_0"]
     assert [line["id"] for line in lines] == [str(own) for own in ids]
     if not twice:
         inference.reconstruct(run.folder, chosen, out=tmp_path / "x.npz")

@@ -80,8 +80,8 @@ def root(three, tmp_path):
     return shutil.copytree(three, tmp_path / "checkpoints")
 
 
-def stored(folder):
-    return load_file(folder / WEIGHTS)
+def stored(folder, name=WEIGHTS):
+    return load_file(folder / name)
 
 
 # Round trips
@@ -455,6 +455,17 @@ def test_weights_that_are_not_finite_are_refused_by_name_and_older_ones_are_take
     with pytest.raises(CheckpointError, match=rf"expected finite numbers; got others in {name}"):
         verify(folder)
     assert best_checkpoint(root)[0].step == 20
+
+
+def test_an_optimizer_with_nan_is_refused_by_name_and_an_older_one_is_taken(root):
+    folder = root / "step-000030"
+    arrays = stored(folder, OPTIMIZER)
+    name = next(name for name in sorted(arrays) if arrays[name].dtype.kind == "f")
+    arrays[name].flat[0] = np.nan
+    rewritten(folder, OPTIMIZER, save(arrays))
+    with pytest.raises(CheckpointError, match=rf"optimizer\.safetensors: expected numbers; got NaN in {name}"):
+        verify(folder)
+    assert newest_checkpoint(root)[0].step == 20
 
 
 def test_totals_of_another_objective_are_refused():

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Literal
-
-from annotated_types import Gt, Lt
+from typing import Literal
 
 from probvae.core import (
     Array,
@@ -20,7 +18,7 @@ from probvae.core import (
     Split,
     channels_first,
 )
-from probvae.data.feeding.splits import UserData, scaling, split_off, values_of
+from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import TOO_LARGE, FileArray
 from probvae.data.files.conditions import read_conditions
 from probvae.data.files.labels import as_integers, described, read_ids, read_labels
@@ -83,7 +81,7 @@ class Arrays(Dataset):
         labels: Literal["auto", "none"] = "auto",
         columns: tuple[str, ...] = (),
         condition_columns: tuple[str, ...] = (),
-        share: Annotated[float, Gt(0), Lt(0.5)] = 0.1,
+        share: Share = 0.1,
         divide_by: PositiveFloat = 1.0,
         channel_axis: bool = True,
         binarize: Binarize = "none",

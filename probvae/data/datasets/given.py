@@ -11,16 +11,13 @@ import tensorflow as tf
 
 from probvae.core import Array, Data, DataInfo, Dataset, Split, Table, available_memory, readable
 from probvae.data.datasets.tables import fitted_of, tabulated
-from probvae.data.feeding.splits import UserData, scaling, split_off, values_of
+from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.columns import Roles
 from probvae.data.files.labels import as_integers, described
 from probvae.data.files.on_disk import plain
 from probvae.data.files.parts import PARTS
 from probvae.data.files.tables import checked, numbered
 from probvae.errors import UserError
-
-SHARE = 0.1
-"""The share of the examples that is split off for validation, and for test."""
 
 _KINDS = (
     "a numpy array [N, *E], a pair of it and labels [N], a pandas.DataFrame, a tf.data.Dataset, or a probvae "
@@ -46,15 +43,18 @@ class Given(Dataset):
 
     Args:
         given_data: the data.
+        share: the share of the examples that is split off for validation, and the same for test; 0 for none, as
+            where a trained model uses them.
     """
 
-    def __init__(self, given_data: Any = None) -> None:
+    def __init__(self, given_data: Any = None, share: Share = 0.1) -> None:
         if given_data is None:
             raise UserError(
                 "data: expected the data of the run, which was given in Python; got none. Give it again, or other "
                 "data: in Python data=..., on the command line --data FILE."
             )
         self.given_data = given_data
+        self.share = share
         self._fitted: Table = {}
 
     def info(self) -> DataInfo:
@@ -76,12 +76,12 @@ class Given(Dataset):
     def with_fitted(self, fitted: Table) -> Self:
         """The same data; a table is standardised by the means and scales of a run."""
         if isinstance(self.given_data, Dataset):
-            return type(self)(self.given_data.with_fitted(fitted))
+            return type(self)(self.given_data.with_fitted(fitted), self.share)
         if isinstance(self.given_data, Data) and self.given_data.info.fitted == fitted:
             return self
         if not _is_frame(self.given_data):
             return super().with_fitted(fitted)
-        other = type(self)(self.given_data)
+        other = type(self)(self.given_data, self.share)
         other._fitted = fitted
         return other
 
@@ -93,14 +93,14 @@ class Given(Dataset):
         if _is_frame(given):
             name = "a pandas.DataFrame"
             frame, learnt = checked(given, "data", name), fitted_of(self._fitted)
-            data = tabulated({"train": frame}, {"train": name}, Roles(), SHARE, learnt).load()
+            data = tabulated({"train": frame}, {"train": name}, Roles(), self.share, learnt).load()
             return data if numbered(given) else _named(data, np.array([*map(str, given.index)]))
         if isinstance(given, tf.data.Dataset):
-            return _of_arrays("a tf.data.Dataset", *_read(given))
+            return _of_arrays("a tf.data.Dataset", self.share, *_read(given))
         if isinstance(given, tuple) and len(given) == 2:
-            return _of_arrays("arrays", *map(np.asarray, given))
+            return _of_arrays("arrays", self.share, *map(np.asarray, given))
         if isinstance(given, np.ndarray) or tf.is_tensor(given):
-            return _of_arrays("an array", np.asarray(given))
+            return _of_arrays("an array", self.share, np.asarray(given))
         raise UserError(f"data: expected {_KINDS}; got {type(given).__name__}.")
 
 
@@ -117,7 +117,7 @@ def _is_frame(source: object) -> bool:
     return type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns")
 
 
-def _of_arrays(name: str, x: Array, labels: Array | None = None) -> Data:
+def _of_arrays(name: str, share: float, x: Array, labels: Array | None = None) -> Data:
     if x.dtype.kind not in "biuf" or x.ndim < 2 or 0 in x.shape:
         raise UserError(
             "data: expected an array of real numbers [N, *E], N examples of shape E, none of these 0; got "
@@ -140,7 +140,7 @@ def _of_arrays(name: str, x: Array, labels: Array | None = None) -> Data:
         notes.append(f"labels: {described(integers, classes)}")
     split = Split(x.astype(plain(x.dtype), copy=False), integers)
     values = values_of({"train": split})
-    splits, said = split_off({"train": split}, SHARE, "data", "Give a probvae.Data with all three splits.")
+    splits, said = split_off({"train": split}, share, "data", "Give a probvae.Data with all three splits.")
     return UserData(splits, said, values, scaling(1.0), f"{name} in Python", tuple(notes), classes).load()
 
 

@@ -7,10 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from annotated_types import Gt, Lt
 
 from probvae.core import (
     Array,
@@ -25,7 +24,7 @@ from probvae.core import (
     Split,
     Values,
 )
-from probvae.data.feeding.splits import UserData, scaling, split_off
+from probvae.data.feeding.splits import Share, UserData, scaling, split_off
 from probvae.data.files.image_files import SUFFIXES, ImageRows, channels_of, find_images
 from probvae.data.files.labels import described
 from probvae.data.files.memory import check_memory
@@ -63,7 +62,7 @@ class ImageFolder(Dataset):
         folder: FilePath,
         size: tuple[Positive, Positive],
         channels: Literal[1, 3] | None = None,
-        share: Annotated[float, Gt(0), Lt(0.5)] = 0.1,
+        share: Share = 0.1,
         divide_by: PositiveFloat = 255.0,
         binarize: Binarize = "none",
         in_memory: bool = True,

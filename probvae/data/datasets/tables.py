@@ -6,12 +6,10 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Self
-
-from annotated_types import Gt, Lt
+from typing import Self
 
 from probvae.core import Condition, Data, DataInfo, Dataset, FilePath, Split, Table, from_json
-from probvae.data.feeding.splits import UserData, scaling, split_off, values_of
+from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import listed
 from probvae.data.files.columns import Fitted, Roles, unused
 from probvae.data.files.labels import named
@@ -59,7 +57,7 @@ class TableFile(Dataset):
         id: str = "",
         conditions: tuple[str, ...] = (),
         standardise: bool = True,
-        share: Annotated[float, Gt(0), Lt(0.5)] = 0.1,
+        share: Share = 0.1,
     ) -> None:
         self.train = train
         self.validation = validation

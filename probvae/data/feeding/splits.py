@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Annotated, TypeAlias
 
 import numpy as np
+from annotated_types import Ge, Lt
 
 from probvae.core import (
     BINARY,
@@ -25,6 +27,9 @@ from probvae.data.files.on_disk import OnDisk
 from probvae.data.files.parts import PARTS, Part
 from probvae.data.files.sparse import SparseRows
 from probvae.errors import ConfigError
+
+Share: TypeAlias = Annotated[float, Ge(0), Lt(0.5)]
+"""The share of the training examples that is split off for each part that is not given; 0 leaves these empty."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,8 @@ def split_off(given: Mapping[Part, Split], share: float, place: str, fix: str) -
     train, missing = given["train"], [part for part in PARTS if part not in given]
     if not missing:
         return dict(given), ""
+    if not share:
+        return {**given, **{part: _rows(train, np.arange(0)) for part in missing}}, ""
     names, size = " and ".join(missing), max(1, round(share * len(train)))
     if size * len(missing) >= len(train):
         expected = f"enough training examples to split off {names} examples"

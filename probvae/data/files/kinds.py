@@ -150,8 +150,13 @@ def _begins_as_records(head: bytes) -> bool:
     return False
 
 
+def _stem(path: Path) -> str:
+    """The name of a new .npy file without its suffix."""
+    return f"{path.stem}-array" if path.suffix == ".npy" else path.stem
+
+
 def _filled(advice: str, path: Path) -> str:
-    return advice.replace("{name}", path.name).replace("{stem}", path.stem)
+    return advice.replace("{name}", path.name).replace("{stem}", _stem(path))
 
 
 def _unknown(head: bytes) -> Kind:
@@ -224,7 +229,7 @@ def _text(head: bytes, path: Path) -> Kind | None:
         return Kind("an XML document", _DOWNLOAD)
     if start.startswith(("{", "[")):
         array = f"numpy.asarray(json.loads(pathlib.Path('{path.name}').read_text()), 'float32')"
-        return Kind("JSON text", f"Save its numbers as an array: numpy.save('{path.stem}.npy', {array}).")
+        return Kind("JSON text", f"Save its numbers as an array: numpy.save('{_stem(path)}.npy', {array}).")
     lines = [line for line in text.splitlines()[:20] if line.strip()]
     lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut off
     for sign, name in _DELIMITERS.items():
@@ -232,7 +237,7 @@ def _text(head: bytes, path: Path) -> Kind | None:
         if len(counts) == 1 and counts != {1}:
             return Kind(f"text with columns separated by {name}", _table(lines, sign, path))
     array = f"numpy.loadtxt('{path.name}', dtype='float32', ndmin=2)"
-    return Kind("text", f"If it is numbers, save them as an array: numpy.save('{path.stem}.npy', {array}).")
+    return Kind("text", f"If it is numbers, save them as an array: numpy.save('{_stem(path)}.npy', {array}).")
 
 
 def _table(lines: list[str], sign: str, path: Path) -> str:
@@ -247,7 +252,7 @@ def _table(lines: list[str], sign: str, path: Path) -> str:
         options += f", usecols={listed}"
     array = f"numpy.loadtxt('{path.name}'{options}, dtype='float32', ndmin=2)"
     table = ' Or set data.use = "table".' if header else ""
-    return f"Save its numbers as an array: numpy.save('{path.stem}.npy', {array}).{table}"
+    return f"Save its numbers as an array: numpy.save('{_stem(path)}.npy', {array}).{table}"
 
 
 def _number(text: str) -> bool:
