@@ -56,6 +56,7 @@ def test_one_array_is_split_in_three_the_same_way_every_time():
 
 
 def test_a_share_of_0_splits_nothing_off():
+    np.save("a.npy", NORMAL)
     data = Arrays("a.npy", share=0.0).load()
     assert data.info.sizes == (30, 0, 0)
     assert data.train.rows is None
