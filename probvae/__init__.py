@@ -1,7 +1,7 @@
 """probvae: variational autoencoders from interchangeable, checked parts, on TensorFlow Probability.
 
-All that the author of a component needs is here. Importing this package imports no TensorFlow; each name below
-loads on first use.
+All that the author of a component needs is here. Importing this package imports no TensorFlow; each name and each
+package below loads on first use.
 """
 
 from probvae._lazy import lazy
@@ -82,4 +82,7 @@ TARGETS = [
     "probvae.errors:ShapeError",
 ]
 
-__all__, __getattr__, __dir__ = lazy(__name__, TARGETS)
+PACKAGES = ["components", "data", "errors", "objectives", "registry", "report", "testing"]
+"""The public subpackages: `probvae.components.Mixture` needs no import of its own."""
+
+__all__, __getattr__, __dir__ = lazy(__name__, TARGETS, PACKAGES)

@@ -1,5 +1,12 @@
 """Written by tools/stubs.py."""
 
+from probvae import components as components
+from probvae import data as data
+from probvae import errors as errors
+from probvae import objectives as objectives
+from probvae import registry as registry
+from probvae import report as report
+from probvae import testing as testing
 from probvae.core import BINARY as BINARY
 from probvae.core import COUNTS as COUNTS
 from probvae.core import ONE_HOT as ONE_HOT

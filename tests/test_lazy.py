@@ -43,6 +43,14 @@ def test_dir_shows_the_public_names_and_each_of_them_loads(package):
         _ = module.nothing
 
 
+def test_public_packages_load_on_first_use_and_are_listed():
+    code = "import probvae; print(probvae.report.samples.__name__, probvae.components.Mixture.__name__)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["samples", "Mixture"]
+    assert {"report", "components"} <= set(dir(probvae))
+    assert set(probvae.PACKAGES) == PUBLIC
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_module_has_the_name_of_a_lazy_name(package):
     """An import of such a module would replace the name."""
@@ -89,7 +97,7 @@ OUTSIDE = [
 ]
 
 
-PUBLIC = {"components", "data", "errors", "objectives", "registry", "testing"}
+PUBLIC = {"components", "data", "errors", "objectives", "registry", "report", "testing"}
 
 
 def test_plugins_templates_and_documentation_use_public_modules_only():

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 def lazy_packages() -> list[Path]:
     """The folders of the lazy packages."""
     folders = [path.parent for path in sorted((ROOT / "probvae").rglob("__init__.py"))]
-    return [folder for folder in folders if "= lazy(__name__, TARGETS)" in (folder / "__init__.py").read_text()]
+    return [folder for folder in folders if "= lazy(__name__, TARGETS" in (folder / "__init__.py").read_text()]
 
 
 def stub(folder: Path) -> str:
@@ -26,8 +26,10 @@ def stub(folder: Path) -> str:
     lines = [
         f"from {module} import {name} as {name}\n" for module, name in sorted(map(_existing, pairs), key=_order)
     ]
+    name = package.__name__
+    inner = [f"from {name} import {inner} as {inner}\n" for inner in getattr(package, "PACKAGES", ())]
     version = "\n__version__: str\n" if hasattr(package, "__version__") else ""
-    return '"""Written by tools/stubs.py."""\n\n' + "".join(lines) + version
+    return '"""Written by tools/stubs.py."""\n\n' + "".join([*inner, *lines]) + version
 
 
 def _existing(pair: list[str]) -> list[str]:
