@@ -241,7 +241,7 @@ RANGES = [
         "a share of more than half",
         *(DATA, 'use = "arrays"\ntrain = "bytes.npy"\nshare = 0.7'),
         at=(26, "data.share"),
-        says=("a number > 0 and < 0.5", "0.7"),
+        says=("a number >= 0 and < 0.5", "0.7"),
     ),
     case(
         "a choice that is not offered",

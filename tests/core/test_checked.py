@@ -96,7 +96,7 @@ def test_datasets_and_metrics_are_checked_too():
     assert Count(3).bins == 3
     with pytest.raises(ConfigError, match="Count: expected bins to be an integer >= 1; got 0"):
         Count(0)
-    with pytest.raises(ConfigError, match=r"Arrays: expected share to be a number > 0 and < 0\.5; got 0\.7"):
+    with pytest.raises(ConfigError, match=r"Arrays: expected share to be a number >= 0 and < 0\.5; got 0\.7"):
         data.Arrays("x.npy", share=0.7)
 
 

@@ -173,7 +173,7 @@ def test_a_store_that_is_gone_for_a_while_gets_what_it_missed(sqlite, run, tmp_p
     plugin.probvae_epoch_ended(run, 1, run.epoch(1))
     database.rename(away)
     database.mkdir()
-    with pytest.raises(TrackingError, match="what is missing is logged once the store is back"):
+    with pytest.raises(TrackingError, match="what is missing is logged once the store is reachable"):
         plugin.probvae_epoch_ended(run, 2, run.epoch(2))
     plugin.probvae_epoch_ended(run, 3, run.epoch(3))  # not used for a while, without a warning
     database.rmdir()
@@ -281,7 +281,10 @@ def test_a_database_in_memory_needs_no_file(run, tmp_path):
     [
         ("nonsense://x", "unsupported URI 'nonsense://x'"),
         ("mlruns", "MLFLOW_ALLOW_FILE_STORE=true"),
-        ("postgresql://me:secret@127.0.0.1/mlflow", "to be installed; got No module named"),
+        (
+            "postgresql://me:secret@127.0.0.1/mlflow",
+            "the packages that MLflow needs for this store; got No module named",
+        ),
     ],
 )
 def test_what_mlflow_refuses_is_reported_with_its_reason(uri, words, run, monkeypatch):
