@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from probvae.cli.output import robust_output
-from probvae.runs.signals import end_at_once, listen
+from probvae.runs.signals import end_at_once, ignore, listen
 
 __all__ = ["main"]
 
@@ -14,4 +14,7 @@ def main() -> NoReturn:
     robust_output()
     from probvae.cli.app import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        ignore()

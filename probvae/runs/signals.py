@@ -60,6 +60,15 @@ def listen(listener: Callable[[int], None]) -> Callable[[], None]:
     return restore
 
 
+def ignore() -> None:
+    """From now on ignore the signals that ask to end, as the work is done and only the interpreter has to end.
+
+    Python restores the defaults of handled signals when it ends, which would kill it; ignored ones stay ignored.
+    """
+    for number in ASKING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def listening(listener: Callable[[int], None]) -> Iterator[None]:
     """As `listen`, for as long as this lasts."""

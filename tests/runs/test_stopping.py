@@ -28,6 +28,25 @@ def probvae_epoch_ended(epoch):
 """
 
 
+@pytest.mark.parametrize("number", ASKING)
+def test_a_signal_that_comes_when_the_work_is_done_changes_no_status(number):
+    code = f"""
+import os, sys
+from probvae.cli import main
+
+class Late:  # deleted after Python has restored the defaults of signals
+    def __del__(self, kill=os.kill, process=os.getpid()):
+        kill(process, {int(number)})
+
+late = Late()
+sys.argv = ["probvae", "--version"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "probvae" in done.stdout
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
