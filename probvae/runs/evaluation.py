@@ -58,14 +58,13 @@ def evaluate(
     Raises:
         UserError: an override is of another table, or the data differs from that of the run.
     """
-    if out is not None:
-        check_new(out, [".npz", ".csv"])
+    check_new(out, [".npz", ".csv"])
     selection = Selection.of(split, data, overrides, allow_other_data)
     selection.check_tables("evaluate", "data")
     console = console or Console(highlight=False)
     loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
     record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, selection)
-    if selection.split_name == "test" and loaded.was_trained_on(examples):
+    if selection.split_name == "test" and (selection.compared or loaded.was_trained_on(examples)):
         before = samples_before(loaded, checkpoint)
         if before > built.plan.evaluate.samples:
             kept = f"not written: {loaded.evaluation_file} has {before:,} samples, and is kept"

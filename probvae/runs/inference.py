@@ -43,8 +43,7 @@ def sample(
     Raises:
         UserError: there are too many, the file cannot be written, or the condition is wrong or missing.
     """
-    if out is not None:
-        check_new(out, [".png", ".npz"])
+    check_new(out, [".png", ".npz"])
     run, built, _ = load_run(folder, plugins=plugins)
     vae = built.vae
     columns = run.environment.data.condition
@@ -124,8 +123,7 @@ def reconstruct(
     draws, and the array is named `draw`.
     """
     selection.check_tables("data")
-    if out is not None:
-        check_new(out, [".png", ".npz", ".csv"])
+    check_new(out, [".png", ".npz", ".csv"])
     run, built, _, data = load_examples(folder, selection, plugins)
     vae, splits = built.vae, selection.splits(data)
     path = out or run.folder / f"reconstructions-{_label(selection)}-seed-{seed}.png"
@@ -154,8 +152,7 @@ def encode(
 ) -> Output:
     """Encodings of a run's data: `mean` and `stddev` [N, D], `row` [N], `id` and `labels` where it has them."""
     selection.check_tables("data")
-    if out is not None:
-        check_new(out, [".npz", ".csv"])
+    check_new(out, [".npz", ".csv"])
     run, built, _, data = load_examples(folder, selection, plugins)
     vae, splits = built.vae, selection.splits(data)
     path = out or run.folder / f"encodings-{_label(selection)}.npz"

@@ -198,15 +198,14 @@ def load_examples(
     run, built, checkpoint = load_run(folder, selection.settings, plugins, registry, selection.given)
     data = built.data.loaded
     selection.splits(data)
-    if not selection.of_other_data:
-        if not selection.allow_other_data:
-            run.check_data(data)
-    elif data.info.event_shape != built.vae.event_shape:
-        raise UserError(
-            f"data: expected examples of shape {list(built.vae.event_shape)}, as the run {run.folder}; got "
-            f"{list(data.info.event_shape)}. Reshape them."
-        )
-    else:
+    if selection.compared:
+        run.check_data(data)
+    if selection.of_other_data:
+        if data.info.event_shape != built.vae.event_shape:
+            raise UserError(
+                f"data: expected examples of shape {list(built.vae.event_shape)}, as the run {run.folder}; got "
+                f"{list(data.info.event_shape)}. Reshape them."
+            )
         check_support(built.plan, built.vae, data.info)
     built.vae.check_condition(data.info.condition)
     return run, built, checkpoint, data

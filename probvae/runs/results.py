@@ -79,12 +79,18 @@ def _warn_of_duplicates(ids: Array) -> None:
         )
 
 
-def check_new(path: str | os.PathLike[str], suffixes: Sequence[str]) -> None:
+def check_new(path: str | os.PathLike[str] | None, suffixes: Sequence[str]) -> None:
     """Raise if a file that a user names exists, links included, or its name does not end in one of the suffixes.
+
+    Args:
+        path: the file; None if the user names none.
+        suffixes: that its name may end in.
 
     Raises:
         UserError: it does.
     """
+    if path is None:
+        return
     if os.path.lexists(path):
         raise UserError(f"--out {path}: expected a file that does not exist yet. Remove it, or choose another.")
     if (suffix := Path(path).suffix) not in suffixes:

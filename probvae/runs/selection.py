@@ -64,6 +64,11 @@ class Selection:
         return self.names_data or any(setting.strip().startswith("data.") for setting in self.overrides)
 
     @property
+    def compared(self) -> bool:
+        """Whether its data must be that of the run, so that loading compares them."""
+        return not self.of_other_data and not self.allow_other_data
+
+    @property
     def settings(self) -> list[str]:
         """All overrides of the run's spec."""
         named = [] if self.file is None else _named(self.file)

@@ -278,7 +278,7 @@ class _Levels(_Two):
 
 
 class UnlikelyLevels(_Levels):
-    """Unlikely levels are mended by tf.where around a logarithm of 0, whose gradient is NaN."""
+    """Unlikely levels are masked by tf.where after a logarithm of 0, whose gradient is NaN."""
 
     support: ClassVar[Values] = Values(0, 7, integer=True)
 
