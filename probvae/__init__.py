@@ -14,6 +14,7 @@ TARGETS = [
     "probvae.core:Encoder",
     "probvae.core:Decoder",
     "probvae.core:Prior",
+    "probvae.core:Classifier",
     "probvae.core:Network",
     "probvae.core:PosteriorHead",
     "probvae.core:LikelihoodHead",

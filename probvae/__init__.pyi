@@ -19,6 +19,7 @@ from probvae.core import Array as Array
 from probvae.core import ArrayLike as ArrayLike
 from probvae.core import Batch as Batch
 from probvae.core import Bijector as Bijector
+from probvae.core import Classifier as Classifier
 from probvae.core import Component as Component
 from probvae.core import Condition as Condition
 from probvae.core import CustomDistribution as CustomDistribution

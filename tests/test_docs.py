@@ -44,7 +44,17 @@ NETWORKS = PAGES["networks.md"]
 CONDITIONS = PAGES["conditions.md"]
 
 ALL = list(testing.iter_checks())
-KINDS = ("prior", "encoder", "posterior", "decoder", "likelihood", "network", "objective", "bijector")
+KINDS = (
+    "prior",
+    "encoder",
+    "posterior",
+    "decoder",
+    "likelihood",
+    "classifier",
+    "network",
+    "objective",
+    "bijector",
+)
 
 
 def blocks(page, language):

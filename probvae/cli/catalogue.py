@@ -24,7 +24,7 @@ from probvae.runs.plugins import load_plugins
 def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) -> None:
     """List the components that a spec can name, of one KIND or of all.
 
-    KIND is encoder, decoder, prior, network, posterior, likelihood, objective, dataset or metric.
+    KIND is encoder, decoder, prior, classifier, network, posterior, likelihood, objective, dataset or metric.
     """
     registry = default()
     _load_quietly(plugins)

@@ -1,5 +1,6 @@
 """Written by tools/stubs.py."""
 
+from probvae.components.classifiers import NetworkClassifier as NetworkClassifier
 from probvae.components.decoders import NetworkDecoder as NetworkDecoder
 from probvae.components.encoders import NetworkEncoder as NetworkEncoder
 from probvae.components.likelihoods.bernoulli import Bernoulli as Bernoulli

@@ -7,6 +7,7 @@ from probvae.registry import ComponentSpec, hookimpl
 BUILT_IN = [
     ComponentSpec("encoder", "network", "probvae.components.encoders:NetworkEncoder"),
     ComponentSpec("decoder", "network", "probvae.components.decoders:NetworkDecoder"),
+    ComponentSpec("classifier", "network", "probvae.components.classifiers:NetworkClassifier"),
     ComponentSpec("network", "dense", "probvae.components.networks.dense:Dense"),
     ComponentSpec("network", "conv", "probvae.components.networks.conv:Conv"),
     ComponentSpec("network", "conv_transpose", "probvae.components.networks.conv:ConvTranspose"),
@@ -32,5 +33,5 @@ BUILT_IN = [
 
 @hookimpl
 def probvae_components() -> list[ComponentSpec]:
-    """The encoders, decoders, networks, heads and priors of this package."""
+    """The encoders, decoders, classifiers, networks, heads and priors of this package."""
     return BUILT_IN

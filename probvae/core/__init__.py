@@ -25,7 +25,7 @@ from probvae.core.metric import Metric
 from probvae.core.network import Network, dtype_policy
 from probvae.core.objective import Exact, Objective
 from probvae.core.parameters import FilePath, Positive, PositiveFloat, Promises, Tag, Use
-from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
+from probvae.core.parts import Classifier, Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
 from probvae.core.replicas import Replicas, whole_batch_mean
 from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, context_like
@@ -60,6 +60,7 @@ __all__ = [
     "Encoder",
     "Decoder",
     "Prior",
+    "Classifier",
     "Network",
     "dtype_policy",
     "PosteriorHead",

@@ -8,10 +8,21 @@ from probvae.core.data import Dataset
 from probvae.core.metric import Metric
 from probvae.core.network import Network
 from probvae.core.objective import Objective
-from probvae.core.parts import Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
+from probvae.core.parts import Classifier, Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
 
 KINDS: dict[str, type[Any]] = {
     base.kind: base
-    for base in (Encoder, Decoder, Prior, Network, PosteriorHead, LikelihoodHead, Objective, Dataset, Metric)
+    for base in (
+        Encoder,
+        Decoder,
+        Prior,
+        Classifier,
+        Network,
+        PosteriorHead,
+        LikelihoodHead,
+        Objective,
+        Dataset,
+        Metric,
+    )
 }
 """Kind -> the base class of its components, in the order of `registry.KINDS`."""

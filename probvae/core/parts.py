@@ -83,6 +83,19 @@ class Prior(Part):
         """p(z): [], [D]; or p(z|c) with a condition [B, C]: [B], [D]."""
 
 
+class Classifier(Component, ABC):
+    """The variational posterior of the class of an example, which is a latent where its label is missing.
+
+    The classes are those of the model's condition: 0 to K - 1.
+    """
+
+    kind: ClassVar[str] = "classifier"
+
+    @abstractmethod
+    def labels(self, x: Tensor) -> Distribution:
+        """q(y|x) of examples x [B, *E], a `tfd.Categorical` over the K classes: [B], []."""
+
+
 class PosteriorHead(Component, ABC):
     """Turns an encoder network's outputs into q(z|x). A head knows distributions only, a network tensors only.
 

@@ -24,6 +24,7 @@ CONTEXT = {
     "latent_dim": "[model] latent_dim",
     "event_shape": "the data",
     "condition_dim": "[data] condition",
+    "classes": '[data] condition = "labels"',
     "encoder": "[model.encoder]",
     "decoder": "[model.decoder]",
     "examples": "the training data",

@@ -1,4 +1,4 @@
-"""VAE: an encoder, a decoder and a prior, and what can be computed from these alone."""
+"""VAE: an encoder, a decoder, a prior and possibly a classifier, and what can be computed from these alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from probvae.core.condition import Condition, as_condition
 from probvae.core.draws import mean_of, sample_and_log_prob
 from probvae.core.examples import as_examples
 from probvae.core.keras_model import KerasModel
-from probvae.core.parts import Decoder, Encoder, Prior
+from probvae.core.parts import Classifier, Decoder, Encoder, Prior
 from probvae.core.seeds import as_seed, fold_in
 from probvae.core.traces import free_traces
 from probvae.core.types import Distribution, Seed, Shape, Tensor
@@ -39,10 +39,15 @@ class VAE(Checked, KerasModel):
     output representation using deep conditional generative models, 2015): p(x, z|c) = p(z|c) p(x|z, c) with
     q(z|x, c). Each part takes c or not; all methods then need `condition`, [B, C], or [C] for all of the examples.
 
+    With a classifier the condition is the one-hot vector of a class y, which is a second latent where a label is
+    missing: q(y, z|x) = q(y|x) q(z|x, y) (Kingma, Mohamed, Rezende and Welling, Semi-supervised learning with deep
+    generative models, 2014).
+
     Args:
         encoder: q(z|x).
         decoder: p(x|z).
         prior: p(z).
+        classifier: q(y|x), of classes that are the condition; None for a model without one.
 
     Attributes:
         latent_dim: D.
@@ -51,16 +56,19 @@ class VAE(Checked, KerasModel):
 
     Raises:
         ConfigError: a part is of another kind.
-        ShapeError: the shapes of the three do not match, or their conditions differ in size. They are called once,
+        ShapeError: the shapes of the parts do not match, or their conditions differ in size. They are called once,
             on two examples of zeros, which also creates all variables.
     """
 
-    def __init__(self, encoder: Encoder, decoder: Decoder, prior: Prior) -> None:
+    def __init__(
+        self, encoder: Encoder, decoder: Decoder, prior: Prior, classifier: Classifier | None = None
+    ) -> None:
         free_traces()  # those of earlier models
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
+        self.classifier = classifier
         self.condition_dim = _condition_dim(encoder, decoder, prior)
         self.latent_dim, self.event_shape = self._fit_together()
         if encoder.support not in prior.support:
@@ -73,6 +81,12 @@ class VAE(Checked, KerasModel):
             if isinstance(layer, Component):
                 layer.adopt_again()
         self.built = True
+
+    @property
+    def parts(self) -> dict[str, Component]:
+        """The parts by name, without a classifier if there is none."""
+        parts = {"encoder": self.encoder, "decoder": self.decoder, "prior": self.prior}
+        return parts | ({} if self.classifier is None else {"classifier": self.classifier})
 
     @property
     def support(self) -> Values:
@@ -107,14 +121,14 @@ class VAE(Checked, KerasModel):
         return Batch(tf.zeros((count, *self.event_shape)), condition)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """A model of copies of the three parts, not compiled.
+        """A model of copies of the parts, not compiled.
 
         Raises:
             UserError: a part keeps variables in a function, which is not copied.
         """
-        parts = [copy.deepcopy(part, memo) for part in (self.encoder, self.decoder, self.prior)]
+        parts = {name: copy.deepcopy(part, memo) for name, part in self.parts.items()}
         with tf.GradientTape() as tape:
-            copied = type(self)(*parts)  # runs all parts once
+            copied = type(self)(**parts)  # runs all parts once
         used = {id(variable) for variable in tape.watched_variables()}
         if shared := [name for name, variable in named_variables(self).items() if id(variable.value) in used]:
             raise UserError(
@@ -125,7 +139,7 @@ class VAE(Checked, KerasModel):
         return copied
 
     def summary(self, print_fn: Callable[[str], object] = print) -> None:
-        """Print the three parts, what each returns, and their numbers of parameters.
+        """Print the parts, what each returns, and their numbers of parameters.
 
         Args:
             print_fn: prints a line.
@@ -137,11 +151,11 @@ class VAE(Checked, KerasModel):
             if self.decoder.condition_dim
             else f"p(x|z): [...], [{event}]",
             "prior": f"p(z|c): [B], [{D}]" if self.prior.condition_dim else f"p(z): [], [{D}]",
+            "classifier": "q(y|x): [B], []",
         }
         rows = [["part", "class", "returns batch, event", "parameters", "trainable"]]
-        for name, what in returns.items():
-            part = getattr(self, name)
-            rows.append([name, type(part).__name__, what, *_counts(part)])
+        for name, part in self.parts.items():
+            rows.append([name, type(part).__name__, returns[name], *_counts(part)])
         rows.append(["total", "", "", *_counts(self)])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
@@ -158,6 +172,20 @@ class VAE(Checked, KerasModel):
         """
         x = as_examples(x, self.event_shape)
         return self._posterior(x, self._checked_condition(condition, x.shape[0]))
+
+    def labels(self, x: Tensor) -> Distribution:
+        """q(y|x) of x [B, *E], of any real dtype, by the classifier: [B], [].
+
+        Raises:
+            ShapeError: x has another shape.
+            UserError: an element of x is not finite, or the model has no classifier.
+        """
+        if self.classifier is None:
+            raise UserError(
+                "labels: expected a model with a classifier; got one without. Give VAE(...) a classifier, or "
+                "write a table [model.classifier]."
+            )
+        return self.classifier.labels(as_examples(x, self.event_shape))
 
     def prior_given(self, condition: Tensor = None) -> Distribution:
         """p(z), [], [D]; or p(z|c), [B], [D], if the prior takes the condition.
@@ -332,7 +360,7 @@ class VAE(Checked, KerasModel):
         )
 
     def _fit_together(self) -> tuple[int, Shape]:
-        """Call the three parts once on two examples; returns D and E."""
+        """Call all parts once on two examples; returns D and E."""
         prior_name, decoder_name, encoder_name = (
             type(part).__name__ for part in (self.prior, self.decoder, self.encoder)
         )
@@ -349,7 +377,27 @@ class VAE(Checked, KerasModel):
                 f"Expected a prior and a posterior of one latent_dim; got {latent_dim} from {prior_name} and "
                 f"{found} from {encoder_name}. Give both the same."
             )
+        if self.classifier is not None:
+            self._check_classes(self.classifier.labels(tf.zeros((2, *event_shape))))
         return latent_dim, event_shape
+
+    def _check_classes(self, q: Distribution) -> None:
+        """Compare the classes of q(y|x) of two examples with the condition.
+
+        Raises:
+            ShapeError: they are not the same, or q is no categorical distribution.
+        """
+        name = type(self.classifier).__name__
+        _expect(name, "q(y|x) for x [2, *E]", q, (2,), "[]", 0)
+        if not isinstance(q, tfp.distributions.Categorical):
+            raise ShapeError(f"{name}: expected q(y|x), a tfd.Categorical; got {type(q).__name__}.")
+        classes = q.logits_parameter().shape[-1]
+        if classes != self.condition_dim:
+            found = f"a condition_dim of {self.condition_dim}" if self.condition_dim else "none with a condition"
+            raise ShapeError(
+                f"Expected parts whose condition is one of the {classes} classes of {name}; got {found}. "
+                "Build the encoder, the decoder or the prior with condition_dim, the number of classes."
+            )
 
 
 def _check_count(samples: object) -> None:

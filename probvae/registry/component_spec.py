@@ -15,7 +15,18 @@ from typing import Any
 
 from probvae.errors import PluginError, explained
 
-KINDS = ("encoder", "decoder", "prior", "network", "posterior", "likelihood", "objective", "dataset", "metric")
+KINDS = (
+    "encoder",
+    "decoder",
+    "prior",
+    "classifier",
+    "network",
+    "posterior",
+    "likelihood",
+    "objective",
+    "dataset",
+    "metric",
+)
 """The kinds of components, in the order of lists."""
 
 

@@ -100,7 +100,7 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
     vae, info = built.vae, built.data.info
     parts = {path[-1]: component.label for path, component in built.plan.components.items()}
     count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
-    names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior")]
+    names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior", "classifier") if kind in parts]
     train, validation, test = info.sizes
     settings = built.plan.train
     compilation = Compilation.of(settings.jit, vae)

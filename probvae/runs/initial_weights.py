@@ -38,7 +38,11 @@ def initial_weights(run: Run, vae: VAE, settings: TrainSettings) -> Start | None
         TrainingError: no variable matches, or not all of a frozen part do.
     """
     for part in settings.freeze:
-        getattr(vae, part).trainable = False
+        if part not in vae.parts:
+            raise UserError(
+                f"train.freeze: expected {', '.join(vae.parts)}; got {part!r}, which the model has not."
+            )
+        vae.parts[part].trainable = False
     if not vae.trainable_variables:
         raise UserError(
             f"train.freeze: expected a trainable variable in the other parts; got {', '.join(settings.freeze)}, "

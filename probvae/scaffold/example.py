@@ -16,6 +16,7 @@ PLACES = {
     "network": "model.encoder.network",
     "encoder": "model.encoder",
     "decoder": "model.decoder",
+    "classifier": "model.classifier",
     "objective": "objective",
     "dataset": "data",
     "metric": "",

@@ -13,6 +13,7 @@ from probvae.core import (
     VAE,
     Array,
     ArrayLike,
+    Classifier,
     Condition,
     Decoder,
     Encoder,
@@ -30,7 +31,7 @@ from probvae.specs.planned import Plan, PlannedComponent, located_errors
 Supply = Mapping[str, Callable[[], object]]
 """Context parameter -> how to get its value, when a component first asks for it."""
 
-NETWORKS = (Encoder.kind, Decoder.kind, Network.kind)
+NETWORKS = (Encoder.kind, Decoder.kind, Classifier.kind, Network.kind)
 """The kinds whose layers compute in a precision of their own; those of heads and priors are float32."""
 
 
@@ -60,6 +61,8 @@ def build_model(
     }
     if condition is not None:
         supply["condition_dim"] = lambda: condition.size
+        if condition.one_hot:
+            supply["classes"] = lambda: condition.size
     if examples is not None:
         supply["examples"] = examples
     if train_examples is not None:
@@ -68,7 +71,7 @@ def build_model(
         with located_errors(plan.document, plan.settings["train"]):
             train.check(steps)
     parts = {}
-    for slot in MODEL:
+    for slot in (slot for slot in MODEL if slot.path in plan.components):
         name = slot.path[-1]
         precision = "float32" if slot.kind == Prior.kind else train.precision
         parts[name] = build_component(plan.document, plan.components[slot.path], supply, precision)
@@ -119,7 +122,7 @@ def build_component(
             arguments[name] = supply[name]()
         elif table.signature.all[name].required:
             expected, got = f"a place where {name!r} is known", f"{table.use!r}, which asks for it"
-            hint = 'Set [data] condition = "labels".' if name == "condition_dim" else ""
+            hint = 'Set [data] condition = "labels".' if name in ("condition_dim", "classes") else ""
             raise SpecError([document.problem(table.path, expected, got, hint)])
     with located_errors(document, table):
         with dtype_policy(precision if table.kind in NETWORKS else "float32"):

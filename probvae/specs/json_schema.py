@@ -17,7 +17,7 @@ def json_schema(registry: Registry) -> Table:
     model |= {slot.path[-1]: slots[slot.path] for slot in MODEL}
     properties = {
         "schema": {"const": SCHEMA},
-        "model": _table(model, required=list(model)),
+        "model": _table(model, required=["latent_dim", *(slot.path[-1] for slot in MODEL if slot.required)]),
         "objective": slots[OBJECTIVE.path],
         "data": slots[DATA.path],
         "versions": {"type": "object"},

@@ -31,17 +31,20 @@ class Slot(NamedTuple):
         path: the key path of its table.
         kind: the kind of component.
         use: the default of the table's `use`.
+        required: whether a spec must have it; otherwise the table may be missing.
     """
 
     path: KeyPath
     kind: str
     use: str | None = None
+    required: bool = True
 
 
 MODEL = (
     Slot(("model", "encoder"), "encoder", NETWORK),
     Slot(("model", "decoder"), "decoder", NETWORK),
     Slot(("model", "prior"), "prior"),
+    Slot(("model", "classifier"), "classifier", NETWORK, required=False),
 )
 OBJECTIVE = Slot(("objective",), "objective", "elbo")
 DATA = Slot(("data",), "dataset")
@@ -122,7 +125,7 @@ class _Planner:
     def model(self, tables: Table) -> Table | None:
         """The [model] table; None where it is missing, which is one problem, not one for each of its keys."""
         if tables.get("model") is None:
-            inner = ", ".join(f"[{'.'.join(slot.path)}]" for slot in MODEL)
+            inner = ", ".join(f"[{'.'.join(slot.path)}]" for slot in MODEL if slot.required)
             hint = f"Write a table [model] with latent_dim, and {inner}; `probvae init` writes a first spec."
             self.report(("model",), "a table", "no such table", hint)
             return None
@@ -144,7 +147,9 @@ class _Planner:
     def components(
         self, tables: Table, model: Table | None, needs_data: bool
     ) -> Iterator[tuple[KeyPath, PlannedComponent]]:
-        slots = [(slot, model) for slot in MODEL if model is not None] + [(OBJECTIVE, tables)]
+        slots = [
+            (slot, model) for slot in MODEL if model is not None and (slot.required or slot.path[-1] in model)
+        ] + [(OBJECTIVE, tables)]
         if needs_data or "data" in tables:
             slots.append((DATA, tables))
         for slot, parent in slots:
@@ -181,7 +186,7 @@ class _Planner:
 
     def component(self, slot: Slot, parent: Table) -> PlannedComponent | None:
         """The component in a slot, or None where there is a problem."""
-        path, kind, default = slot
+        path, kind, default, _ = slot
         name = path[-1]
         if isinstance(parent.get(name), str):
             use = parent[name]

@@ -19,7 +19,7 @@ SCHEMA = 1
 """The version of the spec's layout."""
 
 NETWORK = "network"
-"""The encoder and the decoder that are used by default: a network and a head."""
+"""The encoder, the decoder and the classifier that are used by default: of a network."""
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,8 @@ def _numbers(plan: Plan) -> Iterator[tuple[KeyPath, int]]:
         ("train", "batch_size"): plan.train.batch_size,
     }
     for slot in (*MODEL, OBJECTIVE):
-        found |= _numbers_of(plan.components[slot.path])
+        if slot.path in plan.components:
+            found |= _numbers_of(plan.components[slot.path])
     yield from sorted(found.items(), key=lambda item: item[1], reverse=True)
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, fields, replace
 
 from probvae.core import Shape, Table
 
-_LETTERS = {"latent_dim": "D", "event_shape": "E", "condition_dim": "C", "batch": "B", "samples": "S"}
+_LETTERS = {
+    "latent_dim": "D",
+    "event_shape": "E",
+    "condition_dim": "C",
+    "classes": "K",
+    "batch": "B",
+    "samples": "S",
+}
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,7 @@ class Case:
         latent_dim: D.
         event_shape: *E.
         condition_dim: C, the size of a condition; 0 for none.
+        classes: K, the number of classes of a classifier.
         batch: B, or the leading shape of what a decoder or a likelihood head takes.
         samples: S, the shape of what is drawn.
         perturbation: how far the trainable variables have left their initial values, in multiples of their spread.
@@ -31,6 +39,7 @@ class Case:
     latent_dim: int = 2
     event_shape: Shape = (4,)
     condition_dim: int = 0
+    classes: int = 3
     batch: Shape = (3,)
     samples: Shape = (2,)
     perturbation: float = 0.0

@@ -21,7 +21,7 @@ def contract(kind: str, of: str | Factory, *, profile: Profile = "fast", seed: i
             check()
 
     Args:
-        kind: prior, encoder, decoder, posterior, likelihood, objective, or bijector.
+        kind: prior, encoder, decoder, classifier, network, posterior, likelihood, objective, or bijector.
         of: the component's registered name, or its class.
         profile: "fast" or "deep".
         seed: determines all random cases.

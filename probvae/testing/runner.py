@@ -34,7 +34,7 @@ def check(
     """Run every check that applies to a component.
 
     Args:
-        kind: prior, encoder, decoder, posterior, likelihood, objective, or bijector.
+        kind: prior, encoder, decoder, classifier, network, posterior, likelihood, objective, or bijector.
         of: the component's registered name, or its class.
         profile: "fast", within a minute for most components; "deep", many more cases.
         seed: determines all random cases.

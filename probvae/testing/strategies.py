@@ -130,14 +130,16 @@ def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[object]]:
     }
     if subject.kind != "likelihood":
         drawn["latent_dim"] = latent_dims()
-    if subject.kind in ("encoder", "decoder", "likelihood") or "event_shape" in subject.context:
+    if subject.kind in ("encoder", "decoder", "classifier", "likelihood") or "event_shape" in subject.context:
         drawn["event_shape"] = event_shapes()
     if condition := subject.signature.all.get("condition_dim"):
         drawn["condition_dim"] = st.integers(1 if condition.required else 0, 3)
         drawn["batch"] = batch_shapes()
+    if "classes" in subject.context:
+        drawn["classes"] = st.integers(2, 4)
     if subject.kind == "network":
         drawn |= {"event_shape": signal_and_image_shapes(), "decodes": st.booleans()}
-    if subject.kind in ("encoder", "posterior", "objective", "bijector"):
+    if subject.kind in ("encoder", "classifier", "posterior", "objective", "bijector"):
         drawn["batch"] = batch_shapes()
     if subject.kind in ("decoder", "likelihood", "network"):
         drawn["batch"] = leading_shapes()

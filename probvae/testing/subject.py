@@ -16,6 +16,7 @@ from probvae.components import Bernoulli, Dense, DiagonalNormal, NetworkDecoder,
 from probvae.core import (
     KINDS,
     Array,
+    Classifier,
     Component,
     Decoder,
     Encoder,
@@ -172,6 +173,7 @@ class Subject:
             "latent_dim": lambda: case.latent_dim,
             "event_shape": lambda: case.event_shape,
             "condition_dim": lambda: case.condition_dim or None,
+            "classes": lambda: case.classes,
             "encoder": lambda: NetworkEncoder(small(), DiagonalNormal(case.latent_dim), case.event_shape),
             "decoder": lambda: NetworkDecoder(small(), Bernoulli(case.event_shape), case.latent_dim),
             "examples": given,
@@ -258,6 +260,8 @@ def _run_once(component: Component, case: Case) -> None:
                 component.likelihood(tf.zeros((2, case.latent_dim)), *condition)
             case Prior():
                 component.distribution(*condition).sample(2, seed=(0, 0))
+            case Classifier():
+                component.labels(tf.zeros((2, *case.event_shape)))
             case PosteriorHead():
                 component.posterior(tf.zeros((2, *component.output_shape)))
             case LikelihoodHead():

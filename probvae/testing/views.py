@@ -6,8 +6,10 @@ posterior      posterior(outputs)     outputs [B, *O] -> [B], [D]
 decoder        likelihood(z)          z [..., D] -> [...], [*E]
 likelihood     likelihood(outputs)    outputs [..., *O] -> [...], [*E]
 network        outputs(inputs)        inputs [..., *I] -> the means [..., *O] of a normal with scale 1
+classifier     labels(x)              x [B, *E] -> [B], []; seen as one-hot vectors: [B], [K]
 
-A network returns tensors; with the normal, the checks of distributions are also those of networks.
+A network returns tensors, and a classifier TensorFlow's own categorical distribution; the checks see both through
+distributions that are right, so that those of their inputs, variables and gradients apply.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core import REAL, Distribution, Shape, Support, Tensor, trainable_names
+from probvae.core import ONE_HOT, REAL, Distribution, Shape, Support, Tensor, trainable_names
 from probvae.errors import explained
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation
@@ -29,9 +31,10 @@ from probvae.testing.subject import Refused, Subject
 tfd = tfp.distributions
 
 DISTRIBUTIONS = ("prior", "encoder", "posterior", "decoder", "likelihood")
-"""The kinds that return a distribution."""
-VIEWED = (*DISTRIBUTIONS, "network")
-"""These, and networks."""
+"""The kinds that return a distribution of their own."""
+FUNCTIONS = ("network", "classifier")
+"""The kinds that return numbers, which the checks see as those of a distribution that is right."""
+VIEWED = (*DISTRIBUTIONS, *FUNCTIONS)
 POSTERIORS = ("encoder", "posterior")
 LIKELIHOODS = ("decoder", "likelihood")
 WITH_INPUTS = (*POSTERIORS, *LIKELIHOODS)
@@ -44,6 +47,7 @@ METHODS = {
     "decoder": "likelihood",
     "likelihood": "likelihood",
     "network": "outputs",
+    "classifier": "labels",
 }
 
 
@@ -73,7 +77,7 @@ class View:
         match self.kind:
             case "network":
                 return self.case.network_shapes[0]
-            case "encoder":
+            case "encoder" | "classifier":
                 return self.case.event_shape
             case "decoder":
                 return (self.case.latent_dim,)
@@ -96,18 +100,22 @@ class View:
         """The event shape that the distribution must have."""
         if self.kind == "network":
             return self.case.network_shapes[1]
+        if self.kind == "classifier":
+            return (self.case.classes,)
         return (self.case.latent_dim,) if self.kind in LATENT else self.case.event_shape
 
     @property
     def support(self) -> Support:
         """The declared support of the distribution."""
-        support: Support = REAL if self.kind == "network" else self.component.support
+        if self.kind in FUNCTIONS:
+            return REAL if self.kind == "network" else ONE_HOT
+        support: Support = self.component.support
         return support
 
     @property
     def takes_data(self) -> bool:
         """Whether its inputs are examples [*E]."""
-        return self.kind == "encoder" or (self.kind == "network" and not self.case.decodes)
+        return self.kind in ("encoder", "classifier") or (self.kind == "network" and not self.case.decodes)
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
@@ -138,6 +146,10 @@ class View:
             return tfd.Independent(tfd.Normal(answer, 1.0), reinterpreted_batch_ndims=len(self.event))
         if not hasattr(answer, "event_shape"):
             raise Violation(f"{METHODS[self.kind]}(): expected a tfd.Distribution; got {answer!r}.")
+        if self.kind == "classifier":
+            if not isinstance(answer, tfd.Categorical):
+                raise Violation(f"labels(): expected a tfd.Categorical; got a {type(answer).__name__}.")
+            return tfd.OneHotCategorical(logits=answer.logits_parameter(), dtype=tf.float32)
         return answer
 
     def arguments(self, inputs: Tensor) -> tuple[Tensor, ...]:

@@ -55,7 +55,7 @@ class TrainSettings(Checked):
     checkpoint_minutes: Annotated[float, Ge(0)] = 10.0
     keep: Positive = 2
     init_from: FilePath = ""
-    freeze: tuple[Literal["encoder", "decoder", "prior"], ...] = ()
+    freeze: tuple[Literal["encoder", "decoder", "prior", "classifier"], ...] = ()
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.subject import Refused, Subject
-from probvae.testing.views import WITH_INPUTS, View, f64, view_of
+from probvae.testing.views import FUNCTIONS, METHODS, WITH_INPUTS, View, f64, view_of
 
 READINGS = 24
 """At how many initial values an element may be without effect by chance, as behind units of relu that are off."""
@@ -31,7 +31,7 @@ IMAGE = (8, 8, 1)
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
-@check("encoder", "network", fast=5, deep=60)
+@check("encoder", *FUNCTIONS, fast=5, deep=60)
 def every_part_of_an_example_is_read(subject: Subject, case: Case) -> None:
     """Each element of a vector and each channel of an image has an effect; at the defaults, each quarter too.
 
@@ -55,7 +55,9 @@ def _all_are_read(subject: Subject, case: Case, parts_of: Callable[[Flags], dict
             return
         if same == ENOUGH:
             break
-    what, where = ("input", "map_rows()") if subject.kind == "network" else ("example", "posterior()")
+    what, where = (
+        ("input", "map_rows()") if subject.kind == "network" else ("example", f"{METHODS[subject.kind]}()")
+    )
     raise Violation(
         f"{unread[0]} of an {what} {list(read.shape)} has no effect on what {where} returns, at {attempt + 1} "
         "initial values. Read all of it."
@@ -93,7 +95,7 @@ def _quarters(read: Flags) -> dict[str, Flags]:
     }
 
 
-@check(*WITH_INPUTS, "network", fast=5, deep=60, mandatory=False)
+@check(*WITH_INPUTS, *FUNCTIONS, fast=5, deep=60, mandatory=False)
 def elements_are_no_copies(subject: Subject, case: Case) -> None:
     """No element of a result, and no channel of an image, is a copy of another.
 

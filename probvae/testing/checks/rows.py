@@ -13,7 +13,7 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import WITH_INPUTS, View, f64, stateless, view_of
+from probvae.testing.views import FUNCTIONS, WITH_INPUTS, View, f64, stateless, view_of
 
 ROWS = 5
 SPECIAL = (0.0, 1e-30, 1e-7, -1e-7, 0.5, 1.0, -1.0)
@@ -22,7 +22,7 @@ TWINS = 400
 """How many draws two rows with the same input have in common, if they share their noise."""
 
 
-@check(*WITH_INPUTS, "network", fast=6, deep=80)
+@check(*WITH_INPUTS, *FUNCTIONS, fast=6, deep=80)
 def rows_do_not_mix(subject: Subject, case: Case) -> None:
     """The result for one row depends neither on the other rows nor on their number.
 
@@ -88,7 +88,7 @@ def leading_axes_are_rows(subject: Subject, case: Case) -> None:
         _same(f"of [2, 3, ...], the {row}th,", one[:, row], other[:, row])
 
 
-@check(*WITH_INPUTS, "network", fast=5, deep=60)
+@check(*WITH_INPUTS, *FUNCTIONS, fast=5, deep=60)
 def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
     """Another input gives another result; each latent, and each network output, has an effect.
 
@@ -102,7 +102,7 @@ def answers_depend_on_inputs(subject: Subject, case: Case) -> None:
         values, slopes = _effects(view_of(subject, again))
         differs |= bool(np.any(np.abs(values - values[:, :1]) > 1e-6))
         reached = slopes if not len(reached) else reached | slopes
-        if differs and (reached.all() or (subject.kind in ("encoder", "network") and reached.any())):
+        if differs and (reached.all() or (subject.kind in ("encoder", *FUNCTIONS) and reached.any())):
             return
     if not differs:
         raise Violation(f"{ROWS} different inputs gave the same answer, for 12 initial values.")

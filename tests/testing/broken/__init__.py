@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from . import bijectors, decoders, encoders, likelihoods, networks, objectives, posteriors, priors
+from . import bijectors, classifiers, decoders, encoders, likelihoods, networks, objectives, posteriors, priors
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ BROKEN: dict[str, Mutant] = {
     **_mutants("prior", priors),
     **_mutants("encoder", encoders),
     **_mutants("decoder", decoders),
+    **_mutants("classifier", classifiers),
     **_mutants("network", networks),
     **_mutants("posterior", posteriors),
     **_mutants("likelihood", likelihoods),
