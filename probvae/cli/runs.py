@@ -218,8 +218,8 @@ def evaluate(
 @click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="How many samples.")
 @click.option(
     "--condition",
-    metavar="CLASS|NUMBERS",
-    help="Of a conditional model: a class by its name or number, or numbers separated by commas. "
+    metavar="CLASS|VALUES",
+    help="Of a conditional model: a class by its name or number, or a value for each column, as age=41,sex=f. "
     "Default: each class in turn.",
 )
 @seed_option

@@ -136,7 +136,8 @@ def _from_file(data: str, spec: Path) -> str:
         return (
             f'use = "table"\ntrain = {there}\n'
             '# label = "COLUMN"         # the classes\n# id = "COLUMN"            # what identifies the rows\n'
-            '# categories = ["COLUMN"]  # columns of names, as one-hot vectors'
+            '# categories = ["COLUMN"]  # columns of names, as one-hot vectors\n'
+            '# condition = ["COLUMN"]   # what the others are conditional on'
         )
     return (
         f'use = "arrays"\ntrain = {there}\n'

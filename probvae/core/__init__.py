@@ -3,7 +3,7 @@
 from probvae.core.batch import Batch
 from probvae.core.checked import Checked
 from probvae.core.component import Component
-from probvae.core.condition import Condition
+from probvae.core.condition import Condition, ConditionColumn
 from probvae.core.data import (
     ArrayLike,
     Binarize,
@@ -56,6 +56,7 @@ __all__ = [
     "Component",
     "Batch",
     "Condition",
+    "ConditionColumn",
     "Checked",
     "Encoder",
     "Decoder",

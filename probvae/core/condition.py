@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import ClassVar
@@ -16,61 +17,152 @@ from probvae.errors import ShapeError, UserError, did_you_mean
 
 
 @dataclass(frozen=True)
+class ConditionColumn:
+    """A column of a table in a condition: a number, standardised, or a category as a one-hot vector.
+
+    Args:
+        name: its name.
+        mean: what is subtracted from a number.
+        scale: what the difference is divided by.
+        categories: the categories, in the order of the one-hot vector; none for numbers.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    name: str
+    mean: float = 0.0
+    scale: float = 1.0
+    categories: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({_some(self.categories)})" if self.categories else self.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its columns in the condition; a category is `column=value`."""
+        return tuple(f"{self.name}={category}" for category in self.categories) or (self.name,)
+
+    def read(self, text: str) -> Array:
+        """Its part of a condition from text, float32 [n].
+
+        Raises:
+            UserError: the text is no number, or no known category.
+        """
+        if self.categories:
+            if text not in self.categories:
+                near = did_you_mean(text, self.categories)
+                raise UserError(f"condition: expected a category of {self.name!r}; got {text!r}. {near}")
+            return np.eye(len(self.categories), dtype=np.float32)[self.categories.index(text)]
+        try:
+            value = float(text)
+        except ValueError:
+            value = np.nan
+        if not np.isfinite(value):
+            raise UserError(f"condition: expected a finite number as {self.name!r}; got {text!r}.")
+        return np.array([(value - self.mean) / self.scale], np.float32)
+
+
+@dataclass(frozen=True)
 class Condition:
     """The columns of a condition [N, C].
 
     Args:
         names: of the columns; where these are classes, of the classes.
         one_hot: whether each row is the one-hot vector of a class.
+        table: the columns of a table that they are made of; if empty, each is a number as it is, or a class.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     names: tuple[str, ...]
     one_hot: bool = False
+    table: tuple[ConditionColumn, ...] = ()
+
+    @classmethod
+    def of(cls, table: tuple[ConditionColumn, ...]) -> Condition:
+        """The condition that columns of a table make; one column of categories alone is a class."""
+        if len(table) == 1 and table[0].categories:
+            return cls(table[0].categories, True, table)
+        return cls(tuple(name for column in table for name in column.names), False, table)
 
     @property
     def size(self) -> int:
         """C, the number of columns."""
         return len(self.names)
 
+    @property
+    def columns(self) -> tuple[ConditionColumn, ...]:
+        """What the columns are made of."""
+        return self.table or tuple(map(ConditionColumn, self.names))
+
     def __str__(self) -> str:
-        some = ", ".join(self.names[:5]) + ", ..." * (self.size > 5)
-        return f"{self.size} {'classes' if self.one_hot else 'columns'} ({some})"
+        return f"{self.size} {'classes' if self.one_hot else 'columns'} ({_some(self.names)})"
 
     def read(self, text: str) -> Array:
-        """One condition from text: a class by its name or number, or a number for each column, float32 [C].
+        """One condition from text, float32 [C]: a class by its name or number, or a value for each column.
+
+        Values are given by the names of the columns, or in the order of these; numbers are as in the table.
 
         Raises:
             UserError: it is neither.
 
         >>> Condition(("cat", "dog"), one_hot=True).read("dog"), Condition(("age", "dose")).read("30, 0.5")
         (array([0., 1.], dtype=float32), array([30. ,  0.5], dtype=float32))
+        >>> age, sex = ConditionColumn("age", mean=40.0, scale=10.0), ConditionColumn("sex", categories=("f", "m"))
+        >>> Condition.of((age, sex)).read("sex=m, age=45")
+        array([0.5, 0. , 1. ], dtype=float32)
         """
         text = text.strip()
-        if not self.one_hot:
-            return self._numbers(text)
+        if self.one_hot and (text in self.names or not (self.table and "=" in text)):
+            return self._class(text)
+        values = self._by_name(text) if "=" in text else [part.strip() for part in text.split(",")]
+        if len(values) != len(self.columns):
+            raise UserError(f"condition: expected {self.expected}; got {text!r}.")
+        parts = [column.read(value) for column, value in zip(self.columns, values, strict=True)]
+        return np.concatenate(parts)
+
+    @property
+    def expected(self) -> str:
+        """How one condition is written, in words."""
+        if self.one_hot:
+            return f"a class, by its name or its number from 0 to {self.size - 1}"
+        names = [column.name for column in self.columns]
+        form = ",".join(f"{name}=..." for name in names)
+        return f"a value for each of {', '.join(names)}, as {form} or in this order with commas between them"
+
+    def _class(self, text: str) -> Array:
+        """The one-hot vector of a class, float32 [C]."""
         numbers = {str(number): number for number in range(self.size)}
         number = self.names.index(text) if text in self.names else numbers.get(text)
         if number is None:
-            raise UserError(
-                f"condition: expected a class, by its name or its number from 0 to {self.size - 1}; got {text!r}. "
-                f"{did_you_mean(text, self.names)}"
-            )
+            near = did_you_mean(text, self.names)
+            raise UserError(f"condition: expected {self.expected}; got {text!r}. {near}")
         return np.eye(self.size, dtype=np.float32)[number]
 
-    def _numbers(self, text: str) -> Array:
-        try:
-            values = np.array([float(part) for part in text.split(",")], np.float32)
-        except ValueError:
-            values = np.zeros(0, np.float32)
-        if len(values) != self.size or not np.isfinite(values).all():
-            columns = ", ".join(self.names)
-            raise UserError(
-                f"condition: expected {self.size} numbers separated by commas, one for each of {columns}; got "
-                f"{text!r}."
-            )
-        return values
+    def _by_name(self, text: str) -> list[str]:
+        """The values of the columns from `name=value` with commas between them; a value may have commas."""
+        given: list[tuple[str, str]] = []
+        for part in text.split(","):
+            name, sign, value = (piece.strip() for piece in part.partition("="))
+            if sign or not given:
+                given.append((name, value))
+            else:
+                given[-1] = (given[-1][0], f"{given[-1][1]},{part}")
+        found, names = dict(given), [column.name for column in self.columns]
+        for name, _ in given:
+            if name not in names:
+                near = did_you_mean(name, names)
+                raise UserError(f"condition: expected {self.expected}; got {name!r}. {near}")
+        if len(found) < len(given):
+            raise UserError(f"condition: expected each column once; got {text!r}.")
+        if missing := [name for name in names if name not in found]:
+            raise UserError(f"condition: expected {self.expected}; got none for {', '.join(missing)}.")
+        return [found[name] for name in names]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names of some."""
+    return ", ".join(names[:5]) + ", ..." * (len(names) > 5)
 
 
 def as_condition(condition: Tensor, size: int, count: Tensor | None = None) -> Tensor:

@@ -30,6 +30,7 @@ CONTEXT = {
     "examples": "the training data",
     "steps_per_epoch": "the data and [train] batch_size",
     "given_data": "the argument data, in Python",
+    "conditions": "[data] condition",
 }
 """The parameters that the assembler supplies, by name, and where it takes them from."""
 

@@ -18,17 +18,23 @@ class DataSettings(Checked):
     """What a model gets of the data.
 
     Args:
-        condition: "labels": the condition is the label of each example, as a one-hot vector of its class. "none":
-            there is no condition. If left out: the condition that the data has of its own, if any.
+        condition: "labels": the condition is the label of each example, as a one-hot vector of its class. A list
+            of names: these columns of a table are the condition. "none": there is no condition. If left out: the
+            condition that the data has of its own, if any.
     """
 
-    condition: Literal["labels", "none"] | None = None
+    condition: Literal["labels", "none"] | tuple[str, ...] | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are the condition; a dataset of a table gets them as its parameter `conditions`."""
+        return self.condition if isinstance(self.condition, tuple) else ()
 
     def info(self, info: DataInfo) -> DataInfo | None:
         """The description of the data with these settings; None if that takes the data itself."""
         if self.condition == "none":
             return replace(info, condition=None)
-        if self.condition is None:
+        if self.condition != "labels":
             return info
         return replace(info, condition=Condition(info.classes, one_hot=True)) if info.classes else None
 
@@ -42,7 +48,7 @@ class DataSettings(Checked):
         Raises:
             ConfigError: there are no labels, or some are missing or of no known class.
         """
-        if self.condition is None:
+        if self.condition not in ("labels", "none"):
             return data
         splits = {name: getattr(data, name) for name in _SPLITS}
         if self.condition == "none":

@@ -83,9 +83,7 @@ def _condition(columns: Condition | None, text: str | None) -> Array | None:
             )
         return None
     if text is None and not columns.one_hot:
-        raise UserError(
-            f"--condition: expected {columns.size} numbers separated by commas, for {columns}; got none."
-        )
+        raise UserError(f"--condition: expected {columns.expected}; got none.")
     return None if text is None else columns.read(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -50,7 +51,10 @@ class SpecData:
 
     @cached_property
     def _dataset(self) -> Dataset:
-        dataset: Dataset = build_component(self._document, self._table, {"given_data": lambda: self._given})
+        supply: dict[str, Callable[[], object]] = {"given_data": lambda: self._given}
+        if columns := self._table.reading.columns:
+            supply["conditions"] = lambda: columns
+        dataset: Dataset = build_component(self._document, self._table, supply)
         if not self._fitted:
             return dataset
         with located_errors(self._document, self._table):

@@ -261,6 +261,10 @@ class _Planner:
                 inner[name] = component
         values = self.values(path, f"{use} {slot.kind}", signature.plain, table)
         shared_values = self.values(path, "[data]", shared, table)
+        if isinstance(shared_values.get("condition"), tuple) and "conditions" not in signature.context:
+            got = f"{show(table['condition'])}, a list of columns"
+            hint = f"The examples of {use!r} have no columns to name."
+            self.report((*path, "condition"), "'labels' or 'none'", got, hint)
         if len(self.problems) > before:
             return None
         planned = (path, signature, values, slot.kind, use, inner)

@@ -162,10 +162,15 @@ def conflict(document: Document, table: PlannedTable, error: ConfigError) -> Pro
     got = repr(table.use) if isinstance(table, PlannedComponent) else "this table"
     if name and document.has((*path, name)):  # not a default, which has no line
         path = (*path, name)
-        got = repr(inner[name].use) if name in inner else show(table.values[name])
+        got = repr(inner[name].use) if name in inner else show(_values(table)[name])
     if "expected" in message.lower() and "got" in message:  # it is a whole sentence
         return document.problem(path, "", "", message)
     return document.problem(path, "a value that the component accepts", got, message)
+
+
+def _values(table: PlannedTable) -> Table:
+    """The plain parameters of a table; of a dataset, also those that every dataset has."""
+    return table.values | (table.shared.values if isinstance(table, PlannedDataset) else {})
 
 
 def _absolute(value: object) -> object:

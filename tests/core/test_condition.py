@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.core import REAL, VAE, Batch, Condition, Data, DataInfo, Decoder, Prior, Split
+from probvae.core import REAL, VAE, Batch, Condition, ConditionColumn, Data, DataInfo, Decoder, Prior, Split
 from probvae.core.network import _joined
 from probvae.errors import ConfigError, DataError, ShapeError, UserError
 from probvae.objectives import ELBO, IWAE
@@ -51,9 +51,48 @@ def test_another_class_is_refused(text):
 def test_numbers_are_one_for_each_column():
     columns = Condition(("age", "dose"))
     np.testing.assert_array_equal(columns.read("30,-1e2"), np.float32([30, -100]))
-    for text in ("30", "1,2,3", "a,b", "nan,1", ""):
-        with pytest.raises(UserError, match="expected 2 numbers separated by commas, one for each of age, dose"):
+    for text in ("30", "1,2,3", ""):
+        with pytest.raises(UserError, match=f"a value for each of age, dose, as age=.*; got '{text}'"):
             columns.read(text)
+    for text in ("a,b", "nan,1", "age=1e999,dose=1"):
+        with pytest.raises(UserError, match=r"condition: expected a finite number as 'age'; got '(a|nan|1e999)'"):
+            columns.read(text)
+
+
+AGE, TOWN = ConditionColumn("age", mean=40.0, scale=10.0), ConditionColumn("town", categories=("Graz, A", "Wien"))
+
+
+@pytest.mark.parametrize("text", ["age=25,town=Graz, A", "town = Graz, A, age=25.0"])
+def test_values_are_given_by_the_names_of_columns(text):
+    np.testing.assert_array_equal(Condition.of((AGE, TOWN)).read(text), np.float32([-1.5, 1, 0]))
+
+
+def test_values_are_given_in_the_order_of_the_columns():
+    np.testing.assert_array_equal(Condition.of((AGE, TOWN)).read("50, Wien"), np.float32([1, 0, 1]))
+    assert Condition.of((AGE, TOWN)).names == ("age", "town=Graz, A", "town=Wien")
+
+
+def test_one_column_of_categories_is_a_class():
+    town = Condition.of((TOWN,))
+    assert (town.one_hot, town.names) == (True, TOWN.categories)
+    for text in ("Wien", "1", "town=Wien"):
+        np.testing.assert_array_equal(town.read(text), [0, 1])
+
+
+WRONG = {
+    "age=25": "expected a value for each of age, town, as .*; got none for town",
+    "age=25,twon=Wien": "got 'twon'. Did you mean 'town'?",
+    "age=25,age=3,town=Wien": "expected each column once; got 'age=25,age=3,town=Wien'",
+    "age=young,town=Wien": "expected a finite number as 'age'; got 'young'",
+    "age=25,town=Wein": "expected a category of 'town'; got 'Wein'. Did you mean 'Wien'?",
+    "Wien": "expected a value for each of age, town, as .*; got 'Wien'",
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.items(), ids=WRONG)
+def test_what_is_wrong_with_a_condition_is_said(text, message):
+    with pytest.raises(UserError, match=f"condition: .*{message}"):
+        Condition.of((AGE, TOWN)).read(text)
 
 
 METHODS = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from probvae.core import COUNTS, REAL, Condition, Values
+from probvae.core import COUNTS, REAL, Condition, ConditionColumn, Values
 from probvae.data import TableFile
 from probvae.errors import ConfigError, UserError
 
@@ -140,13 +140,51 @@ def test_labels_are_classes_in_order_and_may_be_missing():
             np.testing.assert_array_equal(split.labels, expected)
 
 
-def test_conditions_are_columns_as_they_are():
-    data = people(conditions=("age", "smokes")).load()
-    assert data.info.columns == ("income", "group")
-    assert data.info.condition == Condition(("age", "smokes"))
+@pytest.mark.parametrize("how", [{}, {"standardise": False}, {"categories": ("town",)}])
+def test_conditions_are_standardised_numbers_and_one_hot_names(how):
+    data = people(conditions=("age", "town"), **how).load()
+    assert data.info.columns == ("income", "smokes", "group")
+    age, town = data.info.condition.table
+    known = PEOPLE.age[data.train.rows].to_numpy()
+    assert (age.mean, age.scale) == pytest.approx((known.mean(), known.std()))
+    assert town.categories == ("Graz", "Linz", "Wien")
+    assert data.info.condition.names == ("age", "town=Graz", "town=Linz", "town=Wien")
+    assert "condition: age, town (Graz, Linz, Wien)" in data.info.notes
     for split in (data.train, data.validation, data.test):
-        expected = PEOPLE.loc[split.rows, ["age", "smokes"]].to_numpy(np.float32)
-        np.testing.assert_array_equal(split.condition, expected)
+        rows = PEOPLE.loc[split.rows]
+        np.testing.assert_allclose(split.condition[:, 0], (rows.age - age.mean) / age.scale, atol=1e-6)
+        expected = rows.town.to_numpy()[:, None] == np.array(town.categories)
+        np.testing.assert_array_equal(split.condition[:, 1:], expected)
+        row = next(iter(rows.itertuples()))
+        read = data.info.condition.read(f"age={row.age}, town={row.town}")
+        np.testing.assert_allclose(read, split.condition[0], atol=1e-6)
+
+
+def test_codes_are_classes_if_they_are_declared_as_categories():
+    assert people(conditions=("group",), label="group").load().info.condition == Condition.of(
+        (ConditionColumn("group", categories=("8", "9")),)
+    )
+    assert not people(conditions=("group",)).load().info.condition.one_hot
+
+
+def test_conditions_of_another_table_are_prepared_by_those_of_the_training():
+    first = people(conditions=("age", "town"))
+    PEOPLE[5:9].to_csv("new.csv", index=False)
+    other = people("new.csv", conditions=("age", "town"), share=0.2).with_fitted(first.info().fitted).load()
+    every = first.load()
+    place = {
+        row: c
+        for s in (every.train, every.validation, every.test)
+        for row, c in zip(s.rows.tolist(), s.condition, strict=True)
+    }
+    for split in (other.train, other.validation, other.test):
+        np.testing.assert_array_equal(split.condition, [place[row + 5] for row in split.rows.tolist()])
+    assert other.info.condition == every.info.condition
+    PEOPLE[:4].assign(town="Bonn").to_csv("new.csv", index=False)
+    with pytest.raises(
+        ConfigError, match=r"data.condition: expected a category of 'town' .*; got 'Bonn' in row 0"
+    ):
+        people("new.csv", conditions=("age", "town")).with_fitted(first.info().fitted).info()
 
 
 def test_ids_are_the_text_of_their_column(here):
@@ -244,7 +282,27 @@ WRONG = {
     "a missing condition": (
         "a,b\n1,2\n,\n",
         {"conditions": ("a",)},
-        "data.conditions: .*'a' of a.csv; got none in row 1",
+        "data.condition: .*'a' of a.csv; got none in row 1",
+    ),
+    "a condition that is no column": (
+        "age,b\n1,2\n",
+        {"conditions": ("aeg",)},
+        r"data.condition: expected a column 'aeg' in a.csv; got age, b. Did you mean 'age'",
+    ),
+    "a condition with a typing error": (
+        "a,b\n1,2\n3,4\nx5,6\n",
+        {"conditions": ("a",)},
+        r"data.condition: expected numbers in the column 'a' of a.csv; got 'x5' in row 2",
+    ),
+    "a constant condition": (
+        "a,b\n" + "1,2\n1,3\n" * 5,
+        {"conditions": ("a",)},
+        "data.condition: expected a column 'a' with different values in the 8 training rows; got 1 in all",
+    ),
+    "a condition twice": (
+        "a,b\n1,2\n",
+        {"conditions": ("a", "a")},
+        "data.condition: expected each column once; got a more",
     ),
     "a missing category": (
         "a,b\n1,2\n",

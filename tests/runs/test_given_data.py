@@ -177,6 +177,50 @@ def test_missing_values_do_not_count_in_an_evaluation(table):
     np.testing.assert_allclose(found, np.where(observed, each, 0).sum(-1), rtol=1e-5)
 
 
+def test_columns_of_a_table_are_the_condition_of_a_run(table, tmp_path):
+    """The same from a file and from a data frame; a condition is written as the table has it."""
+    frame, _ = table
+    frame = frame.assign(a=np.arange(40.0))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    condition = ["a", "kind"]
+    file = train(
+        real({"use": "table", "train": str(tmp_path / "a.csv"), "condition": condition}), tmp_path / "file"
+    )[0]
+    given = train(real() | {"data": {"condition": condition}}, tmp_path / "given", data=frame)[0]
+    assert rows(file) == rows(given)
+    assert given.spec["data"] == {"use": "given", "share": 0.1, "condition": condition}
+    found = file.environment.data.condition
+    assert found == given.environment.data.condition
+    assert found.names == ("a", "kind=x", "kind=y")
+    age = found.table[0]
+    for number, text in enumerate(("a=30,kind=y", "30,y")):
+        made = inference.sample(file.folder, 2, out=tmp_path / f"{number}.npz", condition=text)
+        with np.load(made.path) as arrays:
+            assert arrays["x"].shape == (2, 3)
+            np.testing.assert_allclose(arrays["condition"], [[(30 - age.mean) / age.scale, 0, 1]] * 2, rtol=1e-6)
+    with pytest.raises(UserError, match=r"--condition: expected a value for each of a, kind, as a=.*; got none"):
+        inference.sample(file.folder, 2)
+    own = inference.encode(file, Selection("all"), tmp_path / "own.npz")
+    frame[7:9].to_csv(tmp_path / "new.csv", index=False)
+    new = inference.encode(file, Selection.of(None, tmp_path / "new.csv"), tmp_path / "new.npz")
+    again = inference.encode(given, Selection.of(None, frame[7:9]), tmp_path / "frame.npz")
+    with np.load(own.path) as first, np.load(new.path) as second, np.load(again.path) as third:
+        np.testing.assert_allclose(second["mean"], first["mean"][7:9], rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(second["mean"], third["mean"])
+
+
+def test_columns_of_what_has_none_are_refused_as_a_condition(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    table = real({"use": "arrays", "train": str(tmp_path / "x.npy"), "condition": ["a"]})
+    message = (
+        r"data.condition: expected 'labels' or 'none'; got \[\"a\"\], a list of columns\. .*'arrays' have no col"
+    )
+    with pytest.raises(UserError, match=message):
+        train(table, tmp_path / "run")
+    with pytest.raises(UserError, match=r"data.condition: expected a pandas.DataFrame, .* a list; got ndarray"):
+        train(table, tmp_path / "run", data=X)
+
+
 def run_data(run):
     from probvae.runs.loading import load_run
 

@@ -17,7 +17,7 @@ from probvae.data.files.labels import as_integers, described
 from probvae.data.files.on_disk import plain
 from probvae.data.files.parts import PARTS
 from probvae.data.files.tables import checked, numbered
-from probvae.errors import UserError
+from probvae.errors import ConfigError, UserError
 
 _KINDS = (
     "a numpy array [N, *E], a pair of it and labels [N], a pandas.DataFrame, a tf.data.Dataset, or a probvae "
@@ -45,16 +45,25 @@ class Given(Dataset):
         given_data: the data.
         share: the share of the examples that is split off for validation, and the same for test; 0 for none, as
             where a trained model uses them.
+        conditions: the columns of a pandas.DataFrame that are the condition; see `TableFile`.
     """
 
-    def __init__(self, given_data: Any = None, share: Share = 0.1) -> None:
+    def __init__(self, given_data: Any = None, share: Share = 0.1, conditions: tuple[str, ...] = ()) -> None:
         if given_data is None:
             raise UserError(
                 "data: expected the data of the run, which was given in Python; got none. Give it again, or other "
                 "data: in Python data=..., on the command line --data FILE."
             )
         self.given_data = given_data
+        if conditions and not _is_frame(given_data):
+            raise ConfigError.of(
+                "data.condition",
+                "a pandas.DataFrame, whose columns have names, as condition is a list",
+                type(given_data).__name__,
+                "A dataset in Python takes the columns of its conditions itself.",
+            )
         self.share = share
+        self.conditions = conditions
         self._fitted: Table = {}
 
     def info(self) -> DataInfo:
@@ -81,7 +90,7 @@ class Given(Dataset):
             return self
         if not _is_frame(self.given_data):
             return super().with_fitted(fitted)
-        other = type(self)(self.given_data, self.share)
+        other = type(self)(self.given_data, self.share, self.conditions)
         other._fitted = fitted
         return other
 
@@ -93,7 +102,9 @@ class Given(Dataset):
         if _is_frame(given):
             name = "a pandas.DataFrame"
             frame, learnt = checked(given, "data", name), fitted_of(self._fitted)
-            data = tabulated({"train": frame}, {"train": name}, Roles(), self.share, learnt).load()
+            data = tabulated(
+                {"train": frame}, {"train": name}, Roles(conditions=self.conditions), self.share, learnt
+            ).load()
             return data if numbered(given) else _named(data, np.array([*map(str, given.index)]))
         if isinstance(given, tf.data.Dataset):
             return _of_arrays("a tf.data.Dataset", self.share, *_read(given))

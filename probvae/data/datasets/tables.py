@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Self
 
-from probvae.core import Condition, Data, DataInfo, Dataset, FilePath, Split, Table, from_json
+from probvae.core import Data, DataInfo, Dataset, FilePath, Split, Table, from_json
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import listed
 from probvae.data.files.columns import Fitted, Roles, unused
@@ -38,11 +38,11 @@ class TableFile(Dataset):
             have; otherwise such a name is an error.
         label: the column of the classes, numbers or names; it may have missing values.
         id: the column that identifies the rows; results repeat it.
-        conditions: the columns of numbers that are the condition c of p(x|c), as they are; they are no features
-            unless `features` names them too.
-        standardise: whether columns of numbers are standardised.
+        standardise: whether columns of numbers are standardised; those of the condition are in any case.
         share: the share of the training rows that is split off for a part that is not given, the same rows in
             every run.
+        conditions: the columns that are the condition c of p(x|c): numbers, standardised, and names, one-hot,
+            without `other`. They are no features unless `features` names them too. In a spec: [data] condition.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class TableFile(Dataset):
         other: bool = False,
         label: str = "",
         id: str = "",
-        conditions: tuple[str, ...] = (),
         standardise: bool = True,
         share: Share = 0.1,
+        conditions: tuple[str, ...] = (),
     ) -> None:
         self.train = train
         self.validation = validation
@@ -67,9 +67,9 @@ class TableFile(Dataset):
         self.other = other
         self.label = label
         self.id = id
-        self.conditions = conditions
         self.standardise = standardise
         self.share = share
+        self.conditions = conditions
         self._fitted: Fitted | None = None
 
     def info(self) -> DataInfo:
@@ -141,11 +141,13 @@ def tabulated(
     rows = {part: known.split(frame, roles, sources[part]) for part, frame in frames.items()}
     notes = [f"{part}: {sources[part]}, {len(split):,} rows{_missing(split)}" for part, split in rows.items()]
     splits, said = split_off(rows, share, "data.train", "Name another table: data.{} = ...")
-    if roles.standardise and fitted is None:
-        known = known.standardising(splits["train"])
+    if fitted is None:
+        known = known.standardising(splits["train"], roles.standardise)
     splits = {part: known.standardised(splits[part]) for part in PARTS}
     if known.classes:
         notes.append(f"labels: {roles.label}, {named(known.classes)}")
+    if known.conditions:
+        notes.append(f"condition: {', '.join(map(str, known.conditions))}")
     if ignored := unused(frames["train"], known, roles):
         notes.append(f"ignored: {listed(ignored)}")
     return UserData(
@@ -158,7 +160,7 @@ def tabulated(
         classes=known.classes,
         columns=known.names(roles.other),
         fitted=asdict(known),
-        condition=Condition(roles.conditions) if roles.conditions else None,
+        condition=known.condition,
     )
 
 

@@ -9,9 +9,16 @@ from typing import ClassVar
 import numpy as np
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Array, Split
+from probvae.core import STRICT, Array, Condition, ConditionColumn, Split
 from probvae.data.files.array_files import listed, shown
+from probvae.data.files.encoding import known_names, mean_and_scale, one_hot, sorted_names, unknown
 from probvae.data.files.parts import Part
+from probvae.data.files.table_conditions import (
+    condition_columns,
+    fitted_columns,
+    read_conditions,
+    standardised_conditions,
+)
 from probvae.data.files.tables import Frame, column, first_text, is_numeric, numbers, texts
 from probvae.errors import ConfigError
 
@@ -40,6 +47,11 @@ class Roles:
         """The columns that are no features unless they are named."""
         return *self.text, *self.conditions
 
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        """The columns of names that are features."""
+        return tuple(name for name in self.categories if name not in self.conditions)
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -51,6 +63,7 @@ class Fitted:
         scales: of each of them, by which the difference is divided.
         categories: the known categories of each column of them.
         classes: the known classes, as the labels name them.
+        conditions: the columns of the condition.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -60,6 +73,7 @@ class Fitted:
     scales: tuple[float, ...]
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    conditions: tuple[ConditionColumn, ...] = ()
 
     @classmethod
     def of(cls, frames: Mapping[Part, Frame], roles: Roles, sources: Mapping[Part, str]) -> Fitted:
@@ -72,44 +86,54 @@ class Fitted:
         features = roles.features or tuple(
             name for name in train.columns if name not in roles.apart and is_numeric(train[name])
         )
-        if not features and not roles.categories:
+        if not features and not roles.encoded:
             got = f"{listed([*train.columns])} in {source}"
             fix = "Name columns of categories: data.categories = [...]."
             raise ConfigError.of("data.features", "a column of numbers, that is not used otherwise", got, fix)
-        if twice := [name for name in dict.fromkeys(features) if features.count(name) > 1]:
-            raise ConfigError.of("data.features", "each column once", f"{listed(twice)} more than once")
-        categories = {name: _known(train, name, "categories", source) for name in roles.categories}
+        for key, names in {"features": features, "condition": roles.conditions}.items():
+            if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+                raise ConfigError.of(f"data.{key}", "each column once", f"{listed(twice)} more than once")
+        categories = {name: known_names(train, name, "categories", source) for name in roles.encoded}
+        conditions = condition_columns(roles.conditions, train, roles.text, source)
         classes: set[str] = set()
         if roles.label:
             for part, frame in frames.items():
-                classes |= {*_known(frame, roles.label, "label", sources[part])}
+                classes |= {*known_names(frame, roles.label, "label", sources[part])}
         zeros, ones = (0.0,) * len(features), (1.0,) * len(features)
-        return cls(features, zeros, ones, categories, _sorted(classes))
+        return cls(features, zeros, ones, categories, sorted_names(classes), conditions)
 
     def names(self, other: bool) -> tuple[str, ...]:
         """The names of the elements of an example; a category is `column=value`."""
         values = {name: (*known, *((OTHER,) * other)) for name, known in self.categories.items()}
         return *self.features, *(f"{name}={value}" for name, known in values.items() for value in known)
 
-    def standardising(self, split: Split) -> Fitted:
-        """The same with the means and scales of the observed numbers of training examples.
+    @property
+    def condition(self) -> Condition | None:
+        """What the columns of the condition are, if there is one."""
+        return Condition.of(self.conditions) if self.conditions else None
+
+    def standardising(self, split: Split, features: bool) -> Fitted:
+        """The same with the means and scales of the observed numbers of training examples and their conditions.
+
+        Args:
+            split: the training examples.
+            features: whether the features are standardised; conditions are in any case.
 
         Raises:
             ConfigError: a column has no value, or the same everywhere.
         """
-        means, scales = [], []
-        stored, observed = split.stored[:], split.observed
+        conditions = () if split.condition is None else fitted_columns(self.conditions, split.condition)
+        known = replace(self, conditions=conditions)
+        if not features:
+            return known
+        stored, observed, count = split.stored[:], split.observed, len(split)
         assert observed is not None
-        for place, name in enumerate(self.features):
-            values = stored[observed[:, place], place]
-            if not len(values) or values.min() == values.max():
-                found = f"{values[0]:g} in all of them" if len(values) else "no value in any of them"
-                fix = "Leave it out: name the others in data.features. Or set data.standardise = false."
-                expected = f"a column {shown(name)!r} with different values in the {len(split):,} training rows"
-                raise ConfigError.of("data.features", expected, found, fix)
-            means.append(float(values.mean()))
-            scales.append(float(values.std()))
-        return replace(self, means=tuple(means), scales=tuple(scales))
+        fix = "Leave it out: name the others in data.features. Or set data.standardise = false."
+        found = [
+            mean_and_scale(stored[observed[:, place], place], count, "features", name, fix)
+            for place, name in enumerate(self.features)
+        ]
+        return replace(known, means=tuple(mean for mean, _ in found), scales=tuple(scale for _, scale in found))
 
     def split(self, frame: Frame, roles: Roles, source: str) -> Split:
         """The rows of a table as examples, float64 and not standardised; what is missing is 0 and not observed.
@@ -121,13 +145,14 @@ class Fitted:
         blocks = [np.stack(columns, axis=1)] if columns else []
         for name, known in self.categories.items():
             values = texts(column(frame, name, "categories", source))
-            blocks.append(_one_hot(values, known, roles.other, name, source))
+            fix = "Set data.other = true before training, for an element of all unknown categories."
+            blocks.append(one_hot(values, known, roles.other, "categories", name, source, fix))
         stored = np.concatenate(blocks, axis=1)
         observed = ~np.isnan(stored)
         return Split(
             np.where(observed, stored, 0.0),
             self._labels(frame, roles, source) if roles.label else None,
-            condition=_condition(frame, roles, source) if roles.conditions else None,
+            condition=read_conditions(self.conditions, frame, source) if self.conditions else None,
             observed=observed,
             ids=_ids(frame, roles.id, source) if roles.id else None,
         )
@@ -140,6 +165,9 @@ class Fitted:
         return replace(
             split,
             stored=np.where(observed, stored, 0.0).astype(np.float32),
+            condition=None
+            if split.condition is None
+            else standardised_conditions(self.conditions, split.condition),
             observed=None if observed.all() else observed,
         )
 
@@ -150,7 +178,7 @@ class Fitted:
         for row, text in enumerate(texts(column(frame, roles.label, "label", source))):
             if text is not None:
                 if text not in place:
-                    raise _unknown("label", "a class", text, self.classes, row, source, "")
+                    raise unknown("label", "a class", text, self.classes, row, source)
                 labels[row] = place[text]
         return labels
 
@@ -164,59 +192,6 @@ def _ids(frame: Frame, name: str, source: str) -> Array:
             "data.id", expected, f"none in row {found.index(None)} (the first is 0)", "Fill it in."
         )
     return np.array(found, np.str_)
-
-
-def _condition(frame: Frame, roles: Roles, source: str) -> Array:
-    """The conditions, float32 [N, C]."""
-    columns = []
-    for name in roles.conditions:
-        values = numbers(column(frame, name, "conditions", source), "conditions", source)
-        if (missing := np.isnan(values)).any():
-            expected = f"a number in each row of the column {shown(name)!r} of {source}"
-            fix = "Fill it in: a condition cannot be missing."
-            raise ConfigError.of(
-                "data.conditions", expected, f"none in row {np.argmax(missing)} (the first is 0)", fix
-            )
-        columns.append(values.astype(np.float32))
-    return np.stack(columns, axis=1)
-
-
-def _one_hot(values: list[str | None], known: tuple[str, ...], other: bool, name: str, source: str) -> Array:
-    """One-hot vectors of categories, NaN where they are missing: float64 [N, n]."""
-    place = {category: number for number, category in enumerate(known)}
-    encoded = np.zeros((len(values), len(known) + other))
-    for row, text in enumerate(values):
-        if text is None:
-            encoded[row] = np.nan
-        elif text in place or other:
-            encoded[row, place.get(text, -1)] = 1.0
-        else:
-            fix = "Set data.other = true before training, for an element of all unknown categories."
-            raise _unknown("categories", f"a category of {shown(name)!r}", text, known, row, source, fix)
-    return encoded
-
-
-def _unknown(
-    key: str, what: str, text: str, known: tuple[str, ...], row: int, source: str, fix: str
-) -> ConfigError:
-    expected = f"{what} that the training rows have ({listed(known)})"
-    return ConfigError.of(
-        f"data.{key}", expected, f"{shown(text)!r} in row {row} (the first is 0) of {source}", fix
-    )
-
-
-def _known(frame: Frame, name: str, key: str, source: str) -> tuple[str, ...]:
-    """The different values of a column."""
-    found = {text for text in texts(column(frame, name, key, source)) if text is not None}
-    if not found:
-        raise ConfigError.of(f"data.{key}", f"values in the column {shown(name)!r} of {source}", "none")
-    return _sorted(found)
-
-
-def _sorted(names: set[str]) -> tuple[str, ...]:
-    """Names in order; if all are integers, by their size."""
-    whole = all(name.removeprefix("-").isdecimal() for name in names)
-    return tuple(sorted(names, key=int) if whole else sorted(names))
 
 
 def unused(frame: Frame, fitted: Fitted, roles: Roles) -> list[str]:

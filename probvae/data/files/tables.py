@@ -139,6 +139,14 @@ def is_numeric(column: Any) -> bool:
     return bool(types.is_numeric_dtype(column) and not types.is_complex_dtype(column))
 
 
+def is_text(column: Any) -> bool:
+    """Whether a column, a pandas.Series, has names: it is of pandas' type for them, or no value is a number."""
+    pd = pandas()
+    if is_numeric(column) or isinstance(column.dtype, pd.CategoricalDtype):
+        return not is_numeric(column)
+    return bool(pd.to_numeric(column.dropna(), errors="coerce").isna().all())
+
+
 def numbers(column: Any, key: str, source: str) -> Array:
     """The numbers of a column, a pandas.Series: float64 [N], NaN where they are missing.
 
