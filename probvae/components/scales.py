@@ -44,3 +44,8 @@ def soft_clip(raw: Tensor, low: float, high: float) -> Tensor:
     mirrored = tf.where(upper, low + high - t, t)
     inwards = tf.nn.softplus(mirrored - low) - tf.nn.softplus(mirrored - high)
     return tf.where(upper, high - inwards, low + inwards)
+
+
+def bounded(log_scale: Tensor) -> Tensor:
+    """Log-scales within (-3, 3): one layer of a flow cannot blow the density up, and several reach any scale."""
+    return 3.0 * tf.tanh(log_scale / 3.0)

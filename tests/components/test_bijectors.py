@@ -1,4 +1,4 @@
-"""The rational-quadratic spline against TensorFlow Probability's, float64 and automatic differentiation."""
+"""Bijectors against TensorFlow Probability's, float64 and automatic differentiation."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.components.bijectors import RationalQuadraticSpline
+from probvae.components.bijectors.autoregressive import Autoregressive
+from probvae.components.bijectors.coupling import AffineCoupling, SplineCoupling
+from probvae.components.bijectors.spline import RationalQuadraticSpline
+from probvae.components.bijectors.triangular import Affine, Chain, Reverse, Transformed
+from probvae.components.networks.made import MADE
+from probvae.components.scales import bounded
 
 from .numerics import f64, perturb
 
@@ -76,7 +81,7 @@ def test_the_inverse_is_finite_where_a_discriminant_of_coefficients_rounds_below
         0.507231236, -3.00355577, 0.912811697, 1.87033033, 1.93568254, -1.67189157, -0.760658026,
     ]  # fmt: skip
     y = tf.constant([1.5086673498153687])
-    bijector = c.Spline(2)._spline(tf.constant([raw]))
+    bijector = SplineCoupling(2, 0, (), bins=8, bound=4.0).elementwise(tf.constant([raw]))
     with tf.GradientTape() as tape:
         tape.watch(y)
         x = bijector.inverse(y)
@@ -163,3 +168,88 @@ def test_gradients_to_the_parameters_are_finite_differences():
 def test_a_spline_prior_has_a_density_at_its_own_samples():
     p = perturb(c.Spline(2), 0.5).distribution()
     assert np.all(np.isfinite(p.log_prob(tf.identity(p.sample(3000, seed=[1, 2])))))
+
+
+# Couplings, autoregressive maps, chains and what they make of a distribution
+
+
+def affine_of_tfp(parameters):
+    shift, log_scale = tf.unstack(parameters, axis=-1)
+    return tfp.bijectors.Shift(shift)(tfp.bijectors.Scale(log_scale=bounded(log_scale)))
+
+
+def couplings(D):
+    """Two couplings, ours and TFP's with the same networks: one reads the first half, one the last."""
+    ours = [perturb(AffineCoupling(D, position, (5,)), 0.5) for position in (0, 1)]
+
+    def of_tfp(masked, coupling):
+        def bijector(read, _):
+            return affine_of_tfp(coupling.network.outputs(read if masked else tf.ones((*read.shape[:-1], 1))))
+
+        return tfp.bijectors.RealNVP(masked, bijector_fn=bijector)
+
+    half = D // 2
+    masks = (half, half - D) if D > 1 else (0, 0)
+    return Chain(ours), tfp.bijectors.Chain([of_tfp(*both) for both in zip(masks, ours, strict=True)])
+
+
+def autoregressive(D):
+    """Two autoregressive maps with a reversal between them, ours and TFP's with the same networks."""
+    networks = [perturb(MADE(D, 2, (5, 6)), 0.5) for _ in range(2)]
+
+    def of_tfp(network):
+        def shift_and_log_scale(y):
+            shift, log_scale = tf.unstack(network.parameters(y), axis=-1)
+            return shift, bounded(log_scale)
+
+        return tfp.bijectors.MaskedAutoregressiveFlow(shift_and_log_scale)
+
+    first, second = map(Autoregressive, networks)
+    turn = tfp.bijectors.Permute(np.arange(D)[::-1])
+    return Chain([first, Reverse(), second]), tfp.bijectors.Chain([of_tfp(networks[0]), turn, of_tfp(networks[1])])
+
+
+def affine(D):
+    shift, log_scale = np.random.default_rng(6).normal(size=(2, D)).astype(np.float32)
+    return Affine(shift, log_scale), tfp.bijectors.Shift(shift)(tfp.bijectors.Scale(log_scale=log_scale))
+
+
+every_pair = pytest.mark.parametrize("pair", [affine, couplings, autoregressive])
+
+
+@every_pair
+@pytest.mark.parametrize("D", [1, 2, 5])
+def test_a_bijector_is_that_of_tfp(pair, D):
+    ours, theirs = pair(D)
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 7, D)), tf.float32)
+    for method in ("forward", "inverse"):
+        np.testing.assert_allclose(getattr(ours, method)(x), getattr(theirs, method)(x), rtol=1e-5, atol=1e-5)
+        name = f"{method}_log_det_jacobian"
+        expected = np.broadcast_to(getattr(theirs, name)(x, event_ndims=1), (2, 7))
+        np.testing.assert_allclose(getattr(ours, name)(x), expected, rtol=1e-5, atol=1e-5)
+
+
+@every_pair
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_a_transformed_distribution_is_that_of_tfp(pair, batch):
+    ours, theirs = pair(4)
+    loc = np.random.default_rng(1).normal(size=(*batch, 4)).astype(np.float32)
+    base = tfp.distributions.MultivariateNormalDiag(loc, np.full_like(loc, 0.5))
+    p, expected = Transformed(base, ours), tfp.distributions.TransformedDistribution(base, theirs)
+    assert (p.batch_shape, p.event_shape) == (expected.batch_shape, expected.event_shape)
+    samples = p.sample((2, 5), seed=[1, 2])
+    np.testing.assert_allclose(samples, expected.sample((2, 5), seed=[1, 2]), rtol=1e-5, atol=1e-5)
+    log_prob = expected.log_prob(tf.identity(samples))
+    np.testing.assert_allclose(p.log_prob(samples), log_prob, rtol=1e-4, atol=1e-4)
+    same, with_log_prob = p.experimental_sample_and_log_prob((2, 5), seed=[1, 2])
+    np.testing.assert_allclose(same, samples, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(with_log_prob, log_prob, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_is_evaluated_once_for_a_value_and_its_log_determinant(monkeypatch):
+    evaluations = []
+    coupling = AffineCoupling(4, 0, (5,))
+    monkeypatch.setattr(coupling.network, "map_rows", lambda rows: evaluations.append(1) or tf.zeros((3, 2, 2)))
+    base = tfp.distributions.MultivariateNormalDiag(tf.zeros(4))
+    Transformed(base, coupling).log_prob(tf.zeros((3, 4)))
+    assert len(evaluations) == 1

@@ -8,7 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from annotated_types import Ge, Le
 
-from probvae.components.bijectors import RationalQuadraticSpline
+from probvae.components.bijectors.spline import RationalQuadraticSpline
+from probvae.components.bijectors.triangular import Affine, Chain, Transformed
 from probvae.components.networks.made import MADE
 from probvae.components.scales import raw_scale, softplus_scale
 from probvae.core import Positive, Prior
@@ -33,11 +34,13 @@ class _Flow(Prior, ABC):
 
     @abstractmethod
     def bijector(self):
-        """A tfb.Bijector on vectors [D]."""
+        """A bijector on vectors [D]."""
+
+    def base(self):
+        return tfd.MultivariateNormalDiag(tf.zeros(self.latent_dim), tf.ones(self.latent_dim))
 
     def distribution(self):
-        base = tfd.MultivariateNormalDiag(tf.zeros(self.latent_dim), tf.ones(self.latent_dim))
-        return tfd.TransformedDistribution(base, self.bijector())
+        return tfd.TransformedDistribution(self.base(), self.bijector())
 
 
 class TriangularFlow(_Flow):
@@ -105,7 +108,11 @@ class ElementwiseSplineFlow(_Flow):
 
         slopes = 0.05 + tf.nn.softplus(self.slopes.value)
         spline = RationalQuadraticSpline(sizes(self.widths), sizes(self.heights), slopes, bound=4.0)
-        return tfb.Chain([self.affine(), spline])
+        affine = Affine(self.shift.value, tf.math.log(softplus_scale(self.raw_scale.value)))
+        return Chain([affine, spline])
+
+    def distribution(self):
+        return Transformed(self.base(), self.bijector())
 
 
 class InverseAutoregressiveFlow(_Flow):

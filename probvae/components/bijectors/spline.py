@@ -1,16 +1,16 @@
-"""Bijectors that TensorFlow Probability lacks, or has in a form that loses precision."""
+"""Rational-quadratic splines, in a form that keeps precision at the knots."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from probvae.components.bijectors.triangular import TriangularBijector
 from probvae.core import Tensor
 
 
-class RationalQuadraticSpline(tfp.bijectors.Bijector):
+class RationalQuadraticSpline(TriangularBijector):
     """A monotone spline of K rational-quadratic pieces on [-bound, bound], elementwise; the identity outside.
 
     Between the knots (x₀, y₀) and (x₁, y₁) with slopes d₀ and d₁, let s = (y₁ - y₀) / (x₁ - x₀) and r = d / s.
@@ -32,36 +32,23 @@ class RationalQuadraticSpline(tfp.bijectors.Bijector):
     """
 
     def __init__(self, widths: Tensor, heights: Tensor, slopes: Tensor, bound: float) -> None:
-        parameters = dict(locals())
         ends = tf.ones_like(slopes[..., :1])
         self._bound = bound
         self._x = _knots(widths, bound)
         self._y = _knots(heights, bound)
         self._slopes = tf.concat([ends, slopes, ends], axis=-1)
-        super().__init__(
-            forward_min_event_ndims=0, dtype=tf.float32, parameters=parameters, name="rational_quadratic_spline"
-        )
 
-    @classmethod
-    def _parameter_properties(cls, dtype: object, num_classes: int | None = None) -> dict[str, object]:
-        vector = tfp.util.ParameterProperties(event_ndims=1)
-        return {"widths": vector, "heights": vector, "slopes": vector}
-
-    def _forward(self, x: Tensor) -> Tensor:
+    def forward_with_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The images y and log dy/dx, each [..., D]."""
         piece, xi = self._at_x(x)
-        return self._inside(x, piece.y0 + (piece.y1 - piece.y0) * piece.image(xi), x)
+        y = piece.y0 + (piece.y1 - piece.y0) * piece.image(xi)
+        return self._inside(x, y, x), self._inside(x, piece.log_slope(xi), tf.zeros_like(x))
 
-    def _inverse(self, y: Tensor) -> Tensor:
+    def inverse_with_slopes(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The points x and log dx/dy, each [..., D]."""
         piece, xi = self._at_y(y)
-        return self._inside(y, piece.x0 + (piece.x1 - piece.x0) * xi.low, y)
-
-    def _forward_log_det_jacobian(self, x: Tensor) -> Tensor:
-        piece, xi = self._at_x(x)
-        return self._inside(x, piece.log_slope(xi), tf.zeros_like(x))
-
-    def _inverse_log_det_jacobian(self, y: Tensor) -> Tensor:
-        piece, xi = self._at_y(y)
-        return self._inside(y, -piece.log_slope(xi), tf.zeros_like(y))
+        x = piece.x0 + (piece.x1 - piece.x0) * xi.low
+        return self._inside(y, x, y), self._inside(y, -piece.log_slope(xi), tf.zeros_like(y))
 
     def _at_x(self, x: Tensor) -> tuple[_Piece, _Place]:
         """The piece that each element of x is in, and where in it."""
