@@ -5,7 +5,9 @@ from probvae.components.decoders import NetworkDecoder as NetworkDecoder
 from probvae.components.encoders import NetworkEncoder as NetworkEncoder
 from probvae.components.likelihoods.bernoulli import Bernoulli as Bernoulli
 from probvae.components.likelihoods.bernoulli import ContinuousBernoulli as ContinuousBernoulli
+from probvae.components.likelihoods.negative_binomial import NegativeBinomial as NegativeBinomial
 from probvae.components.likelihoods.normal import Normal as Normal
+from probvae.components.likelihoods.poisson import Poisson as Poisson
 from probvae.components.networks.conv import Conv as Conv
 from probvae.components.networks.conv import ConvTranspose as ConvTranspose
 from probvae.components.networks.dense import Dense as Dense

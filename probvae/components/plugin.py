@@ -21,6 +21,12 @@ BUILT_IN = [
         "likelihood", "continuous_bernoulli", "probvae.components.likelihoods.bernoulli:ContinuousBernoulli"
     ),
     ComponentSpec("likelihood", "normal", "probvae.components.likelihoods.normal:Normal"),
+    ComponentSpec("likelihood", "poisson", "probvae.components.likelihoods.poisson:Poisson"),
+    ComponentSpec(
+        "likelihood",
+        "negative_binomial",
+        "probvae.components.likelihoods.negative_binomial:NegativeBinomial",
+    ),
     ComponentSpec("prior", "standard_normal", "probvae.components.priors.standard_normal:StandardNormal"),
     ComponentSpec("prior", "mixture", "probvae.components.priors.mixture:Mixture"),
     ComponentSpec("prior", "vamp", "probvae.components.priors.vamp:Vamp"),

@@ -51,8 +51,8 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
 
 
 _COUNTS = (
-    "If they are counts, take a likelihood that supports them (`probvae list likelihood`), or "
-    "model.decoder.likelihood.use = 'normal' for numpy.log1p of them: binarising keeps little of a count."
+    "If they are counts, take a likelihood that supports them, as model.decoder.likelihood.use = "
+    "'negative_binomial', or 'normal' for numpy.log1p of them: binarising keeps little of a count."
 )
 _FAR = 100.0  # from 0: where a normal whose scale is near 1 gives a loss of thousands of nats for each element
 
