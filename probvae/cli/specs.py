@@ -139,6 +139,12 @@ def _from_file(data: str, spec: Path) -> str:
             '# categories = ["COLUMN"]  # columns of names, as one-hot vectors\n'
             '# condition = ["COLUMN"]   # what the others are conditional on'
         )
+    if Path(data).suffix.lower() == ".h5ad":
+        return (
+            f'use = "anndata"\ntrain = {there}\n'
+            '# layer = "LAYER"         # instead of X\n# label = "COLUMN"        # the classes, a column of obs\n'
+            '# condition = ["COLUMN"]  # what the counts are conditional on, as a batch'
+        )
     return (
         f'use = "arrays"\ntrain = {there}\n'
         '# divide_by = 255.0     # for 8-bit intensities\n# binarize = "dynamic"  # for the bernoulli likelihood'

@@ -2,6 +2,7 @@
 
 from probvae.core import available_memory as available_memory
 from probvae.core import readable as readable
+from probvae.data.datasets.anndata import AnnDataFile as AnnDataFile
 from probvae.data.datasets.arrays import Arrays as Arrays
 from probvae.data.datasets.given import Given as Given
 from probvae.data.datasets.given import as_dataset as as_dataset

@@ -12,6 +12,7 @@ BUILT_IN = [
     ComponentSpec("dataset", "arrays", "probvae.data.datasets.arrays:Arrays"),
     ComponentSpec("dataset", "images", "probvae.data.datasets.images:ImageFolder"),
     ComponentSpec("dataset", "table", "probvae.data.datasets.tables:TableFile"),
+    ComponentSpec("dataset", "anndata", "probvae.data.datasets.anndata:AnnDataFile"),
     ComponentSpec("dataset", "given", "probvae.data.datasets.given:Given"),
 ]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probvae.core import Data, Split
-from probvae.data.files.tables import is_table
+from probvae.data.files.kinds import dataset_for
 from probvae.errors import UserError
 
 ALL = "all"
@@ -106,7 +106,7 @@ def _named(file: str | os.PathLike[str]) -> list[str]:
     if os.path.isdir(file):
         return ["data.use=images", f"data.folder={path}"]
     others = ["validation", "test"]
-    use = "table" if is_table(Path(file)) else "arrays"
+    use = dataset_for(Path(file))
     if use == "arrays":
         others += ["train_labels", "validation_labels", "test_labels"]
     return [f"data.use={use}", f"data.train={path}", *(f'data.{key}=""' for key in others)]

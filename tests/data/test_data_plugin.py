@@ -7,7 +7,7 @@ import probvae.data
 from probvae.core import Dataset
 from probvae.data import plugin
 
-NAMES = ["fashion_mini", "fashion_mnist", "mnist", "kmnist", "arrays", "images", "table", "given"]
+NAMES = ["fashion_mini", "fashion_mnist", "mnist", "kmnist", "arrays", "images", "table", "anndata", "given"]
 
 
 def test_importing_the_package_and_its_plugin_imports_no_tensorflow():

@@ -1,5 +1,9 @@
 """Runs on data that a program gives, and on tables: what they store of it, and what uses them later."""
 
+import shutil
+from pathlib import Path
+
+import h5py
 import numpy as np
 import pytest
 
@@ -219,6 +223,22 @@ def test_columns_of_what_has_none_are_refused_as_a_condition(tmp_path):
         train(table, tmp_path / "run")
     with pytest.raises(UserError, match=r"data.condition: expected a pandas.DataFrame, .* a list; got ndarray"):
         train(table, tmp_path / "run", data=X)
+
+
+def test_a_run_on_an_anndata_file_is_used_on_another(tmp_path):
+    """Whose cells are named, and whose genes are in another order."""
+    cells = Path(__file__).parents[1] / "data" / "files" / "cells.h5ad"
+    run, _ = train(real({"use": "anndata", "train": str(cells), "layer": "dense"}), tmp_path / "run")
+    assert run.environment.data.fitted["variables"] == [f"gene{number}" for number in range(5)]
+    own = inference.encode(run, Selection("all"), tmp_path / "own.npz")
+    shutil.copy(cells, tmp_path / "new.h5ad")
+    with h5py.File(tmp_path / "new.h5ad", "a") as file:
+        for array in (file["layers/dense"], file["var/_index"]):
+            array[:] = array[:][..., ::-1]
+    new = inference.encode(run, Selection.of(None, tmp_path / "new.h5ad"), tmp_path / "new.npz")
+    with np.load(own.path) as first, np.load(new.path) as second:
+        assert second["id"].tolist() == [f"cell{row}" for row in range(12)]
+        np.testing.assert_allclose(second["mean"], first["mean"], rtol=1e-5, atol=1e-6)
 
 
 def run_data(run):

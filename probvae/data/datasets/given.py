@@ -12,7 +12,7 @@ import tensorflow as tf
 from probvae.core import Array, Data, DataInfo, Dataset, Split, Table, available_memory, readable
 from probvae.data.datasets.tables import fitted_of, tabulated
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
-from probvae.data.files.columns import Roles
+from probvae.data.files.columns import Fitted, Roles
 from probvae.data.files.labels import as_integers, described
 from probvae.data.files.on_disk import plain
 from probvae.data.files.parts import PARTS
@@ -101,7 +101,7 @@ class Given(Dataset):
             return given
         if _is_frame(given):
             name = "a pandas.DataFrame"
-            frame, learnt = checked(given, "data", name), fitted_of(self._fitted)
+            frame, learnt = checked(given, "data", name), fitted_of(Fitted, self._fitted, "a table")
             data = tabulated(
                 {"train": frame}, {"train": name}, Roles(conditions=self.conditions), self.share, learnt
             ).load()

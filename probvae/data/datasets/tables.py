@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Self
+from typing import Self, TypeVar
 
 from probvae.core import Data, DataInfo, Dataset, FilePath, Split, Table, from_json
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
@@ -16,6 +16,8 @@ from probvae.data.files.labels import named
 from probvae.data.files.parts import PARTS, Part
 from probvae.data.files.tables import Frame, read_table
 from probvae.errors import ConfigError
+
+T = TypeVar("T")
 
 
 class TableFile(Dataset):
@@ -93,7 +95,7 @@ class TableFile(Dataset):
     def with_fitted(self, fitted: Table) -> Self:
         """The same table, standardised by the means and scales of a run, with its categories and classes."""
         other = copy.copy(self)
-        other._fitted = fitted_of(fitted)
+        other._fitted = fitted_of(Fitted, fitted, "a table")
         return other
 
     def _data(self) -> UserData:
@@ -105,17 +107,22 @@ class TableFile(Dataset):
         return tabulated(frames, given, roles, self.share, self._fitted)
 
 
-def fitted_of(fitted: Table) -> Fitted | None:
-    """What a run learnt from the training rows of a table, from `DataInfo.fitted`; None if that is empty.
+def fitted_of(kind: type[T], fitted: Table, what: str) -> T | None:
+    """What a run learnt from its training examples, from `DataInfo.fitted`; None if that is empty.
+
+    Args:
+        kind: the type of what this data learns.
+        fitted: what the run learnt.
+        what: this data, in a message.
 
     Raises:
-        ConfigError: it was learnt from something else.
+        ConfigError: the run learnt it from data of another kind.
     """
     try:
-        return from_json(Fitted, json.dumps(fitted)) if fitted else None
+        return from_json(kind, json.dumps(fitted)) if fitted else None
     except ValueError as error:
         expected = "data of the same kind as that of the run"
-        raise ConfigError.of("data.use", expected, f"a table ({error})", "Give data of that kind.") from error
+        raise ConfigError.of("data.use", expected, f"{what} ({error})", "Give data of that kind.") from error
 
 
 def tabulated(

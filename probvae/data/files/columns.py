@@ -9,16 +9,19 @@ from typing import ClassVar
 import numpy as np
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Array, Condition, ConditionColumn, Split
+from probvae.core import STRICT, Condition, ConditionColumn, Split
 from probvae.data.files.array_files import listed, shown
-from probvae.data.files.encoding import known_names, mean_and_scale, one_hot, sorted_names, unknown
-from probvae.data.files.parts import Part
-from probvae.data.files.table_conditions import (
+from probvae.data.files.beside import (
+    classes_of,
     condition_columns,
+    conditions_of,
     fitted_columns,
-    read_conditions,
+    ids_of,
+    labels_of,
     standardised_conditions,
 )
+from probvae.data.files.encoding import known_names, mean_and_scale, one_hot
+from probvae.data.files.parts import Part
 from probvae.data.files.tables import Frame, column, first_text, is_numeric, numbers, texts
 from probvae.errors import ConfigError
 
@@ -90,17 +93,12 @@ class Fitted:
             got = f"{listed([*train.columns])} in {source}"
             fix = "Name columns of categories: data.categories = [...]."
             raise ConfigError.of("data.features", "a column of numbers, that is not used otherwise", got, fix)
-        for key, names in {"features": features, "condition": roles.conditions}.items():
-            if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-                raise ConfigError.of(f"data.{key}", "each column once", f"{listed(twice)} more than once")
+        if twice := [name for name in dict.fromkeys(features) if features.count(name) > 1]:
+            raise ConfigError.of("data.features", "each column once", f"{listed(twice)} more than once")
         categories = {name: known_names(train, name, "categories", source) for name in roles.encoded}
         conditions = condition_columns(roles.conditions, train, roles.text, source)
-        classes: set[str] = set()
-        if roles.label:
-            for part, frame in frames.items():
-                classes |= {*known_names(frame, roles.label, "label", sources[part])}
         zeros, ones = (0.0,) * len(features), (1.0,) * len(features)
-        return cls(features, zeros, ones, categories, sorted_names(classes), conditions)
+        return cls(features, zeros, ones, categories, classes_of(frames, roles.label, sources), conditions)
 
     def names(self, other: bool) -> tuple[str, ...]:
         """The names of the elements of an example; a category is `column=value`."""
@@ -122,8 +120,7 @@ class Fitted:
         Raises:
             ConfigError: a column has no value, or the same everywhere.
         """
-        conditions = () if split.condition is None else fitted_columns(self.conditions, split.condition)
-        known = replace(self, conditions=conditions)
+        known = replace(self, conditions=fitted_columns(self.conditions, split.condition))
         if not features:
             return known
         stored, observed, count = split.stored[:], split.observed, len(split)
@@ -151,10 +148,10 @@ class Fitted:
         observed = ~np.isnan(stored)
         return Split(
             np.where(observed, stored, 0.0),
-            self._labels(frame, roles, source) if roles.label else None,
-            condition=read_conditions(self.conditions, frame, source) if self.conditions else None,
+            labels_of(frame, roles.label, self.classes, source),
+            condition=conditions_of(frame, self.conditions, source),
             observed=observed,
-            ids=_ids(frame, roles.id, source) if roles.id else None,
+            ids=ids_of(frame, roles.id, source),
         )
 
     def standardised(self, split: Split) -> Split:
@@ -165,33 +162,9 @@ class Fitted:
         return replace(
             split,
             stored=np.where(observed, stored, 0.0).astype(np.float32),
-            condition=None
-            if split.condition is None
-            else standardised_conditions(self.conditions, split.condition),
+            condition=standardised_conditions(self.conditions, split.condition),
             observed=None if observed.all() else observed,
         )
-
-    def _labels(self, frame: Frame, roles: Roles, source: str) -> Array:
-        """The numbers of the classes, -1 where they are missing: [N]."""
-        place = {name: number for number, name in enumerate(self.classes)}
-        labels = np.full(len(frame), -1)
-        for row, text in enumerate(texts(column(frame, roles.label, "label", source))):
-            if text is not None:
-                if text not in place:
-                    raise unknown("label", "a class", text, self.classes, row, source)
-                labels[row] = place[text]
-        return labels
-
-
-def _ids(frame: Frame, name: str, source: str) -> Array:
-    """The ids of the rows: text [N]."""
-    found = texts(column(frame, name, "id", source))
-    if None in found:
-        expected = f"an id in each row of the column {shown(name)!r} of {source}"
-        raise ConfigError.of(
-            "data.id", expected, f"none in row {found.index(None)} (the first is 0)", "Fill it in."
-        )
-    return np.array(found, np.str_)
 
 
 def unused(frame: Frame, fitted: Fitted, roles: Roles) -> list[str]:

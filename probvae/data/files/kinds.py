@@ -34,6 +34,9 @@ RECORDS = Kind(
     "a TFRecord file", 'Install probvae-tfrecords, and set data.use = "tfrecords.examples" for such files.'
 )
 PARQUET = Kind("a Parquet table", 'Set data.use = "table" for such files.')
+HDF5 = "an HDF5 file"
+TEXT = "text"
+"""How the names of all kinds of text begin."""
 EMPTY = Kind("an empty file", "Write it again: what wrote it did not finish.")
 
 _SAVE = "numpy.save('{stem}.npy', %s)."
@@ -50,6 +53,7 @@ _PICKLE = (
     + _SAVE % "numpy.asarray(pickle.loads(pathlib.Path('{name}').read_bytes()), 'float32')"
 )
 _MEMBER = "Save one of its arrays: " + _SAVE
+_HDF5 = 'For AnnData (.h5ad) set data.use = "anndata". For others: ' + _SAVE
 _DOWNLOAD = "Download the data itself: servers send such pages for a login or an error."
 _NO_DATA = "Save the examples as one array with numpy.save."
 _UTF_16 = "Save it as UTF-8, or as an array with numpy.save."
@@ -72,7 +76,7 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
     (8, b"WEBP", "a WebP image", _IMAGES),
     (8, b"WAVE", "a WAV recording", _SOUND),
     (4, b"ftyp", "a video (MP4)", _VIDEO),
-    (0, b"\x89HDF\r\n", "an HDF5 file", _MEMBER % "h5py.File('{name}')['NAME'][:]"),
+    (0, b"\x89HDF\r\n", HDF5, _HDF5 % "h5py.File('{name}')['NAME'][:]"),
     (0, b"MATLAB 5.0", "a MATLAB file", _MEMBER % "scipy.io.loadmat('{name}')['NAME']"),
     (0, b"CDF", "a NetCDF file", _MEMBER % "xarray.open_dataset('{name}')['NAME']"),
     (0, b"SIMPLE  =", "a FITS file", "Save its array: " + _SAVE % "astropy.io.fits.getdata('{name}')"),
@@ -88,8 +92,8 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", _expand("7z x")),
     (257, b"ustar", "a tar archive", _expand("tar -xf")),
     (0, b"version https://git-lfs", "a Git LFS pointer to a file that was not fetched", "Fetch it: git lfs pull."),
-    (0, b"\xff\xfe", "text in UTF-16", _UTF_16),
-    (0, b"\xfe\xff", "text in UTF-16", _UTF_16),
+    (0, b"\xff\xfe", f"{TEXT} in UTF-16", _UTF_16),
+    (0, b"\xfe\xff", f"{TEXT} in UTF-16", _UTF_16),
 )
 
 _IDX_TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -109,6 +113,31 @@ def kind_of(path: Path, file: BinaryIO) -> Kind:
     finally:
         file.seek(0)
     return kind or _of_bytes(head, path)
+
+
+def kind_at(path: Path) -> Kind:
+    """The kind of what is at a path.
+
+    Raises:
+        OSError: nothing is there, or it cannot be read.
+    """
+    if path.is_dir():
+        return Kind("a directory", "Name a file.")
+    if not regular(path):
+        return Kind("a device", "Name a file.")
+    with open(path, "rb") as file:
+        return kind_of(path, file)
+
+
+def dataset_for(path: Path) -> str:
+    """The name of the dataset that reads a file: table, anndata, or arrays for all others."""
+    try:
+        kind = kind_at(path)
+    except OSError:
+        return "arrays"
+    if kind.what == HDF5:
+        return "anndata"
+    return "table" if kind == PARQUET or kind.what.startswith(TEXT) else "arrays"
 
 
 def regular(path: Path) -> bool:
@@ -235,9 +264,9 @@ def _text(head: bytes, path: Path) -> Kind | None:
     for sign, name in _DELIMITERS.items():
         counts = {len(line.split(None if sign == " " else sign)) for line in lines}
         if len(counts) == 1 and counts != {1}:
-            return Kind(f"text with columns separated by {name}", _table(lines, sign, path))
+            return Kind(f"{TEXT} with columns separated by {name}", _table(lines, sign, path))
     array = f"numpy.loadtxt('{path.name}', dtype='float32', ndmin=2)"
-    return Kind("text", f"If it is numbers, save them as an array: numpy.save('{_stem(path)}.npy', {array}).")
+    return Kind(TEXT, f"If it is numbers, save them as an array: numpy.save('{_stem(path)}.npy', {array}).")
 
 
 def _table(lines: list[str], sign: str, path: Path) -> str:

@@ -69,6 +69,63 @@ class SparseRows:
         """Some of the rows."""
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
+    def with_columns(self, columns: Array) -> SparseRows:
+        """The same rows with some of the columns, in this order; the others are dropped from memory."""
+        place = np.full(self.width, -1)
+        place[columns] = np.arange(len(columns))
+        kept = place[self.columns] >= 0
+        starts = np.append(0, np.cumsum(kept))[self.starts]
+        return replace(
+            self,
+            values=self.values[kept],
+            columns=place[self.columns[kept]],
+            starts=starts,
+            width=len(columns),
+        )
+
+
+def sparse_rows(form: str, shape: tuple[int, ...], data: Array, first: Array, second: Array) -> SparseRows:
+    """A sparse matrix from the arrays of its format.
+
+    Args:
+        form: csr, csc or coo.
+        shape: [N, n].
+        data: its values.
+        first: indices, or of coo the rows.
+        second: indptr, or of coo the columns.
+
+    Raises:
+        ValueError: the arrays do not fit together; says what is wrong with them, as "has values outside".
+    """
+    N, n = shape
+    if data.ndim != 1 or any(array.ndim != 1 or array.dtype.kind not in "iu" for array in (first, second)):
+        raise ValueError("has indices that are no lists of integers")
+    first, second = (array.astype(np.int64) if array.dtype.kind == "u" else array for array in (first, second))
+    data = data.astype(plain(data.dtype), copy=False)
+    if form == "coo":
+        rows, columns = first, second
+    else:
+        groups, counts = (N if form == "csr" else n), np.diff(second)
+        if len(counts) != groups or second[0] != 0 or second[-1] != len(first) or (counts < 0).any():
+            raise ValueError(f"has an indptr that is not of {groups} rows or columns")
+        if form == "csr":
+            rows, columns = None, first
+        else:
+            rows, columns = first, np.repeat(np.arange(groups), counts)
+    if len(columns) != len(data) or not _within(columns, n):
+        raise ValueError(f"has values outside of a matrix {[N, n]}")
+    if rows is None:
+        return SparseRows(data, columns, second.astype(np.int64, copy=False), n)
+    if len(rows) != len(data) or not _within(rows, N):
+        raise ValueError(f"has values outside of a matrix {[N, n]}")
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows, np.arange(N + 1), sorter=order)
+    return SparseRows(data[order], columns[order], starts, n)
+
+
+def _within(indices: Array, size: int) -> bool:
+    return not len(indices) or (int(indices.min()) >= 0 and int(indices.max()) < size)
+
 
 @dataclass(frozen=True)
 class SparseFile:
@@ -129,32 +186,13 @@ class SparseFile:
         Raises:
             ConfigError: its arrays do not fit together.
         """
-        N, n = self.header.shape
-        data, *places = (self.file.array(key).read() for key in _KEYS[self.format])
-        if data.ndim != 1 or any(array.ndim != 1 or array.dtype.kind not in "iu" for array in places):
-            _refuse(self.file, "has indices that are no lists of integers")
-        first, second = (array.astype(np.int64) if array.dtype.kind == "u" else array for array in places)
-        rows, columns = (first, second) if self.format == "coo" else self._expanded(first, second)
-        if not len(rows) == len(columns) == len(data) or not (_within(rows, N) and _within(columns, n)):
-            _refuse(self.file, f"has values outside of a matrix {[N, n]}")
-        if self.format != "csr":
-            order = np.argsort(rows, kind="stable")
-            data, columns, rows = data[order], columns[order], rows[order]
-        starts = np.searchsorted(rows, np.arange(N + 1))
-        return SparseRows(data.astype(plain(data.dtype), copy=False), columns, starts, n)
-
-    def _expanded(self, indices: Array, starts: Array) -> tuple[Array, Array]:
-        """The row and the column of each value, from CSR's and CSC's arrays."""
-        N, n = self.header.shape
-        groups, counts = (N if self.format == "csr" else n), np.diff(starts)
-        if len(counts) != groups or starts[0] != 0 or starts[-1] != len(indices) or (counts < 0).any():
-            _refuse(self.file, f"has an indptr that is not of {groups} rows or columns")
-        along = np.repeat(np.arange(groups), counts)
-        return (along, indices) if self.format == "csr" else (indices, along)
-
-
-def _within(indices: Array, size: int) -> bool:
-    return not len(indices) or (int(indices.min()) >= 0 and int(indices.max()) < size)
+        data, first, second = (self.file.array(key).read() for key in _KEYS[self.format])
+        try:
+            return sparse_rows(self.format, self.header.shape, data, first, second)
+        except ConfigError:  # a ValueError too
+            raise
+        except ValueError as error:
+            _refuse(self.file, str(error))
 
 
 def _refuse(file: ArrayFile, what: str) -> NoReturn:

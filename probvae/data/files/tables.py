@@ -14,14 +14,13 @@ import numpy as np
 
 from probvae.core import Array
 from probvae.data.files.array_files import listed, shown
-from probvae.data.files.kinds import PARQUET, Kind, kind_of, regular
+from probvae.data.files.kinds import PARQUET, TEXT, kind_at
 from probvae.data.files.memory import check_memory
 from probvae.errors import ConfigError, UserError
 
 Frame: TypeAlias = Any  # a pandas.DataFrame; pandas is an extra
 
 _EXPECTED = "a table, CSV or Parquet"
-_TEXT = "text"
 _DELIMITERS = ",;\t"
 _COPIES = 3
 """The memory that a table takes at least, in sizes of its file: in pandas, as examples, and in the trainer."""
@@ -59,13 +58,13 @@ def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
     path = Path(os.path.expanduser(text))  # Path.expanduser may raise
     pd = pandas()
     try:
-        kind = _kind(path)
+        kind = kind_at(path)
         check_memory(place, _COPIES * path.stat().st_size, str(path), "Use fewer rows or columns.")
         if kind == PARQUET:
             frame = pd.read_parquet(path)
             if any(frame.index.names):  # columns that pandas wrote as an index
                 frame = frame.reset_index()
-        elif kind.what.startswith(_TEXT):
+        elif kind.what.startswith(TEXT):
             frame = _read_csv(path, place, as_text)
         else:
             raise ConfigError.of(place, _EXPECTED, f"{path}, which is {kind.what}", kind.advice)
@@ -184,25 +183,6 @@ def first_text(column: Any) -> tuple[int, str]:
     wrong = column.notna() & pandas().to_numeric(column, errors="coerce").isna()
     row = int(np.argmax(wrong.to_numpy()))
     return row, shown(str(column.iloc[row]))
-
-
-def is_table(path: Path) -> bool:
-    """Whether a path is a file that is read as a table."""
-    try:
-        kind = _kind(path)
-    except OSError:
-        return False
-    return kind == PARQUET or kind.what.startswith(_TEXT)
-
-
-def _kind(path: Path) -> Kind:
-    """The kind of a file, by its content."""
-    if path.is_dir():
-        return Kind("a directory", "Name a file.")
-    if not regular(path):
-        return Kind("a device", "Name a file.")
-    with open(path, "rb") as file:
-        return kind_of(path, file)
 
 
 def _read_csv(path: Path, place: str, as_text: Iterable[str]) -> Frame:
