@@ -24,6 +24,7 @@ TARGETS = [
     "probvae.core:Component",
     "probvae.objectives:ELBO",
     "probvae.objectives:IWAE",
+    "probvae.objectives:SemiSupervised",
     # from a spec
     "probvae.runs:build",
     "probvae.runs:evaluate",

@@ -62,6 +62,7 @@ from probvae.errors import ProbvaeError as ProbvaeError
 from probvae.errors import ShapeError as ShapeError
 from probvae.objectives import ELBO as ELBO
 from probvae.objectives import IWAE as IWAE
+from probvae.objectives import SemiSupervised as SemiSupervised
 from probvae.registry import ComponentSpec as ComponentSpec
 from probvae.registry import RunView as RunView
 from probvae.registry import hookimpl as hookimpl

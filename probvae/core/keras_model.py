@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import keras
 import tensorflow as tf
@@ -26,7 +26,7 @@ _SAME_WEIGHT = "expected none, as all examples have the same weight; got some. L
 class Minimized(Protocol):
     """The part of an objective that `fit` uses."""
 
-    terms: ClassVar[tuple[str, ...]]
+    terms: tuple[str, ...]
 
     def check(self, vae: Any) -> None:
         """Check that it can be used with a model."""

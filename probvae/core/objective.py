@@ -20,7 +20,22 @@ tfd = tfp.distributions
 
 
 class Exact(Protocol):
-    """Exact quantities of a simple model and a batch, in nats per example: [B] each."""
+    """Exact quantities of a simple model and a batch, in nats per example: [B] each.
+
+    Where a model has a classifier, they are those given the label, or where it is missing, averaged over q(y|x);
+    negative_log_evidence includes -log p(y), with classes that are equally probable.
+    """
+
+    @property
+    def labels(self) -> Array:
+        """The labels, -1 where missing."""
+
+    @property
+    def class_probabilities(self) -> Array:
+        """q(y|x), for objectives of models with a classifier: [B, K]."""
+
+    def given(self, label: int) -> Exact:
+        """The same of x given a class y, for objectives of models with a classifier."""
 
     @property
     def negative_log_likelihood(self) -> Array:
@@ -52,7 +67,9 @@ class Objective(Checked, ABC):
         terms: the names of the terms that a call returns, all of them.
         bound: once its schedules have ended, "upper": its expectation is at least -log p(x); "tight": it also
             equals that where q(z|x) is the exact posterior; None: neither. If rows are coupled, this holds for the
-            mean over a batch.
+            mean over a batch. Of an example with a label, it is one on -log p(x, y).
+        classifier: whether it trains the classifier of a model, and takes examples whose label is missing; it can
+            then be used with models that have one, and otherwise with those that have none.
         couples_rows: whether the loss of an example depends on the others of its batch. It then takes every mean
             over the batch with the batch's weights, as `whole_batch_mean` does. Rows of weight 0 are padding.
         posterior: the q(z|x) that it needs: "diagonal", a product over the latents, or "any".
@@ -63,10 +80,11 @@ class Objective(Checked, ABC):
     """
 
     kind: ClassVar[str] = "objective"
-    terms: ClassVar[tuple[str, ...]] = ()
+    terms: tuple[str, ...] = ()
     bound: Literal["upper", "tight"] | None = None
     couples_rows: bool = False
-    posterior: ClassVar[Literal["any", "diagonal"]] = "any"
+    classifier: ClassVar[bool] = False
+    posterior: Literal["any", "diagonal"] = "any"
     promises: ClassVar[Promises] = Promises()
 
     @abstractmethod
@@ -90,15 +108,27 @@ class Objective(Checked, ABC):
         """Check that the objective can be used with a model.
 
         Raises:
-            ConfigError: it needs a diagonal posterior, and the model has another.
+            ConfigError: it needs a classifier or a diagonal posterior, and the model has none, or it would leave
+                the classifier untrained.
         """
+        name = type(self).__name__
+        if self.classifier and vae.classifier is None:
+            raise ConfigError(
+                f"{name}: expected a model with a classifier, which says what the class is where a label is "
+                "missing; got one without. Write a table [model.classifier], or give VAE(...) a classifier."
+            )
+        if vae.classifier is not None and not self.classifier:
+            raise ConfigError(
+                f"{name}: expected a model without a classifier, which this objective does not train; got "
+                f"{type(vae.classifier).__name__}. Use the objective 'semi_supervised', or leave it out."
+            )
         if self.posterior == "any":
             return
         zeros = vae.zeros(1)
         q = vae.posterior(zeros.x, zeros.condition)  # [1], [D]
         if not isinstance(q, (tfd.MultivariateNormalDiag, tfd.Independent)):
             raise ConfigError(
-                f"{type(self).__name__}: expected a diagonal posterior, which is a product over the latents; got "
+                f"{name}: expected a diagonal posterior, which is a product over the latents; got "
                 f"{type(q).__name__} from {type(vae.encoder).__name__}. Use posterior 'diagonal_normal', or "
                 "another objective."
             )

@@ -69,6 +69,16 @@ class Distribution(Protocol):
         """[*batch, *event]."""
 
 
+class Categorical(Distribution, Protocol):
+    """The part of `tfd.Categorical` that probvae uses: a distribution over classes 0 to K - 1."""
+
+    def logits_parameter(self) -> Tensor:
+        """[*batch, K], up to a constant the logarithms of the probabilities."""
+
+    def probs_parameter(self) -> Tensor:
+        """[*batch, K], the probabilities."""
+
+
 class Bijector(Protocol):
     """The part of `tfb.Bijector` that probvae uses: an invertible function, x -> y."""
 

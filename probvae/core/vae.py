@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from numbers import Integral
-from typing import Self
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -23,7 +23,7 @@ from probvae.core.keras_model import KerasModel
 from probvae.core.parts import Classifier, Decoder, Encoder, Prior
 from probvae.core.seeds import as_seed, fold_in
 from probvae.core.traces import free_traces
-from probvae.core.types import Distribution, Seed, Shape, Tensor
+from probvae.core.types import Categorical, Distribution, Seed, Shape, Tensor
 from probvae.core.values import Values
 from probvae.core.variables import named_variables
 from probvae.errors import ConfigError, ShapeError, UserError
@@ -173,7 +173,7 @@ class VAE(Checked, KerasModel):
         x = as_examples(x, self.event_shape)
         return self._posterior(x, self._checked_condition(condition, x.shape[0]))
 
-    def labels(self, x: Tensor) -> Distribution:
+    def labels(self, x: Tensor) -> Categorical:
         """q(y|x) of x [B, *E], of any real dtype, by the classifier: [B], [].
 
         Raises:
@@ -185,7 +185,9 @@ class VAE(Checked, KerasModel):
                 "labels: expected a model with a classifier; got one without. Give VAE(...) a classifier, or "
                 "write a table [model.classifier]."
             )
-        return self.classifier.labels(as_examples(x, self.event_shape))
+        q: Any = self.classifier.labels(as_examples(x, self.event_shape))  # checked to be one when it was built
+        found: Categorical = q
+        return found
 
     def prior_given(self, condition: Tensor = None) -> Distribution:
         """p(z), [], [D]; or p(z|c), [B], [D], if the prior takes the condition.

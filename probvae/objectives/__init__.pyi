@@ -2,3 +2,4 @@
 
 from probvae.objectives.elbo import ELBO as ELBO
 from probvae.objectives.iwae import IWAE as IWAE
+from probvae.objectives.semi_supervised import SemiSupervised as SemiSupervised

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import tensorflow as tf
 from annotated_types import Ge
@@ -54,7 +54,7 @@ class ELBO(Objective):
         ConfigError: a setting has no effect with another one, or warmup_epochs has no steps_per_epoch.
     """
 
-    terms: ClassVar[tuple[str, ...]] = ("negative_log_likelihood", "kl", "beta")
+    terms = ("negative_log_likelihood", "kl", "beta")
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import log
-from typing import ClassVar
 
 import tensorflow as tf
 
@@ -22,7 +21,7 @@ class IWAE(Objective):
         samples: S, the number of importance samples per example.
     """
 
-    terms: ClassVar[tuple[str, ...]] = ("negative_elbo",)
+    terms = ("negative_elbo",)
     bound = "tight"
 
     def __init__(self, samples: Positive = 5) -> None:

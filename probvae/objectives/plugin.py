@@ -7,6 +7,7 @@ from probvae.registry import ComponentSpec, hookimpl
 BUILT_IN = [
     ComponentSpec("objective", "elbo", "probvae.objectives.elbo:ELBO"),
     ComponentSpec("objective", "iwae", "probvae.objectives.iwae:IWAE"),
+    ComponentSpec("objective", "semi_supervised", "probvae.objectives.semi_supervised:SemiSupervised"),
 ]
 
 

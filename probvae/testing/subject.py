@@ -115,9 +115,19 @@ class Subject:
         return {name for signature in signatures for name in signature.context}
 
     def choices(self, kind: str) -> list[str]:
-        """The names that a parameter of a kind may use: the built-in ones, and those of the same plugin."""
+        """The names that a parameter of a kind may use: the built-in ones, and those of the same plugin.
+
+        Components that hold one of their own kind are left out, which could go on without end.
+        """
         namespace = self.name.rpartition(".")[0]
-        return [name for name in self.registry.names(kind) if name.rpartition(".")[0] in ("", namespace)]
+        return [
+            name
+            for name in self.registry.names(kind)
+            if name.rpartition(".")[0] in ("", namespace)
+            and not any(
+                part.kind == kind for part in Signature.of(self.registry[kind, name].load()).components.values()
+            )
+        ]
 
     def build(self, case: Case, restoring: bool = False) -> Any:
         """A component for a case, with all of its variables.

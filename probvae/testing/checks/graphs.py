@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import FINAL_STEP, Batch, Factory, Tensor
+from probvae.core import FINAL_STEP, Factory, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
-from probvae.testing.linear_gaussian import small_model
+from probvae.testing.linear_gaussian import model_for
 from probvae.testing.subject import Subject
 from probvae.testing.views import VIEWED, View, built, f64, stateless, view_of
 
@@ -62,12 +62,12 @@ def _computation(subject: Subject, case: Case) -> tuple[Factory, list[Tensor], l
     seed = stateless(case)
     if subject.kind == "objective":
         objective = built(subject, case)
-        model = small_model(case, objective.posterior)
+        model = model_for(objective, case)
         x = model.examples(max(2, *case.batch))
         step = tf.constant(FINAL_STEP, tf.int32)
 
         def compute(x: Tensor, seed: Tensor, step: Tensor) -> list[Tensor]:
-            losses = objective(model.vae, Batch(x), seed, step)
+            losses = objective(model.vae, model.batch(x), seed, step)
             return [losses.per_example, *[losses.terms[name] for name in sorted(losses.terms)]]
 
         arguments = [x, seed, step]

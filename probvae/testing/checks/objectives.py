@@ -10,10 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core import FINAL_STEP, Batch, Losses, Objective, Seed, Table, Tensor, fold_in
+from probvae.errors import ConfigError
 from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Violation, check
 from probvae.testing.dependence import dependence
-from probvae.testing.linear_gaussian import LinearGaussian, small_model
+from probvae.testing.linear_gaussian import LinearGaussian, model_for, small_model
 from probvae.testing.spaces import Floats
 from probvae.testing.strategies import some_values
 from probvae.testing.subject import Refused, Subject
@@ -41,11 +42,11 @@ def losses_are_per_example(subject: Subject, case: Case) -> None:
     at 0.
     """
     objective = built(subject, case)
-    model = small_model(case, objective.posterior)
-    x = model.examples(case.batch[0])
+    model = model_for(objective, case)
+    batch = model.batch(model.examples(case.batch[0]))
     for step in (0, 1, FINAL_STEP):
-        losses = objective(model.vae, Batch(x), stateless(case), tf.constant(step, tf.int32))
-        _are_losses(losses, objective, len(x), step)
+        losses = objective(model.vae, batch, stateless(case), tf.constant(step, tf.int32))
+        _are_losses(losses, objective, len(batch.x), step)
     said = objective.describe(model.vae)
     if not all(isinstance(word, str) for pair in said.items() for word in pair):
         raise Violation(f"describe() must answer with strings; got {said!r}.")
@@ -72,12 +73,13 @@ def losses_of_rows_do_not_mix(subject: Subject, case: Case) -> None:
     depend on the examples that have a weight, and not on those that only fill up the last batch of an epoch.
     """
     objective = built(subject, case)
-    model = small_model(case, objective.posterior)
+    model = model_for(objective, case)
     x = model.examples(4)
     others = tf.concat([-3.0 * x[:2], x[2:3], x[3:] + 2.0], axis=0)
     weights = tf.constant([0.0, 0.0, 1.0, 0.0])
     one, other = (
-        objective(model.vae, Batch(rows, weights=weights), stateless(case), LAST) for rows in (x, others)
+        objective(model.vae, model.batch(rows)._replace(weights=weights), stateless(case), LAST)
+        for rows in (x, others)
     )
     for name in ("per_example", *objective.terms):
         a, b = (
@@ -96,11 +98,11 @@ def losses_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
     noise has a seed of its own has the same in every step.
     """
     objective = built(subject, case)
-    model = small_model(case, objective.posterior)
-    x = model.examples(8)
+    model = model_for(objective, case)
+    batch = model.batch(model.examples(8))
 
     def loss(seed: Seed) -> Floats:
-        return f64(objective(model.vae, Batch(x), seed, LAST).per_example)
+        return f64(objective(model.vae, batch, seed, LAST).per_example)
 
     tf.random.set_seed(1)
     first = loss(stateless(case))
@@ -109,7 +111,8 @@ def losses_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
         raise Violation("the same arguments gave two losses: something random is not a function of the seed.")
     if all(np.array_equal(first, loss(stateless(case, salt))) for salt in (1, 2, 3)):
         raise Violation("different seeds gave the same loss to the last bit: the seed is ignored.")
-    one, other = (_drawn(objective, model, x[:1], case, 2000, salt=salt) for salt in (7, 8))
+    single = model.batch(batch.x[:1])
+    one, other = (_drawn(objective, model, single, case, 2000, salt=salt) for salt in (7, 8))
     for name, values in one.items():
         if (excess := dependence(values, other[name], ALPHA / 1000).excess) > 1:
             raise Violation(
@@ -128,18 +131,18 @@ def bounds_the_evidence(subject: Subject, case: Case) -> None:
     with the normalised weights are below it where the posterior is nearly exact.
     """
     objective = built(subject, case)
-    model = small_model(case, objective.posterior)
+    model = model_for(objective, case)
     if objective.bound is None:
         raise Inconclusive("it claims to be no bound")
-    x = model.examples(2)
+    batch = model.batch(model.examples(2))
 
     def gaps(draws: int = 400) -> Floats:
-        gap = _losses(objective, model, x, case, draws) + model.log_evidence(x)
+        gap = _losses(objective, model, batch, case, draws) + model.log_evidence(batch)
         return gap.mean(1, keepdims=True) if objective.couples_rows else gap  # then it bounds the mean only
 
     _holds_on_average(gaps(), "at least")
     for nats in NEARLY:
-        model.be_off_by(nats, x)
+        model.be_off_by(nats, batch.x)
         _holds_on_average(gaps(1000), "at least")
     model.be_exact()
     gap = gaps()
@@ -148,25 +151,29 @@ def bounds_the_evidence(subject: Subject, case: Case) -> None:
         _holds_on_average(-gap, "at most")
 
 
-def _losses(objective: Objective, model: LinearGaussian, x: Tensor, case: Case, draws: int) -> Floats:
-    """The loss of x [B, *E] with many seeds: [draws, B], of which the noise of no two is the same."""
-    return _drawn(objective, model, x, case, draws)["loss"]
+def _losses(objective: Objective, model: LinearGaussian, batch: Batch, case: Case, draws: int) -> Floats:
+    """The loss of a batch with many seeds: [draws, B], of which the noise of no two is the same."""
+    return _drawn(objective, model, batch, case, draws)["loss"]
 
 
 def _drawn(
     objective: Objective,
     model: LinearGaussian,
-    x: Tensor,
+    batch: Batch,
     case: Case,
     draws: int,
     step: int = FINAL_STEP,
     salt: int = 7,
 ) -> dict[str, Floats]:
     """As `_losses`, of the loss and of every term."""
-    repeated = tf.repeat(x, draws, axis=0)  # [B * draws, *E]
-    losses = objective(model.vae, Batch(repeated), stateless(case, salt), tf.constant(step, tf.int32))
+    losses = objective(model.vae, _repeated(batch, draws), stateless(case, salt), tf.constant(step, tf.int32))
     found = {"loss": losses.per_example, **losses.terms}
-    return {name: f64(values).reshape(len(x), draws).T for name, values in found.items()}
+    return {name: f64(values).reshape(len(batch.x), draws).T for name, values in found.items()}
+
+
+def _repeated(batch: Batch, times: int) -> Batch:
+    """A batch [B * times, ...], in which the copies of an example follow one another."""
+    return Batch(*(None if values is None else tf.repeat(values, times, axis=0) for values in batch))
 
 
 def _holds_on_average(gap: Floats, word: str) -> None:
@@ -195,10 +202,10 @@ def means_are_as_declared(subject: Subject, case: Case) -> None:
     negative_elbo are these unless the class declares them to be something else.
     """
     objective = built(subject, case)
-    model = small_model(case, objective.posterior)
-    x, rng = model.examples(2), np.random.default_rng([case.seed, 9])
-    model.be_off_by(float(rng.choice(OFF)), x)
-    exact = model.exact(x)
+    model = model_for(objective, case)
+    batch, rng = model.batch(model.examples(2)), np.random.default_rng([case.seed, 9])
+    model.be_off_by(float(rng.choice(OFF)), batch.x)
+    exact = model.exact(batch)
     named = {name: getattr(exact, name) for name in NAMED if name in objective.terms}
     compared = False
     for step in (FINAL_STEP, *rng.choice(STEPS, size=2, replace=False)):
@@ -210,9 +217,10 @@ def means_are_as_declared(subject: Subject, case: Case) -> None:
         if not expected:
             continue
         compared = True
-        found = _drawn(objective, model, x, case, 800, int(step))
+        found = _drawn(objective, model, batch, case, 800, int(step))
         for name, right in expected.items():
-            _is_on_average(name, found[name], np.broadcast_to(np.asarray(right, np.float64), (len(x),)), int(step))
+            values = np.broadcast_to(np.asarray(right, np.float64), (len(batch.x),))
+            _is_on_average(name, found[name], values, int(step))
     if not compared:
         raise NotApplicable("it declares nothing in expected(), and none of its terms has a known name")
 
@@ -235,9 +243,9 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
     A weight that is taken and never used leaves the β-VAE a plain one. Draws are compared as distributions: more
     importance samples that are all the same change the noise, and nothing else.
     """
-    model = small_model(case)
-    x = model.examples(2)
-    model.be_off_by(1.0, x)
+    model = small_model(case, classes=case.classes if getattr(subject.factory, "classifier", False) else None)
+    batch = model.batch(model.examples(2))
+    model.be_off_by(1.0, batch.x)
     values = {parameter.name: some_values(parameter) for parameter in subject.signature.plain.values()}
     values = {name: few for name, few in values.items() if len(few) > 1}
     rng = np.random.default_rng([case.seed, 11])
@@ -246,9 +254,9 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
         tables = [{**table, name: None} for table in (case.configuration, *subject.promises.cases, *others)]
         compared = 0
         for table in (table for place, table in enumerate(tables) if table not in tables[:place]):
-            found = list(_built_with(subject, case, [{**table, name: value} for value in few]))
+            found = list(_built_with(subject, case, model, [{**table, name: value} for value in few]))
             compared += len(found) > 1
-            if len(found) > 1 and _differ(found, model, x, case):
+            if len(found) > 1 and _differ(found, model, batch, case):
                 break
         else:
             if compared:
@@ -258,25 +266,27 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
                 )
 
 
-def _built_with(subject: Subject, case: Case, tables: list[Table]) -> Iterator[Objective]:
-    """The objectives of these configurations, without those that the class refuses."""
+def _built_with(subject: Subject, case: Case, model: LinearGaussian, tables: list[Table]) -> Iterator[Objective]:
+    """The objectives of these configurations, without those that the class refuses for this model."""
     for table in tables:
         try:
-            yield built(subject, replace(case, configuration=table))
-        except Refused:
+            objective = built(subject, replace(case, configuration=table))
+            objective.check(model.vae)
+        except (Refused, ConfigError):
             continue
+        yield objective
 
 
-def _differ(objectives: list[Objective], model: LinearGaussian, x: Tensor, case: Case) -> bool:
+def _differ(objectives: list[Objective], model: LinearGaussian, batch: Batch, case: Case) -> bool:
     """Whether one objective is not the first: its loss, a term, or where these are equal, its gradient."""
     equal = True
     for step in (FINAL_STEP, 0, 1, 5):
-        first, *others = (_drawn(objective, model, x, case, 1000, step) for objective in objectives)
+        first, *others = (_drawn(objective, model, batch, case, 1000, step) for objective in objectives)
         for other in others:
             if any(_unlike(first[name], other[name]) for name in first):
                 return True
             equal &= all(np.allclose(first[name], other[name], 1e-4, 1e-4) for name in first)
-    return equal and _gradients_differ(objectives, model, x, case)
+    return equal and _gradients_differ(objectives, model, batch, case)
 
 
 def _unlike(one: Floats, other: Floats) -> bool:
@@ -289,12 +299,12 @@ def _unlike(one: Floats, other: Floats) -> bool:
     return bool(np.any(in_mean | in_spread | (same_noise & (apart > least))))
 
 
-def _gradients_differ(objectives: list[Objective], model: LinearGaussian, x: Tensor, case: Case) -> bool:
+def _gradients_differ(objectives: list[Objective], model: LinearGaussian, batch: Batch, case: Case) -> bool:
     variables = [variable.value for variable in model.vae.trainable_variables]
 
     def gradient(objective: Objective) -> Floats:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(objective(model.vae, Batch(x), stateless(case), LAST).per_example)
+            loss = tf.reduce_mean(objective(model.vae, batch, stateless(case), LAST).per_example)
         found = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return np.concatenate([f64(tf.convert_to_tensor(part)).ravel() for part in found])
 
@@ -310,16 +320,15 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
     wrong. Estimators that are unbiased in another way than through the samples pass too: means are compared.
     """
     objective = built(subject, case)
-    model = small_model(case, objective.posterior)
-    x, draws = model.examples(2), 200
-    repeated = tf.repeat(x, draws, axis=0)
+    model = model_for(objective, case)
+    repeated = _repeated(model.batch(model.examples(2)), 200)
     variables = [variable.value for variable in model.vae.trainable_variables]
     rng = np.random.default_rng([case.seed, 8])
     direction = [tf.constant(rng.normal(size=v.shape), tf.float32) for v in variables]
     slopes, differences = [], []
 
     def of_seed(seed: Tensor) -> Tensor:
-        return tf.reduce_mean(objective(model.vae, Batch(repeated), seed, LAST).per_example)
+        return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
 
     mean = tf.function(partial(of_seed), autograph=False)  # a graph, as it is called 36 times
     for batch in range(12):

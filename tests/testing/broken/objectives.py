@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from annotated_types import Ge
 
 from probvae.core import Losses, Objective, Positive, as_seed
-from probvae.objectives import ELBO, IWAE
+from probvae.objectives import ELBO, IWAE, SemiSupervised
 
 tfd = tfp.distributions
 
@@ -409,3 +409,58 @@ class OneTermWithItsOwnSeed(_ELBO):
         log_likelihood, _ = _parts(vae, batch.x, as_seed(0))
         _, kl = _parts(vae, batch.x, as_seed(seed))
         return self.losses(kl - log_likelihood, log_likelihood, kl)
+
+
+# Partly labelled data
+
+
+class EntropyAdded(SemiSupervised):
+    """The entropy of the classifier is added, where it should be subtracted: it is rewarded for certainty."""
+
+    def __call__(self, vae, batch, seed, step):
+        losses = super().__call__(vae, batch, seed, step)
+        return Losses(losses.per_example + 2 * losses.terms["entropy"], losses.terms)
+
+
+class ClassPriorDropped(SemiSupervised):
+    """The loss is without -log p(y), as if a class had probability 1."""
+
+    def __call__(self, vae, batch, seed, step):
+        losses = super().__call__(vae, batch, seed, step)
+        return Losses(losses.per_example - losses.terms["class_prior"], losses.terms)
+
+
+class LabelsForTheClassifierOnly(SemiSupervised):
+    """Also of examples with a label it takes the mean over all classes; the label goes into the last term only."""
+
+    def __call__(self, vae, batch, seed, step):
+        labelled = super().__call__(vae, batch, seed, step).terms["classification"]
+        losses = super().__call__(vae, batch._replace(labels=-tf.ones_like(batch.labels)), seed, step)
+        return Losses(losses.per_example + self.alpha * labelled, losses.terms | {"classification": labelled})
+
+
+class MissingLabelsTakenAsTheLastClass(SemiSupervised):
+    """A missing label, -1, is taken as an index from the end: the last class."""
+
+    def __call__(self, vae, batch, seed, step):
+        labels = tf.where(batch.labels == -1, tf.cast(vae.condition_dim - 1, tf.int64), batch.labels)
+        return super().__call__(vae, batch._replace(labels=labels), seed, step)
+
+
+class EachClassOfAnotherExample(SemiSupervised):
+    """The losses of all examples given one class follow one another, and are taken as those of one example."""
+
+    def _given_each_class(self, vae, batch, weights, seed, step):
+        found = super()._given_each_class(vae, batch, weights, seed, step)
+        return tf.nest.map_structure(lambda v: tf.reshape(tf.transpose(v), tf.shape(v)), found)
+
+
+class ClassifierStopped(SemiSupervised):
+    """The probabilities of the classes are constants in the mean of the losses, and carry no gradient."""
+
+    def _given_each_class(self, vae, batch, weights, seed, step):
+        found = super()._given_each_class(vae, batch, weights, seed, step)
+        log_q = tf.nn.log_softmax(vae.labels(batch.x).logits_parameter())
+        missing = tf.cast(batch.labels == -1, tf.float32)[:, None] / tf.maximum(weights, 1e-6)
+        change = missing * (tf.stop_gradient(tf.exp(log_q)) - tf.exp(log_q)) * tf.stop_gradient(found.per_example)
+        return Losses(found.per_example + change, found.terms)
