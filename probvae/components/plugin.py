@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from probvae.registry import ComponentSpec, hookimpl
 
+LIKELIHOODS = {
+    "bernoulli": "bernoulli:Bernoulli",
+    "continuous_bernoulli": "bernoulli:ContinuousBernoulli",
+    "normal": "normal:Normal",
+    "laplace": "laplace:Laplace",
+    "student_t": "student_t:StudentT",
+    "poisson": "poisson:Poisson",
+    "negative_binomial": "negative_binomial:NegativeBinomial",
+    "zero_inflated_negative_binomial": "zero_inflated_negative_binomial:ZeroInflatedNegativeBinomial",
+    "beta_binomial": "beta_binomial:BetaBinomial",
+    "categorical": "categorical:Categorical",
+    "discretised_logistic": "discretised_logistic:DiscretisedLogistic",
+    "discretised_logistic_mixture": "discretised_logistic_mixture:DiscretisedLogisticMixture",
+}
+"""Name -> module and class in `probvae.components.likelihoods`."""
+
 BUILT_IN = [
     ComponentSpec("encoder", "network", "probvae.components.encoders:NetworkEncoder"),
     ComponentSpec("decoder", "network", "probvae.components.decoders:NetworkDecoder"),
@@ -16,16 +32,9 @@ BUILT_IN = [
     ComponentSpec(
         "posterior", "full_covariance_normal", "probvae.components.posteriors.normal:FullCovarianceNormal"
     ),
-    ComponentSpec("likelihood", "bernoulli", "probvae.components.likelihoods.bernoulli:Bernoulli"),
-    ComponentSpec(
-        "likelihood", "continuous_bernoulli", "probvae.components.likelihoods.bernoulli:ContinuousBernoulli"
-    ),
-    ComponentSpec("likelihood", "normal", "probvae.components.likelihoods.normal:Normal"),
-    ComponentSpec("likelihood", "poisson", "probvae.components.likelihoods.poisson:Poisson"),
-    ComponentSpec(
-        "likelihood",
-        "negative_binomial",
-        "probvae.components.likelihoods.negative_binomial:NegativeBinomial",
+    *(
+        ComponentSpec("likelihood", name, f"probvae.components.likelihoods.{target}")
+        for name, target in LIKELIHOODS.items()
     ),
     ComponentSpec("prior", "standard_normal", "probvae.components.priors.standard_normal:StandardNormal"),
     ComponentSpec("prior", "mixture", "probvae.components.priors.mixture:Mixture"),

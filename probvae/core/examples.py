@@ -136,7 +136,7 @@ def _check_values(x: Tensor, support: Values) -> None:
         )
     if support == REAL or not len(x):
         return
-    found = Values.of_all(Values.of(block) for _, block in _blocks(x))
+    found = Values.of_all(Values.of(block, support.steps) for _, block in _blocks(x))
     if found not in support:
         raise UserError(f"{_expected(support)}; got {found}. {_fix(support, found)}")
 
@@ -177,7 +177,9 @@ def asserted(x: Tensor, support: Values) -> Tensor:
     inside = tf.reduce_all((x > support.low) & (x < support.high) if support.open
                            else (x >= support.low) & (x <= support.high))  # fmt: skip
     if support.integer:
-        inside &= tf.reduce_all(x == tf.round(x))
+        multiples = x * support.steps
+        rounding = 1e-3 if support.steps > 1 else 0.0
+        inside &= tf.reduce_all(tf.abs(multiples - tf.round(multiples)) <= rounding)
     if support.one_hot:
         inside &= tf.reduce_all(tf.reduce_sum(x, axis=-1) == 1)
     checks = [

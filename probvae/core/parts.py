@@ -124,7 +124,7 @@ class LikelihoodHead(Component, ABC):
 
     kind: ClassVar[str] = "likelihood"
     output_shape: Shape
-    support: ClassVar[Values] = REAL
+    support: Values = REAL
 
     @abstractmethod
     def likelihood(self, outputs: Tensor) -> Distribution:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf
+from math import inf, lcm
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from probvae.core.types import Array
 
 _LARGEST = sys.float_info.max
+_ROUNDING = 1e-3  # of a step, in single precision
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,14 @@ class Values:
     (True, False, False)
     >>> UNIT in Values(0, 1, open=True), Values(0.1, 0.9) in Values(0, 1, open=True), ONE_HOT in BINARY
     (False, True, True)
+    >>> BINARY in Values.levels(256, 255), Values.levels(256, 255) in UNIT, UNIT in Values.levels(256, 255)
+    (True, True, False)
 
     Args:
         low: the lowest value.
         high: the highest value.
-        integer: whether they are integers only.
+        integer: whether they are integers only, or with `steps` multiples of 1/steps only.
+        steps: how many steps there are from an integer to the next; those of 8-bit images from 0 to 1 are 255.
         open: whether the ends are excluded, as for a log-normal or a Beta distribution.
         one_hot: whether exactly one element of the last axis is 1, and all others are 0.
     """
@@ -40,6 +44,12 @@ class Values:
     integer: bool = False
     open: bool = False
     one_hot: bool = False
+    steps: int = 1
+
+    @property
+    def discrete(self) -> bool:
+        """Whether they can be counted: they have probabilities then, and densities otherwise."""
+        return self.integer
 
     def __contains__(self, other: Support) -> bool:
         if not isinstance(other, Values):
@@ -47,7 +57,8 @@ class Values:
         inside = self.low <= other.low and other.high <= self.high
         if self.open and not other.open:
             inside = inside and self.low < max(other.low, -_LARGEST) and min(other.high, _LARGEST) < self.high
-        return inside and (other.integer or not self.integer) and (other.one_hot or not self.one_hot)
+        in_step = not self.integer or (other.integer and self.steps % other.steps == 0)
+        return inside and in_step and (other.one_hot or not self.one_hot)
 
     def __str__(self) -> str:
         if self.one_hot:
@@ -55,6 +66,8 @@ class Values:
         if self == BINARY:
             return "0 and 1 only"
         kind = "integers" if self.integer else "numbers"
+        if self.steps > 1:
+            kind = f"multiples of 1/{self.steps}"
         if (self.low, self.high) == (-inf, inf):
             return f"all {kind}"
         if self.high == inf:
@@ -77,10 +90,19 @@ class Values:
         return self.low + 1.0 if self.high == inf else (self.low + self.high) / 2
 
     @classmethod
-    def of(cls, array: Array) -> Values:
-        """The values that an array [N, *E] takes."""
+    def of(cls, array: Array, steps: int = 1) -> Values:
+        """The values that an array [N, *E] takes.
+
+        Args:
+            array: the values.
+            steps: if they are no integers, whether they are multiples of 1/steps is seen too.
+        """
         low, high = float(array.min()), float(array.max())
         whole = bool(array.dtype.kind in "bui") or bool(np.all(array == np.round(array)))
+        if not whole and steps > 1:
+            multiples = array * steps
+            if np.all(np.abs(multiples - np.round(multiples)) < _ROUNDING):
+                return cls(low, high, integer=True, steps=steps)
         binary = whole and low >= 0 and high <= 1 and array.ndim > 1
         return cls(low, high, whole, one_hot=binary and bool(np.all(array.sum(-1) == 1)))
 
@@ -89,7 +111,20 @@ class Values:
         """The values of several arrays together."""
         seen = list(parts)
         low, high = min(part.low for part in seen), max(part.high for part in seen)
-        return cls(low, high, all(part.integer for part in seen), one_hot=all(part.one_hot for part in seen))
+        integer, one_hot = all(part.integer for part in seen), all(part.one_hot for part in seen)
+        return cls(
+            low, high, integer, one_hot=one_hot, steps=lcm(*(part.steps for part in seen)) if integer else 1
+        )
+
+    @classmethod
+    def levels(cls, count: int, divide_by: float = 1) -> Values:
+        """The values 0, 1, ..., count - 1, divided by a number.
+
+        >>> str(Values.levels(10)), str(Values.levels(256, divide_by=255))
+        ('integers from 0 to 9', 'multiples of 1/255 from 0 to 1')
+        """
+        whole = divide_by == int(divide_by)
+        return cls(0, (count - 1) / divide_by, integer=whole, steps=int(divide_by) if whole else 1)
 
 
 BINARY = Values(0, 1, integer=True)

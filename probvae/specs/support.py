@@ -42,6 +42,11 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
         hints.append("Some values lie at an end, where it has no density: move them a little inside.")
     elif support == BINARY and info.values in UNIT:
         hints.append("Set data.binarize = 'dynamic', or model.decoder.likelihood.use = 'continuous_bernoulli'.")
+    elif support.steps > 1 and info.values in UNIT:
+        hints.append(
+            f"If they are integers that were divided by {support.steps}, give the integers, and set "
+            f"data.divide_by = {support.steps}. Or set model.decoder.likelihood.use = 'continuous_bernoulli'."
+        )
     elif support in UNIT:
         hints.append("Set model.decoder.likelihood.use = 'normal', which takes all numbers.")
     found = f"{info.values}, from {dataset.use!r}"

@@ -199,7 +199,7 @@ class Box(Space):
 
 
 class Lattice(Space):
-    """Vectors of integers in an interval, under counting measure.
+    """Vectors of integers in an interval, or of integers that are divided by a number, under counting measure.
 
     The proposal draws each element by itself: half from what the samples have there, half evenly over the
     interval, or over the part of it that reaches 40 beyond the samples.
@@ -213,8 +213,9 @@ class Lattice(Space):
     reach = 200_000
 
     def __init__(self, support: Values, dimensions: int) -> None:
-        first, last = support.low + support.open, support.high - support.open
-        self.low, self.high = np.ceil(first), np.floor(last)
+        self.steps = support.steps
+        first, last = self.steps * support.low + support.open, self.steps * support.high - support.open
+        self.low, self.high = np.ceil(first - 1e-6), np.floor(last + 1e-6)
         self.dimensions = self.axes = dimensions
 
     def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
@@ -230,25 +231,27 @@ class Lattice(Space):
 
         None where they are too many.
         """
+        samples = self._integers(samples)
         spread = 60 + 6 * np.ptp(samples)
         low = self.low if self.low > -inf else np.floor(samples.min() - spread)
         high = self.high if self.high < inf else np.ceil(samples.max() + spread)
         if (high - low + 1) ** self.dimensions > self.most:
             return None
-        return np.array(list(product(np.arange(low, high + 1), repeat=self.dimensions)), np.float64)
+        axes = np.meshgrid(*[np.arange(low, high + 1)] * self.dimensions, indexing="ij")
+        return np.stack(axes, -1).reshape(-1, self.dimensions) / self.steps
 
     def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
         """See the class."""
         columns = []
-        for column in samples.T:
+        for column in self._integers(samples).T:
             levels, share = self._table(column)
             columns.append(rng.choice(levels, size=count, p=share))
-        return np.stack(columns, -1)
+        return np.stack(columns, -1) / self.steps
 
     def log_density(self, points: Floats, samples: Floats) -> Floats:
         """See the class."""
-        total = np.zeros(len(points))
-        for place, column in enumerate(samples.T):
+        total, points = np.zeros(len(points)), self._integers(points)
+        for place, column in enumerate(self._integers(samples).T):
             levels, share = self._table(column)
             index = np.searchsorted(levels, points[:, place])
             known = (index < len(levels)) & (levels[np.minimum(index, len(levels) - 1)] == points[:, place])
@@ -258,14 +261,22 @@ class Lattice(Space):
         return total
 
     def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
-        """Whether every element is an integer of the interval."""
+        """Whether every element is an integer of the interval, after the multiplication."""
+        points = self._integers(points)
         inside = (self.low <= points) & (points <= self.high) & (points == np.round(points))
         return np.asarray(inside.all(-1))
 
     def extremes(self, samples: Floats) -> Floats:
         """The same integer in all elements: over the interval, its ends among them."""
-        values = np.unique(np.round(_over(self.low, self.high, samples)))
-        return np.repeat(values[:, None], self.dimensions, axis=1)
+        values = np.unique(np.round(_over(self.low, self.high, self._integers(samples))))
+        return np.repeat(values[:, None], self.dimensions, axis=1) / self.steps
+
+    def _integers(self, points: Floats) -> Floats:
+        """Points in units of a step: integers, where rounding to single precision is all that is missing."""
+        if self.steps == 1:
+            return points
+        multiples = points * self.steps
+        return np.where(np.abs(multiples - np.round(multiples)) < 1e-3, np.round(multiples), multiples)
 
     def _table(self, column: Floats) -> tuple[Floats, Floats]:
         """The levels that one element may take, and the probability that the proposal gives each."""

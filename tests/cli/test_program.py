@@ -423,7 +423,7 @@ def test_data_info_says_what_a_dataset_is_without_fetching_it(program):
     assert (ended.status, ended.err) == (0, "")
     facts = dict(line.split(maxsplit=1) for line in ended.out.splitlines())
     assert facts["shape"] == "[28, 28, 1]"
-    assert facts["values"] == "numbers from 0 to 1"
+    assert facts["values"] == "multiples of 1/255 from 0 to 1"
     assert facts["examples"] == "6,000 training, 1,000 validation, 1,000 test"
     assert facts["protocol"] == "intensities from 0 to 1, not binarised"
     assert "licence" in facts["source"]

@@ -354,7 +354,12 @@ VALUES = [
         "grey images for a Bernoulli",
         *(DATA, 'use = "fashion_mini"\nbinarize = "none"'),
         at=(14, "model.decoder.likelihood"),
-        says=("0 and 1 only", "numbers from 0 to 1, from 'fashion_mini'", "data.binarize", "continuous_bernoulli"),
+        says=(
+            "0 and 1 only",
+            "of 1/255 from 0 to 1, from 'fashion_mini'",
+            "data.binarize",
+            "continuous_bernoulli",
+        ),
     ),
     case(
         "bytes for a Bernoulli",

@@ -52,6 +52,61 @@ def test_negative_binomial_by_mean_and_dispersion_is_scipys_by_n_and_p():
     np.testing.assert_allclose(learned, expected[same], rtol=2e-4, atol=6e-3)
 
 
+@pytest.mark.parametrize("logit", [-30.0, -1.5, 0.0, 2.0, 30.0])
+def test_zero_inflation_is_a_mixture_with_zero(logit):
+    """Its weight is sigmoid(logit); that of tfd.Inflated would be sigmoid(2 logit)."""
+    mean, dispersion, x, counts = reference("negative_binomial")
+    raw = raw_dispersion(dispersion) - raw_dispersion(1.0)
+    outputs = np.concatenate([column(np.full_like(mean, logit)), column(np.log(mean)), column(raw)], axis=1)
+    p = c.ZeroInflatedNegativeBinomial((1,), "per_example").likelihood(outputs)
+    log_w, log_kept = -softplus(-logit), -softplus(logit) + counts
+    expected = np.where(x == 0, np.logaddexp(log_w, log_kept), log_kept)
+    np.testing.assert_allclose(p.log_prob(column(x)), expected, rtol=2e-4, atol=6e-3)
+    np.testing.assert_allclose(p.mean()[:, 0], mean / (1 + np.exp(logit)), rtol=1e-4)
+
+
+def test_zeros_are_added_as_often_as_their_weight_says():
+    outputs = np.array([[1.0, np.log(50.0)]], np.float32)
+    found = f64(c.ZeroInflatedNegativeBinomial((1,)).likelihood(outputs).sample(20_000, seed=[0, 1]))
+    weight = 1 / (1 + np.exp(-1.0))
+    expected = weight + (1 - weight) / 51  # with a dispersion of 1 the counts are geometric
+    assert abs(np.mean(found == 0) - expected) < 5 * np.sqrt(expected * (1 - expected) / 20_000)
+
+
+@pytest.mark.parametrize("divide_by", [1, 255])
+def test_beta_binomial_is_scipys(divide_by):
+    trials, a, b, x, expected = reference("beta_binomial")
+    outputs = np.stack([raw_dispersion(a) - raw_dispersion(1.0), raw_dispersion(b) - raw_dispersion(1.0)], -1)
+    for number in (1, 10, 255):
+        same = trials == number
+        p = c.BetaBinomial((1,), number, divide_by).likelihood(outputs[same].astype(np.float32))
+        log_prob = p.log_prob(column(x[same] / divide_by))
+        np.testing.assert_allclose(log_prob, expected[same], rtol=5e-4, atol=5e-3)
+        mean = (trials * a / (a + b))[same] / divide_by
+        np.testing.assert_allclose(p.mean()[:, 0], mean, rtol=1e-3)
+
+
+def test_beta_binomial_draws_its_probabilities():
+    p = c.BetaBinomial((1,), trials=3).likelihood(np.array([[-1.0, 0.7]], np.float32))
+    found = np.bincount(f64(p.sample(20_000, seed=[0, 1])).astype(int).ravel(), minlength=4) / 20_000
+    expected = np.exp(f64(p.log_prob(np.arange(4, dtype=np.float32)[:, None, None])).ravel())
+    np.testing.assert_allclose(expected.sum(), 1, atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=5 * 0.5 / np.sqrt(20_000))
+
+
+@pytest.mark.parametrize("divide_by", [1, 4])
+def test_categorical_is_a_softmax_of_each_elements_outputs(divide_by):
+    head, rng = c.Categorical((2, 3), levels=5, divide_by=divide_by), np.random.default_rng(0)
+    outputs = rng.normal(size=(4, 2, 15)).astype(np.float32)
+    x = rng.integers(0, 5, (4, 2, 3))
+    logits = f64(outputs).reshape(4, 2, 3, 5)
+    each = np.take_along_axis(logits, x[..., None], -1)[..., 0] - np.log(np.exp(logits).sum(-1))
+    p = head.likelihood(outputs)
+    np.testing.assert_allclose(p.log_prob((x / divide_by).astype(np.float32)), each.sum((1, 2)), rtol=1e-5)
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(p.mean(), probabilities @ np.arange(5) / divide_by, rtol=1e-5)
+
+
 @pytest.mark.parametrize("head", [c.Poisson, c.NegativeBinomial])
 @pytest.mark.parametrize("mean", [0.3, 20.0, 5000.0])
 def test_counts_are_drawn_with_the_mean_and_the_variance(head, mean):
@@ -91,5 +146,12 @@ def test_counts_compile_with_xla(head):
     np.testing.assert_allclose(compiled(), p.likelihood(numbers).log_prob(x), rtol=1e-4)
 
 
-def test_their_support_is_counts():
-    assert c.Poisson.support == c.NegativeBinomial.support == COUNTS
+def test_supports_name_the_values():
+    heads = (c.Poisson, c.NegativeBinomial, c.ZeroInflatedNegativeBinomial)
+    assert {head((2,)).support for head in heads} == {COUNTS}
+    bounded = (c.Categorical((2,), 10), c.BetaBinomial((2,), 9), c.BetaBinomial((2,), 255, divide_by=255))
+    assert [str(head.support) for head in bounded] == [
+        "integers from 0 to 9",
+        "integers from 0 to 9",
+        "multiples of 1/255 from 0 to 1",
+    ]

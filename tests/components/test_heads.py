@@ -1,5 +1,7 @@
 """The heads' densities against formulas written in numpy."""
 
+from math import lgamma
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -199,6 +201,34 @@ def test_an_initial_scale_below_the_floor_is_refused_and_not_raised(scale):
     assert error.value.parameter == "initial_scale"
     p = c.Normal((2,), "fixed", initial_scale=5e-5).likelihood(tf.zeros((1, 2)))
     np.testing.assert_allclose(p.stddev(), np.full((1, 2), 5e-5))
+
+
+@pytest.mark.parametrize("scale", ["fixed", "learned", "per_element"])
+def test_laplace_and_student_t_are_the_formulas(scale):
+    event, x = (2, 3), raw(4, 2, 3)
+    heads = {"laplace": c.Laplace(event, scale, 0.5), "student_t": c.StudentT(event, 2.5, scale, 0.5)}
+    outputs = raw(4, *heads["laplace"].output_shape)
+    width = 0.5
+    if scale == "per_element":
+        inverse = np.log(np.expm1(0.5 - FLOOR)) - 1e-5
+        width = softplus(f64(outputs[..., 3:]) + inverse + 1e-5) + FLOOR
+    y, df = (f64(x) - f64(outputs[..., :3])) / width, 2.5
+    constant = lgamma((df + 1) / 2) - lgamma(df / 2) - 0.5 * np.log(df * np.pi)
+    expected = {
+        "laplace": -np.abs(y) - np.log(2 * width),
+        "student_t": constant - 0.5 * (df + 1) * np.log1p(y**2 / df) - np.log(width),
+    }
+    for name, head in heads.items():
+        found = head.likelihood(outputs).log_prob(x)
+        np.testing.assert_allclose(found, expected[name].sum((1, 2)), rtol=1e-4, err_msg=name)
+
+
+def test_student_t_draws_have_its_quantiles():
+    draws = np.sort(f64(c.StudentT((1,), 2.0).likelihood(tf.zeros((1, 1))).sample(20_000, seed=[0, 1])).ravel())
+    share = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    exact = (2 * share - 1) / np.sqrt(2 * share * (1 - share))  # with two degrees of freedom
+    below = np.searchsorted(draws, exact) / len(draws)
+    np.testing.assert_allclose(below, share, atol=5 * 0.5 / np.sqrt(len(draws)))
 
 
 def test_supports_are_what_has_probability():

@@ -53,6 +53,30 @@ def test_the_values_of_an_array(array, expected):
     assert Values.of(array) == expected
 
 
+BYTES = Values.levels(256, divide_by=255)
+
+
+def test_multiples_of_a_step_are_values_of_their_own():
+    assert Values(0, 1, integer=True, steps=255) == BYTES
+    assert str(BYTES) == "multiples of 1/255 from 0 to 1"
+    assert BINARY in BYTES
+    assert BYTES in UNIT
+    assert UNIT not in BYTES
+    assert Values.levels(6, divide_by=5) in BYTES  # fifths
+    assert Values.levels(8, divide_by=7) not in BYTES
+    assert Values.levels(256, divide_by=25.5) == Values(0, 10)
+    assert [values.discrete for values in (BYTES, COUNTS, ONE_HOT, UNIT)] == [True, True, True, False]
+
+
+def test_multiples_of_a_step_are_seen_where_they_are_looked_for():
+    x = np.arange(256, dtype=np.float32) / 255
+    assert Values.of(x, steps=255) == BYTES
+    assert Values.of(x) == UNIT
+    assert Values.of(x[:-1] + 1e-4, steps=255).integer is False
+    assert Values.of(np.array([0.0, 1.0]), steps=255) == BINARY
+    assert Values.of_all([BINARY, BYTES]) == BYTES
+
+
 def test_nan_is_in_no_support():
     assert Values.of(np.array([0.0, np.nan])) not in REAL
 

@@ -161,7 +161,8 @@ def test_bytes_are_not_rescaled_silently():
 def test_bytes_divided_by_255_are_intensities():
     np.save("a.npy", BYTES)
     data = Arrays("a.npy", divide_by=255).load()
-    assert data.info.values == UNIT
+    assert data.info.values == Values.levels(256, divide_by=255)
+    assert data.info.values in UNIT
     assert "values divided by 255" in data.info.protocol
     assert data.train.stored.dtype == np.uint8
     assert data.train.intensities().max() == 1

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from probvae.core import BINARY, UNIT
+from probvae.core import BINARY, Values
 from probvae.data import FashionMini
 from probvae.data.datasets.mini import FILE
 from probvae.data.datasets.mnist import FashionMnist
@@ -33,7 +33,7 @@ def test_what_is_loaded_is_what_was_announced(binarize):
     dataset = FashionMini(binarize=binarize)
     data = dataset.load()
     assert data.info == dataset.info()
-    assert data.info.values == (UNIT if binarize == "none" else BINARY)
+    assert data.info.values == (Values.levels(256, divide_by=255) if binarize == "none" else BINARY)
     assert tuple(map(len, parts(data))) == data.info.sizes == (6_000, 1_000, 1_000)
     for split in parts(data):
         assert split.stored.dtype == np.uint8
@@ -94,4 +94,4 @@ def test_what_a_notebook_prints_is_one_line():
     assert repr(data.train) == f"<Split: {described}>"
     assert repr(data.test) == "<Split: 1000 examples of uint8 [28, 28, 1], with labels>"
     grey = FashionMini(binarize="none").load()
-    assert repr(grey).endswith("each [28, 28, 1], numbers from 0 to 1>")
+    assert repr(grey).endswith("each [28, 28, 1], multiples of 1/255 from 0 to 1>")

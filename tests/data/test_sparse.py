@@ -95,7 +95,7 @@ def test_real_numbers_and_divisors_are_as_of_a_dense_matrix():
     save("a.npz", RNG.normal(size=(30, 5)) * (RNG.random((30, 5)) < 0.5))
     assert Arrays("a.npz").info().values in REAL
     save("a.npz", np.minimum(COUNTS_OF_WORDS, 2))
-    assert Arrays("a.npz", divide_by=2).info().values == Values(0, 1)
+    assert Arrays("a.npz", divide_by=2).info().values == Values.levels(3, divide_by=2)
 
 
 def test_a_matrix_takes_the_memory_of_its_values(monkeypatch):

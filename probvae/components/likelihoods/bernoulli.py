@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components.likelihoods.elementwise import Elementwise
-from probvae.core import BINARY, UNIT, Distribution, Shape, Tensor, Values
+from probvae.core import BINARY, UNIT, Distribution, Shape, Tensor
 
 tfd = tfp.distributions
 
@@ -24,7 +22,7 @@ class Bernoulli(Elementwise):
         event_shape: E, the shape of one example.
     """
 
-    support: ClassVar[Values] = BINARY
+    support = BINARY
 
     def __init__(self, event_shape: Shape) -> None:
         super().__init__(event_shape)
@@ -44,7 +42,7 @@ class ContinuousBernoulli(Elementwise):
         event_shape: E, the shape of one example.
     """
 
-    support: ClassVar[Values] = UNIT
+    support = UNIT
 
     def __init__(self, event_shape: Shape) -> None:
         super().__init__(event_shape)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core import Distribution, Tensor
+from probvae.core import CustomDistribution, Distribution, Tensor
 
 tfd = tfp.distributions
 
@@ -34,12 +34,77 @@ class NegativeBinomialCounts(tfd.NegativeBinomial):  # type: ignore
 
     def _sample_n(self, n: Tensor, seed: Tensor = None) -> Tensor:
         """Poisson counts whose rates are from a gamma distribution."""
+        one, other = tfp.random.split_seed(seed)
+        shape = _shape(n, self)
+        rate = tf.exp(_log_gamma(shape, self.total_count, one) + self.logits)
+        return _poisson(shape, rate, other)
+
+
+class BetaBinomialCounts(tfd.BetaBinomial):  # type: ignore
+    """A beta-binomial distribution by its number of trials and two concentrations, in float32."""
+
+    def _log_prob(self, value: Tensor) -> Tensor:
+        n, a, b = self.total_count, self.concentration1, self.concentration0
+        log_choose = -log_beta(1 + value, 1 + n - value) - tf.math.log(1 + n)
+        return log_choose + log_beta(a + value, b + n - value) - log_beta(a, b)
+
+    def _sample_n(self, n: Tensor, seed: Tensor = None) -> Tensor:
+        """Binomial counts whose probability of success is from a beta distribution."""
         one, two, three = tfp.random.split_seed(seed, n=3)
-        shape, r = _shape(n, self), self.total_count
-        # Of r + 1, as the kernel draws other numbers for 1 than for what rounding may make of it.
-        gamma = tf.random.stateless_gamma(shape, one, r + 1)
-        gamma *= (1 - tf.random.stateless_uniform(shape, two)) ** (1 / r)
-        return _poisson(shape, gamma * tf.exp(self.logits), three)
+        shape, a, b = _shape(n, self), self.concentration1, self.concentration0
+        probability = tf.sigmoid(_log_gamma(shape, a, one) - _log_gamma(shape, b, two))
+        return tf.random.stateless_binomial(shape, three, self.total_count, probability, tf.float32)
+
+
+def zero_inflated(counts: Distribution, logits: Tensor) -> Distribution:
+    """Counts that are 0 instead with the probability sigmoid(logits): w [x = 0] + (1 - w) p(x).
+
+    tfd.Inflated computes the weight as sigmoid(2 logits).
+
+    Args:
+        counts: p(x): [...], [].
+        logits: the log-odds of the weight w, [...].
+    """
+
+    def sample(n: Tensor, seed: Tensor) -> Tensor:
+        one, other = tfp.random.split_seed(seed)
+        x = counts.sample(n, seed=one)  # [n, ...]
+        return tf.where(tf.random.stateless_uniform(tf.shape(x), other) < tf.sigmoid(logits), 0.0, x)
+
+    def log_prob(x: Tensor) -> Tensor:
+        kept = tf.math.log_sigmoid(-logits) + counts.log_prob(x)
+        return tf.where(x == 0, tfp.math.log_add_exp(tf.math.log_sigmoid(logits), kept), kept)
+
+    def mean() -> Tensor:
+        return tf.sigmoid(-logits) * counts.mean()
+
+    return CustomDistribution(sample, log_prob, tf.shape(logits), (), mean, reparameterized=False)
+
+
+def divided(counts: Distribution, by: int) -> Distribution:
+    """The distribution of counts that are divided by a number: its probabilities are those of the counts."""
+    if by == 1:
+        return counts
+    return CustomDistribution(
+        lambda n, seed: counts.sample(n, seed=seed) / by,
+        lambda x: counts.log_prob(tf.round(x * by)),
+        counts.batch_shape_tensor(),
+        (),
+        lambda: counts.mean() / by,
+        reparameterized=False,
+    )
+
+
+def _log_gamma(shape: Tensor, concentration: Tensor, seed: Tensor) -> Tensor:
+    """The logarithms of draws from gamma distributions, however small the concentrations.
+
+    Of the concentration + 1 times a power of a uniform number, as the operation draws other numbers for a
+    concentration of 1 than for what rounding makes of it.
+    """
+    one, other = tfp.random.split_seed(seed)
+    log_uniform = tf.math.log1p(-tf.random.stateless_uniform(shape, other))
+    gamma = tf.random.stateless_gamma(shape, one, concentration + 1)
+    return tf.math.log(gamma) + log_uniform / concentration
 
 
 def _shape(n: Tensor, distribution: Distribution) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.core import Distribution, LikelihoodHead, Shape, Tensor
@@ -22,11 +23,18 @@ class Elementwise(LikelihoodHead, ABC):
     def __init__(self, event_shape: Shape, outputs_per_element: int = 1) -> None:
         super().__init__()
         self.event_rank = len(event_shape)
+        self.outputs_per_element = outputs_per_element
         self.output_shape = (*event_shape[:-1], outputs_per_element * event_shape[-1])
 
     @abstractmethod
     def elements(self, outputs: Tensor) -> Distribution:
         """The elements' distributions from outputs [..., *O]: [..., *E], []."""
+
+    def numbers(self, outputs: Tensor) -> Tensor:
+        """The outputs [..., *O] as the numbers for each element: [..., *E, outputs_per_element]."""
+        shape = tf.concat([tf.shape(outputs)[:-1], [-1, self.outputs_per_element]], axis=0)
+        static = [*outputs.shape[:-1], outputs.shape[-1] // self.outputs_per_element, self.outputs_per_element]
+        return tf.ensure_shape(tf.reshape(outputs, shape), static)
 
     def likelihood(self, outputs: Tensor) -> Distribution:
         """p(x|z) from outputs [..., *O]: [...], [*E]."""

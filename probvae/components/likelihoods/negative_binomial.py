@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -10,7 +10,9 @@ import tensorflow as tf
 from probvae.components.likelihoods.counts import NegativeBinomialCounts
 from probvae.components.likelihoods.elementwise import Elementwise
 from probvae.components.scales import log_rate, raw_scale, softplus_scale
-from probvae.core import COUNTS, Distribution, Shape, Tensor, Values
+from probvae.core import COUNTS, Distribution, Shape, Tensor
+
+Dispersion: TypeAlias = Literal["learned", "per_example"]
 
 
 class NegativeBinomial(Elementwise):
@@ -27,9 +29,9 @@ class NegativeBinomial(Elementwise):
         dispersion: "learned" (one number for each element) or "per_example" (for each element a function of z).
     """
 
-    support: ClassVar[Values] = COUNTS
+    support = COUNTS
 
-    def __init__(self, event_shape: Shape, dispersion: Literal["learned", "per_example"] = "learned") -> None:
+    def __init__(self, event_shape: Shape, dispersion: Dispersion = "learned") -> None:
         super().__init__(event_shape, outputs_per_element=2 if dispersion == "per_example" else 1)
         self.dispersion = dispersion
         if dispersion == "learned":

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from probvae.components.likelihoods.counts import PoissonCounts
 from probvae.components.likelihoods.elementwise import Elementwise
 from probvae.components.scales import log_rate
-from probvae.core import COUNTS, Distribution, Shape, Tensor, Values
+from probvae.core import COUNTS, Distribution, Shape, Tensor
 
 
 class Poisson(Elementwise):
@@ -20,7 +18,7 @@ class Poisson(Elementwise):
         event_shape: E, the shape of one example.
     """
 
-    support: ClassVar[Values] = COUNTS
+    support = COUNTS
 
     def __init__(self, event_shape: Shape) -> None:
         super().__init__(event_shape)

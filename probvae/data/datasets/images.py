@@ -119,7 +119,7 @@ class ImageFolder(Dataset):
             notes.append(f"ignored: {others:,} files that are hidden, not {kinds}, or not in the folder of a part")
         return UserData(
             *split_off(splits, self.share, "data.folder", "Put images into a folder {} beside a folder train."),
-            values=Values(0, 255 / self.divide_by, integer=self.divide_by == 1.0),
+            values=Values.levels(256, self.divide_by),
             scaling=f"images cut and resized to {self.size[0]}x{self.size[1]}; {scaling(self.divide_by)}",
             source=f"the user's images in {self.folder}",
             notes=tuple(notes),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from probvae.core import BINARY, UNIT, Array, Binarize, DType, Rows, Shape, Split, Values, full_scale
+from probvae.core import BINARY, Array, Binarize, DType, Rows, Shape, Split, Values, full_scale
 from probvae.errors import ConfigError
 
 SEED = 0
@@ -127,7 +127,7 @@ def not_probabilities(values: Values, stored: Values, shape: Shape) -> ConfigErr
 
 def image_values(binarize: Binarize) -> Values:
     """The values that a model sees of images."""
-    return UNIT if binarize == "none" else BINARY
+    return Values.levels(256, divide_by=255) if binarize == "none" else BINARY
 
 
 def images(stored: Array, labels: Array) -> Split:

@@ -161,7 +161,7 @@ def values_of(splits: Mapping[Part, Split]) -> Values:
 
 def _block_values(part: Part, split: Split) -> Iterator[Values]:
     """The values of a split as a model sees them, without those that are missing, block by block."""
-    start = 0
+    start, steps = 0, int(split.divide_by) if split.divide_by == int(split.divide_by) else 1
     for block in split.blocks():
         with np.errstate(over="ignore"):  # too large for float32: infinite, and refused below
             x = split.scaled(block)
@@ -171,5 +171,5 @@ def _block_values(part: Part, split: Split) -> Iterator[Values]:
             raise ConfigError.of(f"data.{part}", "finite numbers (in float32)", got, fix)
         known = x if split.observed is None else x[split.observed[start : start + len(block)]]
         if known.size:
-            yield Values.of(known)
+            yield Values.of(known, steps)
         start += len(block)
