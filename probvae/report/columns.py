@@ -23,9 +23,9 @@ def column_names(event_shape: Sequence[int], info: DataInfo | None) -> tuple[str
 
 
 def profiles(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]], names: Sequence[str]) -> Figure:
-    """Rows [N, n] as lines over their columns, under the names of the clouds and in their colours."""
+    """Rows [N, n] as lines over their columns, under the names of the clouds, in their colours; NaN is a gap."""
     figure = chart(min(4.0 + 0.45 * len(names), 12.0), 3.6, title, subtitle)
-    axes = _axes(figure, (1, 1, 1), shared_range(*(rows for rows, _ in clouds.values())), names)
+    axes = _axes(figure, (1, 1, 1), _known_range(*(rows for rows, _ in clouds.values())), names)
     for name, (rows, colour) in clouds.items():
         _lines(axes, rows, colour, alpha=float(np.clip(20 / len(rows), 0.15, 1)), label=name)
     side_legend(axes)
@@ -33,11 +33,11 @@ def profiles(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]],
 
 
 def pairs(title: str, subtitle: str, x: Array, again: Array, names: Sequence[str]) -> Figure:
-    """Rows [N, n], each with its reconstruction in its own axes."""
+    """Rows [N, n], in which NaN is a gap, each with its reconstruction in its own axes."""
     across = min(_ACROSS, len(x))
     down = -(-len(x) // across)
     figure = chart(max(across * min(1.2 + 0.18 * len(names), 3.0) + 1.0, 5.0), 1.2 * down + 0.5, title, subtitle)
-    scale = shared_range(x, again)
+    scale = _known_range(x, again)
     for number, both in enumerate(zip(x, again, strict=True)):
         axes = _axes(figure, (down, across, number + 1), scale, names)
         for row, colour, label in zip(both, (FAINT, COLOURS[0]), ("data", "model"), strict=True):
@@ -51,6 +51,11 @@ def pairs(title: str, subtitle: str, x: Array, again: Array, names: Sequence[str
         if number == across - 1:
             side_legend(axes)
     return figure
+
+
+def _known_range(*values: Array) -> tuple[float, float]:
+    """One range for all values that are not missing."""
+    return shared_range(*(known for array in values if (known := array[~np.isnan(array)]).size))
 
 
 def _axes(figure: Figure, place: tuple[int, int, int], scale: tuple[float, float], names: Sequence[str]) -> Axes:

@@ -53,8 +53,7 @@ def samples(
     title = "Samples from the prior"
     form = form_of(vae.event_shape)
     flat = form in _COUNTS
-    classes = columns.names if columns and columns.one_hot and condition is None else ()
-    classes = classes if len(classes) <= _MOST_CLASSES else ()
+    classes = rows_of(columns) if condition is None else ()
     count = count or _COUNTS.get(form, _SIDE * len(classes) if classes else _SIDE**2)
     noise = fold_in(seed, 1)
     c = conditions_of_samples(vae, count, columns, data, condition, fold_in(seed, Stream.FIGURES, 10))
@@ -65,7 +64,7 @@ def samples(
         if classes and count % len(classes) == 0:
             rows = x.reshape(-1, len(classes), *vae.event_shape).swapaxes(0, 1)  # one for each class
             subtitle = f"{what} at {at}, one row for each class c."
-            figure = mosaic([rows], title, subtitle, left=_room_for(classes), between=0)
+            figure = mosaic([rows], title, subtitle, left=room_for(classes), between=0)
             row_labels(figure.axes[0], [short(name) for name in classes])
             return figure
         across = math.ceil(math.sqrt(count))
@@ -85,6 +84,7 @@ def samples(
     if data is not None:
         subtitle += ", over the data"
         behind = some(data, _COUNTS[form], fold_in(seed, Stream.FIGURES, 2))
+        behind = behind[~np.isnan(behind).any(axis=1)] if form == "points" else behind
         clouds = {"data": (behind, "#b5b5b5" if form == "points" else INK)} | clouds
     draw = _plane if form == "points" else profiles
     return draw(title, f"{subtitle}.", clouds, column_names(vae.event_shape, info))
@@ -109,7 +109,12 @@ def conditions_of_samples(
     return data.condition[np.resize(chosen(len(data), count, seed), count)]
 
 
-def _room_for(names: Sequence[str]) -> float:
+def rows_of(columns: Condition | None) -> tuple[str, ...]:
+    """The classes that have a row of their own in a figure; none of other conditions, or where there are many."""
+    return columns.names if columns and columns.one_hot and columns.size <= _MOST_CLASSES else ()
+
+
+def room_for(names: Sequence[str]) -> float:
     """The space at the left that names of rows take, in inches."""
     return 0.35 + 0.065 * max(len(short(name)) for name in names)
 
@@ -151,6 +156,9 @@ def reconstructions(
         return figure
     if form == "columns":
         subtitle = f"Random {name} examples, and the reconstruction of each: {made}."
+        if split.observed is not None:
+            x = np.where(split.observed[rows], x, np.nan)
+            subtitle += " Gaps in the data are missing values."
         return pairs("Reconstructions", subtitle, x, again, column_names(vae.event_shape, info))
     both = np.stack([x, again])  # [2, B, *E]
     panels = [both[:, start : start + _SIDE] for start in range(0, count, _SIDE)]  # [2, columns, *E] each
@@ -199,9 +207,10 @@ def decoded(vae: VAE, z: Tensor, seed: Seed, condition: Tensor = None) -> tuple[
 
 
 def some(split: Split, count: int, seed: Seed) -> Array:
-    """Random examples of a split, prepared as for a model, in their stored order: [B, *E]."""
+    """Random examples of a split in their stored order, prepared as for a model; NaN is missing: [B, *E]."""
     kept = chosen(len(split), count, fold_in(seed, 0))
-    return np.asarray(split.batch(kept, fold_in(seed, 1)).x)
+    batch = split.batch(kept, fold_in(seed, 1))
+    return np.asarray(batch.x) if batch.observed is None else np.where(batch.observed, batch.x, np.nan)
 
 
 def chosen(size: int, count: int, seed: Seed) -> Array:

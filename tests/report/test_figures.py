@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from statistics import NormalDist
 
 import keras
 import matplotlib
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from probvae.components import (
     Bernoulli,
+    Conditional,
     Dense,
     DiagonalNormal,
     NetworkDecoder,
@@ -380,8 +382,47 @@ def test_conditions_of_numbers_are_those_of_examples():
         samples(vae, columns=Condition(("a", "b", "c")))
 
 
-def test_a_grid_of_the_latent_space_is_of_one_decoder():
-    with pytest.raises(
-        NoPictureError, match="is of one prior and one decoder; those of this model depend on the condition"
-    ):
-        latent_grid(conditional((6, 5, 1)))
+@pytest.mark.parametrize("prior", [False, True])
+def test_each_class_has_a_row_of_the_latent_space(prior):
+    """Along each latent; a column has the same quantiles of p(z), or of p(z|c)."""
+    vae = conditional((6, 5, 1))
+    if prior:
+        vae = VAE(vae.encoder, vae.decoder, Conditional(C.size, Dense((3,)), DiagonalNormal(2)))
+    figure = latent_grid(vae, info=described((6, 5, 1), condition=C))
+    along_first, along_second = figure.axes
+    assert along_first.get_xlabel() == "quantile of z₁, z₂ at its median"
+    one_hot = np.eye(3, dtype=np.float32)
+    p = vae.prior_given(one_hot) if prior else vae.prior.distribution()
+    loc, scale = (np.broadcast_to(moment, (3, 2)) for moment in (p.mean(), p.stddev()))
+    reach = [NormalDist().inv_cdf((number + 0.5) / 11) for number in range(11)]
+    panels = []
+    for latent in (0, 1):
+        z = np.repeat(loc[:, None], 11, axis=1)  # [K, levels, 2]
+        z[..., latent] += np.multiply.outer(scale[:, latent], reach)
+        panels.append(vae.likelihood(z.astype(np.float32), one_hot[:, None]).mean().numpy()[..., 0])
+    low, high = np.min(panels), np.max(panels)
+    for axes, means in zip((along_first, along_second), panels, strict=True):
+        assert [label.get_text() for label in axes.get_yticklabels()] == [*C.names]
+        tiles = np.asarray(axes.images[0].get_array())[..., 0].reshape(3, 8, 11, 7)[:, 1:7, :, 1:6]
+        np.testing.assert_allclose(tiles.swapaxes(1, 2), (means - low) / (high - low), atol=0.02)
+
+
+def test_a_condition_of_numbers_or_on_points_has_no_grid():
+    for shape, condition in (((6, 5, 1), Condition(("a", "b", "c"))), ((2,), C)):
+        with pytest.raises(NoPictureError, match="has a row for each class; this model has another condition"):
+            latent_grid(conditional(shape), info=described(shape, condition=condition))
+
+
+def test_missing_values_are_gaps():
+    x, observed = split((4,)), np.ones((30, 4), bool)
+    observed[:, 1] = False
+    missing = replace(x, observed=observed)
+    figure = reconstructions(model((4,)), missing, info=described((4,)))
+    assert "Gaps in the data are missing values." in text(figure)
+    data, made = (lines.get_paths()[0].vertices[:, 1] for lines in figure.axes[0].collections)
+    assert np.isnan(data).tolist() == [False, True, False, False]
+    assert np.isfinite(made).all()
+    (behind, *_) = samples(model((4,)), data=missing).axes[0].collections
+    assert np.isnan([path.vertices[:, 1] for path in behind.get_paths()]).sum(0).tolist() == [0, 30, 0, 0]
+    partly = replace(split((2,)), observed=np.arange(60).reshape(30, 2) > 20)
+    assert len(samples(model((2,)), data=partly).axes[0].collections[0].get_offsets()) == 19
