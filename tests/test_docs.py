@@ -21,6 +21,7 @@ from probvae import testing
 from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
 from probvae.registry import Registry, default
+from probvae.report import latent_map
 from probvae.runs.results import write_arrays
 from probvae.specs import SpecData, plan, plan_dataset, read
 from probvae.testing import agreement, strategies
@@ -590,6 +591,35 @@ def test_the_code_on_conditions_does_what_it_says(capsys):
     prior = names["ByClass"](2, condition_dim=10)
     assert prior.distribution(np.eye(10, dtype=np.float32)[[3, 3, 7]]).batch_shape == (3,)
     assert tomllib.loads(blocks(CONDITIONS, "toml")[0]) == {"data": {"use": "fashion_mini", "condition": "labels"}}
+
+
+@pytest.mark.parametrize("name", ["table", "counts"])
+def test_the_examples_on_real_data_train(name, folder, monkeypatch):
+    if name == "table":
+        pytest.importorskip("pandas")
+    spec = ROOT / "examples" / f"{name}.toml"
+    assert len(spec.read_text().splitlines()) <= 40
+    drawn = []
+    monkeypatch.setattr(
+        "probvae.runs.training.draw_figures",
+        lambda run, vae, data, console: drawn.append(latent_map(vae, data.test, info=data.info)),
+    )
+    small = ["train.epochs=1", "train.jit=false", "model.prior.components=1", "evaluate.samples=2"]
+    run = probvae.train(spec, folder / "run", overrides=small, console=Console(quiet=True))
+    assert len(drawn) == 1
+    data = run.environment.data
+    if name == "table":
+        assert data.fitted["classes"] == ["Adelie", "Chinstrap", "Gentoo"]
+        assert sum(data.sizes) == 344
+    else:
+        assert (sum(data.sizes), data.event_shape, data.values) == (1228, (300,), "integers from 0 to 81")
+
+
+def test_the_gallery_has_the_examples_on_real_data():
+    page = PAGES["gallery.md"]
+    shown = re.findall(r"^## `examples/(\w+)\.toml`", page, re.M)
+    assert {"first", "table", "counts"} <= {*shown}
+    assert len(re.findall(r"^!\[.+\]\(.+\.png\)$", page, re.M)) == len(shown)
 
 
 @pytest.mark.parametrize("name", ["conditional", "conditional_prior"])
