@@ -43,10 +43,11 @@ BUILT_IN = [
     ComponentSpec("prior", "realnvp", "probvae.components.priors.flows:RealNVP"),
     ComponentSpec("prior", "maf", "probvae.components.priors.flows:MAF"),
     ComponentSpec("prior", "spline", "probvae.components.priors.flows:Spline"),
+    ComponentSpec("metric", "accuracy", "probvae.components.metrics:Accuracy"),
 ]
 
 
 @hookimpl
 def probvae_components() -> list[ComponentSpec]:
-    """The encoders, decoders, classifiers, networks, heads and priors of this package."""
+    """The encoders, decoders, classifiers, networks, heads, priors and metrics of this package."""
     return BUILT_IN

@@ -12,7 +12,8 @@ class Batch(NamedTuple):
 
     Args:
         x: the examples, float32 [B, *E].
-        condition: the conditions c of p(x|c), float32 [B, C].
+        condition: the conditions c of p(x|c), float32 [B, C]; none if they are labels of which some are missing in
+            the data.
         labels: the numbers of their classes, int64 [B]; -1 where a label is missing.
         observed: which elements of x are known, bool [B, *E]; the others are 0 in x.
         rows: their numbers in the training data, int64 [B].

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import ClassVar, Literal, Protocol, Self, TypeAlias
@@ -111,7 +111,8 @@ class Split:
         binarize_on_read: binarise afresh at every reading, P(1) = the value (Salakhutdinov and Murray, On the
             quantitative analysis of deep belief networks, 2008).
         rows: [N] the examples' numbers in the array that they come from; None if these are 0 to N - 1.
-        condition: [N, C] float32, the conditions c of p(x|c), or None.
+        condition: [N, C] float32, the conditions c of p(x|c), or None; where these are one-hot vectors of labels,
+            a split some of whose labels are missing has none.
         observed: [N, *E] bool, which elements are known, or None if all are. The others may have any value, and
             models see 0 there.
         ids: [N] integers or text, the user's names of the examples, which results repeat; or None.
@@ -154,6 +155,11 @@ class Split:
         }
         notes += [f"with {name}" for name, array in given.items() if array is not None]
         return f"<Split: {', '.join(notes)}>"
+
+    @property
+    def missing_labels(self) -> int:
+        """How many examples have no label."""
+        return 0 if self.labels is None else int(np.sum(self.labels == -1))
 
     def batch(self, which: Rows, seed: Tensor) -> Batch:
         """Some examples as a model sees them; see `prepare` for the seed."""
@@ -275,7 +281,7 @@ class Data:
     """A loaded dataset: its description and its three splits.
 
     Raises:
-        ShapeError: a split has other conditions than the description says.
+        ShapeError: a split has other conditions, or other classes, than the description says.
     """
 
     info: DataInfo
@@ -287,13 +293,37 @@ class Data:
         condition = self.info.condition
         expected = condition.size if condition else None
         for name in ("train", "validation", "test"):
-            given = getattr(self, name).condition
-            found = None if given is None else given.shape[1]
+            split: Split = getattr(self, name)
+            if condition and condition.one_hot and split.labels is not None:
+                if len(split) and np.max(split.labels) >= condition.size:
+                    raise ShapeError(
+                        f"{name}: expected labels from 0 to {condition.size - 1}, of {condition}, or -1 where one "
+                        f"is missing; got {np.max(split.labels)}."
+                    )
+                if split.condition is None and split.missing_labels:
+                    continue
+            found = None if split.condition is None else split.condition.shape[1]
             if found != expected:
                 said = "none" if condition is None else str(condition)
                 raise ShapeError(
                     f"{name}: expected conditions as DataInfo.condition says, {said}; got "
                     f"{'none' if found is None else f'{found} columns'}. Correct one of them."
+                )
+
+    def check_conditions(self, names: Iterable[str]) -> None:
+        """Check that each example of some splits has its condition: that no label is missing which it is made of.
+
+        Raises:
+            ConfigError: one is missing.
+        """
+        for name in names:
+            split: Split = getattr(self, name)
+            if self.info.condition and split.condition is None:
+                raise ConfigError(
+                    f"{name}: expected a label for every example, as it is the condition; got "
+                    f"{split.missing_labels:,} of {len(split):,} missing (-1). Add them, leave these examples "
+                    "out, or train with a classifier and the objective 'semi_supervised'.",
+                    parameter="condition",
                 )
 
     def __repr__(self) -> str:

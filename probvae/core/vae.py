@@ -114,6 +114,12 @@ class VAE(Checked, KerasModel):
                 "conditions of this size.",
                 parameter="condition",
             )
+        if self.classifier is not None and condition and not condition.one_hot:
+            raise ConfigError(
+                f"condition: expected the classes of {type(self.classifier).__name__}, as one-hot vectors; got "
+                f"{condition}. Set [data] condition = 'labels'.",
+                parameter="condition",
+            )
 
     def zeros(self, count: int) -> Batch:
         """Examples of zeros [count, *E], with conditions of zeros [count, C] if the model takes them."""
@@ -188,6 +194,18 @@ class VAE(Checked, KerasModel):
         q: Any = self.classifier.labels(as_examples(x, self.event_shape))  # checked to be one when it was built
         found: Categorical = q
         return found
+
+    def with_condition(self, batch: Batch) -> Batch:
+        """A batch with the condition of each example: where a label is missing, its most probable class by q(y|x).
+
+        That of a model without a classifier, or of data whose labels are complete, is the batch itself.
+        """
+        if batch.condition is not None or self.classifier is None:
+            return batch
+        label = tf.argmax(self.labels(batch.x).logits_parameter(), axis=-1)  # [B]
+        if batch.labels is not None:
+            label = tf.where(batch.labels == -1, label, batch.labels)
+        return batch._replace(condition=tf.one_hot(label, self.condition_dim))
 
     def prior_given(self, condition: Tensor = None) -> Distribution:
         """p(z), [], [D]; or p(z|c), [B], [D], if the prior takes the condition.

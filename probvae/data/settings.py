@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from annotated_types import Ge
 
 from probvae.core import Array, Checked, Condition, Data, DataInfo, Split, available_memory, readable
 from probvae.errors import ConfigError
@@ -21,9 +22,22 @@ class DataSettings(Checked):
         condition: "labels": the condition is the label of each example, as a one-hot vector of its class. A list
             of names: these columns of a table are the condition. "none": there is no condition. If left out: the
             condition that the data has of its own, if any.
+        labelled: how many training examples keep their label, as evenly over the classes as the number allows; 0,
+            or left out, for all. It is for trying out how few labels are enough.
+        label_seed: which ones is a function of it, 0 if left out. More of them include those of fewer.
+
+    Raises:
+        ConfigError: labelled is given, and labels are not the condition.
     """
 
     condition: Literal["labels", "none"] | tuple[str, ...] | None = None
+    labelled: Annotated[int, Ge(0)] | None = None
+    label_seed: Annotated[int, Ge(0)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.labelled and self.condition != "labels":
+            expected = 'condition = "labels", as labelled is how many of them are kept'
+            raise ConfigError.of("data.labelled", expected, f"condition = {self.condition!r}")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -46,7 +60,7 @@ class DataSettings(Checked):
             trained_on: the condition of the data that a model was trained on, whose classes are to be used.
 
         Raises:
-            ConfigError: there are no labels, or some are missing or of no known class.
+            ConfigError: there are no labels, fewer than are to be kept, or some are of no known class.
         """
         if self.condition not in ("labels", "none"):
             return data
@@ -54,9 +68,12 @@ class DataSettings(Checked):
         if self.condition == "none":
             bare = {name: replace(split, condition=None) for name, split in splits.items()}
             return Data(replace(data.info, condition=None), **bare)
-        for name, split in splits.items():
-            _check_labels(name, split)
+        if trained_on is None:
+            for name, split in splits.items():
+                _check_labels(name, split)
         numbers, classes = _numbered(data, trained_on)
+        if self.labelled:
+            numbers["train"] = _kept(numbers["train"], classes, self.labelled, self.label_seed or 0)
         count, available = sum(map(len, splits.values())), available_memory()
         if available is not None and 4 * count * len(classes) > available:
             raise _error(
@@ -74,15 +91,13 @@ class DataSettings(Checked):
 def _check_labels(name: str, split: Split) -> None:
     if split.labels is None:
         raise _error("data with labels", f"none in {name}", 'Leave condition out, or set it to "none".')
-    missing = int(np.sum(split.labels == -1))
-    if missing:
-        raise _error("a label for every example", f"{missing:,} of {len(split):,} missing (-1) in {name}")
 
 
 def _numbered(data: Data, trained_on: Condition | None) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """The labels of each split as the numbers of classes, and the names of these."""
-    labels = {name: np.asarray(getattr(data, name).labels) for name in _SPLITS}
+    """The labels of each split as the numbers of classes, -1 where missing, and the names of the classes."""
+    labels = {name: _labels(getattr(data, name)) for name in _SPLITS}
     values = np.unique(np.concatenate([*labels.values()]))
+    values = values[values != -1]
     given = dict(enumerate(data.info.classes))
     names = {value: given.get(value, str(value)) for value in values.tolist()}
     classes = data.info.classes or tuple(names.values())
@@ -95,11 +110,41 @@ def _numbered(data: Data, trained_on: Condition | None) -> tuple[dict[str, Array
     if unknown:
         raise _error(f"labels of the classes {', '.join(classes)}", f"the label {unknown[0]}")
     place = {name: number for number, name in enumerate(classes)}
-    to_number = np.array([place[names[value]] for value in values.tolist()], np.int64)
-    return {name: to_number[np.searchsorted(values, array)] for name, array in labels.items()}, classes
+    to_number = np.array([*(place[names[value]] for value in values.tolist()), -1], np.int64)
+    at = {
+        name: np.where(array == -1, len(values), np.searchsorted(values, array)) for name, array in labels.items()
+    }
+    return {name: to_number[where] for name, where in at.items()}, classes
 
 
-def _one_hot(numbers: Array, count: int) -> Array:
+def _labels(split: Split) -> Array:
+    return np.full(len(split), -1) if split.labels is None else np.asarray(split.labels)
+
+
+def _kept(numbers: Array, classes: tuple[str, ...], count: int, seed: int) -> Array:
+    """The labels [N] of `count` examples, with as many of each class as of any other or one more; -1 elsewhere."""
+    order = np.random.default_rng(seed).permutation(len(numbers))
+    of_class = [order[numbers[order] == label] for label in range(len(classes))]
+    shares = [count // len(classes) + (label < count % len(classes)) for label in range(len(classes))]
+    if count < len(classes):
+        raise ConfigError.of(
+            "data.labelled", f"at least {len(classes)}, a label of each class in the training data", f"{count}"
+        )
+    for name, rows, share in zip(classes, of_class, shares, strict=True):
+        if len(rows) < share:
+            expected = f"at most as many as the training data has, evenly over {len(classes)} classes"
+            got = f"{count:,}, which takes {share:,} of class {name}, of which there are {len(rows):,}"
+            raise ConfigError.of("data.labelled", expected, got, "Lower it.")
+    kept = np.full_like(numbers, -1)
+    for label, (rows, share) in enumerate(zip(of_class, shares, strict=True)):
+        kept[rows[:share]] = label
+    return kept
+
+
+def _one_hot(numbers: Array, count: int) -> Array | None:
+    """The one-hot vectors of labels, [N, count]; none if a label is missing."""
+    if (numbers == -1).any():
+        return None
     vectors = np.zeros((len(numbers), count), np.float32)
     vectors[np.arange(len(numbers)), numbers] = 1.0
     return vectors

@@ -139,12 +139,13 @@ def reconstructions(
     rows = chosen(len(split), count, fold_in(seed, Stream.FIGURES, 3))
 
     def encoded(batch: Batch, noise: Tensor) -> dict[str, Tensor]:
-        return {"x": batch.x, "z": vae.posterior(batch.x, batch.condition).sample(seed=noise)}
+        condition = vae.with_condition(batch).condition
+        z = vae.posterior(batch.x, condition).sample(seed=noise)
+        return {"x": batch.x, "z": z} | ({} if condition is None else {"condition": condition})
 
     shown = over_examples(split, encoded, seed, rows)
     x = shown["x"]  # [B, *E]
-    condition = None if split.condition is None else split.condition[rows]
-    again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5), condition)
+    again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5), shown.get("condition"))
     shared_range(x, again)
     made = f"{what[0].lower()}{what[1:]} at one z\u00a0~\u00a0q(z|x)"
     if form == "points":

@@ -89,7 +89,7 @@ def _places(vae: VAE, split: Split, seed: Seed) -> _Places:
     found_at, parts = "at its posterior mean", []
     for number, start in enumerate(range(0, len(kept), _BATCH)):
         batch = split.batch(kept[start : start + _BATCH], fold_in(seed, 1, Stream.BINARIZE, number))
-        q = vae.posterior(batch.x, batch.condition)  # [B], [D]
+        q = vae.posterior(batch.x, vae.with_condition(batch).condition)  # [B], [D]
         z = mean_of(q)
         if z is None:
             found_at = "at one z\u00a0~\u00a0q(z|x)"

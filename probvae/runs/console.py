@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -128,11 +129,17 @@ def print_evaluation(console: Console, found: Bounds, record: Mapping[str, objec
     elbo, weighted = found
     heading = _HEADINGS[str(record["split"])]
     condition = record.get("condition")
+    accuracy: Any = record.get("accuracy")
     for line in (
         f"{heading:<12}weights of epoch {record['epoch']}; nats per example, mean ± standard error over "
         f"{elbo.examples:,} examples",
         f"            evidence lower bound  {elbo}",
         f"            importance-weighted   {weighted}  ({weighted.samples} samples; a tighter bound)",
         *([f"            of log p(x|c), given the condition c: {condition}"] if condition else []),
+        *(
+            [f"            accuracy of the classifier  {accuracy['value']:.4f} ± {accuracy['standard_error']:.4f}"]
+            if accuracy
+            else []
+        ),
     ):
         console.print(line, markup=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from probvae.components.metrics import accuracy
 from probvae.core import VAE, Array, Count, Data, Split, Table, from_json
 from probvae.evaluation import Bounds, example_bounds
 from probvae.registry import Registry
@@ -102,6 +103,7 @@ def measure(
         The numbers, as in evaluation.json, and the bounds of each example.
     """
     settings = plan.evaluate
+    data.check_conditions(selection.splits(data))
     total = sum(map(len, selection.splits(data).values()))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("evaluating", total=total)
@@ -119,6 +121,10 @@ def measure(
         arrays = collect(selection.splits(data), both)
     p_is_conditional = vae.decoder.condition_dim or vae.prior.condition_dim  # otherwise it is log p(x)
     found = Bounds.of(arrays["elbo"], arrays["importance_weighted"], settings.samples)
+    classified = {}
+    if vae.classifier is not None:
+        value, error = accuracy(vae, selection.splits(data).values(), settings.seed)
+        classified["accuracy"] = {"value": value, "standard_error": error}
     record = {
         "split": selection.split_name,
         "unit": "nats per example",
@@ -128,6 +134,7 @@ def measure(
         "epoch": checkpoint.state.epoch,
         **({"condition": str(data.info.condition)} if p_is_conditional else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
+        **classified,
     }
     print_evaluation(console, found, record)
     return record, arrays

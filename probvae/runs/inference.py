@@ -129,7 +129,8 @@ def reconstruct(
 
     def arrays() -> dict[str, Array]:
         def function(batch: Batch, noise: Tensor) -> dict[str, Tensor]:
-            return {"x": batch.x, made: vae.reconstruct(batch.x, noise, batch.condition)}
+            condition = vae.with_condition(batch).condition
+            return {"x": batch.x, made: vae.reconstruct(batch.x, noise, condition)}
 
         return collect(splits, lambda part: over_examples(part, function, seed))
 
@@ -148,7 +149,11 @@ def encode(
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> Output:
-    """Encodings of a run's data: `mean` and `stddev` [N, D], `row` [N], `id` and `labels` where it has them."""
+    """Encodings of a run's data: `mean` and `stddev` [N, D], `row` [N], `id` and `labels` where it has them.
+
+    A model with a classifier adds `class_probabilities` [N, K]; where a label is missing, the encoding is that
+    given the most probable class.
+    """
     selection.check_tables("data")
     check_new(out, [".npz", ".csv"])
     run, built, _, data = load_examples(folder, selection, plugins)
@@ -177,9 +182,10 @@ def _has_means(vae: VAE) -> bool:
 
 
 def _moments(vae: VAE, batch: Batch) -> Table:
-    q = vae.posterior(batch.x, batch.condition)
+    q = vae.posterior(batch.x, vae.with_condition(batch).condition)
+    classes = {} if vae.classifier is None else {"class_probabilities": vae.labels(batch.x).probs_parameter()}
     try:
-        return {"mean": q.mean(), "stddev": q.stddev()}
+        return {"mean": q.mean(), "stddev": q.stddev()} | classes
     except NotImplementedError as error:
         name = type(vae.encoder).__name__
         raise UserError(

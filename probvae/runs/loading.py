@@ -208,6 +208,8 @@ def load_examples(
             )
         check_support(built.plan, built.vae, data.info)
     built.vae.check_condition(data.info.condition)
+    if built.vae.classifier is None:
+        data.check_conditions(selection.splits(data))
     return run, built, checkpoint, data
 
 

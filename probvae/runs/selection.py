@@ -73,7 +73,8 @@ class Selection:
         """All overrides of the run's spec."""
         named = [] if self.file is None else _named(self.file)
         whole = ["data.share=0"] if self.names_data and self.split is None else []
-        return [*named, *whole, *self.overrides]
+        labelled = ["data.labelled=0"] if self.names_data else []  # a number for the run's own training data
+        return [*named, *whole, *labelled, *self.overrides]
 
     @property
     def split_name(self) -> str:

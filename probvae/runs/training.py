@@ -79,6 +79,7 @@ def train(
         stop.check()
         for note in [*_other_versions(built.plan), *built.plan.notes]:
             console.print(f"note: {note}", markup=False, soft_wrap=True)
+        _check_labels(built)
         run = _open(built.plan, spec, out, resume, here.chief)
         if here.chief and resume and not run.begun:
             note = f"note: {run.folder} has no checkpoint to resume from; training starts from the beginning."
@@ -100,6 +101,17 @@ def train(
                 _fit(run, built, here, resume, stop, console, records)
                 _report(run, built, console, stop)
     return run
+
+
+def _check_labels(built: Built) -> None:
+    """Check that labels are missing only where the objective, and the evaluation after it, can do without.
+
+    Raises:
+        ConfigError: others are missing.
+    """
+    built.data.loaded.check_conditions(
+        ("test",) if built.objective.classifier else ("train", "validation", "test")
+    )
 
 
 def _open(plan: Plan, spec: Spec, out: str | Path | None, resume: bool, chief: bool) -> Run:

@@ -25,11 +25,13 @@ from probvae.core import (
 )
 from probvae.errors import ConfigError, SpecError, TooLargeError, explained
 from probvae.specs.document import Document
-from probvae.specs.plan import MODEL, OBJECTIVE
+from probvae.specs.plan import DATA, MODEL, OBJECTIVE
 from probvae.specs.planned import Plan, PlannedComponent, located_errors
 
 Supply = Mapping[str, Callable[[], object]]
 """Context parameter -> how to get its value, when a component first asks for it."""
+
+_SEMI_SUPERVISED = "Set objective.use = 'semi_supervised', or leave data.labelled out."
 
 NETWORKS = (Encoder.kind, Decoder.kind, Classifier.kind, Network.kind)
 """The kinds whose layers compute in a precision of their own; those of heads and priors are float32."""
@@ -91,6 +93,11 @@ def build_model(
     with located_errors(plan.document, table):
         objective.check(vae)
         objective.describe(vae)
+    if DATA.path in plan.components and plan.dataset.reading.labelled and not objective.classifier:
+        expected = "an objective that takes examples without a label, as [data] labelled leaves some"
+        raise SpecError(
+            [plan.document.problem((*OBJECTIVE.path, "use"), expected, f"{table.use!r}", _SEMI_SUPERVISED)]
+        )
     return vae, objective
 
 

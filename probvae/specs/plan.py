@@ -270,7 +270,8 @@ class _Planner:
         planned = (path, signature, values, slot.kind, use, inner)
         if slot.kind not in SHARED:
             return PlannedComponent(*planned)
-        return PlannedDataset(*planned, PlannedTable(path, Signature.of(SHARED[slot.kind]), shared_values))
+        settings = PlannedTable(path, Signature.of(SHARED[slot.kind]), shared_values)
+        return PlannedDataset(*planned, settings) if self.consistent(settings) else None
 
     def values(
         self, path: KeyPath, owner: str, parameters: Mapping[str, Parameter], table: Mapping[str, object]

@@ -42,7 +42,7 @@ class Trainer:
 
     Raises:
         UserError: there are no validation examples, the replicas cannot share a batch evenly, or the model and the
-            data differ in their conditions.
+            data differ in their conditions, or labels are missing which the objective needs.
     """
 
     seconds_between_checks = 0.5
@@ -67,6 +67,8 @@ class Trainer:
                 "Expected at least one validation example, by which the best epoch is chosen; got none."
             )
         vae.check_condition(data.info.condition)
+        if not objective.classifier:
+            data.check_conditions(("train", "validation"))
         self.vae = vae
         self.objective = objective
         self.data = data

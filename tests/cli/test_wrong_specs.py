@@ -46,7 +46,7 @@ NAMES = [
         "a misspelt table of the model",
         *("[objective]", '[model.priors]\nuse = "maf"\n[objective]'),
         at=(20, "model.priors"),
-        says="Did you mean 'prior'? Known: decoder, encoder, latent_dim, prior.",
+        says="Did you mean 'prior'? Known: classifier, decoder, encoder, latent_dim, prior.",
     ),
     case("a misspelt prior", '"mixture"', '"mixtur"', at=(17, "model.prior.use"), says="Did you mean 'mixture'?"),
     case(

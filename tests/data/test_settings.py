@@ -51,13 +51,76 @@ def test_other_data_gets_the_classes_that_a_model_was_trained_on():
             LABELS.data(wrong, animals)
 
 
-def test_no_labels_and_missing_labels_are_refused():
+def test_labels_that_are_missing_everywhere_are_refused():
     with pytest.raises(ConfigError, match=r"data.condition: expected data with labels, as .*; got none in train"):
         LABELS.data(data(None))
+
+
+def test_examples_have_no_condition_where_labels_are_missing():
+    found = LABELS.data(data([7, -1, 3]))
+    assert found.info.condition == Condition(("3", "7"), one_hot=True)
+    np.testing.assert_array_equal(found.train.labels, [1, -1, 0])
+    assert found.train.condition is None
+    found.check_conditions([])
     with pytest.raises(
-        ConfigError, match=r"expected a label for every example, .*; got 1 of 3 missing \(-1\) in train"
+        ConfigError, match=r"test: expected a label for every example, .*; got 1 of 3 missing \(-1\)\. Add"
     ):
-        LABELS.data(data([0, -1, 1], ("a", "b")))
+        found.check_conditions(["test"])
+
+
+def test_a_model_is_used_on_data_without_labels_of_its_classes():
+    animals = Condition(("cat", "cow"), one_hot=True)
+    found = LABELS.data(data(None), animals)
+    np.testing.assert_array_equal(found.train.labels, [-1] * 3)
+    assert found.info.classes == animals.names
+
+
+def of_classes(*counts):
+    return data(
+        np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts)), "abcdef"[: len(counts)]
+    )
+
+
+def test_a_number_of_labels_is_kept_evenly_over_the_classes():
+    given = of_classes(30, 20, 10)
+    found = {count: DataSettings("labels", count).data(given) for count in (6, 11, 30)}
+    counts = {count: np.bincount(one.train.labels + 1).tolist() for count, one in found.items()}
+    assert counts == {6: [54, 2, 2, 2], 11: [49, 4, 4, 3], 30: [30, 10, 10, 10]}
+    for one in found.values():
+        kept = one.train.labels != -1
+        np.testing.assert_array_equal(one.train.labels[kept], given.train.labels[kept])
+        assert one.train.condition is None
+        np.testing.assert_array_equal(one.test.condition.argmax(1), given.test.labels)
+    few, many = (found[count].train.labels != -1 for count in (6, 30))
+    assert np.all(many[few])
+    again, other = (DataSettings("labels", 6, seed).data(given).train.labels for seed in (0, 1))
+    np.testing.assert_array_equal(again, found[6].train.labels)
+    assert np.any(other != again)
+
+
+def test_all_labels_may_be_kept():
+    given = of_classes(2, 2)
+    assert DataSettings("labels", 4).data(given).train.condition.shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (2, r"at least 3, a label of each class in the training data; got 2"),
+        (32, r"evenly over 3 classes; got 32, which takes 11 of class b, of which there are 10. Lower it"),
+        (10_000, r"which takes 3,334 of class a, of which there are 30. Lower it"),
+    ],
+)
+def test_labels_that_are_not_there_are_not_kept(count, message):
+    with pytest.raises(ConfigError, match=rf"data\.labelled: expected .*{message}"):
+        DataSettings("labels", count).data(of_classes(30, 10, 20))
+
+
+def test_labels_that_are_not_the_condition_are_not_counted():
+    with pytest.raises(
+        ConfigError, match=r'data\.labelled: expected condition = "labels", .*; got condition = None'
+    ):
+        DataSettings(labelled=100)
 
 
 def test_a_condition_of_the_data_itself_is_kept_or_left_out():

@@ -99,7 +99,7 @@ def test_the_labels_of_given_data_may_be_its_condition(tmp_path):
     assert run.environment.data.condition.names == ("cat", "dog")
     assert probvae.load(run).sample(2, condition=np.eye(2)).shape == (2, 4)
     assert probvae.evaluate(run, data=(X[:5], labels[:5]))["elbo"]["examples"] == 5
-    with pytest.raises(UserError, match=r"expected data with labels, .*; got none in train"):
+    with pytest.raises(UserError, match=r"train: expected a label for every .*; got 40 of 40 missing"):
         probvae.evaluate(run, data=X)
 
 

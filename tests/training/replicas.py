@@ -9,7 +9,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-from setups import OBJECTIVES, Record, data, trainer, vae, weights
+from setups import OBJECTIVES, Record, data_for, trainer, vae, weights
 
 from probvae.errors import TrainingError
 from probvae.training import select_devices
@@ -26,7 +26,7 @@ def train(here, out, prior="standard_normal", objective="elbo", stop=False, chec
     record = Record()
     with here.strategy.scope():
         checkpoints = Path(checkpoints) if checkpoints else None
-        examples = data(conditional=prior == "conditional")
+        examples = data_for(prior)
         made = trainer(vae(prior), OBJECTIVES[objective](), checkpoints, [record], examples, **settings)
         if stop:
             record.progress = lambda _: made.stop()  # between the steps, as a signal comes

@@ -24,7 +24,7 @@ from probvae.core import (
     named_variables,
     whole_batch_mean,
 )
-from probvae.objectives import ELBO
+from probvae.objectives import ELBO, SemiSupervised
 from probvae.training import Callback, Trainer, TrainSettings
 
 D, E, C = 2, (6,), 2
@@ -38,18 +38,27 @@ PRIORS = {
     "maf": lambda encoder: c.MAF(D, layers=2, hidden=(4,)),
     "conditional": lambda encoder: c.Conditional(C, c.Dense((4,)), c.DiagonalNormal(D)),
 }
+CONDITIONAL = ("conditional", "classified")
+"""The models that take a condition; the second has the prior of the first, and a classifier."""
 
 
 def vae(prior="standard_normal", seed=0, head=None, hidden=(5,)):
     """A dense VAE whose initial weights are a function of the seed."""
     random.seed(seed)  # which Keras takes the seeds of its initializers from
-    condition_dim = C if prior == "conditional" else None
+    condition_dim = C if prior in CONDITIONAL else None
     encoder = c.NetworkEncoder(c.Dense(hidden), c.DiagonalNormal(D), E, condition_dim)
-    made = prior if isinstance(prior, Prior) else PRIORS[prior](encoder)
-    return VAE(encoder, c.NetworkDecoder(c.Dense(hidden), head or c.Bernoulli(E), D, condition_dim), made)
+    decoder = c.NetworkDecoder(c.Dense(hidden), head or c.Bernoulli(E), D, condition_dim)
+    if prior == "classified":
+        return VAE(encoder, decoder, PRIORS["conditional"](encoder), c.NetworkClassifier(c.Dense(hidden), E, C))
+    return VAE(encoder, decoder, prior if isinstance(prior, Prior) else PRIORS[prior](encoder))
 
 
-def data(train=TRAIN, validation=7, binarize_on_read=True, conditional=False):
+def data_for(prior):
+    """The examples for a model; without conditions where labels are missing that they are made of."""
+    return data(conditional=prior in CONDITIONAL, complete=prior != "classified")
+
+
+def data(train=TRAIN, validation=7, binarize_on_read=True, conditional=False, complete=True):
     """Bytes with structure, binarised afresh at every step; conditional ones with labels and missing elements."""
     rng = np.random.default_rng(0)
 
@@ -57,7 +66,7 @@ def data(train=TRAIN, validation=7, binarize_on_read=True, conditional=False):
         bright = rng.random((count, 1)) < 0.5
         stored = np.where(bright, rng.integers(150, 256, (count, *E)), rng.integers(0, 100, (count, *E)))
         if conditional:
-            how["condition"] = np.eye(C, dtype=np.float32)[bright[:, 0].astype(int)]
+            how["condition"] = np.eye(C, dtype=np.float32)[bright[:, 0].astype(int)] if complete else None
             how["labels"] = np.where(np.arange(count) % 3, bright[:, 0], -1)
             how["observed"] = np.random.default_rng(count).random((count, *E)) < 0.8
         return Split(stored.astype(np.uint8), divide_by=255.0, **how)
@@ -232,6 +241,7 @@ OBJECTIVES = {
     "elbo": ELBO,
     "coupled": Coupled,
     "free_bits": lambda: ELBO("monte_carlo", free_bits=0.25),  # nats: the KL passes it within two epochs
+    "semi_supervised": lambda: SemiSupervised(ELBO("monte_carlo", free_bits=0.25), alpha=2.0),
 }
 
 

@@ -18,7 +18,7 @@ from probvae.training import select_devices
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.devices import NO_PROXY
 
-from .setups import OBJECTIVES, STEPS, data, trained, vae
+from .setups import OBJECTIVES, STEPS, data_for, trained, vae
 
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}  # weights after a few steps; sums in another order, and XLA's rounding
 
@@ -63,14 +63,14 @@ ON_DEVICES = {
         "clipped": {"prior": "mixture", "clip_norm": 0.5},
         "coupled": {"prior": "mixture", "objective": "coupled"},
         "conditional": {"prior": "conditional"},
+        "semi-supervised": {"prior": "classified", "objective": "semi_supervised"},
     },
     4: {"vamp": {"prior": "vamp"}, "free bits": {"prior": "mixture", "objective": "free_bits"}},
 }
 
 
 def on_one_device(prior, objective="elbo", **settings):
-    examples = data(conditional=prior == "conditional")
-    return trained(vae(prior), OBJECTIVES[objective](), examples=examples, **settings)
+    return trained(vae(prior), OBJECTIVES[objective](), examples=data_for(prior), **settings)
 
 
 @pytest.mark.parametrize(("devices", "trainings"), ON_DEVICES.items(), ids=["two", "four"])

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from probvae import components
 from probvae.core import FINAL_STEP, VAE, Batch, Losses, Prior, Split, Stream, fold_in, trainable_names
 from probvae.errors import CheckpointError, ConfigError, ProbvaeError, TrainingError
-from probvae.objectives import ELBO, IWAE
+from probvae.objectives import ELBO, IWAE, SemiSupervised
 from probvae.training import (
     Callback,
     Compilation,
@@ -42,6 +42,7 @@ from .setups import (
     Wrapped,
     assert_same,
     data,
+    data_for,
     differs,
     dropping_vae,
     gradient_is_nan_at,
@@ -216,20 +217,21 @@ def test_validation_is_measured_where_schedules_have_ended():
 # Interruptions
 
 
-@pytest.mark.parametrize("conditional", [False, True], ids=["dropping", "conditional"])
-def test_a_killed_and_resumed_run_ends_as_one_that_was_not(conditional, tmp_path):
+@pytest.mark.parametrize("prior", ["dropping", "conditional", "classified"])
+def test_a_killed_and_resumed_run_ends_as_one_that_was_not(prior, tmp_path):
     """With everything that depends on the step, and a layer that keeps a random state of its own."""
-    model = functools.partial(vae, "conditional") if conditional else dropping_vae
+    model = dropping_vae if prior == "dropping" else functools.partial(vae, prior)
     settings = {
         "schedule": "cosine",
         "warmup_steps": 4,
         "clip_norm": 0.5,
-        "examples": data(conditional=conditional),
+        "examples": data_for(prior),
     }
     settings = {**settings, "epochs": 3, "kind": StepByStep}
 
     def objective():
-        return ELBO(warmup_epochs=7, steps_per_epoch=1)
+        elbo = ELBO(warmup_epochs=7, steps_per_epoch=1)
+        return SemiSupervised(elbo) if prior == "classified" else elbo
 
     whole = trained(model(), objective(), folder=tmp_path / "whole", **settings)
     first = Record()
