@@ -22,7 +22,6 @@ from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
 from probvae.registry import Registry, default
 from probvae.report import latent_map
-from probvae.runs.results import write_arrays
 from probvae.specs import SpecData, plan, plan_dataset, read
 from probvae.testing import agreement, strategies
 from probvae.testing.checking import ALPHA
@@ -466,7 +465,7 @@ def test_the_page_on_training_gives_the_defaults_of_the_code():
 
 def test_the_data_of_the_page_is_read_as_the_page_says(folder):
     exec(blocks(DATA, "python")[0], {})
-    (shown,) = blocks(DATA, "console")
+    shown = blocks(DATA, "console")[0]
     command, _, output = shown.partition("\n")
     program, *arguments = command.removeprefix("$ ").split()
     assert program == "probvae"
@@ -481,7 +480,7 @@ def test_the_folder_of_the_page_is_read_as_the_page_says(folder):
         path = folder / "animals" / ("cat", "dog")[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((80, 70, 3), number, np.uint8)).save(path)
-    table = tomllib.loads(blocks(DATA, "toml")[2])["data"]
+    (table,) = [made for text in blocks(DATA, "toml") if (made := tomllib.loads(text)["data"])["use"] == "images"]
     data = SpecData(document := read({"data": table}), plan_dataset(document, Registry())).loaded
     assert data.info.event_shape == (64, 64, 3)
     assert data.info.classes == ("cat", "dog")
@@ -498,17 +497,48 @@ def test_the_table_of_the_page_is_read_as_the_page_says(folder):
     assert data.info.columns == ("age", "income", "town=Graz", "town=Wien")
     assert data.info.classes == ("0", "1", "2", "3")
     assert data.test.ids.tolist() == [f"p{row}" for row in data.test.rows]
-    latents = {"row": np.arange(20)[::-1], "id": np.array([f"p{row}" for row in range(20)])[::-1]}
-    write_arrays(Path("latents.csv"), {**latents, "mean": np.ones((20, 2)), "stddev": np.ones((20, 2))})
-    exec(blocks(DATA, "python")[1], names := {})
-    assert [*names["people"].columns[5:]] == ["row", "id", "mean_0", "mean_1", "stddev_0", "stddev_1"]
-    assert (names["people"].age == names["people"].row).all()
+
+
+def test_a_table_becomes_latents_and_filled_values_as_the_page_says(folder, monkeypatch):
+    """Its commands and its code, in their order; but for one epoch."""
+    pd = pytest.importorskip("pandas")
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
+    shutil.copy(ROOT / "examples" / "data" / "penguins.csv", folder)
+    table = pd.read_csv("penguins.csv")
+    table[100:105].to_csv("new.csv", index=False)
+    names, section = {}, DATA.partition("\n## A table, from start to end\n")[2].partition("\n## ")[0]
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```$", section, re.S | re.M):
+        if language == "toml":
+            spec = Path("penguins.toml").read_text()
+            assert "epochs = 200\n" in spec
+            Path("penguins.toml").write_text(re.sub(r"\[data\]\n.*?\n\n", f"{text}\n", spec, flags=re.S))
+        elif language == "python":
+            exec(text, names)
+        else:
+            for command, answer in re.findall(r"^\$ probvae (.+)\n((?:[^$].*\n)*)", text, re.M):
+                small = ["--set", "train.epochs=1", "--set", "train.jit=false", "--set", "evaluate.samples=2"]
+                found = ran(*command.split(), *(small if command.startswith("train") else []))
+                assert not answer or found == answer.strip("\n")
+    joined, filled = names["joined"], names["filled"]
+    assert (len(joined), [*joined.columns[:10]]) == (344, [*table.columns])
+    assert (joined.species == joined["labels"]).all()
+    assert (joined.row == np.arange(344)).all()
+    new, row = pd.read_csv("new_latents.csv"), joined[100:105].reset_index()
+    assert (new.id == row.bird).all()
+    np.testing.assert_allclose(new.mean_0, row.mean_0, rtol=1e-4, atol=1e-6)
+    known = table.set_index("bird")
+    numbers = known.columns[3:]
+    assert not filled[numbers].isna().any(axis=None)
+    assert (filled[numbers] == known[numbers])[known[numbers].notna()].sum().sum() == known[numbers].count().sum()
+    gap = filled.body_mass_g[known.body_mass_g.isna()]
+    assert gap.between(known.body_mass_g.min(), known.body_mass_g.max()).all()
 
 
 def test_the_array_of_the_page_is_trained_on(monkeypatch):
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
     names = {}
-    exec(blocks(DATA, "python")[2], names)
+    (code,) = [text for text in blocks(DATA, "python") if "probvae.train(" in text]
+    exec(code, names)
     assert names["numbers"]["elbo"]["examples"] == 20
 
 

@@ -47,6 +47,10 @@ seed = 0
 """
 
 
+_TABLES = (".csv", ".tsv", ".parquet")
+_SMALL = 2**20  # bytes
+
+
 @click.command()
 @click.argument("name", default="first")
 @click.option(
@@ -61,7 +65,9 @@ seed = 0
 )
 @click.option("--objective", default="elbo", show_default=True, help="The objective.")
 @click.option("--latent-dim", default=2, show_default=True, type=click.IntRange(1), help="The size of one latent.")
-@click.option("--epochs", default=20, show_default=True, type=click.IntRange(1), help="Passes over the data.")
+@click.option(
+    "--epochs", type=click.IntRange(1), help="Passes over the data. Default: 20, or 200 over a small table."
+)
 @plugin_option
 def init(
     name: str,
@@ -73,7 +79,7 @@ def init(
     likelihood: str | None,
     objective: str,
     latent_dim: int,
-    epochs: int,
+    epochs: int | None,
     plugins: tuple[Path, ...],
 ) -> None:
     """Write a first spec, NAME.toml, to train at once or to edit.
@@ -97,7 +103,7 @@ def init(
     text = FIRST.format(
         file=path.name,
         latent_dim=latent_dim,
-        epochs=epochs,
+        epochs=epochs or (200 if is_file and _is_small_table(data) else 20),
         encoder=encoder,
         decoder=decoder,
         posterior=posterior,
@@ -119,6 +125,11 @@ def init(
     click.echo(f"{path} is written. Next:\n  probvae check {path}\n  probvae train {path}")
 
 
+def _is_small_table(data: str) -> bool:
+    """Whether a file is a table of so few rows that 20 passes over them are few steps."""
+    return Path(data).suffix.lower() in _TABLES and os.path.getsize(data) < _SMALL
+
+
 def _others(kind: str, use: str) -> str:
     """A comment with the other names of a kind."""
     names = [name for name in default().names(kind) if name != use]
@@ -132,7 +143,7 @@ def _from_file(data: str, spec: Path) -> str:
     there = json.dumps(data if os.path.isabs(data) else os.path.relpath(data, spec.parent))
     if os.path.isdir(data):
         return f'use = "images"\nfolder = {there}\nsize = [64, 64]  # height and width'
-    if Path(data).suffix.lower() in (".csv", ".tsv", ".parquet"):
+    if Path(data).suffix.lower() in _TABLES:
         return (
             f'use = "table"\ntrain = {there}\n'
             '# label = "COLUMN"         # the classes\n# id = "COLUMN"            # what identifies the rows\n'

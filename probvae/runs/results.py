@@ -138,6 +138,12 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ..
     return Output(path, shapes | {name: list(array.shape) for name, array in names.items()})
 
 
+def _cells(column: Array) -> list[object]:
+    """Values as they are written; numbers of float32 with no more digits than they have."""
+    shortest: Array = column.astype(np.str_) if column.dtype == np.float32 else column
+    return shortest.tolist()
+
+
 def _write_csv(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ...]) -> None:
     columns: dict[str, list[object]] = {}
     for name in sorted(arrays, key=lambda name: name not in ("row", "id", "split", "labels")):
@@ -145,8 +151,8 @@ def _write_csv(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ...]
         if name == "labels" and classes:
             columns[name] = [classes[label] if 0 <= label < len(classes) else "" for label in array[:, 0].tolist()]
         elif arrays[name].ndim == 1:
-            columns[name] = array[:, 0].tolist()
+            columns[name] = _cells(array[:, 0])
         else:
-            columns |= {f"{name}_{number}": array[:, number].tolist() for number in range(array.shape[1])}
+            columns |= {f"{name}_{number}": _cells(array[:, number]) for number in range(array.shape[1])}
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(chain([columns], zip(*columns.values(), strict=True)))
