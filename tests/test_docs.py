@@ -648,7 +648,7 @@ def test_the_examples_on_real_data_train(name, folder, monkeypatch):
 def test_the_gallery_has_the_examples_on_real_data():
     page = PAGES["gallery.md"]
     shown = re.findall(r"^## `examples/(\w+)\.toml`", page, re.M)
-    assert {"first", "table", "counts"} <= {*shown}
+    assert {"first", "conditional", "table", "counts"} <= {*shown}
     assert len(re.findall(r"^!\[.+\]\(.+\.png\)$", page, re.M)) == len(shown)
 
 

@@ -96,7 +96,8 @@ class Condition:
         return self.table or tuple(map(ConditionColumn, self.names))
 
     def __str__(self) -> str:
-        return f"{self.size} {'classes' if self.one_hot else 'columns'} ({_some(self.names)})"
+        plural, single = ("classes", "class") if self.one_hot else ("columns", "column")
+        return f"{self.size} {single if self.size == 1 else plural} ({_some(self.names)})"
 
     def read(self, text: str) -> Array:
         """One condition from text, float32 [C]: a class by its name or number, or a value for each column.

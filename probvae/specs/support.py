@@ -6,7 +6,7 @@ import math
 import warnings
 from dataclasses import replace
 
-from probvae.core import BINARY, REAL, UNIT, VAE, DataInfo, full_scale
+from probvae.core import BINARY, COUNTS, REAL, UNIT, VAE, DataInfo, full_scale
 from probvae.errors import DataWarning, SpecError
 from probvae.specs.plan import DATA
 from probvae.specs.planned import Plan, PlannedComponent
@@ -47,6 +47,10 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
             f"If they are integers that were divided by {support.steps}, give the integers, and set "
             f"data.divide_by = {support.steps}. Or set model.decoder.likelihood.use = 'continuous_bernoulli'."
         )
+    elif support == COUNTS:
+        if dataset.values.get("standardise"):
+            hints.append("If they are counts, set data.standardise = false.")
+        hints.append("For other numbers set model.decoder.likelihood.use = 'normal', which takes all.")
     elif support in UNIT:
         hints.append("Set model.decoder.likelihood.use = 'normal', which takes all numbers.")
     found = f"{info.values}, from {dataset.use!r}"
