@@ -4,6 +4,7 @@ import ast
 import inspect
 import io
 import itertools
+import json
 import re
 import shutil
 import sys
@@ -42,6 +43,7 @@ LARGE = PAGES["large_data.md"]
 TRAINING = PAGES["training.md"]
 NETWORKS = PAGES["networks.md"]
 CONDITIONS = PAGES["conditions.md"]
+LABELS = PAGES["labels.md"]
 
 ALL = list(testing.iter_checks())
 KINDS = (
@@ -621,6 +623,31 @@ def test_the_code_on_conditions_does_what_it_says(capsys):
     prior = names["ByClass"](2, condition_dim=10)
     assert prior.distribution(np.eye(10, dtype=np.float32)[[3, 3, 7]]).batch_shape == (3,)
     assert tomllib.loads(blocks(CONDITIONS, "toml")[0]) == {"data": {"use": "fashion_mini", "condition": "labels"}}
+
+
+def test_the_code_on_missing_labels_does_what_it_says():
+    (code,) = blocks(LABELS, "python")
+    names = {}
+    exec(code, names)
+    assert np.sum(names["known"]) == 600
+    assert 0.1 < names["value"] < 1
+    assert names["error"] == pytest.approx((names["value"] * (1 - names["value"]) / 1000) ** 0.5)
+    (table,) = blocks(LABELS, "toml")
+    example = tomllib.loads((ROOT / "examples" / "semi_supervised.toml").read_text())
+    assert example["data"] == tomllib.loads(table)["data"]
+
+
+def test_the_example_of_missing_labels_trains(folder):
+    spec = ROOT / "examples" / "semi_supervised.toml"
+    assert len(spec.read_text().splitlines()) <= 40
+    small = [f"model.{part}.network.hidden=[4]" for part in ("encoder", "decoder", "classifier")]
+    small += ["train.epochs=1", "train.batch_size=1000", "train.jit=false", "evaluate.samples=2"]
+    run = probvae.train(spec, folder / "run", overrides=[*small, "data.labelled=100"], console=Console(quiet=True))
+    assert 0 < json.loads(run.evaluation_file.read_text())["accuracy"]["value"] < 1
+    assert (run.figures / "samples.png").exists()
+    for settings, count in ((["data.labelled=100"], 100), ([], 600)):
+        train = SpecData.of(plan(read(spec).override(settings), Registry())).loaded.train
+        assert np.sum(train.labels != -1) == count
 
 
 @pytest.mark.parametrize("name", ["table", "counts"])
