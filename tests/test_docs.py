@@ -155,6 +155,7 @@ def test_the_numbers_are_those_of_the_code():
         "bounds_the_evidence",
         "means_are_as_declared",
         "parameters_have_an_effect",
+        "gradients_are_those_of_their_targets",
         "density_integrates_to_one",
         "mean_is_that_of_the_samples",
         "exact_kl_is_that_of_the_samples",

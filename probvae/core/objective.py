@@ -72,6 +72,8 @@ class Objective(Checked, ABC):
             then be used with models that have one, and otherwise with those that have none.
         couples_rows: whether the loss of an example depends on the others of its batch. It then takes every mean
             over the batch with the batch's weights, as `whole_batch_mean` does. Rows of weight 0 are padding.
+        less_variance: whether the gradients in `targets` vary less than those that they estimate, where q(z|x) is
+            nearly the exact posterior.
         posterior: the q(z|x) that it needs: "diagonal", a product over the latents, or "any".
         promises: what it promises to the contract kit.
 
@@ -84,6 +86,7 @@ class Objective(Checked, ABC):
     bound: Literal["upper", "tight"] | None = None
     couples_rows: bool = False
     classifier: ClassVar[bool] = False
+    less_variance: ClassVar[bool] = False
     posterior: Literal["any", "diagonal"] = "any"
     promises: ClassVar[Promises] = Promises()
 
@@ -101,6 +104,14 @@ class Objective(Checked, ABC):
         Args:
             exact: the quantities that the formulas use.
             step: the training step, for schedules.
+        """
+        return {}
+
+    def targets(self) -> Mapping[str, Objective]:
+        """Parts of the model, "encoder", "decoder" or "prior", whose gradient is not that of the loss as written.
+
+        For each of them: the objective of whose expected loss its variables get the gradient. That is the same
+        objective with another estimator of its gradient, or another one where a part minimises a loss of its own.
         """
         return {}
 

@@ -7,6 +7,12 @@ from probvae.registry import ComponentSpec, hookimpl
 BUILT_IN = [
     ComponentSpec("objective", "elbo", "probvae.objectives.elbo:ELBO"),
     ComponentSpec("objective", "iwae", "probvae.objectives.iwae:IWAE"),
+    ComponentSpec("objective", "stl", "probvae.objectives.stl:STL"),
+    ComponentSpec("objective", "dreg", "probvae.objectives.dreg:DReG"),
+    ComponentSpec("objective", "miwae", "probvae.objectives.miwae:MIWAE"),
+    ComponentSpec("objective", "ciwae", "probvae.objectives.ciwae:CIWAE"),
+    ComponentSpec("objective", "piwae", "probvae.objectives.piwae:PIWAE"),
+    ComponentSpec("objective", "renyi", "probvae.objectives.renyi:Renyi"),
     ComponentSpec("objective", "semi_supervised", "probvae.objectives.semi_supervised:SemiSupervised"),
 ]
 

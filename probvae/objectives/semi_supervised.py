@@ -141,6 +141,11 @@ class SemiSupervised(Objective):
             found["loss"] += own["class_prior"] + self.alpha * own["classification"] - own["entropy"]
         return found | own
 
+    def targets(self) -> Mapping[str, Objective]:
+        """Those of the loss, given the class."""
+        targets = self.loss.targets().items()
+        return {part: SemiSupervised(target, self.alpha, self.class_frequencies) for part, target in targets}
+
     def check(self, vae: VAE) -> None:
         """Check that the objective can be used with a model.
 

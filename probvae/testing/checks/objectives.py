@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -317,20 +317,17 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
     """The gradient is that of the expected loss: along a random direction it agrees with finite differences.
 
     A stop_gradient in the wrong place, or a sample whose path is cut, leaves the value right and the direction
-    wrong. Estimators that are unbiased in another way than through the samples pass too: means are compared.
+    wrong. Estimators that are unbiased in another way than through the samples pass too: means are compared. Parts
+    in `targets` are left to the next check.
     """
     objective = built(subject, case)
     model = model_for(objective, case)
-    repeated = _repeated(model.batch(model.examples(2)), 200)
-    variables = [variable.value for variable in model.vae.trainable_variables]
+    parts = [part for name, part in model.vae.parts.items() if name not in objective.targets()]
+    variables = [variable.value for part in parts for variable in part.trainable_variables]
     rng = np.random.default_rng([case.seed, 8])
     direction = [tf.constant(rng.normal(size=v.shape), tf.float32) for v in variables]
     slopes, differences = [], []
-
-    def of_seed(seed: Tensor) -> Tensor:
-        return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
-
-    mean = tf.function(partial(of_seed), autograph=False)  # a graph, as it is called 36 times
+    mean = _mean_loss(objective, model)
     for batch in range(12):
         seed = fold_in(stateless(case, 9), batch)
         with tf.GradientTape() as tape:
@@ -357,6 +354,63 @@ def gradients_descend_the_loss(subject: Subject, case: Case) -> None:
         )
 
 
+def _mean_loss(objective: Objective, model: LinearGaussian, draws: int = 200) -> Callable[[Tensor], Tensor]:
+    """The mean loss of two examples, each with many draws, as a function of the seed: a graph, for many calls."""
+    repeated = _repeated(model.batch(model.examples(2)), draws)
+
+    def of_seed(seed: Tensor) -> Tensor:
+        return tf.reduce_mean(objective(model.vae, repeated, seed, LAST).per_example)
+
+    return tf.function(partial(of_seed), autograph=False)
+
+
 def _along(variables: list[tf.Variable], direction: list[Tensor], step: float) -> None:
     for variable, part in zip(variables, direction, strict=True):
         variable.assign_add(step * part)
+
+
+@check("objective", fast=1, deep=20, mandatory=False, statistical=True)
+def gradients_are_those_of_their_targets(subject: Subject, case: Case) -> None:
+    """Gradients that are declared in `targets` have the mean of the target's, and less variance if claimed.
+
+    A gradient estimator of its own is biased if a factor is missing or another path is stopped than was meant, and
+    the loss still falls. The claim of less variance is tested where q is nearly the exact posterior.
+    """
+    objective = built(subject, case)
+    if not objective.targets():
+        raise NotApplicable("it declares no targets")
+    model = model_for(objective, case)
+    x = model.examples(2)
+    for part, target in objective.targets().items():
+        here, there = (_gradients(found, model, part, case) for found in (objective, target))
+        model.be_off_by(1.0, x)
+        one, other = here(), there()  # [24, elements]
+        error = np.hypot(one.std(0, ddof=1), other.std(0, ddof=1)) / np.sqrt(len(one))
+        away = np.abs(one.mean(0) - other.mean(0)) - 14.0 * error - 1e-2 * (1 + np.abs(other).mean())
+        if not away[worst := int(np.argmax(away))] <= 0:
+            raise Violation(
+                f"an element of the {part}'s gradient averages {one.mean(0)[worst]:.4f} ± {error[worst]:.4f}, "
+                f"and that of {type(target).__name__} {other.mean(0)[worst]:.4f}."
+            )
+        if objective.less_variance:
+            model.be_off_by(1e-2, x)
+            less, more = here().var(0).sum(), there().var(0).sum()
+            if not less < 0.7 * more:
+                raise Violation(
+                    f"near the exact posterior the {part}'s gradient has the variance {less:.4g}, and that of "
+                    f"{type(target).__name__} {more:.4g}; expected less, as the class declares less_variance."
+                )
+
+
+def _gradients(objective: Objective, model: LinearGaussian, part: str, case: Case) -> Callable[[], Floats]:
+    """The gradients of the mean loss to the variables of a part, as they are, with 24 seeds: [24, elements]."""
+    mean = _mean_loss(objective, model, draws=100)
+    variables = [variable.value for variable in model.vae.parts[part].trainable_variables]
+
+    def gradient(seed: Tensor) -> Floats:
+        with tf.GradientTape() as tape:
+            loss = mean(seed)
+        found = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return np.concatenate([f64(each).ravel() for each in found])
+
+    return lambda: np.stack([gradient(fold_in(stateless(case, 12), number)) for number in range(24)])

@@ -8,7 +8,8 @@ import tensorflow_probability as tfp
 from annotated_types import Ge
 
 from probvae.core import Losses, Objective, Positive, as_seed
-from probvae.objectives import ELBO, IWAE, SemiSupervised
+from probvae.objectives import ELBO, IWAE, STL, DReG, SemiSupervised
+from probvae.objectives.paths import log_weight_paths
 
 tfd = tfp.distributions
 
@@ -464,3 +465,38 @@ class ClassifierStopped(SemiSupervised):
         missing = tf.cast(batch.labels == -1, tf.float32)[:, None] / tf.maximum(weights, 1e-6)
         change = missing * (tf.stop_gradient(tf.exp(log_q)) - tf.exp(log_q)) * tf.stop_gradient(found.per_example)
         return Losses(found.per_example + change, found.terms)
+
+
+# An estimator of a gradient that is biased, or no better than the plain one
+
+
+class WeightsNotSquared(DReG):
+    """The doubly reparameterized gradient weighs its samples by the normalised weights, not by their squares.
+
+    It is also what the importance-weighted bound gives where only the parameters of q are stopped.
+    """
+
+    def __call__(self, vae, batch, seed, step):
+        log_w, sample, _ = log_weight_paths(vae, batch, self.samples, seed)
+        weights = tf.stop_gradient(tf.nn.softmax(log_w, axis=0))
+        bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples) + tf.reduce_sum(weights * sample, axis=0)
+        return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+
+class SampleStopped(STL):
+    """In log q(z) the sample is stopped where the parameters of q should be."""
+
+    def __call__(self, vae, batch, seed, step):
+        z, _ = vae.posterior(batch.x).experimental_sample_and_log_prob(self.samples, seed=as_seed(seed))
+        log_q = vae.posterior(batch.x).log_prob(tf.stop_gradient(z))
+        kl = tf.reduce_mean(log_q - vae.prior.distribution().log_prob(z), axis=0)
+        negative = -tf.reduce_mean(vae.decoder.likelihood(z).log_prob(batch.x), axis=0)
+        return Losses(negative + kl, {"negative_log_likelihood": negative, "kl": kl})
+
+
+class NoLessVariance(STL):
+    """It claims less variance, and its gradient is the plain one."""
+
+    def __call__(self, vae, batch, seed, step):
+        losses = ELBO("monte_carlo", self.samples)(vae, batch, seed, step)
+        return Losses(losses.per_example, {name: losses.terms[name] for name in self.terms})
