@@ -211,6 +211,13 @@ def outside():
         file.create_dataset("X", (N, n), "f8", external=[("/etc/hostname", 0, 8 * N * n)])
 
 
+def hollow():
+    """A matrix of which nothing is in the file."""
+    with h5py.File(write(form="array"), "a") as file:
+        del file["X"]
+        file.create_dataset("X", (10**6, N), "f8", chunks=(1000, N))
+
+
 def cut():
     content = Path(write()).read_bytes()
     Path("a.h5ad").write_bytes(content[: len(content) // 2])
@@ -274,6 +281,8 @@ WRONG = {
     ),
     "a link to another file": (elsewhere, {}, "in which X is a link to another place"),
     "bytes of another file": (outside, {}, "in which X is a link to another place"),
+    "a short column": (replaced("obs/age", [1.0, 2.0]), {"conditions": ("age",)}, "obs has 2 values of age"),
+    "an array of nothing": (hollow, {}, "X expands from 0 bytes to 320.0 MB"),
     "text in X": (replaced("X", np.full((N, n), "a", "S1")), {}, "expected a matrix of real numbers"),
     "not finite": (
         lambda: write(dense=np.where(COUNTED > 2, np.nan, COUNTED), form="array"),

@@ -22,8 +22,8 @@ from probvae.errors import ConfigError
 
 _EXPECTED = "a .npy or .npz file"
 _DEFLATE_AT_MOST = 1040  # times: DEFLATE cannot expand more than 1032 times
-_EXPAND_AT_MOST = 100  # times, of what becomes large
-_LARGE = 2**27
+EXPAND_AT_MOST, LARGE = 100, 2**27
+"""How many times an array may expand that becomes larger than this number of bytes."""
 _MOST_NAMES, _LONGEST_NAME = 20, 60
 _ENCRYPTED = 0x1  # a flag of a member
 _DAMAGE = (
@@ -133,11 +133,11 @@ class ArrayFile:
             raise ValueError(
                 f"{shown(member.filename)} cannot expand from {readable(packed)} to {readable(whole)}"
             )
-        if whole > _LARGE and whole > _EXPAND_AT_MOST * packed:
+        if whole > LARGE and whole > EXPAND_AT_MOST * packed:
             grows = f"{shown(member.filename)} expands {whole // max(packed, 1):,} times"
             raise ConfigError.of(
                 self.place,
-                f"arrays that expand at most {_EXPAND_AT_MOST} times",
+                f"arrays that expand at most {EXPAND_AT_MOST} times",
                 f"{self.path}, in which {grows}, from {readable(packed)} to {readable(whole)}",
                 "Nearly all of it is repeated. If it is data, save the array uncompressed, with numpy.save.",
             )

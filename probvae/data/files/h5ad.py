@@ -7,6 +7,7 @@ it is (Virshup et al., anndata: Access and store annotated data matrices, 2024).
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ from typing import Any, TypeAlias
 import h5py
 import numpy as np
 
-from probvae.core import Array
-from probvae.data.files.array_files import listed, shown
+from probvae.core import Array, readable
+from probvae.data.files.array_files import EXPAND_AT_MOST, LARGE, listed, shown
 from probvae.data.files.kinds import HDF5, kind_at
 from probvae.data.files.npy import Header
 from probvae.data.files.on_disk import plain
@@ -129,7 +130,9 @@ class H5ad:
                 for name in names:
                     if name not in known:
                         raise _not_found(f"data.{key}", "column of obs", name, known, self.path)
-                    columns[name] = _column(_child(obs, name), pd)
+                    columns[name] = column = _column(_child(obs, name), pd)
+                    if len(column) != self.header.shape[0]:
+                        raise _LayoutError(f"obs has {len(column):,} values of {shown(name)}")
             return pd.DataFrame(columns)
 
 
@@ -164,7 +167,17 @@ def _child(group: _Node, name: str) -> _Node:
     node = group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
     if node is None or (isinstance(node, h5py.Dataset) and (node.is_virtual or node.external)):
         raise _LayoutError(f"{shown(name)} is a link to another place")
+    if isinstance(node, h5py.Dataset):
+        _check_expansion(node)
     return node
+
+
+def _check_expansion(array: _Node) -> None:
+    """Raise for an array that expands as no data does: parts that are not in the file take no place in it."""
+    whole = math.prod(array.shape or ()) * array.dtype.itemsize
+    packed = min(array.id.get_storage_size(), array.file.id.get_filesize())
+    if whole > LARGE and whole > EXPAND_AT_MOST * packed:
+        raise _LayoutError(f"{shown(array.name)} expands from {readable(packed)} to {readable(whole)}")
 
 
 def _text(value: object) -> str:
