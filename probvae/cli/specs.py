@@ -48,6 +48,7 @@ seed = 0
 
 
 _TABLES = (".csv", ".tsv", ".parquet")
+_ANNDATA = ".h5ad"
 _SMALL = 2**20  # bytes
 
 
@@ -61,7 +62,8 @@ _SMALL = 2**20  # bytes
 @click.option("--decoder", default="dense", show_default=True, help="The network of the decoder.")
 @click.option("--posterior", default="diagonal_normal", show_default=True, help="The head of the encoder.")
 @click.option(
-    "--likelihood", help="The head of the decoder. Default: bernoulli for a dataset, normal for your own."
+    "--likelihood",
+    help="The head of the decoder. Default: bernoulli; for a file normal, of .h5ad negative_binomial.",
 )
 @click.option("--objective", default="elbo", show_default=True, help="The objective.")
 @click.option("--latent-dim", default=2, show_default=True, type=click.IntRange(1), help="The size of one latent.")
@@ -93,7 +95,8 @@ def init(
         load_plugins(default(), plugins)
     known = ("dataset", data) in default()
     is_file = "/" in data or (not known and (Path(data).suffix != "" or os.path.isdir(data)))
-    likelihood = likelihood or ("normal" if is_file else "bernoulli")
+    of_files = "negative_binomial" if Path(data).suffix.lower() == _ANNDATA else "normal"
+    likelihood = likelihood or (of_files if is_file else "bernoulli")
     chosen = [
         ("network", encoder), ("network", decoder), ("posterior", posterior), ("likelihood", likelihood),
         ("prior", prior), ("objective", objective), *([] if is_file else [("dataset", data)]),
@@ -150,10 +153,11 @@ def _from_file(data: str, spec: Path) -> str:
             '# categories = ["COLUMN"]  # columns of names, as one-hot vectors\n'
             '# condition = ["COLUMN"]   # what the others are conditional on'
         )
-    if Path(data).suffix.lower() == ".h5ad":
+    if Path(data).suffix.lower() == _ANNDATA:
         return (
             f'use = "anndata"\ntrain = {there}\n'
-            '# layer = "LAYER"         # instead of X\n# label = "COLUMN"        # the classes, a column of obs\n'
+            '# layer = "LAYER"         # instead of X, as "counts"\n'
+            '# label = "COLUMN"        # the classes, a column of obs\n'
             '# condition = ["COLUMN"]  # what the counts are conditional on, as a batch'
         )
     return (

@@ -298,17 +298,24 @@ def test_a_first_spec_has_what_the_options_choose(program, folder):
 
 
 @pytest.mark.parametrize(
-    ("data", "written"),
+    ("data", "written", "likelihood", "epochs"),
     [
-        ("people.csv", {"use": "table", "train": "people.csv"}),
-        ("animals", {"use": "images", "folder": "animals", "size": [64, 64]}),
+        ("people.csv", {"use": "table", "train": "people.csv"}, "normal", 200),
+        ("many.csv", {"use": "table", "train": "many.csv"}, "normal", 20),
+        ("cells.h5ad", {"use": "anndata", "train": "cells.h5ad"}, "negative_binomial", 20),
+        ("animals", {"use": "images", "folder": "animals", "size": [64, 64]}, "normal", 20),
     ],
 )
-def test_a_first_spec_names_a_table_or_a_folder(program, folder, data, written):
+def test_a_first_spec_suits_the_kind_of_the_data(program, folder, data, written, likelihood, epochs):
     (folder / "people.csv").write_text("a,b\n1,2\n")
+    (folder / "many.csv").write_text("a,b\n" + "1,2\n" * 2**18)
+    (folder / "cells.h5ad").touch()
     (folder / "animals").mkdir()
     assert program("init", "--data", data).status == 0
-    assert tomllib.loads((folder / "first.toml").read_text())["data"] == written
+    spec = tomllib.loads((folder / "first.toml").read_text())
+    assert spec["data"] == written
+    assert spec["model"]["decoder"]["likelihood"]["use"] == likelihood
+    assert spec["train"]["epochs"] == epochs
 
 
 def test_a_first_spec_replaces_no_file(program, folder):

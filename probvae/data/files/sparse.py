@@ -102,25 +102,31 @@ def sparse_rows(form: str, shape: tuple[int, ...], data: Array, first: Array, se
         raise ValueError("has indices that are no lists of integers")
     first, second = (array.astype(np.int64) if array.dtype.kind == "u" else array for array in (first, second))
     data = data.astype(plain(data.dtype), copy=False)
-    if form == "coo":
-        rows, columns = first, second
-    else:
-        groups, counts = (N if form == "csr" else n), np.diff(second)
-        if len(counts) != groups or second[0] != 0 or second[-1] != len(first) or (counts < 0).any():
-            raise ValueError(f"has an indptr that is not of {groups} rows or columns")
-        if form == "csr":
-            rows, columns = None, first
-        else:
-            rows, columns = first, np.repeat(np.arange(groups), counts)
-    if len(columns) != len(data) or not _within(columns, n):
-        raise ValueError(f"has values outside of a matrix {[N, n]}")
-    if rows is None:
-        return SparseRows(data, columns, second.astype(np.int64, copy=False), n)
-    if len(rows) != len(data) or not _within(rows, N):
-        raise ValueError(f"has values outside of a matrix {[N, n]}")
-    order = np.argsort(rows, kind="stable")
-    starts = np.searchsorted(rows, np.arange(N + 1), sorter=order)
-    return SparseRows(data[order], columns[order], starts, n)
+    if form == "csr":
+        _check_starts(second, len(first), N)
+        _check_places((N, n), data, columns=first)
+        return SparseRows(data, first, second.astype(np.int64, copy=False), n)
+    if form == "csc":
+        _check_starts(second, len(first), n)
+        second = np.repeat(np.arange(n), np.diff(second))  # the column of each value
+    _check_places((N, n), data, columns=second, rows=first)
+    order = np.argsort(first, kind="stable")
+    starts = np.searchsorted(first, np.arange(N + 1), sorter=order)
+    return SparseRows(data[order], second[order], starts, n)
+
+
+def _check_starts(starts: Array, count: int, groups: int) -> None:
+    """Check where the values of each row or column start, of so many of them."""
+    counts = np.diff(starts)
+    if len(counts) != groups or starts[0] != 0 or starts[-1] != count or (counts < 0).any():
+        raise ValueError(f"has an indptr that is not of {groups} rows or columns")
+
+
+def _check_places(shape: tuple[int, int], data: Array, columns: Array, rows: Array | None = None) -> None:
+    """Check the row and the column of each value."""
+    for places, size in ((columns, shape[1]), (rows, shape[0])):
+        if places is not None and not (len(places) == len(data) and _within(places, size)):
+            raise ValueError(f"has values outside of a matrix {[*shape]}")
 
 
 def _within(indices: Array, size: int) -> bool:
