@@ -44,6 +44,7 @@ TRAINING = PAGES["training.md"]
 NETWORKS = PAGES["networks.md"]
 CONDITIONS = PAGES["conditions.md"]
 LABELS = PAGES["labels.md"]
+LIKELIHOODS = PAGES["likelihoods.md"]
 
 ALL = list(testing.iter_checks())
 KINDS = (
@@ -151,12 +152,14 @@ def test_the_numbers_are_those_of_the_code():
     optional = [check.name for check in ALL if not check.mandatory]
     assert optional == [
         "elements_are_no_copies",
+        "parameters_change_something",
         "finite_at_every_joint",
         "bounds_the_evidence",
         "means_are_as_declared",
         "parameters_have_an_effect",
         "gradients_are_those_of_their_targets",
         "density_integrates_to_one",
+        "probabilities_sum_to_one",
         "mean_is_that_of_the_samples",
         "exact_kl_is_that_of_the_samples",
     ]
@@ -688,3 +691,24 @@ def test_the_examples_of_conditions_train(name, folder):
     small += ["train.batch_size=1000", "train.jit=false", "evaluate.samples=2", "data.binarize=static"]
     run = probvae.train(spec, folder / "run", overrides=small, console=Console(quiet=True))
     assert (run.figures / "samples.png").exists()
+
+
+def test_the_table_of_likelihoods_has_all_of_them_with_their_supports():
+    rows = re.findall(r"^\| .+? \| `(\w+)` \| (.+?) \| .+? \|$", LIKELIHOODS, re.M)
+    built_in = {name: default()["likelihood", name].load() for name in default().names("likelihood")}
+    right = {name: str(factory((2,)).support) for name, factory in built_in.items() if "." not in name}
+    assert dict(rows) == right
+
+
+def test_the_likelihoods_of_the_page_are_those_of_a_spec():
+    lines = re.findall(r"^likelihood = .+$", LIKELIHOODS, re.M)
+    assert len(lines) == 5
+    for line in lines:
+        decoder = {"network": {"use": "dense"}, **tomllib.loads(line)}
+        model = {
+            "latent_dim": 2,
+            "encoder": {"network": {"use": "dense"}},
+            "decoder": decoder,
+            "prior": {"use": "mixture"},
+        }
+        plan(read({"schema": 1, "model": model, "data": {"use": "fashion_mini"}}), default())

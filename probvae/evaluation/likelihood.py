@@ -24,6 +24,23 @@ MARGIN = 8
 
 
 @dataclass(frozen=True)
+class Bits:
+    """A mean over examples, in bits per dimension: what an ideal code takes for each element of discrete data.
+
+    Args:
+        value: the mean.
+        standard_error: of the mean, over the examples; None for a single example.
+    """
+
+    value: float
+    standard_error: float | None
+
+    def __str__(self) -> str:
+        error = "?" if self.standard_error is None else f"{self.standard_error:.3f}"
+        return f"{self.value:.3f} ± {error}"
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A mean over examples, in nats per example.
 
@@ -42,6 +59,11 @@ class Estimate:
     def __str__(self) -> str:
         error = "?" if self.standard_error is None else f"{self.standard_error:.2f}"
         return f"{self.value:.2f} ± {error}"
+
+    def bits(self, dimensions: int) -> Bits:
+        """The negative in bits per dimension, of examples with so many elements."""
+        nats = dimensions * math.log(2)
+        return Bits(-self.value / nats, None if self.standard_error is None else self.standard_error / nats)
 
 
 class Bounds(NamedTuple):

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from probvae.evaluation import Bounds
+from probvae.evaluation import Bits, Bounds
 from probvae.runs.loading import Built
 from probvae.training import Callback, Compilation, Devices, Epoch, Progress
 
@@ -124,17 +124,21 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
         console.print(line, markup=False, soft_wrap=True)
 
 
-def print_evaluation(console: Console, found: Bounds, record: Mapping[str, object]) -> None:
-    """The numbers of an evaluation, with unit and standard error."""
+def print_evaluation(
+    console: Console, found: Bounds, bits: Mapping[str, Bits], record: Mapping[str, object]
+) -> None:
+    """The numbers of an evaluation, with unit and standard error; of discrete data in bits per dimension too."""
     elbo, weighted = found
+    in_bits = {name: f", {number} bits per dimension" for name, number in bits.items()}
     heading = _HEADINGS[str(record["split"])]
     condition = record.get("condition")
     accuracy: Any = record.get("accuracy")
     for line in (
-        f"{heading:<12}weights of epoch {record['epoch']}; nats per example, mean ± standard error over "
-        f"{elbo.examples:,} examples",
-        f"            evidence lower bound  {elbo}",
-        f"            importance-weighted   {weighted}  ({weighted.samples} samples; a tighter bound)",
+        f"{heading:<12}weights of epoch {record['epoch']}; log-{record['measure']} in nats per example, mean ± "
+        f"standard error over {elbo.examples:,} examples",
+        f"            evidence lower bound  {elbo}{in_bits.get('elbo', '')}",
+        f"            importance-weighted   {weighted}{in_bits.get('importance_weighted', '')}  "
+        f"({weighted.samples} samples; a tighter bound)",
         *([f"            of log p(x|c), given the condition c: {condition}"] if condition else []),
         *(
             [f"            accuracy of the classifier  {accuracy['value']:.4f} ± {accuracy['standard_error']:.4f}"]

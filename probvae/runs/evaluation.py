@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.progress import Progress
 
 from probvae.components.metrics import accuracy
 from probvae.core import VAE, Array, Count, Data, Split, Table, from_json
-from probvae.evaluation import Bounds, example_bounds
+from probvae.evaluation import Bits, Bounds, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.console import print_evaluation
@@ -125,9 +126,11 @@ def measure(
     if vae.classifier is not None:
         value, error = accuracy(vae, selection.splits(data).values(), settings.seed)
         classified["accuracy"] = {"value": value, "standard_error": error}
+    bits = _in_bits(found, vae, selection.splits(data))
     record = {
         "split": selection.split_name,
         "unit": "nats per example",
+        "measure": "probability" if vae.support.discrete else "density",
         "protocol": data.info.protocol,
         "settings": asdict(settings),
         "checkpoint": checkpoint.folder.name,
@@ -135,9 +138,18 @@ def measure(
         **({"condition": str(data.info.condition)} if p_is_conditional else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
         **classified,
+        **({"bits_per_dimension": {name: asdict(number) for name, number in bits.items()}} if bits else {}),
     }
-    print_evaluation(console, found, record)
+    print_evaluation(console, found, bits, record)
     return record, arrays
+
+
+def _in_bits(found: Bounds, vae: VAE, splits: Mapping[str, Split]) -> dict[str, Bits]:
+    """The bounds in bits per dimension by name; none of a density, nor where values are missing."""
+    if not vae.support.discrete or any(split.observed is not None for split in splits.values()):
+        return {}
+    dimensions = math.prod(vae.event_shape)
+    return {name: estimate.bits(dimensions) for name, estimate in found._asdict().items()}
 
 
 def write_evaluation(run: Run, record: Table, console: Console) -> None:

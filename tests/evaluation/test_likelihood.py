@@ -11,7 +11,7 @@ from probvae import components as c
 from probvae.core import VAE, Decoder, Encoder, Split, Stream, fold_in
 from probvae.data import Batches
 from probvae.errors import ProbvaeError
-from probvae.evaluation import bounds
+from probvae.evaluation import Estimate, bounds
 
 tfd = tfp.distributions
 
@@ -279,3 +279,11 @@ def test_a_batch_that_does_not_fit_into_the_memory_is_refused_before_it_is_compu
     with pytest.raises(ProbvaeError, match=r"evaluate.batch_size: expected a batch that fits .* got 2000 latents"):
         bounds(vae, split, samples=40)
     assert np.isfinite(bounds(vae, split, samples=40, batch_size=40).elbo.value)
+
+
+def test_bits_per_dimension_are_those_of_a_code():
+    """Eight elements that are 0 or 1 with even odds take a bit each."""
+    fair = Estimate(-8 * math.log(2), 0.4, 100, 1)
+    assert fair.bits(8).value == pytest.approx(1)
+    assert str(fair.bits(8)) == "1.000 ± 0.072"
+    assert str(Estimate(-8 * math.log(2), None, 1, 1).bits(4)) == "2.000 ± ?"

@@ -125,6 +125,11 @@ def test_an_evaluation_says_unit_protocol_weights_and_errors(run):
         assert 0 < found[name]["standard_error"] < 5
         assert -16 < found[name]["value"] < -5
     assert found["elbo"]["value"] < found["importance_weighted"]["value"]
+    assert found["measure"] == "probability"
+    bits = found["bits_per_dimension"]
+    for name in ("elbo", "importance_weighted"):
+        for what, sign in (("value", -1), ("standard_error", 1)):
+            assert bits[name][what] == pytest.approx(sign * found[name][what] / (16 * np.log(2)))
 
 
 def test_the_environment_has_versions_and_data(run):

@@ -35,7 +35,7 @@ def test_samples_that_are_reparameterized_in_any_way_move_with_their_density(nam
         ("likelihood_gamma", "stays_in_its_support"),
         ("likelihood_beta", "stays_in_its_support"),
         ("likelihood_one_hot", "stays_in_its_support"),
-        ("likelihood_one_hot", "density_integrates_to_one"),
+        ("likelihood_one_hot", "probabilities_sum_to_one"),
         ("likelihood_one_hot", "samples_are_from_the_density"),
         ("encoder_built_on_first_use", "owns_its_variables"),
         ("encoder_built_on_first_use", "restores"),

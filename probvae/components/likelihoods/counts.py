@@ -45,8 +45,9 @@ class BetaBinomialCounts(tfd.BetaBinomial):  # type: ignore
 
     def _log_prob(self, value: Tensor) -> Tensor:
         n, a, b = self.total_count, self.concentration1, self.concentration0
-        log_choose = -log_beta(1 + value, 1 + n - value) - tf.math.log(1 + n)
-        return log_choose + log_beta(a + value, b + n - value) - log_beta(a, b)
+        rest = n - value  # before b is added, which may be small
+        log_choose = -log_beta(1 + value, 1 + rest) - tf.math.log(1 + n)
+        return log_choose + log_beta(a + value, b + rest) - log_beta(a, b)
 
     def _sample_n(self, n: Tensor, seed: Tensor = None) -> Tensor:
         """Binomial counts whose probability of success is from a beta distribution."""

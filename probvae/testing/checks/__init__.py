@@ -13,6 +13,7 @@ from probvae.testing.checks import (  # noqa: F401  # isort: skip  # listed in t
     rows,
     conditions,
     elements,
+    parameters,
     gradients,
     bijectors,
     joints,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ def stays_in_its_support(subject: Subject, case: Case) -> None:
     regions=_of_sizes(1, 2, 3, perturbation=(0.1, 0.3)),
 )
 def density_integrates_to_one(subject: Subject, case: Case) -> None:
-    """The density integrates to 1, or the probabilities sum to it, by quadrature where there are few dimensions.
+    """The density integrates to 1, by quadrature where there are few dimensions.
 
     A dropped constant, a cross entropy used as a likelihood, a log-determinant counted twice: comparisons of such
     numbers are comparisons of nothing. Quadrature is refined until it settles; where it does not, as for a
@@ -130,35 +131,63 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
     """
     view = view_of(subject, case)
     row = _row(view)
-    _integrates_to_one(row)
-    if view.kind == "likelihood" and isinstance(row.space, Lattice):
-        for stretch in (4.0, -4.0):  # the last of many levels has any probability at large outputs only
-            _integrates_to_one(_row(view, stretch))
-
-
-def _integrates_to_one(row: _Row) -> None:
-    space = row.space
-    if space.axes > 2 and not isinstance(space, Lattice):
+    if isinstance(row.space, Lattice):
+        raise NotApplicable("it has probabilities, which probabilities_sum_to_one adds up")
+    if row.space.axes > 2:
         raise NotApplicable("no quadrature in more than two dimensions")
     pilot = row.sample(2000, 2)
-    if isinstance(space, Lattice):
-        points = space.everything(pilot)
-        if points is None:
-            raise Inconclusive("too many values to sum over")
-        total, error = float(np.exp(row.log_prob(points)).sum()), 0.0
-    else:
 
-        def density(cube: Floats) -> Floats:
-            points, volume = space.from_cube(cube, pilot)
-            with np.errstate(over="ignore", invalid="ignore"):
-                return np.nan_to_num(np.exp(row.log_prob(points)) * volume, nan=np.inf)
+    def density(cube: Floats) -> Floats:
+        points, volume = row.space.from_cube(cube, pilot)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.nan_to_num(np.exp(row.log_prob(points)) * volume, nan=np.inf)
 
-        total, error = integral(density, space.to_cube(pilot, pilot))
+    total, error = integral(density, row.space.to_cube(pilot, pilot))
     if error > 0.005:
         raise Inconclusive(f"the quadrature does not settle: {total:.3f} ± {error:.3f}")
     smooth = error < 1e-4  # else ridges may have been missed between the nodes
     if not abs(total - 1) < (2e-3 if smooth else 0.02 + 3 * error):
         raise Violation(f"its density integrates to {total:.4f} ± {error:.4f}; expected 1.")
+
+
+ROWS = 48
+"""At how many inputs the probabilities of one element are added up."""
+MOST = 4000
+"""Up to which value those of a count without an end are; inputs for which it may be exceeded are left out."""
+
+
+@check(
+    *LIKELIHOODS,
+    fast=6,
+    deep=60,
+    mandatory=False,
+    regions=_of_sizes(1, perturbation=(0.1, 0.3)) | _of_sizes(2, 3, perturbation=(0.1, 0.3)),
+)
+def probabilities_sum_to_one(subject: Subject, case: Case) -> None:
+    """The probabilities of all values sum to 1: those of one element at ordinary and at large inputs.
+
+    The first and the last of many levels have all that lies beyond them, which shows at large inputs only. Bins of
+    another width than the distance of the levels, and probabilities that are kept from 0, show at small scales.
+    """
+    alone = math.prod(case.event_shape) == 1
+    view = view_of(subject, replace(case, batch=(ROWS,)) if alone else case)
+    space, inputs = space_of(view.support, view.event), view.inputs()
+    if not isinstance(space, Lattice):
+        raise NotApplicable("it has a density, which density_integrates_to_one integrates")
+    if alone:
+        sizes = np.geomspace(0.1, 30, ROWS).reshape(-1, *[1] * len(view.input_shape))
+        inputs *= tf.constant(sizes, tf.float32)
+    p = view.call(inputs)
+    samples = f64(p.sample(500, seed=stateless(case, 2))).reshape(500, -1, math.prod(view.event))  # [S, B, D]
+    kept = samples.max((0, 2)) < ((MOST - 60) / 7 if space.high == math.inf else math.inf)
+    points = space.everything(samples[:, kept].reshape(-1, samples.shape[-1])) if kept.any() else None
+    if points is None:
+        raise NotApplicable("too many values to add up")
+    with np.errstate(over="ignore"):
+        total = np.exp(f64(p.log_prob(view.spread(points)))[:, kept]).sum(0)
+    worst = int(np.argmax(np.nan_to_num(np.abs(total - 1), nan=np.inf)))
+    if not abs(total[worst] - 1) < 1e-3:
+        raise Violation(f"the probabilities of its values sum to {total[worst]:.4f}; expected 1.")
 
 
 @check(*POSTERIORS, *LIKELIHOODS, fast=5, deep=60, mandatory=False, regions=ONE_ROW, statistical=True)

@@ -1,13 +1,14 @@
 """Wrong likelihood heads."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from annotated_types import Ge, Gt, Le
 
 from probvae.components.likelihoods.elementwise import Elementwise
-from probvae.components.scales import softplus_scale
+from probvae.components.scales import log_rate, softplus_scale
 from probvae.core import BINARY, COUNTS, ONE_HOT, UNIT, LikelihoodHead, Shape, Values
 from probvae.errors import ConfigError
 
@@ -408,3 +409,178 @@ class NoNormaliserInTheMiddle(_One):
         honest = tfd.ContinuousBernoulli(logits=outputs)
         near = tf.where(tf.abs(outputs) < 1e-3, np.log(2.0).astype(np.float32), 0.0)
         return Patched(honest, log_prob=lambda x: honest.log_prob(x) - near)
+
+
+# Counts, levels and their parameters
+
+
+class _MeanAndDispersion(_Two):
+    """A negative binomial by the logarithm of its mean, and a dispersion."""
+
+    support: ClassVar[Values] = COUNTS
+
+    def parameters(self, outputs):
+        log_mean, raw = tf.split(outputs, 2, axis=-1)
+        return tf.exp(tf.clip_by_value(log_mean, -8, 8)), softplus_scale(raw, 0.05)
+
+    def counts(self, mean, dispersion):
+        return tfd.NegativeBinomial(1 / dispersion, logits=tf.math.log(mean * dispersion))
+
+
+class MeanAndDispersionExchanged(_MeanAndDispersion):
+    """The density of a negative binomial takes the dispersion for the mean, and the mean for the dispersion."""
+
+    def elements(self, outputs):
+        mean, dispersion = self.parameters(outputs)
+        return Patched(self.counts(mean, dispersion), log_prob=self.counts(dispersion, mean).log_prob)
+
+
+class SuccessesAndFailuresExchanged(_MeanAndDispersion):
+    """The density of a negative binomial takes the probability of a failure for that of a success."""
+
+    def elements(self, outputs):
+        honest = self.counts(*self.parameters(outputs))
+        exchanged = tfd.NegativeBinomial(honest.total_count, logits=-honest.logits)
+        return Patched(honest, log_prob=exchanged.log_prob)
+
+
+class NoBinomialCoefficient(_Two):
+    """A beta-binomial lacks the number of ways in which its successes may come."""
+
+    support: ClassVar[Values] = Values(0, 10, integer=True)
+
+    def elements(self, outputs):
+        a, b = (softplus_scale(part, 0.1) for part in tf.split(outputs, 2, axis=-1))
+
+        def log_prob(x):
+            return tfp.math.lbeta(a + x, b + (10 - x)) - tfp.math.lbeta(a, b)
+
+        return Patched(tfd.BetaBinomial(10.0, a, b), log_prob=log_prob)
+
+
+class _ZeroInflated(_Two):
+    """A Poisson with additional zeros, right unless a part is replaced."""
+
+    support: ClassVar[Values] = COUNTS
+
+    def elements(self, outputs):
+        logit, log_mean = tf.split(outputs, 2, axis=-1)
+        counts, weight = tfd.Poisson(log_rate=log_rate(log_mean)), tf.sigmoid(logit)
+
+        def sample(n, seed):
+            one, other = tfp.random.split_seed(seed)
+            x = counts.sample(n, seed=one)
+            return tf.where(tf.random.stateless_uniform(tf.shape(x), other) < weight, 0.0, x)
+
+        return Patched(counts, sample, lambda x: self.log_mass(logit, counts, x), lambda: self.mean(logit, counts))
+
+    def log_mass(self, logit, counts, x):
+        kept = tf.math.log_sigmoid(-logit) + counts.log_prob(x)
+        return tf.where(x == 0, tfp.math.log_add_exp(tf.math.log_sigmoid(logit), kept), kept)
+
+    def mean(self, logit, counts):
+        return tf.sigmoid(-logit) * counts.mean()
+
+
+class ZeroInflationCountedTwice(_ZeroInflated):
+    """The weight of the additional zeros is taken off the counts once more where they are not 0."""
+
+    def log_mass(self, logit, counts, x):
+        return super().log_mass(logit, counts, x) + tf.where(x == 0, 0.0, tf.math.log_sigmoid(-logit))
+
+
+class AllZerosAreAdditional(_ZeroInflated):
+    """A zero has the weight of the additional zeros alone, without those of the counts."""
+
+    def log_mass(self, logit, counts, x):
+        kept = tf.math.log_sigmoid(-logit) + counts.log_prob(x)
+        return tf.where(x == 0, tf.math.log_sigmoid(logit), kept)
+
+
+class MeanWithoutItsZeros(_ZeroInflated):
+    """The mean is that of the counts, as if there were no additional zeros."""
+
+    def mean(self, logit, counts):
+        return counts.mean()
+
+
+class _Bytes(_Two):
+    """A logistic in bins around 256 levels from 0 to 1, from its cumulative distribution."""
+
+    support: ClassVar[Values] = Values.levels(256, divide_by=255)
+    half = 0.5 / 255
+
+    def elements(self, outputs):
+        loc, scale = self.parameters(outputs)
+        logistic = tfd.Logistic(0.5 + 0.2 * loc, scale)
+
+        def sample(n, seed):
+            return tf.clip_by_value(tf.round(255 * logistic.sample(n, seed=seed)), 0, 255) / 255
+
+        def mean():
+            steps = (tf.range(255.0) + 0.5) / 255
+            return tf.reduce_mean(logistic[..., None].survival_function(steps), axis=-1)
+
+        return Patched(logistic, sample, lambda x: self.log_mass(logistic, x), mean)
+
+    def parameters(self, outputs):
+        loc, raw = tf.split(outputs, 2, axis=-1)
+        return loc, softplus_scale(raw - 2, 0.004)
+
+    def log_mass(self, logistic, x):
+        above = tf.where(x > 1 - self.half, 1.0, logistic.cdf(x + self.half))
+        below = tf.where(x < self.half, 0.0, logistic.cdf(x - self.half))
+        return tf.math.log(tf.maximum(above - below, self.least))
+
+    least = 1e-30
+
+
+class BinsOfAnotherNumberOfLevels(_Bytes):
+    """The bins around 256 levels have the width of 257 levels."""
+
+    half = 0.5 / 256
+
+
+class UnlikelyLevelsRaised(_Bytes):
+    """No level has a probability below 1e-5, on top of those of all others."""
+
+    least = 1e-5
+
+
+class LevelsOneTooMany(_One):
+    """It declares one level more than there are logits for."""
+
+    def __init__(self, event_shape: Shape, levels: Annotated[int, Ge(2), Le(8)] = 4) -> None:
+        LikelihoodHead.__init__(self)
+        self.event_rank = len(event_shape)
+        self.output_shape = (*event_shape[:-1], levels * event_shape[-1])
+        self.levels, self.support = levels, Values(0, levels, integer=True)
+
+    def elements(self, outputs):
+        logits = tf.stack(tf.split(outputs, self.levels, axis=-1), axis=-1)
+        flat = tf.exp(logits - tf.reduce_logsumexp(logits, axis=-1, keepdims=True))
+        return tfd.FiniteDiscrete(tf.range(float(self.levels)), probs=flat)
+
+
+class LogScaleNotFloored(_One):
+    """The scale is the exponential of an output, 0 in single precision for an extreme one."""
+
+    def __init__(self, event_shape: Shape) -> None:
+        LikelihoodHead.__init__(self)
+        self.event_rank = len(event_shape)
+        self.output_shape = (*event_shape[:-1], 2 * event_shape[-1])
+
+    def elements(self, outputs):
+        loc, log_scale = tf.split(outputs, 2, axis=-1)
+        return tfd.Laplace(loc, tf.exp(log_scale))
+
+
+class DegreesOfFreedomIgnored(_Two):
+    """The degrees of freedom are taken, and those of the density are always 4."""
+
+    def __init__(self, event_shape: Shape, df: Annotated[float, Gt(1), Le(100)] = 4.0) -> None:
+        super().__init__(event_shape)
+        self.df = df
+
+    def elements(self, outputs):
+        return tfd.StudentT(4.0, *self.parameters(outputs))

@@ -1,7 +1,7 @@
 """Wrong networks."""
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Literal
 
 import keras
 import numpy as np
@@ -173,3 +173,11 @@ class LayerInAFunction(_Network):
     def map_rows(self, rows):
         flat = tf.reshape(rows, (-1, prod(self.in_shape)))
         return tf.reshape(self.function(self.hidden(flat)), (-1, *self.out_shape))
+
+
+class ActivationIgnored(_Network):
+    """Its activation is taken, and is always elu."""
+
+    def __init__(self, hidden: Positive = 8, activation: Literal["elu", "tanh"] = "elu") -> None:
+        super().__init__(hidden)
+        self.activation = activation

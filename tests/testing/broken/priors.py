@@ -798,3 +798,13 @@ class ConditionTakenUnasked(Prior):
     def distribution(self, condition):
         loc = self.loc.value + condition[..., :1] - condition[..., 1:2]
         return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
+
+
+class ComponentsIgnored(_Mixture):
+    """The number of its components is taken, and is always four."""
+
+    def __init__(self, latent_dim: Positive, components: Positive = 4) -> None:
+        super().__init__(latent_dim)
+
+    def distribution(self):
+        return self.honest()
