@@ -536,6 +536,10 @@ def test_a_table_becomes_latents_and_filled_values_as_the_page_says(folder, monk
     numbers = known.columns[3:]
     assert not filled[numbers].isna().any(axis=None)
     assert (filled[numbers] == known[numbers])[known[numbers].notna()].sum().sum() == known[numbers].count().sum()
+    again, made_up = pd.read_csv("again.csv"), pd.read_csv("made_up.csv")
+    np.testing.assert_allclose(again.x_body_mass_g, table.body_mass_g, rtol=1e-5)  # gaps too
+    assert len(made_up) == 500
+    assert made_up.x_flipper_length_mm.mean() == pytest.approx(table.flipper_length_mm.mean(), rel=0.2)
     gap = filled.body_mass_g[known.body_mass_g.isna()]
     assert gap.between(known.body_mass_g.min(), known.body_mass_g.max()).all()
 

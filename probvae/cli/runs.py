@@ -235,7 +235,7 @@ def sample(
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Draw samples from the prior of RUN and decode them: the means of p(x|z), and draws from it in .npz."""
+    """Draw samples from the prior of RUN and decode them: the means of p(x|z), and draws in .npz or .csv."""
     from probvae.runs import inference
 
     _print(inference.sample(run, count, seed, out, plugins, condition), as_json)

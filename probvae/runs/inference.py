@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import tensorflow as tf
 
 from probvae.core import VAE, Array, Batch, Condition, Data, Table, Tensor, available_memory, mean_of, readable
 from probvae.core.room import largest_tensor
+from probvae.data.files.columns import in_units
 from probvae.errors import UserError
 from probvae.evaluation import over_examples
 from probvae.report import reconstructions, samples, save
@@ -37,13 +39,14 @@ def sample(
 ) -> Output:
     """Samples of a run's model: a picture of means, or arrays `mean` and `x` [S, *E], where x ~ p(x|z).
 
-    Where p(x|z) has no mean, the picture is of draws, and the array `mean` is left out. Those of a conditional
+    Where p(x|z) has no mean, the picture is of draws, and the array `mean` is left out. In a .csv file examples
+    that are rows of a table have its columns, `x_age` and `mean_age`, in its units. Those of a conditional
     model come with their `condition` [S, C]: the given one, as `Condition.read` takes it, or each class in turn.
 
     Raises:
         UserError: there are too many, the file cannot be written, or the condition is wrong or missing.
     """
-    check_new(out, [".png", ".npz"])
+    check_new(out, [".png", ".npz", ".csv"])
     run, built, _ = load_run(folder, plugins=plugins)
     vae = built.vae
     columns = run.environment.data.condition
@@ -67,7 +70,10 @@ def sample(
             **({} if c is None else {"condition": c}),
         }
 
-    return _write(path, lambda: samples(vae, seed, count=count, columns=columns, condition=given), arrays)
+    def picture() -> Figure:
+        return samples(vae, seed, count=count, columns=columns, condition=given)
+
+    return _write(path, picture, arrays, fitted=run.environment.data.fitted)
 
 
 def _condition(columns: Condition | None, text: str | None) -> Array | None:
@@ -118,7 +124,8 @@ def reconstruct(
     """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all, with `row` [N].
 
     The same seed gives the same binarisation and latents to both. Where p(x|z) has no mean, reconstructions are
-    draws, and the array is named `draw`.
+    draws, and the array is named `draw`. What is missing in the data is NaN in `x`. In a .csv file examples that
+    are rows of a table have its columns, `x_age` and `mean_age`, in its units.
     """
     selection.check_tables("data")
     check_new(out, [".png", ".npz", ".csv"])
@@ -130,7 +137,8 @@ def reconstruct(
     def arrays() -> dict[str, Array]:
         def function(batch: Batch, noise: Tensor) -> dict[str, Tensor]:
             condition = vae.with_condition(batch).condition
-            return {"x": batch.x, made: vae.reconstruct(batch.x, noise, condition)}
+            known = True if batch.observed is None else batch.observed
+            return {"x": tf.where(known, batch.x, np.nan), made: vae.reconstruct(batch.x, noise, condition)}
 
         return collect(splits, lambda part: over_examples(part, function, seed))
 
@@ -140,7 +148,7 @@ def reconstruct(
         ((name, split),) = splits.items()
         return reconstructions(vae, split, seed, name, data.info)
 
-    return _write(path, picture, arrays, data)
+    return _write(path, picture, arrays, data, data.info.fitted)
 
 
 def encode(
@@ -199,8 +207,16 @@ def _write(
     figure: Callable[[], Figure] | None,
     arrays: Callable[[], dict[str, Array]],
     data: Data | None = None,
+    fitted: Table | None = None,
 ) -> Output:
     """Write a picture or arrays, depending on the suffix.
+
+    Args:
+        path: the file.
+        figure: makes the picture.
+        arrays: makes the arrays.
+        data: the data that they are of, for the names of the classes.
+        fitted: what was learnt from the training examples, where the arrays `x`, `mean` and `draw` are examples.
 
     Raises:
         UserError: the file cannot be written.
@@ -209,4 +225,10 @@ def _write(
         with writing(path) as place:
             save(figure(), place)
         return Output(path, {})
-    return write_arrays(path, arrays(), data.info.classes if data else ())
+    made = arrays()
+    if path.suffix == ".csv" and fitted:
+        for name in [name for name in ("x", "mean", "draw") if name in made]:
+            if columns := in_units(fitted, made[name]):
+                del made[name]
+                made |= {f"{name}_{column}": values for column, values in columns.items()}
+    return write_arrays(path, made, data.info.classes if data else ())

@@ -5,6 +5,7 @@ import pytest
 
 from probvae.core import COUNTS, REAL, Condition, ConditionColumn, Values
 from probvae.data import TableFile
+from probvae.data.files.columns import in_units
 from probvae.errors import ConfigError, UserError
 
 pd = pytest.importorskip("pandas")
@@ -226,6 +227,20 @@ def test_what_was_learnt_is_used_for_another_table():
         ConfigError, match=r"data\.use: expected data of the same kind as that of the run; got a table"
     ):
         other.with_fitted({"components": [1.0]})
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_examples_are_rows_of_the_table_again(other):
+    data = people(features=("age", "income"), categories=("town", "group"), other=other).load()
+    found = in_units(data.info.fitted, data.test.stored)
+    rows = PEOPLE.loc[data.test.rows]
+    assert [*found] == ["age", "income", "town", "group"]
+    for name in ("age", "income"):
+        np.testing.assert_allclose(found[name], rows[name], rtol=1e-5)
+        assert found[name].dtype == np.float32
+    for name in ("town", "group"):
+        assert found[name].tolist() == rows[name].astype(str).tolist()
+    assert in_units({"variables": ["g1"]}, data.test.stored) == {}
 
 
 # How files are read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -9,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Condition, ConditionColumn, Split
+from probvae.core import STRICT, Array, Condition, ConditionColumn, Split, Table, from_json
 from probvae.data.files.array_files import listed, shown
 from probvae.data.files.beside import (
     classes_of,
@@ -165,6 +166,31 @@ class Fitted:
             condition=standardised_conditions(self.conditions, split.condition),
             observed=None if observed.all() else observed,
         )
+
+
+def in_units(fitted: Table, x: Array) -> dict[str, Array]:
+    """Examples [N, n] as the columns of the table that they are like: numbers in its units, and names.
+
+    Args:
+        fitted: what a run learnt from its training examples, as `DataInfo.fitted`.
+        x: examples, or the means of some; of a category the element that is largest counts.
+
+    Returns:
+        An array [N] for each column; none if the run was not trained on a table.
+    """
+    try:
+        known = from_json(Fitted, json.dumps(fitted))
+    except ValueError:  # it was learnt from other data
+        return {}
+    count = len(known.features)
+    numbers = (x[:, :count] * known.scales + known.means).astype(x.dtype)
+    found: dict[str, Array] = dict(zip(known.features, numbers.T, strict=True))
+    other = x.shape[1] > count + sum(map(len, known.categories.values()))
+    for name, categories in known.categories.items():
+        names = np.array((*categories, *((OTHER,) * other)))
+        found[name] = names[x[:, count : count + len(names)].argmax(axis=1)]
+        count += len(names)
+    return found
 
 
 def unused(frame: Frame, fitted: Fitted, roles: Roles) -> list[str]:
