@@ -11,6 +11,9 @@ from probvae.data import AnnDataFile, Batches
 from probvae.data.files.sparse import SparseRows
 from probvae.errors import ConfigError, UserError
 
+from ..fuzz.data_files import ANYWHERE
+from ..fuzz.trials import tried
+
 CELLS = str(Path(__file__).parent / "files" / "cells.h5ad")
 """`tools/make_cells.py` makes it."""
 STORED = np.arange(60).reshape(12, 5) % 7 % 3
@@ -314,3 +317,19 @@ def test_variables_that_do_not_fit_are_named():
     ):
         AnnDataFile("a.h5ad", test="new.h5ad").info()
     AnnDataFile("new.h5ad").info()
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"layer": "columns", "label": "kind"}, {"layer": "dense", "conditions": ("age",)}]
+)
+def test_a_damaged_file_ends_in_no_traceback(how):
+    if len(how) > 1:
+        pytest.importorskip("pandas")
+    content, found = Path(CELLS).read_bytes(), []
+    for number in range(24):
+        rng = np.random.default_rng(number)
+        damage = ANYWHERE[number % len(ANYWHERE)]
+        Path("a.h5ad").write_bytes(damage(content, rng))
+        found.append(tried(damage.__name__, lambda: AnnDataFile("a.h5ad", **how).load()))
+    assert not [trial for trial in found if trial.status == "failed"]
+    assert {trial.status for trial in found} >= {"refused"}
