@@ -55,6 +55,7 @@ TARGETS = [
     "probvae.core:Array",
     "probvae.core:Bijector",
     "probvae.core:Distribution",
+    "probvae.core:LabelDistribution",
     "probvae.core:Seed",
     "probvae.core:Shape",
     "probvae.core:Tensor",

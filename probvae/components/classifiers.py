@@ -6,7 +6,7 @@ import keras
 import tensorflow_probability as tfp
 
 from probvae.components.networks.keras_layer import connected
-from probvae.core import Classifier, Distribution, Network, Positive, Shape, Tensor
+from probvae.core import Classifier, LabelDistribution, Network, Positive, Shape, Tensor
 
 tfd = tfp.distributions
 
@@ -30,6 +30,6 @@ class NetworkClassifier(Classifier):
         super().__init__()
         self.network = connected(network, event_shape, (classes,))
 
-    def labels(self, x: Tensor) -> Distribution:
+    def labels(self, x: Tensor) -> LabelDistribution:
         """q(y|x) of x [B, *E]: [B], []."""
         return tfd.Categorical(logits=self.network.outputs(x))

@@ -26,7 +26,9 @@ _SAME_WEIGHT = "expected none, as all examples have the same weight; got some. L
 class Minimized(Protocol):
     """The part of an objective that `fit` uses."""
 
-    terms: tuple[str, ...]
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The names of the terms that a call returns."""
 
     def check(self, vae: Any) -> None:
         """Check that it can be used with a model."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 from probvae.core.component import Component
 from probvae.core.signature import Signature
-from probvae.core.types import Distribution, Shape, Tensor
+from probvae.core.types import Distribution, LabelDistribution, Shape, Tensor
 from probvae.core.values import REAL, Support, Values
 
 
@@ -92,7 +92,7 @@ class Classifier(Component, ABC):
     kind: ClassVar[str] = "classifier"
 
     @abstractmethod
-    def labels(self, x: Tensor) -> Distribution:
+    def labels(self, x: Tensor) -> LabelDistribution:
         """q(y|x) of examples x [B, *E], a `tfd.Categorical` over the K classes: [B], []."""
 
 

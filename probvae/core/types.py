@@ -69,7 +69,7 @@ class Distribution(Protocol):
         """[*batch, *event]."""
 
 
-class Categorical(Distribution, Protocol):
+class LabelDistribution(Distribution, Protocol):
     """The part of `tfd.Categorical` that probvae uses: a distribution over classes 0 to K - 1."""
 
     def logits_parameter(self) -> Tensor:

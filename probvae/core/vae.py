@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, Self
+from typing import Self
 
 import keras
 import tensorflow as tf
@@ -23,7 +23,7 @@ from probvae.core.keras_model import KerasModel
 from probvae.core.parts import Classifier, Decoder, Encoder, Prior
 from probvae.core.seeds import as_seed, fold_in
 from probvae.core.traces import free_traces
-from probvae.core.types import Categorical, Distribution, Seed, Shape, Tensor
+from probvae.core.types import Distribution, LabelDistribution, Seed, Shape, Tensor
 from probvae.core.values import Values
 from probvae.core.variables import named_variables
 from probvae.errors import ConfigError, ShapeError, UserError
@@ -179,7 +179,7 @@ class VAE(Checked, KerasModel):
         x = as_examples(x, self.event_shape)
         return self._posterior(x, self._checked_condition(condition, x.shape[0]))
 
-    def labels(self, x: Tensor) -> Categorical:
+    def labels(self, x: Tensor) -> LabelDistribution:
         """q(y|x) of x [B, *E], of any real dtype, by the classifier: [B], [].
 
         Raises:
@@ -191,9 +191,7 @@ class VAE(Checked, KerasModel):
                 "labels: expected a model with a classifier; got one without. Give VAE(...) a classifier, or "
                 "write a table [model.classifier]."
             )
-        q: Any = self.classifier.labels(as_examples(x, self.event_shape))  # checked to be one when it was built
-        found: Categorical = q
-        return found
+        return self.classifier.labels(as_examples(x, self.event_shape))
 
     def with_condition(self, batch: Batch) -> Batch:
         """A batch with the condition of each example: where a label is missing, its most probable class by q(y|x).
@@ -401,7 +399,7 @@ class VAE(Checked, KerasModel):
             self._check_classes(self.classifier.labels(tf.zeros((2, *event_shape))))
         return latent_dim, event_shape
 
-    def _check_classes(self, q: Distribution) -> None:
+    def _check_classes(self, q: LabelDistribution) -> None:
         """Compare the classes of q(y|x) of two examples with the condition.
 
         Raises:
