@@ -8,13 +8,17 @@ from probvae.components.likelihoods.bernoulli import ContinuousBernoulli as Cont
 from probvae.components.likelihoods.beta_binomial import BetaBinomial as BetaBinomial
 from probvae.components.likelihoods.categorical import Categorical as Categorical
 from probvae.components.likelihoods.discretised_logistic import DiscretisedLogistic as DiscretisedLogistic
-from probvae.components.likelihoods.discretised_logistic_mixture import DiscretisedLogisticMixture as DiscretisedLogisticMixture
+from probvae.components.likelihoods.discretised_logistic_mixture import (
+    DiscretisedLogisticMixture as DiscretisedLogisticMixture,
+)
 from probvae.components.likelihoods.laplace import Laplace as Laplace
 from probvae.components.likelihoods.negative_binomial import NegativeBinomial as NegativeBinomial
 from probvae.components.likelihoods.normal import Normal as Normal
 from probvae.components.likelihoods.poisson import Poisson as Poisson
 from probvae.components.likelihoods.student_t import StudentT as StudentT
-from probvae.components.likelihoods.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial
+from probvae.components.likelihoods.zero_inflated_negative_binomial import (
+    ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial,
+)
 from probvae.components.metrics import Accuracy as Accuracy
 from probvae.components.networks.conv import Conv as Conv
 from probvae.components.networks.conv import ConvTranspose as ConvTranspose
