@@ -60,9 +60,11 @@ class DataSettings(Checked):
             trained_on: the condition of the data that a model was trained on, whose classes are to be used.
 
         Raises:
-            ConfigError: there are no labels, fewer than are to be kept, or some are of no known class.
+            ConfigError: there are no labels, fewer than are to be kept, or some are of no known class; or the
+                condition of the data is not of the named columns.
         """
         if self.condition not in ("labels", "none"):
+            self._check_columns(data.info.condition)
             return data
         splits = {name: getattr(data, name) for name in _SPLITS}
         if self.condition == "none":
@@ -86,6 +88,14 @@ class DataSettings(Checked):
         }
         condition = Condition(classes, one_hot=True)
         return Data(replace(data.info, classes=classes, condition=condition), **conditioned)
+
+    def _check_columns(self, condition: Condition | None) -> None:
+        """Check that the dataset made the condition of the named columns, if there are any."""
+        found = [column.name for column in condition.columns] if condition else []
+        if self.columns and found != [*self.columns]:
+            expected = f"data whose condition is of the columns {', '.join(self.columns)}"
+            fix = f"Give the dataset conditions = {self.columns}."
+            raise ConfigError.of("data.condition", expected, str(condition) if condition else "none", fix)
 
 
 def _check_labels(name: str, split: Split) -> None:

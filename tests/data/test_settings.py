@@ -133,6 +133,18 @@ def test_a_condition_of_the_data_itself_is_kept_or_left_out():
     assert LABELS.data(given).train.condition.shape == (3, 2)
 
 
+def test_columns_are_those_of_the_dataset():
+    """As a spec gives them to it; in Python that is done by hand."""
+    given = data([0, 1, 0], condition=Condition(("dose",)))
+    assert DataSettings(("dose",)).data(given) is given
+    assert DataSettings(("dose",)).info(given.info) is given.info
+    for wrong, got in ((given, r"1 column \(dose\)"), (data([0, 1, 0]), "none")):
+        with pytest.raises(
+            ConfigError, match=f"data.condition: expected data whose .* the columns age; got {got}"
+        ):
+            DataSettings(("age",)).data(wrong)
+
+
 def test_the_packaged_images_have_ten_classes_as_conditions():
     dataset = FashionMini()
     found = LABELS.data(dataset.load())
