@@ -68,6 +68,7 @@ TARGETS = [
     "probvae.core:normal_noise",
     "probvae.core:sample_and_log_prob",
     "probvae.core:stopped_log_prob",
+    "probvae.core:whole_batch",
     "probvae.core:whole_batch_mean",
     # data
     "probvae.core:Data",

@@ -56,6 +56,7 @@ from probvae.core import fold_in as fold_in
 from probvae.core import normal_noise as normal_noise
 from probvae.core import sample_and_log_prob as sample_and_log_prob
 from probvae.core import stopped_log_prob as stopped_log_prob
+from probvae.core import whole_batch as whole_batch
 from probvae.core import whole_batch_mean as whole_batch_mean
 from probvae.errors import ConfigError as ConfigError
 from probvae.errors import DataError as DataError

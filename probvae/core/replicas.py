@@ -55,6 +55,30 @@ class Replicas:
         total: T = tf.distribute.get_replica_context().all_reduce("SUM", own)
         return total
 
+    def gather(self, values: Tensor) -> Tensor:
+        """The rows of all replicas, [R B, ...] from [B, ...] in each, in the order of the batch."""
+        if self.count == 1:
+            return values
+        place = tf.reshape(
+            tf.one_hot(self.number, self.count), (self.count, *[1] * values.shape.rank)
+        )  # [R, 1, ...]
+        own = place * values  # [R, B, ...]: zeros for the others
+        return tf.concat(tf.unstack(self.sum(own)), axis=0)
+
+
+def whole_batch(values: Tensor) -> Tensor:
+    """The rows of a whole batch, of which a replica may have only some: the same on all of them.
+
+    An objective that compares rows takes them from this. The gradient goes through it to the rows of all replicas.
+
+    Args:
+        values: float32 [B, ...].
+
+    Returns:
+        [N, ...], where N is B times the number of replicas.
+    """
+    return Replicas.here().gather(values)
+
 
 def whole_batch_mean(values: Tensor, weights: Tensor | None = None) -> Tensor:
     """The mean over a whole batch, of which a replica may have only some rows: the same scalar on all of them.

@@ -29,6 +29,7 @@ CONTEXT = {
     "decoder": "[model.decoder]",
     "examples": "the training data",
     "steps_per_epoch": "the data and [train] batch_size",
+    "train_size": "the data",
     "given_data": "the argument data, in Python",
     "conditions": "[data] condition",
 }

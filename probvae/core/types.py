@@ -47,6 +47,10 @@ class Distribution(Protocol):
     def dtype(self) -> Tensor:
         """The type of samples."""
 
+    @property
+    def reparameterization_type(self) -> Tensor:
+        """Whether samples carry gradients to the parameters, a `tfd.ReparameterizationType`."""
+
     def sample(self, sample_shape: Tensor = (), seed: Seed = None) -> Tensor:
         """Samples [*sample_shape, *batch, *event]."""
 

@@ -1,8 +1,10 @@
 """Written by tools/stubs.py."""
 
+from probvae.objectives.beta_tc import BetaTC as BetaTC
 from probvae.objectives.ciwae import CIWAE as CIWAE
 from probvae.objectives.dreg import DReG as DReG
 from probvae.objectives.elbo import ELBO as ELBO
+from probvae.objectives.info_vae import InfoVAE as InfoVAE
 from probvae.objectives.iwae import IWAE as IWAE
 from probvae.objectives.miwae import MIWAE as MIWAE
 from probvae.objectives.piwae import PIWAE as PIWAE

@@ -88,15 +88,7 @@ class ELBO(Objective):
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        q = vae.posterior(batch.x, batch.condition)  # [B], [D]
-        p = vae.prior_given(batch.condition)  # [] or [B], [D]
-        kl = chosen_kl(self.kl, q, p)  # [B]
-        z, log_q = sample_and_log_prob(q, self.samples, seed)  # [S, B, D], [S, B]
-        if kl is None:
-            kl = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
-        log_likelihood = tf.reduce_mean(
-            vae.log_likelihood(batch.x, z, batch.condition, batch.observed), axis=0
-        )  # [B]
+        _, log_likelihood, kl = elbo_parts(vae, batch, seed, self.kl, self.samples)  # [B], [B]
         beta = self.beta_at(step)
         penalty = kl
         if self.free_bits:
@@ -121,3 +113,21 @@ class ELBO(Objective):
     def describe(self, vae: VAE) -> dict[str, str]:
         """The form of the KL for this model."""
         return {"kl": resolve_kl(self.kl, vae)}
+
+
+def elbo_parts(
+    vae: VAE, batch: Batch, seed: Seed, kl: str = "auto", samples: int = 1
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents z ~ q(z|x) of a batch, and the two parts of the evidence lower bound, in nats per example.
+
+    Returns:
+        z [S, B, D], the mean of log p(x|z) over them [B], and KL(q(z|x) || p(z)) [B], as `chosen_kl` has it.
+    """
+    q = vae.posterior(batch.x, batch.condition)  # [B], [D]
+    p = vae.prior_given(batch.condition)  # [] or [B], [D]
+    divergence = chosen_kl(kl, q, p)  # [B]
+    z, log_q = sample_and_log_prob(q, samples, seed)  # [S, B, D], [S, B]
+    if divergence is None:
+        divergence = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
+    log_likelihood = vae.log_likelihood(batch.x, z, batch.condition, batch.observed)  # [S, B]
+    return z, tf.reduce_mean(log_likelihood, axis=0), divergence

@@ -13,6 +13,8 @@ BUILT_IN = [
     ComponentSpec("objective", "ciwae", "probvae.objectives.ciwae:CIWAE"),
     ComponentSpec("objective", "piwae", "probvae.objectives.piwae:PIWAE"),
     ComponentSpec("objective", "renyi", "probvae.objectives.renyi:Renyi"),
+    ComponentSpec("objective", "beta_tc", "probvae.objectives.beta_tc:BetaTC"),
+    ComponentSpec("objective", "info_vae", "probvae.objectives.info_vae:InfoVAE"),
     ComponentSpec("objective", "semi_supervised", "probvae.objectives.semi_supervised:SemiSupervised"),
 ]
 

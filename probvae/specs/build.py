@@ -50,7 +50,7 @@ def build_model(
         plan: a checked spec.
         event_shape: E, the shape of one example.
         examples: returns training examples [N, *E], for components that are initialised from data.
-        train_examples: the number of training examples, for schedules that count epochs.
+        train_examples: the number of training examples, for schedules that count epochs, and `train_size`.
         condition: the condition of the data, if it has one.
 
     Raises:
@@ -70,6 +70,7 @@ def build_model(
     if train_examples is not None:
         steps = -(-train_examples // train.batch_size)
         supply["steps_per_epoch"] = lambda: steps
+        supply["train_size"] = lambda: train_examples
         with located_errors(plan.document, plan.settings["train"]):
             train.check(steps)
     parts = {}

@@ -188,6 +188,7 @@ class Subject:
             "decoder": lambda: NetworkDecoder(small(), Bernoulli(case.event_shape), case.latent_dim),
             "examples": given,
             "steps_per_epoch": lambda: 10,
+            "train_size": lambda: 100,
         }
         arguments |= {name: supply[name]() for name in signature.context if name not in table}
         return factory(**arguments)

@@ -28,12 +28,18 @@ OF_VALUES = (
     "samples_are_from_the_density",
 )
 """The checks of the others in the quick run."""
+REDUCTIONS = ("stl", "dreg", "miwae", "ciwae", "piwae")
+"""The objectives that reduce log weights, whose formulas are compared draw by draw in tests/objectives."""
+OF_MEANS = ("builds", "graph_equals_eager", "means_are_as_declared", "gradients_are_those_of_their_targets")
+"""Their checks in the quick run."""
 
 
 def in_the_quick_run(check, subject):
     """The bijectors of the flow priors are checked by themselves in the deep run only, as the priors are here."""
     if subject.kind == "likelihood" and subject.name not in WHOLE:
         return check.name in OF_VALUES
+    if subject.kind == "objective" and subject.name in REDUCTIONS:
+        return check.name in OF_MEANS
     return subject.kind != "bijector"
 
 

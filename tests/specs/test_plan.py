@@ -247,7 +247,9 @@ def test_a_dataset_can_be_planned_alone(registry):
         plan_dataset(read({"data": {"use": "fashion_mimi"}}), registry)
 
 
-@pytest.mark.parametrize("name", ["latent_dim", "event_shape", "encoder", "examples", "steps_per_epoch"])
+@pytest.mark.parametrize(
+    "name", ["latent_dim", "event_shape", "encoder", "examples", "steps_per_epoch", "train_size"]
+)
 def test_what_the_assembler_supplies_cannot_be_set(name, planned):
     for table in ("model.prior", "objective", "data", "model.decoder.likelihood"):
         with pytest.raises(SpecError, match=rf"{table}\.{name}: expected no such key here; .* supplied from"):

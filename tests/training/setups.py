@@ -24,7 +24,7 @@ from probvae.core import (
     named_variables,
     whole_batch_mean,
 )
-from probvae.objectives import ELBO, SemiSupervised
+from probvae.objectives import ELBO, BetaTC, InfoVAE, SemiSupervised
 from probvae.training import Callback, Trainer, TrainSettings
 
 D, E, C = 2, (6,), 2
@@ -241,6 +241,8 @@ OBJECTIVES = {
     "elbo": ELBO,
     "coupled": Coupled,
     "free_bits": lambda: ELBO("monte_carlo", free_bits=0.25),  # nats: the KL passes it within two epochs
+    "beta_tc": lambda: BetaTC(train_size=20),
+    "info_vae": lambda: InfoVAE(weight=10.0),
     "semi_supervised": lambda: SemiSupervised(ELBO("monte_carlo", free_bits=0.25), alpha=2.0),
 }
 

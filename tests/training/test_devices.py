@@ -63,13 +63,15 @@ ON_DEVICES = {
         "clipped": {"prior": "mixture", "clip_norm": 0.5},
         "coupled": {"prior": "mixture", "objective": "coupled"},
         "conditional": {"prior": "conditional"},
+        "beta tc": {"objective": "beta_tc"},
+        "info vae": {"objective": "info_vae"},
         "semi-supervised": {"prior": "classified", "objective": "semi_supervised"},
     },
     4: {"vamp": {"prior": "vamp"}, "free bits": {"prior": "mixture", "objective": "free_bits"}},
 }
 
 
-def on_one_device(prior, objective="elbo", **settings):
+def on_one_device(prior="standard_normal", objective="elbo", **settings):
     return trained(vae(prior), OBJECTIVES[objective](), examples=data_for(prior), **settings)
 
 

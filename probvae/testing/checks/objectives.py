@@ -131,9 +131,9 @@ def bounds_the_evidence(subject: Subject, case: Case) -> None:
     with the normalised weights are below it where the posterior is nearly exact.
     """
     objective = built(subject, case)
-    model = model_for(objective, case)
     if objective.bound is None:
         raise Inconclusive("it claims to be no bound")
+    model = model_for(objective, case)
     batch = model.batch(model.examples(2))
 
     def gaps(draws: int = 400) -> Floats:

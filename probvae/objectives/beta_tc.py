@@ -1,0 +1,90 @@
+"""The evidence lower bound with a weight for the total correlation of the latents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from annotated_types import Ge
+
+from probvae.core import (
+    VAE,
+    Batch,
+    Distribution,
+    Losses,
+    Objective,
+    Positive,
+    Replicas,
+    Seed,
+    Tensor,
+    sample_and_log_prob,
+    whole_batch,
+)
+
+tfd = tfp.distributions
+
+
+class BetaTC(Objective):
+    """The negative evidence lower bound, whose KL is split into three parts, one of them with a weight.
+
+    loss(x) = -log p(x|z) + [log q(z|x) - log q(z)] + beta [log q(z) - sum_d log q(z_d)]
+              + [sum_d log q(z_d) - log p(z)], z ~ q(z|x), in nats per example
+
+    The parts are, on average over the data, the mutual information of x and z, the total correlation of latents
+    under the aggregate posterior q(z) = 1/N sum_n q(z|x_n), and the KL of its marginals from the prior (Chen, Li,
+    Grosse, Duvenaud, Isolating sources of disentanglement in variational autoencoders, 2018). With beta = 1 it is
+    the evidence lower bound.
+
+    q(z) is estimated by stratified weights: 1/N for the example that z is from, and the rest, (N - 1)/N, shared by
+    the others of the batch. This has no bias in q(z); its logarithm has one, which vanishes as the batch grows to
+    N. The paper gives one of the others another weight; here they have the mean of these weights, so that their
+    order does not matter.
+
+    Args:
+        train_size: N, the number of training examples; a spec supplies it.
+        beta: the weight of the total correlation.
+    """
+
+    terms = ("negative_log_likelihood", "mutual_information", "total_correlation", "dimension_wise_kl")
+    couples_rows = True
+    posterior = "diagonal"
+
+    def __init__(self, train_size: Positive, beta: Annotated[float, Ge(0)] = 6.0) -> None:
+        self.train_size = train_size
+        self.beta = beta
+
+    def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
+        """The loss of a batch at a step: [B], and its terms, each [B]."""
+        q, p = vae.posterior(batch.x, batch.condition), vae.prior_given(batch.condition)  # [B], [D]
+        z, log_q = (drawn[0] for drawn in sample_and_log_prob(q, 1, seed))  # [B, D], [B]
+        weights = tf.ones_like(log_q) if batch.weights is None else batch.weights  # [B]
+        of_z, of_each = self._aggregate(q, z, weights)  # [B], [B, D]: log q(z), log q(z_d)
+        of_marginals = tf.reduce_sum(of_each, axis=-1)  # [B]
+        negative = -vae.log_likelihood(batch.x, z, batch.condition, batch.observed)  # [B]
+        parts = (negative, log_q - of_z, of_z - of_marginals, of_marginals - p.log_prob(z))
+        loss = parts[0] + parts[1] + self.beta * parts[2] + parts[3]
+        return Losses(loss, dict(zip(self.terms, parts, strict=True)))
+
+    def _aggregate(self, q: Distribution, z: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimates of log q(z) [B] and log q(z_d) [B, D] at z [B, D] by all rows of the whole batch."""
+        own = _latent_by_latent(q).log_prob(whole_batch(z)[:, None])  # [N, B, D]: log q(z_id|x_j) in [i, j, d]
+        every = whole_batch(tf.transpose(own, (1, 0, 2)))  # [N, N, D], in [j, i, d]
+        shares = self._log_shares(whole_batch(weights))  # [N, N], in [j, i]
+        of_z = tf.reduce_logsumexp(shares + tf.reduce_sum(every, axis=-1), axis=0)  # [N]
+        of_each = tf.reduce_logsumexp(shares[..., None] + every, axis=0)  # [N, D]
+        return Replicas.here().share((of_z, of_each))
+
+    def _log_shares(self, weights: Tensor) -> Tensor:
+        """The log share of q(z|x_j) in q(z) at the z of row i, in [j, i]: [N, N]. Rows of weight 0 have none."""
+        own = 1.0 / self.train_size
+        count = tf.shape(weights)[0]
+        others = tf.linalg.set_diag(tf.repeat(weights[:, None], count, axis=1), tf.zeros_like(weights))
+        others = tf.math.divide_no_nan(others, tf.reduce_sum(others, axis=0))
+        shares = own * tf.eye(count) + (1.0 - own) * others
+        return tf.math.log(tf.stop_gradient(shares / tf.reduce_sum(shares, axis=0)))  # one example alone has all
+
+
+def _latent_by_latent(q: Distribution) -> Distribution:
+    """A diagonal q(z|x), [B], [D], as a distribution of each latent: [B, D], []."""
+    return q.distribution if isinstance(q, tfd.Independent) else tfd.Normal(q.mean(), q.stddev())
