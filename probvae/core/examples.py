@@ -165,6 +165,10 @@ def _fix(support: Values, found: Values) -> str:
         return "Some are at an end, where it has no density: move them a little inside."
     if support not in UNIT or found.low < 0:
         return "Transform x, or use a likelihood that supports these values."
+    if support.steps > 1 and found in UNIT:
+        return (
+            f"Round them, as in np.round({support.steps} * x) / {support.steps}, or use a likelihood of numbers."
+        )
     scaled = "x" if found in UNIT else f"x / {found.high:g}"
     if support == BINARY:
         return f"Binarize them, as in ({scaled} > 0.5), or use a likelihood for values from 0 to 1."

@@ -350,7 +350,9 @@ class VAE(Checked, KerasModel):
         likelihood = self._likelihood(z, condition)  # [..., B], [*E]
         if observed is None:
             return likelihood.log_prob(x)
-        elements = likelihood.distribution if isinstance(likelihood, tfp.distributions.Independent) else None
+        # What tfd.Independent makes of a distribution that is no composite tensor is of another class.
+        independent = hasattr(likelihood, "reinterpreted_batch_ndims")
+        elements: Distribution | None = getattr(likelihood, "distribution", None) if independent else None
         if elements is None or elements.event_shape.rank != 0:
             raise UserError(
                 f"observed: expected a likelihood that is a product over the elements, a tfd.Independent, as some "

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from probvae import components as c
 from probvae.components.scales import soft_clip
+from probvae.core import VAE
 from probvae.errors import ConfigError
+from probvae.registry import default
 
 from .numerics import f64, normal_log_prob, softplus
 
@@ -238,3 +240,20 @@ def test_supports_are_what_has_probability():
         "all numbers",
     ]
     assert c.NetworkDecoder(c.Dense(), c.Bernoulli((4,)), 2).support == c.Bernoulli.support
+
+
+@pytest.mark.parametrize("name", default().names("likelihood"))
+def test_missing_elements_are_left_out_of_any_likelihood(name):
+    head = default()["likelihood", name].load()((2, 3))
+    p = head.likelihood(raw(4, *head.output_shape))
+    x = p.sample(seed=[0, 1])
+    each = p.distribution.log_prob(x)
+    np.testing.assert_allclose(p.log_prob(x), f64(each).sum((1, 2)), rtol=1e-5)
+    # A model leaves out what is not observed, whatever stands there.
+    decoder = c.NetworkDecoder(c.Dense(hidden=(4,)), head, latent_dim=2)
+    encoder = c.NetworkEncoder(c.Dense(hidden=(4,)), c.DiagonalNormal(2), (2, 3))
+    vae, z = VAE(encoder, decoder, c.StandardNormal(2)), raw(4, 2)
+    observed = np.arange(6).reshape(2, 3) % 2 == np.zeros((4, 1, 1))
+    found = vae.log_likelihood(np.where(observed, x, np.nan), z, observed=observed)
+    expected = f64(decoder.likelihood(z).distribution.log_prob(x))
+    np.testing.assert_allclose(found, np.where(observed, expected, 0).sum((1, 2)), rtol=1e-5)

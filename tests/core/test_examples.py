@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from probvae import components as c
 from probvae.core import VAE, Values
-from probvae.core.examples import check_examples, check_shape
+from probvae.core.examples import asserted, check_examples, check_shape, plain_assertions
 from probvae.errors import ShapeError, UserError
 from probvae.objectives import ELBO
 
@@ -109,6 +109,8 @@ def test_shapes_that_are_unknown_in_part_are_let_through():
     [
         ([[0.0, 7.0]], Values(0, 1), r"numbers from 0 to 1; got integers from 0 to 7. Scale them: x / 7\."),
         ([[0.0, 0.5]], Values(0, 1, True), r"got numbers from 0 to 0.5. Binarize them, as in \(x > 0.5\)"),
+        ([[0.0, 0.35]], Values.levels(11, 10), r"multiples of 1/10 .*; got numbers .*np.round\(10 \* x\) / 10"),
+        ([[0.0, 7.0]], Values.levels(256, 255), r"multiples of 1/255 .*; got integers .* Scale them: x / 7\."),
         ([[-1.0, 0.5]], Values(0, 1), "got numbers from -1 to 0.5. Transform x"),
         ([[-1.0, 2.5]], Values(0, np.inf, True), "integers from 0 up; got numbers from -1 to 2.5. Transform x"),
     ],
@@ -116,6 +118,15 @@ def test_shapes_that_are_unknown_in_part_are_let_through():
 def test_the_error_says_what_values_there_are(x, support, message):
     with pytest.raises(UserError, match=message):
         check_examples(np.array(x), (2,), support)
+
+
+def test_multiples_of_a_step_are_found_in_arrays_and_in_graphs():
+    support, x = Values.levels(256, divide_by=255), np.arange(256, dtype=np.float32).reshape(64, 4) / 255
+    check_examples(x, (4,), support)
+    graph = tf.function(lambda x: asserted(x, support), autograph=False)
+    np.testing.assert_array_equal(graph(x), x)
+    with pytest.raises(UserError, match="multiples of 1/255 from 0 to 1; got others"), plain_assertions((4,)):
+        graph(x + np.float32(0.1 / 255))
 
 
 def test_values_are_checked_in_blocks_and_found_in_the_last(monkeypatch):

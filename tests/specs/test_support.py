@@ -1,5 +1,6 @@
 """What is said of data whose values a likelihood does not support, or hardly."""
 
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -75,3 +76,18 @@ def test_values_of_about_unit_size_are_not(values):
         warnings.simplefilter("error")
         for shape in (IMAGE, VECTOR):
             check(REAL, values, shape)
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        (UNIT, r"numbers from 0 to 1.*give the integers, and set data\.divide_by = 255"),
+        (Values(0, 255, integer=True), r"integers from 0 to 255.*Set data\.divide_by = 255"),
+    ],
+)
+def test_levels_are_bytes_that_are_divided(values, advice):
+    with pytest.raises(SpecError) as caught:
+        check(Values.levels(256, divide_by=255), values, IMAGE)
+    assert re.search(rf"multiples of 1/255 from 0 to 1.*{advice}", " ".join(str(caught.value).split()))
+    check(Values.levels(256, divide_by=255), BINARY, IMAGE)
+    check(Values.levels(256, divide_by=255), Values.levels(200, divide_by=255), IMAGE)
