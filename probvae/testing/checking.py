@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from math import isnan
 from typing import Any, Literal, TypeAlias
 
-import keras
 from hypothesis.strategies import SearchStrategy
 
 from probvae.core import Tag, free_traces
@@ -92,7 +91,6 @@ class Check:
 
     def __call__(self, subject: Subject, case: Case) -> None:
         """Run it on one case."""
-        keras.utils.set_random_seed(case.seed)  # of TensorFlow too; `Subject.build` seeds what Keras draws from
         try:
             self.function(subject, case)
         finally:

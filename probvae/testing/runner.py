@@ -6,6 +6,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import keras
+
 from probvae.core import Factory
 from probvae.errors import PluginError, UnknownNameError, UserError, did_you_mean
 from probvae.registry import Registry, default
@@ -100,7 +102,9 @@ def replay(check: str, kind: str, of: str | Factory, plugin: str = "", **case: A
     known = {found.name: found for found in iter_checks(kind)}
     if check not in known:
         raise UnknownNameError(f"No check of a {kind} is named {check!r}. {did_you_mean(check, known)}")
-    known[check](subject, Case(**case))
+    found = Case(**case)
+    keras.utils.set_random_seed(found.seed)
+    known[check](subject, found)
 
 
 def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0) -> Result:
@@ -112,6 +116,7 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
     if profile not in SHRINKING:
         raise UnknownNameError(f"No profile is named {profile!r}. {did_you_mean(profile, SHRINKING)}")
     start = time.monotonic()
+    keras.utils.set_random_seed(seed)
     searches = {part: Search(check, subject, region, SHRINKING[profile]) for part, region in check.regions.items()}
     failure = None
     for search in searches.values():

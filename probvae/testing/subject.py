@@ -205,7 +205,7 @@ def seed_initial_values(seed: int) -> None:
     """Seed what initial values are drawn from: Keras takes the seeds of its initializers from Python's generator.
 
     `keras.utils.set_random_seed` seeds TensorFlow too, which clears its cache of kernels: each operation that
-    follows is slower by far. `Check` calls it once for each case.
+    follows is made anew, which takes longer than a case does. It is called once for each check.
     """
     random.seed(seed)
     np.random.seed(seed % 2**32)

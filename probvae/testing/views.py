@@ -37,6 +37,8 @@ FUNCTIONS = ("network", "classifier")
 VIEWED = (*DISTRIBUTIONS, *FUNCTIONS)
 POSTERIORS = ("encoder", "posterior")
 LIKELIHOODS = ("decoder", "likelihood")
+OF_DATA = ("encoder", "classifier")
+"""What reads examples: they may be rounded, so that no gradient reaches them."""
 WITH_INPUTS = (*POSTERIORS, *LIKELIHOODS)
 LATENT = ("prior", *POSTERIORS)
 

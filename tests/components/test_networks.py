@@ -294,3 +294,29 @@ def test_made_takes_any_leading_shape(leading):
     np.testing.assert_allclose(
         tf.reshape(found, (-1, 6)), tf.reshape(made.parameters(x.reshape(-1, 3)), (-1, 6)), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (2,), (5,), (3, 1), (7, 2, 5)], ids=str)
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_made_solves_for_its_inputs_one_after_another_as_repeated_passes_do(size, hidden):
+    """Values, and gradients to all weights and to the noise."""
+    made = perturb(MADE(size, 2, hidden), 0.5)
+    noise = tf.constant(np.random.default_rng(1).normal(size=(7, size)), tf.float32)
+    weights = [v.value for v in named_variables(made).values()]
+
+    def value(noise, outputs):  # [..., 2] last
+        return noise * tf.exp(outputs[..., 0]) + outputs[..., 1]
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(noise)
+        expected = tf.zeros_like(noise)
+        for _ in range(size):
+            outputs = made.parameters(expected)
+            expected = value(noise, outputs)
+        x, found = made.solve(lambda i, output: value(tf.transpose(noise)[i], tf.transpose(output)), 7)
+        losses = [tf.reduce_sum(tf.sin(a)) + tf.reduce_sum(tf.cos(b)) for a, b in ((expected, outputs), (x, found))]
+    np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found, outputs, rtol=1e-5, atol=1e-5)
+    right, ours = (tape.gradient(loss, [noise, *weights], unconnected_gradients="zero") for loss in losses)
+    for one, other in zip(ours, right, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)

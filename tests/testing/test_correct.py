@@ -43,6 +43,8 @@ def test_samples_that_are_reparameterized_in_any_way_move_with_their_density(nam
         ("decoder_built_on_first_use", "restores"),
         ("encoder_standardised", "restores"),
         ("encoder_binarised", "every_part_of_an_example_is_read"),
+        ("encoder_binarised", "answers_depend_on_inputs"),
+        ("encoder_binarised", "samples_carry_gradients"),
         ("encoder_every_second_pixel", "every_part_of_an_example_is_read"),
         ("decoder_enlarged", "elements_are_no_copies"),
         ("network_built_on_first_use", "owns_its_variables"),

@@ -13,8 +13,7 @@ from probvae.core import Tensor
 class Autoregressive(TriangularBijector):
     """y_i = x_i exp(s_i(y_<i)) + t_i(y_<i), where a masked network gives s and t.
 
-    The inverse takes one pass of the network. Forward takes D of them, one after the other: after i passes the
-    first i latents are known.
+    The inverse takes one pass of the network. Forward finds one latent after the other, in D short steps.
 
     Args:
         network: s and t of each latent: [..., D] -> [..., D, 2].
@@ -29,15 +28,15 @@ class Autoregressive(TriangularBijector):
 
     def forward_with_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The images y and s(y)."""
+        D = self.network.size
+        columns = tf.transpose(tf.reshape(x, (-1, D)))  # [D, N]
 
-        def one_more(y: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
-            shift, log_scale = self._shift_and_log_scale(y)
-            return x * tf.exp(log_scale) + shift, log_scale
+        def next_latent(i: Tensor, parameters: Tensor) -> Tensor:  # [2, N] -> [N]
+            shift, log_scale = tf.unstack(parameters)
+            return columns[i] * tf.exp(bounded(log_scale)) + shift
 
-        passes = self.network.size
-        zeros = tf.zeros_like(x)
-        y, log_scale = tf.while_loop(lambda *_: True, one_more, (zeros, zeros), maximum_iterations=passes)
-        return y, log_scale
+        y, parameters = self.network.solve(next_latent, tf.shape(columns)[1])
+        return tf.reshape(y, tf.shape(x)), bounded(tf.reshape(parameters[..., 1], tf.shape(x)))
 
     def inverse_with_slopes(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """The points x and -s(y)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -32,11 +32,13 @@ class MADE(Component):
         self.outputs_per_input = outputs
         degrees = np.arange(1, size + 1)
         self.hidden = []
+        self.units_of_degree = []  # [D, U] of each hidden layer: the units of each degree, and -1
         for units in hidden if size > 1 else ():  # the first input has none before it: a bias is all
             layer = MaskedDense(len(degrees), units, "silu", "he_normal")
             next_degrees = _degrees(units, size - 1)
             layer.set_mask(next_degrees[None, :] >= degrees[:, None])
             self.hidden.append(layer)
+            self.units_of_degree.append(_units_of_degree(next_degrees, size))
             degrees = next_degrees
         # Small, so that a flow starts near the identity, yet with a gradient to every layer.
         small = keras.initializers.VarianceScaling(1e-4)
@@ -50,6 +52,38 @@ class MADE(Component):
             features = layer(features)
         features = tf.cast(features, tf.float32)  # whatever precision the layers compute in
         return tf.reshape(features, tf.concat([tf.shape(x), [self.outputs_per_input]], axis=0))
+
+    def solve(self, next_input: Callable[[Tensor, Tensor], Tensor], rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The inputs x with x_i = next_input(i, output_i), one after another, and the outputs at x.
+
+        Each unit is computed once, when the inputs before it are known, so that all D steps together cost about one
+        pass. What is not known yet is 0 and adds nothing: no mask is needed.
+
+        Args:
+            next_input: from i [] and the outputs of the i-th input [P, N] to this input [N].
+            rows: N.
+
+        Returns:
+            x [N, D] and the outputs [N, D, P].
+        """
+
+        def step(i: Tensor, outputs: Tensor, x: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
+            columns = i * self.outputs_per_input + tf.range(self.outputs_per_input)
+            output = self.last.units((features or (x,))[-1], columns)  # [P, N]
+            known = x = _with_rows(x, i[None], next_input(i, output)[None])
+            updated = []
+            for layer, units, before in zip(self.hidden, self.units_of_degree, features, strict=True):
+                new = layer.units(known, tf.maximum(units[i], 0))
+                known = _with_rows(before, units[i] % before.shape[0], new)
+                updated.append(known)
+            return i + 1, _with_rows(outputs, i[None], output[None]), x, *updated
+
+        shapes = [(self.size, self.outputs_per_input), (self.size,), *((f.bias.shape[0] + 1,) for f in self.hidden)]
+        start = [tf.zeros((*shape, rows)) for shape in shapes]
+        _, outputs, x, *_ = tf.while_loop(
+            lambda *_: True, step, (tf.constant(0), *start), maximum_iterations=self.size
+        )
+        return tf.transpose(x), tf.transpose(outputs, (2, 0, 1))
 
 
 class MaskedDense(keras.layers.Layer):
@@ -91,6 +125,18 @@ class MaskedDense(keras.layers.Layer):
         kernel = self.kernel * mask if self.any_weight else mask
         return self.activation(tf.tensordot(x, kernel, axes=1) + self.bias)
 
+    def units(self, x: Tensor, units: Tensor) -> Tensor:
+        """Some of the outputs, [U, N] of x [I, N] or more rows, where all that the mask would hide is 0."""
+        bias = tf.gather(self.bias.value[None], units, axis=1)  # of a matrix, as its gradient then is no IndexedSlices
+        outputs = tf.transpose(bias) + tf.zeros_like(x[:1])
+        if self.any_weight:
+            kernel = tf.gather(self.kernel.value, units, axis=1)
+            dtype = self.compute_dtype
+            outputs += tf.cast(
+                tf.matmul(tf.cast(kernel, dtype), tf.cast(x[: self.kernel.shape[0]], dtype), transpose_a=True), tf.float32
+            )
+        return self.activation(outputs)
+
 
 def _degrees(units: int, highest: int) -> Array:
     """Degrees for hidden units, spread evenly over 1 to `highest`: a unit of degree d sees the inputs 1 to d.
@@ -101,3 +147,20 @@ def _degrees(units: int, highest: int) -> Array:
     if units >= highest:
         return 1 + np.arange(units) % highest
     return np.linspace(highest, 1, units).round().astype(int)  # the highest first: no input is cut off
+
+
+def _units_of_degree(degrees: Array, size: int) -> Tensor:
+    """Row i holds the units of degree i + 1, filled with -1: [size, U].
+
+    >>> _units_of_degree(np.array([1, 2, 1]), 3).numpy().tolist()
+    [[0, 2], [1, -1], [-1, -1]]
+    """
+    found = [np.flatnonzero(degrees == degree + 1) for degree in range(size)]
+    table = np.full((size, max(map(len, found))), -1)
+    for row, units in zip(table, found, strict=True):
+        row[: len(units)] = units
+    return tf.constant(table, tf.int32)
+
+
+def _with_rows(matrix: Tensor, places: Tensor, rows: Tensor) -> Tensor:
+    return tf.tensor_scatter_nd_update(matrix, places[:, None], rows)

@@ -108,8 +108,8 @@ class MAF(Flow):
     """A masked autoregressive flow: each latent is scaled and shifted by those before it.
 
     x_i = (y_i - t_i(y_<i)) exp(-s_i(y_<i)) (Papamakarios, Pavlakou, Murray, Masked autoregressive flow for
-    density estimation, 2017), with the order reversed between layers. Its density takes one pass; a sample takes
-    D of them, one after the other.
+    density estimation, 2017), with the order reversed between layers. Its density takes one pass; a sample
+    takes D short steps, one after another.
 
     Args:
         latent_dim: D, the size of one latent.

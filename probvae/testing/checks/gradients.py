@@ -147,7 +147,7 @@ def samples_move_with_the_density(subject: Subject, case: Case) -> None:
     for wave in waves:
         path = tape.gradient(wave, inputs)
         if path is None:
-            raise Inconclusive("no gradient reaches its inputs from a sample")
+            raise Violation("a gradient reaches its inputs from the density, and none from a sample.")
         weights = f64(wave) - f64(wave).mean()  # less noise than the values themselves give, and the same mean
         _agree(f64(path).reshape(DRAWS, -1), weights[:, None] * f64(score).reshape(DRAWS, -1))
 

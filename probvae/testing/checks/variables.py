@@ -13,7 +13,7 @@ from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
 from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
-from probvae.testing.views import POSTERIORS, VIEWED, View, f64, stateless, view_of
+from probvae.testing.views import OF_DATA, POSTERIORS, VIEWED, View, f64, stateless, view_of
 
 ROWS = 16
 TRIES = 24
@@ -127,7 +127,7 @@ def _density(view: View) -> Tensor:
 
 @check(*POSTERIORS, fast=5, deep=60)
 def samples_carry_gradients(subject: Subject, case: Case) -> None:
-    """The samples of a posterior carry a gradient back to all that they depend on: its inputs and its variables.
+    """The samples of a posterior carry a gradient back to its variables, and those of a head to its network's outputs.
 
     Training descends through them (Kingma and Welling, Auto-encoding variational Bayes, 2014). Where the path is
     cut, the encoder still learns from the KL, and from nothing else.
@@ -148,7 +148,7 @@ def _carries(view: View) -> None:
             tape.watch(inputs)
         z = view.call(inputs).sample(16, seed=stateless(view.case))
         loss = tf.reduce_sum(tf.sin(z * 1.3 + tf.range(1.0, 1.0 + view.event[0])))
-    sources = ({"inputs": inputs} if inputs is not None else {}) | view.variables
+    sources = view.variables if inputs is None or view.kind in OF_DATA else {"inputs": inputs, **view.variables}
     for name, gradient in zip(sources, tape.gradient(loss, list(sources.values())), strict=True):
         if gradient is None:
             raise Violation(
