@@ -314,7 +314,9 @@ def test_made_solves_for_its_inputs_one_after_another_as_repeated_passes_do(size
             outputs = made.parameters(expected)
             expected = value(noise, outputs)
         x, found = made.solve(lambda i, output: value(tf.transpose(noise)[i], tf.transpose(output)), 7)
-        losses = [tf.reduce_sum(tf.sin(a)) + tf.reduce_sum(tf.cos(b)) for a, b in ((expected, outputs), (x, found))]
+        losses = [
+            tf.reduce_sum(tf.sin(a)) + tf.reduce_sum(tf.cos(b)) for a, b in ((expected, outputs), (x, found))
+        ]
     np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(found, outputs, rtol=1e-5, atol=1e-5)
     right, ours = (tape.gradient(loss, [noise, *weights], unconnected_gradients="zero") for loss in losses)

@@ -56,8 +56,8 @@ class MADE(Component):
     def solve(self, next_input: Callable[[Tensor, Tensor], Tensor], rows: Tensor) -> tuple[Tensor, Tensor]:
         """The inputs x with x_i = next_input(i, output_i), one after another, and the outputs at x.
 
-        Each unit is computed once, when the inputs before it are known, so that all D steps together cost about one
-        pass. What is not known yet is 0 and adds nothing: no mask is needed.
+        Each unit is computed once, when the inputs before it are known, so that all D steps together cost about
+        one pass. What is not known yet is 0 and adds nothing: no mask is needed.
 
         Args:
             next_input: from i [] and the outputs of the i-th input [P, N] to this input [N].
@@ -78,7 +78,11 @@ class MADE(Component):
                 updated.append(known)
             return i + 1, _with_rows(outputs, i[None], output[None]), x, *updated
 
-        shapes = [(self.size, self.outputs_per_input), (self.size,), *((f.bias.shape[0] + 1,) for f in self.hidden)]
+        shapes = [
+            (self.size, self.outputs_per_input),
+            (self.size,),
+            *((f.bias.shape[0] + 1,) for f in self.hidden),
+        ]
         start = [tf.zeros((*shape, rows)) for shape in shapes]
         _, outputs, x, *_ = tf.while_loop(
             lambda *_: True, step, (tf.constant(0), *start), maximum_iterations=self.size
@@ -127,14 +131,12 @@ class MaskedDense(keras.layers.Layer):
 
     def units(self, x: Tensor, units: Tensor) -> Tensor:
         """Some of the outputs, [U, N] of x [I, N] or more rows, where all that the mask would hide is 0."""
-        bias = tf.gather(self.bias.value[None], units, axis=1)  # of a matrix, as its gradient then is no IndexedSlices
+        bias = tf.gather(self.bias.value[None], units, axis=1)  # along axis 0 its gradient would be IndexedSlices
         outputs = tf.transpose(bias) + tf.zeros_like(x[:1])
         if self.any_weight:
-            kernel = tf.gather(self.kernel.value, units, axis=1)
-            dtype = self.compute_dtype
-            outputs += tf.cast(
-                tf.matmul(tf.cast(kernel, dtype), tf.cast(x[: self.kernel.shape[0]], dtype), transpose_a=True), tf.float32
-            )
+            kernel = tf.cast(tf.gather(self.kernel.value, units, axis=1), self.compute_dtype)
+            inputs = tf.cast(x[: self.kernel.shape[0]], self.compute_dtype)
+            outputs += tf.cast(tf.matmul(kernel, inputs, transpose_a=True), tf.float32)
         return self.activation(outputs)
 
 

@@ -127,7 +127,7 @@ def _density(view: View) -> Tensor:
 
 @check(*POSTERIORS, fast=5, deep=60)
 def samples_carry_gradients(subject: Subject, case: Case) -> None:
-    """The samples of a posterior carry a gradient back to its variables, and those of a head to its network's outputs.
+    """Samples of a posterior carry a gradient to its variables, and those of a head to its network's outputs.
 
     Training descends through them (Kingma and Welling, Auto-encoding variational Bayes, 2014). Where the path is
     cut, the encoder still learns from the KL, and from nothing else.
