@@ -27,6 +27,7 @@ SUPPORTS = {
     "binary": (BINARY, 3),
     "digits": (Values(0, 9, integer=True), 2),
     "counts": (COUNTS, 1),
+    "fifths": (Values.levels(6, divide_by=5), 2),
 }
 
 
@@ -40,7 +41,8 @@ def samples_of(support, dimensions, count=2000):
     if support.one_hot:
         return np.eye(dimensions)[rng.choice(dimensions, size=count)]
     if support.integer:
-        return np.clip(rng.poisson(2.0, size=(count, dimensions)), support.low, support.high).astype(float)
+        integers = rng.poisson(2.0, size=(count, dimensions))
+        return np.clip(integers / support.steps, support.low, support.high)
     raw = rng.normal(size=(count, dimensions))
     if support.low == -math.inf:
         return raw if support.high == math.inf else support.high - np.exp(raw)
