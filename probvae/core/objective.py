@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Protocol
 
 import tensorflow_probability as tfp
@@ -74,6 +74,8 @@ class Objective(Checked, ABC):
             over the batch with the batch's weights, as `whole_batch_mean` does. Rows of weight 0 are padding.
         less_variance: whether the gradients in `targets` vary less than those that they estimate, where q(z|x) is
             nearly the exact posterior.
+        warmup_steps: the number of steps in which its schedules change what it minimises. Early stopping begins to
+            count where they end.
         posterior: the q(z|x) that it needs: "diagonal", a product over the latents, or "any".
         promises: what it promises to the contract kit.
 
@@ -87,6 +89,7 @@ class Objective(Checked, ABC):
     couples_rows: bool = False
     classifier: ClassVar[bool] = False
     less_variance: ClassVar[bool] = False
+    warmup_steps: float = 0.0
     posterior: Literal["any", "diagonal"] = "any"
     promises: ClassVar[Promises] = Promises()
 
@@ -106,6 +109,11 @@ class Objective(Checked, ABC):
             step: the training step, for schedules.
         """
         return {}
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """Pairs: this objective with settings that make it another one, and that one, with equal losses."""
+        return ()
 
     def targets(self) -> Mapping[str, Objective]:
         """Parts of the model, "encoder", "decoder" or "prior", whose gradient is not that of the loss as written.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import tensorflow as tf
@@ -10,8 +11,10 @@ from annotated_types import Ge
 
 from probvae.core import (
     VAE,
+    Array,
     Batch,
     Distribution,
+    Exact,
     Losses,
     Objective,
     Positive,
@@ -21,6 +24,7 @@ from probvae.core import (
     sample_and_log_prob,
     whole_batch,
 )
+from probvae.objectives.elbo import ELBO
 
 tfd = tfp.distributions
 
@@ -65,6 +69,15 @@ class BetaTC(Objective):
         parts = (negative, log_q - of_z, of_z - of_marginals, of_marginals - p.log_prob(z))
         loss = parts[0] + parts[1] + self.beta * parts[2] + parts[3]
         return Losses(loss, dict(zip(self.terms, parts, strict=True)))
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """As in the class's docstring."""
+        return [(cls(100, beta=1.0), ELBO("monte_carlo"))]
+
+    def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
+        """Where q(z|x) is the prior for every x, the latents are independent, of each other and of x."""
+        return {} if exact.kl.max() > 1e-6 else dict.fromkeys(self.terms[1:], 0.0)
 
     def _aggregate(self, q: Distribution, z: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Estimates of log q(z) [B] and log q(z_d) [B, D] at z [B, D] by all rows of the whole batch."""

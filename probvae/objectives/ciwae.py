@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import tensorflow as tf
@@ -10,6 +10,8 @@ import tensorflow_probability as tfp
 from annotated_types import Ge, Le
 
 from probvae.core import VAE, Array, Batch, Exact, Losses, Objective, Positive, Seed, Tensor
+from probvae.objectives.elbo import ELBO
+from probvae.objectives.iwae import IWAE
 
 
 class CIWAE(Objective):
@@ -37,6 +39,11 @@ class CIWAE(Objective):
         log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed)  # [S, B]
         elbo, tighter = tf.reduce_mean(log_w, axis=0), tfp.math.reduce_logmeanexp(log_w, axis=0)  # [B], [B]
         return Losses(-self.beta * elbo - (1.0 - self.beta) * tighter, {"negative_elbo": -elbo})
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """As in the class's docstring."""
+        return [(cls(3, beta=0.0), IWAE(3)), (cls(3, beta=1.0), ELBO("monte_carlo", samples=3))]
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As in the class's docstring."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -42,6 +42,11 @@ class DReG(Objective):
         v = tf.stop_gradient(tf.nn.softmax(log_w, axis=0))  # [S, B]
         bound = tfp.math.reduce_logmeanexp(log_w, axis=0) + tf.reduce_sum(v**2 * sample, axis=0)  # [B]
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """As in the class's docstring."""
+        return [(cls(3), IWAE(3))]
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As in the class's docstring."""

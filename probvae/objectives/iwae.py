@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log
 
 import tensorflow as tf
 
 from probvae.core import VAE, Array, Batch, Exact, Losses, Objective, Positive, Seed, Tensor
+from probvae.objectives.elbo import ELBO
 
 
 class IWAE(Objective):
@@ -32,6 +33,11 @@ class IWAE(Objective):
         log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed)  # [S, B]
         bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples)  # [B]
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """As in the class's docstring."""
+        return [(cls(1), ELBO("monte_carlo"))]
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As in the class's docstring."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.core import VAE, Array, Batch, Exact, Losses, Objective, Positive, Seed, Tensor
+from probvae.objectives.elbo import ELBO
+from probvae.objectives.iwae import IWAE
 
 
 class MIWAE(Objective):
@@ -42,6 +44,11 @@ class MIWAE(Objective):
         """The mean of the M bounds, [B], from log weights [M S, B]."""
         grouped = tf.reshape(log_w, (self.repeats, self.samples, -1))  # [M, S, B]
         return tf.reduce_mean(tfp.math.reduce_logmeanexp(grouped, axis=1), axis=0)
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """As in the class's docstring."""
+        return [(cls(1, 3), IWAE(3)), (cls(3, 1), ELBO("monte_carlo", samples=3))]
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As in the class's docstring."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.core import VAE, Array, Batch, Exact, Losses, Objective, Positive, Seed, Tensor
+from probvae.objectives.iwae import IWAE
 from probvae.objectives.miwae import MIWAE
 from probvae.objectives.paths import log_weight_paths
 
@@ -41,6 +42,11 @@ class PIWAE(Objective):
         mean = MIWAE(self.repeats, self.samples).mean_bound(tf.stop_gradient(log_w) + sample + score)  # to q only
         bound = tightest + mean - tf.stop_gradient(mean)
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """As in the class's docstring."""
+        return [(cls(2, 3), IWAE(6))]
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As in the class's docstring."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from probvae.core import VAE, Array, Batch, Exact, Losses, Objective, Positive, Seed, Tensor
+from probvae.objectives.elbo import ELBO
+from probvae.objectives.iwae import IWAE
 
 
 class Renyi(Objective):
@@ -36,6 +38,11 @@ class Renyi(Objective):
         elbo = tf.reduce_mean(log_w, axis=0)  # [B]
         order = 1.0 - self.alpha
         return Losses(-(_log_power_mean(log_w, order) if order else elbo), {"negative_elbo": -elbo})
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """As in the class's docstring."""
+        return [(cls(3, alpha=0.0), IWAE(3)), (cls(3, alpha=1.0), ELBO("monte_carlo", samples=3))]
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """The loss where it is another bound."""

@@ -72,6 +72,7 @@ class SemiSupervised(Objective):
         self.terms = (*loss.terms, *OWN_TERMS)
         self.posterior = loss.posterior
         self.couples_rows = loss.couples_rows
+        self.warmup_steps = loss.warmup_steps
         if not class_frequencies:
             self.bound = "upper" if loss.bound and alpha else loss.bound
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -51,6 +51,11 @@ class STL(Objective):
         log_likelihood = vae.log_likelihood(batch.x, z, batch.condition, batch.observed)  # [S, B]
         negative = -tf.reduce_mean(log_likelihood, axis=0)  # [B]
         return Losses(negative + kl, {"negative_log_likelihood": negative, "kl": kl})
+
+    @classmethod
+    def limits(cls) -> Sequence[tuple[Objective, Objective]]:
+        """As in the class's docstring."""
+        return [(cls(3), ELBO("monte_carlo", samples=3))]
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As in the class's docstring."""

@@ -198,6 +198,13 @@ class LinearGaussian:
         if self.vae.classifier is not None:
             self._classify()
 
+    def be_prior(self) -> None:
+        """Make q(z|x) the prior, for every x."""
+        loc, variance = self._prior()
+        kernel, biases = self.start
+        constant = np.concatenate([loc, _unfilled(np.diag(np.sqrt(variance)))])
+        self._encode(np.zeros_like(kernel), np.tile(constant, (len(biases), 1)))
+
     def be_off_by(self, nats: float, x: Tensor) -> None:
         """Make KL(q(z|x) || p(z|x)) as large on average over x [B, *E], on the line from exact to the start.
 

@@ -25,7 +25,8 @@ class TrainSettings(Checked):
         warmup_steps: with the cosine schedule, the number of steps in which the learning rate first rises
             from 0.
         clip_norm: the largest global norm of a gradient; larger gradients are scaled down. 0 clips nothing.
-        patience: stop after this number of epochs without a better validation loss. 0 never stops early.
+        patience: stop after this number of epochs without a better validation loss, counted from the end of the
+            objective's warm-up. 0 never stops early.
         non_finite: at a loss or gradient that is not finite, stop, or skip the step and count it.
         precision: the precision of the layers in encoders and decoders. Variables, outputs of networks,
             distributions and losses are always float32.

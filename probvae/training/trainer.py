@@ -100,6 +100,7 @@ class Trainer:
         self._stream: Iterator[Batch] | None = None
         self._step_seconds: float | None = None  # None before the first step, which is also traced
         self._stop_requested = False
+        self._warmup_epochs = math.ceil(objective.warmup_steps / self.batches.steps_per_epoch)
 
     @property
     def epoch(self) -> int:
@@ -157,7 +158,8 @@ class Trainer:
         with Saver(self.checkpoints if self._saves else None, self.settings.keep) as saver:
             while self.step < self.settings.epochs * self.batches.steps_per_epoch:
                 best_epoch = self.best_step // self.batches.steps_per_epoch
-                if self.settings.patience and self.epoch - best_epoch >= self.settings.patience:
+                waited = self.epoch - max(best_epoch, self._warmup_epochs)
+                if self.settings.patience and waited >= self.settings.patience:
                     for callback in self.callbacks:
                         callback.stopped_early(self.epoch, best_epoch)
                     return True

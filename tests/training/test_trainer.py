@@ -471,6 +471,12 @@ def test_training_stops_when_patience_is_over(stopped):
     assert done.record.events[-1] == ("stopped_early", 4, 2)
 
 
+def test_patience_begins_where_the_warm_up_ends():
+    objective = ELBO(warmup_epochs=2.5, steps_per_epoch=STEPS)
+    done = trained(objective=objective, kind=Scripted, epochs=6, patience=2)
+    assert done.record.events[-1] == ("stopped_early", 5, 2)
+
+
 def test_an_equal_loss_is_no_better(stopped):
     _, done, _ = stopped
     assert [epoch.best for epoch in done.record.of("epoch_ended")] == [True, True, False, False]

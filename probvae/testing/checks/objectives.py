@@ -236,6 +236,44 @@ def _is_on_average(name: str, values: Floats, expected: Floats, step: int) -> No
         )
 
 
+@check("objective", fast=1, deep=10, mandatory=False, statistical=True)
+def equals_what_it_names_in_its_limits(subject: Subject, case: Case) -> None:
+    """In its limits the loss is that of the objective that it names, and as declared where q(z|x) is the prior.
+
+    There the KL, the mutual information of x and z and any distance of the aggregate posterior from the prior are
+    0. An estimate of a distance that is biased shows in small batches, of which many are averaged.
+    """
+    objective: Objective = built(subject, case)
+    limits = type(objective).limits()
+    if not limits and not objective.couples_rows:
+        raise NotApplicable("it declares no limits, and does not compare rows")
+    model = model_for(objective, replace(case, latent_dim=max(2, case.latent_dim)))  # of one, no total correlation
+    batch = model.batch(model.examples(4))
+    model.be_off_by(1.0, batch.x)
+    for limit, other in limits:
+        one, same = (f64(each(model.vae, batch, stateless(case), LAST).per_example) for each in (limit, other))
+        if not np.allclose(one, same, rtol=1e-3, atol=1e-3):
+            raise Violation(
+                f"in the limit that is {type(other).__name__} the loss is {one}; expected {same}, as that one has "
+                "with the same seed."
+            )
+    model.be_prior()
+    expected = objective.expected(model.exact(batch), FINAL_STEP) if objective.couples_rows else {}
+    found = _means_of_many(objective, model, batch, case) if expected else {}
+    for name, right in expected.items():
+        mean = np.full(1, np.mean(right))
+        _is_on_average(f"where q(z|x) is the prior, {name}", found[name], mean, FINAL_STEP)
+
+
+def _means_of_many(
+    objective: Objective, model: LinearGaussian, batch: Batch, case: Case, count: int = 300
+) -> dict[str, Floats]:
+    """The means over a batch of the loss and each term, with many seeds: [count, 1]."""
+    means = tf.function(lambda seed: objective(model.vae, batch, seed, LAST).means(), autograph=False)
+    found = [means(fold_in(stateless(case, 13), number)) for number in range(count)]
+    return {name: np.array([[float(each[name])] for each in found]) for name in found[0]}
+
+
 @check("objective", fast=1, deep=6, mandatory=False)
 def parameters_have_an_effect(subject: Subject, case: Case) -> None:
     """Each parameter changes the loss, a term or a gradient, at some step and for some values of the others.
@@ -247,6 +285,8 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
     batch = model.batch(model.examples(2))
     model.be_off_by(1.0, batch.x)
     values = {parameter.name: some_values(parameter) for parameter in subject.signature.plain.values()}
+    if "train_size" in subject.signature.context:
+        values["train_size"] = [20, 2000]
     values = {name: few for name, few in values.items() if len(few) > 1}
     rng = np.random.default_rng([case.seed, 11])
     for name, few in values.items():

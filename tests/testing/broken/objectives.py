@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from annotated_types import Ge
 
 from probvae.core import Losses, Objective, Positive, as_seed
-from probvae.objectives import ELBO, IWAE, STL, DReG, SemiSupervised
+from probvae.objectives import ELBO, IWAE, MIWAE, STL, BetaTC, DReG, InfoVAE, Renyi, SemiSupervised
 from probvae.objectives.paths import log_weight_paths
 
 tfd = tfp.distributions
@@ -500,3 +500,50 @@ class NoLessVariance(STL):
     def __call__(self, vae, batch, seed, step):
         losses = ELBO("monte_carlo", self.samples)(vae, batch, seed, step)
         return Losses(losses.per_example, {name: losses.terms[name] for name in self.terms})
+
+
+# Bounds and parts of bounds that are not what they are named after
+
+
+class RepeatsAndSamplesExchanged(MIWAE):
+    """M and K are exchanged: the mean is over the samples of a bound, and the bound over the repeats."""
+
+    def mean_bound(self, log_w):
+        grouped = tf.reshape(log_w, (self.repeats, self.samples, -1))
+        return tf.reduce_mean(tf.reduce_logsumexp(grouped, axis=0) - log(self.repeats), axis=0)
+
+
+class OrderOfTheWrongSign(Renyi):
+    """The exponent of the weights is alpha - 1 where it should be 1 - alpha."""
+
+    def __call__(self, vae, batch, seed, step):
+        log_w = vae.log_weights(batch.x, self.samples, seed)
+        elbo, order = tf.reduce_mean(log_w, axis=0), self.alpha - 1.0
+        bound = (tf.reduce_logsumexp(order * log_w, axis=0) - log(self.samples)) / order if order else elbo
+        return Losses(-bound, {"negative_elbo": -elbo})
+
+
+class DiagonalKept(InfoVAE):
+    """The discrepancy takes each latent for a pair with itself, and so is biased (the V-statistic)."""
+
+    def _mmd(self, vae, batch, z, seed):
+        u = vae.sample_latents(tf.shape(z)[0], seed)
+        return tf.reduce_mean(self._kernel(z, z) + self._kernel(u, u) - 2.0 * self._kernel(z, u))
+
+
+class DataSizeForgotten(BetaTC):
+    """The aggregate posterior is the mean over the batch, whatever the number of training examples."""
+
+    def _log_shares(self, weights):
+        count = tf.shape(weights)[0]
+        return tf.math.log(tf.repeat((weights / tf.reduce_sum(weights))[:, None], count, axis=1))
+
+
+class CorrelationOfTheWrongSign(BetaTC):
+    """The total correlation is the sum over the marginals minus the joint."""
+
+    def __call__(self, vae, batch, seed, step):
+        losses = super().__call__(vae, batch, seed, step)
+        change = -2.0 * self.beta * losses.terms["total_correlation"]
+        terms = losses.terms | {"total_correlation": -losses.terms["total_correlation"]}
+        return Losses(losses.per_example + change, terms)
