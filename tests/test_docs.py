@@ -200,6 +200,14 @@ def one_line(text):
     return " ".join(text.split())
 
 
+# The page on objectives
+
+
+def test_the_page_on_objectives_lists_all_of_them():
+    listed = re.findall(r"^\| `(\w+)` \|", PAGES["objectives.md"], re.M)
+    assert sorted(listed) == sorted(name for kind, name in default() if kind == "objective" and "." not in name)
+
+
 # All pages
 
 

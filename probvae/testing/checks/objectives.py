@@ -281,7 +281,9 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
     A weight that is taken and never used leaves the β-VAE a plain one. Draws are compared as distributions: more
     importance samples that are all the same change the noise, and nothing else.
     """
-    model = small_model(case, classes=case.classes if getattr(subject.factory, "classifier", False) else None)
+    classes = case.classes if getattr(subject.factory, "classifier", False) else None
+    case = replace(case, latent_dim=max(2, case.latent_dim))  # one latent has no correlation with others
+    model = small_model(case, getattr(subject.factory, "posterior", "any"), classes)
     batch = model.batch(model.examples(2))
     model.be_off_by(1.0, batch.x)
     values = {parameter.name: some_values(parameter) for parameter in subject.signature.plain.values()}
