@@ -11,6 +11,8 @@ import importlib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+WIDTH = 115
+"""The length of a line in pyproject.toml."""
 
 
 def lazy_packages() -> list[Path]:
@@ -23,13 +25,17 @@ def stub(folder: Path) -> str:
     """The text of a lazy package's stub."""
     package = importlib.import_module(".".join(folder.relative_to(ROOT).parts))
     pairs = (target.split(":") for target in package.TARGETS)
-    lines = [
-        f"from {module} import {name} as {name}\n" for module, name in sorted(map(_existing, pairs), key=_order)
-    ]
+    lines = [_import(module, name) for module, name in sorted(map(_existing, pairs), key=_order)]
     name = package.__name__
     inner = [f"from {name} import {inner} as {inner}\n" for inner in getattr(package, "PACKAGES", ())]
     version = "\n__version__: str\n" if hasattr(package, "__version__") else ""
     return '"""Written by tools/stubs.py."""\n\n' + "".join([*inner, *lines]) + version
+
+
+def _import(module: str, name: str) -> str:
+    """The line for a name, as ruff formats it."""
+    line = f"from {module} import {name} as {name}\n"
+    return line if len(line) <= WIDTH + 1 else f"from {module} import (\n    {name} as {name},\n)\n"
 
 
 def _existing(pair: list[str]) -> list[str]:
