@@ -696,8 +696,8 @@ def test_the_gallery_has_the_examples_on_real_data():
     assert len(re.findall(r"^!\[.+\]\(.+\.png\)$", page, re.M)) == len(shown)
 
 
-@pytest.mark.parametrize("name", ["conditional", "conditional_prior"])
-def test_the_examples_of_conditions_train(name, folder):
+@pytest.mark.parametrize("name", ["conditional", "conditional_prior", "mmd_vae", "beta_tc"])
+def test_the_examples_of_conditions_and_objectives_train(name, folder):
     spec = ROOT / "examples" / f"{name}.toml"
     assert len(spec.read_text().splitlines()) <= 40
     small = ["model.encoder.network.filters=[2]", "model.decoder.network.filters=[2]", "train.epochs=1"]
