@@ -24,10 +24,19 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:distutils Version classes are deprecated:DeprecationWarning")
 
 
-def pytest_collection_finish():
-    """Leave the modules that are imported by now out of every later search for garbage."""
+def leave_out_of_searches_for_garbage():
+    """Later searches then pass over all that is there by now: modules, and graphs that TensorFlow keeps."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish():
+    leave_out_of_searches_for_garbage()
+
+
+def pytest_runtest_teardown(item, nextitem):
+    if nextitem is None or nextitem.path != item.path:
+        leave_out_of_searches_for_garbage()
 
 
 @pytest.fixture(autouse=True)

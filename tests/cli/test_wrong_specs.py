@@ -59,7 +59,7 @@ NAMES = [
         "a misspelt objective",
         *('"elbo"', '"elbow"'),
         at=(21, "objective.use"),
-        says=("the name of an objective", '"elbow"', "Did you mean 'elbo'? Known: elbo, "),
+        says=("the name of an objective", '"elbow"', "Did you mean 'elbo'? Known: beta_tc, "),
     ),
     case("a misspelt dataset", "fashion_mini", "fashion_mimi", at=(24, "data.use"), says="'fashion_mini'?"),
     case(
@@ -465,7 +465,7 @@ def test_a_missing_table_says_what_it_may_name_and_hides_no_other_problem(progra
     problems = dict(problems_of(program("check", path)))
     assert "epochs" in "".join(problems)
     assert 'use = "NAME". Known: ' in problems[f"{path}:3: model.prior"]
-    assert 'use = "NAME". Known: arrays, fashion_mini, ' in problems[f"{path}: data"]
+    assert 'use = "NAME". Known: anndata, arrays, fashion_mini, ' in problems[f"{path}: data"]
 
 
 def test_options_that_cannot_be_applied_hide_no_other_problem(program, spec):
