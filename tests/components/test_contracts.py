@@ -1,12 +1,12 @@
 """Every built-in component keeps its contract: the kit that anyone's components are checked with, and no other."""
 
-from dataclasses import replace
-
 import pytest
 
 from probvae.registry import default
 from probvae.testing import CHECKED_KINDS, Subject
 from probvae.testing.runner import checks_for, run
+
+from ..brief import briefly
 
 COMPONENTS = [(kind, name) for kind, name in default() if kind in CHECKED_KINDS and "." not in name]
 COMPONENTS += [("bijector", name) for name in ("realnvp", "maf", "spline")]
@@ -43,11 +43,6 @@ def in_the_quick_run(check, subject):
     if subject.kind == "objective" and subject.name in REDUCTIONS:
         return check.name in OF_MEANS
     return subject.kind != "bijector"
-
-
-def briefly(check):
-    """The check with a third of its random cases, for the quick run; the defaults are tried in any run."""
-    return replace(check, examples={"fast": check.examples["fast"] // 3})
 
 
 def parameters(pairs):
