@@ -66,6 +66,7 @@ TARGETS = [
     "probvae.core:Losses",
     "probvae.core:fold_in",
     "probvae.core:normal_noise",
+    "probvae.core:same_example",
     "probvae.core:sample_and_log_prob",
     "probvae.core:stopped_log_prob",
     "probvae.core:whole_batch",

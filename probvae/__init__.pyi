@@ -54,6 +54,7 @@ from probvae.core import Use as Use
 from probvae.core import Values as Values
 from probvae.core import fold_in as fold_in
 from probvae.core import normal_noise as normal_noise
+from probvae.core import same_example as same_example
 from probvae.core import sample_and_log_prob as sample_and_log_prob
 from probvae.core import stopped_log_prob as stopped_log_prob
 from probvae.core import whole_batch as whole_batch

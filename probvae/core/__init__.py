@@ -26,7 +26,7 @@ from probvae.core.network import Network, dtype_policy
 from probvae.core.objective import Exact, Objective
 from probvae.core.parameters import FilePath, Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.parts import Classifier, Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
-from probvae.core.replicas import Replicas, whole_batch, whole_batch_mean
+from probvae.core.replicas import Replicas, same_example, whole_batch, whole_batch_mean
 from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, context_like
 from probvae.core.step import gradient_step, gradients_and_means
@@ -126,6 +126,7 @@ __all__ = [
     "CustomDistribution",
     "gradients_and_means",
     "Replicas",
+    "same_example",
     "whole_batch",
     "whole_batch_mean",
     "named_variables",

@@ -19,6 +19,8 @@ class Batch(NamedTuple):
         rows: their numbers in the training data, int64 [B].
         weights: how much each counts in a mean over the whole batch, float32 [B]: 0 if it is padding. The sum is 1
             over all replicas that share the batch. None if all count the same.
+        example: which example a row is of, a number, int32 [B], where several are of one: one row for each class
+            that a missing label may be. None if each row is of another example.
     """
 
     x: Tensor
@@ -27,3 +29,4 @@ class Batch(NamedTuple):
     observed: Tensor = None
     rows: Tensor = None
     weights: Tensor = None
+    example: Tensor = None

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from probvae.core.batch import Batch
 from probvae.core.types import Tensor
 
 T = TypeVar("T")
@@ -78,6 +79,18 @@ def whole_batch(values: Tensor) -> Tensor:
         [N, ...], where N is B times the number of replicas.
     """
     return Replicas.here().gather(values)
+
+
+def same_example(batch: Batch) -> Tensor:
+    """1 where two rows of a whole batch are of one example, and 0 elsewhere: float32 [N, N].
+
+    An objective that compares examples leaves such pairs out, as these rows are not independent.
+    """
+    count = tf.shape(batch.x)[0] * Replicas.here().count
+    if batch.example is None:
+        return tf.eye(count)
+    numbers = whole_batch(tf.cast(batch.example, tf.float32))  # [N]
+    return tf.cast(numbers[:, None] == numbers, tf.float32)
 
 
 def whole_batch_mean(values: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -21,6 +21,7 @@ from probvae.core import (
     Replicas,
     Seed,
     Tensor,
+    same_example,
     sample_and_log_prob,
     whole_batch,
 )
@@ -63,7 +64,7 @@ class BetaTC(Objective):
         q, p = vae.posterior(batch.x, batch.condition), vae.prior_given(batch.condition)  # [B], [D]
         z, log_q = (drawn[0] for drawn in sample_and_log_prob(q, 1, seed))  # [B, D], [B]
         weights = tf.ones_like(log_q) if batch.weights is None else batch.weights  # [B]
-        of_z, of_each = self._aggregate(q, z, weights)  # [B], [B, D]: log q(z), log q(z_d)
+        of_z, of_each = self._aggregate(q, z, weights, same_example(batch))  # [B], [B, D]: log q(z), log q(z_d)
         of_marginals = tf.reduce_sum(of_each, axis=-1)  # [B]
         negative = -vae.log_likelihood(batch.x, z, batch.condition, batch.observed)  # [B]
         parts = (negative, log_q - of_z, of_z - of_marginals, of_marginals - p.log_prob(z))
@@ -79,22 +80,31 @@ class BetaTC(Objective):
         """Where q(z|x) is the prior for every x, the latents are independent, of each other and of x."""
         return {} if exact.kl.max() > 1e-6 else dict.fromkeys(self.terms[1:], 0.0)
 
-    def _aggregate(self, q: Distribution, z: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimates of log q(z) [B] and log q(z_d) [B, D] at z [B, D] by all rows of the whole batch."""
+    def _aggregate(self, q: Distribution, z: Tensor, weights: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimates of log q(z) [B] and log q(z_d) [B, D] at z [B, D] by all rows of the whole batch.
+
+        Args:
+            q: q(z|x) of the rows, [B], [D].
+            z: [B, D].
+            weights: of the rows, [B].
+            same: 1 where two rows of the whole batch are of one example, [N, N].
+        """
         own = _latent_by_latent(q).log_prob(whole_batch(z)[:, None])  # [N, B, D]: log q(z_id|x_j) in [i, j, d]
         every = whole_batch(tf.transpose(own, (1, 0, 2)))  # [N, N, D], in [j, i, d]
-        shares = self._log_shares(whole_batch(weights))  # [N, N], in [j, i]
+        shares = self._log_shares(whole_batch(weights), same)  # [N, N], in [j, i]
         of_z = tf.reduce_logsumexp(shares + tf.reduce_sum(every, axis=-1), axis=0)  # [N]
         of_each = tf.reduce_logsumexp(shares[..., None] + every, axis=0)  # [N, D]
         return Replicas.here().share((of_z, of_each))
 
-    def _log_shares(self, weights: Tensor) -> Tensor:
+    def _log_shares(self, weights: Tensor, same: Tensor) -> Tensor:
         """The log share of q(z|x_j) in q(z) at the z of row i, in [j, i]: [N, N]. Rows of weight 0 have none."""
+
+        def among(rows: Tensor) -> Tensor:
+            weighted = rows * weights[:, None]
+            return tf.math.divide_no_nan(weighted, tf.reduce_sum(weighted, axis=0))
+
         own = 1.0 / self.train_size
-        count = tf.shape(weights)[0]
-        others = tf.linalg.set_diag(tf.repeat(weights[:, None], count, axis=1), tf.zeros_like(weights))
-        others = tf.math.divide_no_nan(others, tf.reduce_sum(others, axis=0))
-        shares = own * tf.eye(count) + (1.0 - own) * others
+        shares = own * among(same) + (1.0 - own) * among(1.0 - same)
         return tf.math.log(tf.stop_gradient(shares / tf.reduce_sum(shares, axis=0)))  # one example alone has all
 
 

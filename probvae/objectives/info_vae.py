@@ -20,6 +20,7 @@ from probvae.core import (
     Seed,
     Tensor,
     fold_in,
+    same_example,
     whole_batch,
 )
 from probvae.errors import ConfigError
@@ -36,9 +37,9 @@ class InfoVAE(Objective):
 
     with k(a, b) = exp(-|a - b|² / (2 D width²)), which has no unit (Zhao, Song, Ermon, InfoVAE: information
     maximizing variational autoencoders, 2017). With beta = 0 it is the MMD-VAE. The estimate from all pairs of
-    different rows of a batch, and as many samples of the prior, has no bias: its mean is 0 where q(z) = p(z), and
-    it may be negative (Gretton, Borgwardt, Rasch, Schölkopf, Smola, A kernel two-sample test, 2012). One example
-    alone has no pairs, and gets 0.
+    different examples of a batch, and as many samples of the prior, has no bias: its mean is 0 where q(z) = p(z),
+    and it may be negative (Gretton, Borgwardt, Rasch, Schölkopf, Smola, A kernel two-sample test, 2012). One
+    example alone has no pairs, and gets 0.
 
     Args:
         beta: the weight of the KL.
@@ -72,7 +73,7 @@ class InfoVAE(Objective):
         condition = None if batch.condition is None else whole_batch(batch.condition)  # [N, C]
         z = whole_batch(z)  # [N, D]
         u = vae.sample_latents(tf.shape(z)[0], seed, condition)  # [N, D]
-        pairs = tf.linalg.set_diag(weights * weights[:, None], tf.zeros_like(weights))  # [N, N]
+        pairs = weights * weights[:, None] * (1.0 - same_example(batch))  # [N, N]
         differences = self._kernel(z, z) + self._kernel(u, u) - 2.0 * self._kernel(z, u)  # [N, N]
         return tf.math.divide_no_nan(tf.reduce_sum(pairs * differences), tf.reduce_sum(pairs))
 

@@ -114,6 +114,7 @@ class SemiSupervised(Objective):
             labels=tf.tile(tf.range(classes, dtype=tf.int64), (size,)),
             observed=observed,
             rows=rows,
+            example=tf.repeat(Replicas.here().number * size + tf.range(size), classes),
             weights=tf.reshape(weights * shares[:, None], (-1,)),
         )
         losses = self.loss(vae, each, seed, step)  # [B K]

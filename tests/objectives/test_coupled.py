@@ -76,7 +76,7 @@ def test_stratified_weights_estimate_the_aggregate_posterior_of_all_the_data_wit
     found = []
     for others in combinations(range(1, 8), 2):
         q = vae.posterior(data[[0, *others]])
-        of_z, of_each = BetaTC(8)._aggregate(q, z, tf.ones(3))
+        of_z, of_each = BetaTC(8)._aggregate(q, z, tf.ones(3), tf.eye(3))
         found.append(np.exp([of_z[0], *of_each[0]]))
     q = vae.posterior(data)
     each = tfd.Normal(q.mean(), q.stddev()).prob(z[0]).numpy()  # [8, D]

@@ -10,7 +10,7 @@ import tensorflow as tf
 from probvae import components as c
 from probvae.core import VAE, Batch
 from probvae.errors import ConfigError
-from probvae.objectives import ELBO, IWAE, SemiSupervised
+from probvae.objectives import ELBO, IWAE, BetaTC, InfoVAE, SemiSupervised
 
 from .linear_gaussian import B, D, E, LinearDecoder, LinearEncoder, S, W, data, some_posterior
 from .test_conditional import GaussianDecoder, GaussianEncoder
@@ -139,6 +139,20 @@ def test_a_batch_without_labels_has_its_classes_as_conditions(vae):
     np.testing.assert_allclose(conditions, labels, rtol=1e-5)
     none = objective(vae, Batch(X), 0, tf.constant(0)).terms
     np.testing.assert_array_equal(none["classification"], np.zeros(5))
+
+
+def test_rows_for_the_classes_of_one_example_are_no_other_examples():
+    """Codes that are far from each other, and the same for each class: log N nats, and no two of them near."""
+    far = LinearEncoder(100.0 * np.eye(D, 3), np.zeros(D), 0.01 * np.eye(D))
+    decoder = GaussianDecoder(K)
+    decoder.of_condition = tf.Variable(U, dtype=tf.float32)
+    vae = VAE(far, decoder, c.StandardNormal(D), c.NetworkClassifier(c.Dense((4,)), E, K))
+    batch = Batch(tf.constant(X), labels=tf.constant(LABELS))
+    terms = {}
+    for loss in (BetaTC(train_size=5_000), InfoVAE(width=0.01)):
+        terms |= SemiSupervised(loss)(vae, batch, 3, tf.constant(0)).terms
+    np.testing.assert_allclose(terms["mutual_information"], np.log(5_000), rtol=1e-3)
+    np.testing.assert_allclose(terms["mmd"], 0.0, atol=1e-3)
 
 
 def test_free_bits_are_of_the_mean_over_examples_and_their_classes(vae):
