@@ -103,6 +103,7 @@ def init(
     ]  # fmt: skip
     for kind, use in chosen:
         default()[kind, use]
+    table = _from_file(data, path) if is_file else f'use = "{data}"{_others("dataset", data)}'
     text = FIRST.format(
         file=path.name,
         latent_dim=latent_dim,
@@ -113,7 +114,7 @@ def init(
         likelihood=likelihood,
         prior=prior,
         objective=objective,
-        data=_from_file(data, path) if is_file else f'use = "{data}"{_others("dataset", data)}',
+        data=table,
         other_networks=_others("network", encoder),
         other_posteriors=_others("posterior", posterior),
         other_likelihoods=_others("likelihood", likelihood),

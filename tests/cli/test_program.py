@@ -113,6 +113,7 @@ def test_help_names_every_command_and_the_exit_statuses(program):
         (["show", "dense", "a", "b"], "Expected [KIND] NAME; got dense a b."),
         (["init", "--prior", "mixtur"], "Did you mean 'mixture'?"),
         (["init", "--data", "nowhere.npz"], "nowhere.npz: expected a name of `probvae list dataset`, or a file"),
+        (["init", "--data", "nowhere.csv"], "nowhere.csv: expected a name of `probvae list dataset`, or a file"),
         (["list", "priors"], "'priors'"),
         (["data", "lsit"], "lsit"),
         (["sample", "runs/a", "--count", "0"], "--count"),
