@@ -42,6 +42,12 @@ class ConditionColumn:
         """The names of its columns in the condition; a category is `column=value`."""
         return tuple(f"{self.name}={category}" for category in self.categories) or (self.name,)
 
+    def in_units(self, part: Array) -> Array:
+        """Its part of conditions [N, n] as in the table: names, or numbers in its unit, [N]."""
+        if self.categories:
+            return np.array(self.categories)[part.argmax(axis=1)]
+        return (part[:, 0] * self.scale + self.mean).astype(part.dtype)
+
     def read(self, text: str) -> Array:
         """Its part of a condition from text, float32 [n].
 
@@ -91,6 +97,11 @@ class Condition:
         return len(self.names)
 
     @property
+    def numbered(self) -> bool:
+        """Whether a class may be given by its number too: not where the names of all classes are numbers."""
+        return self.one_hot and not all(name.removeprefix("-").isdecimal() for name in self.names)
+
+    @property
     def columns(self) -> tuple[ConditionColumn, ...]:
         """What the columns are made of."""
         return self.table or tuple(map(ConditionColumn, self.names))
@@ -99,9 +110,29 @@ class Condition:
         plural, single = ("classes", "class") if self.one_hot else ("columns", "column")
         return f"{self.size} {single if self.size == 1 else plural} ({_some(self.names)})"
 
+    def in_units(self, conditions: Array) -> dict[str, Array]:
+        """Conditions [N, C] as what they are made of: the names of classes, or numbers and names of columns.
+
+        Returns:
+            An array [N] for each column; one without a name if they are classes.
+
+        >>> age, sex = ConditionColumn("age", mean=40.0, scale=10.0), ConditionColumn("sex", categories=("f", "m"))
+        >>> Condition.of((age, sex)).in_units(np.array([[0.5, 0.0, 1.0]]))
+        {'age': array([45.]), 'sex': array(['m'], dtype='<U1')}
+        """
+        if self.one_hot:
+            return {"": np.array(self.names)[conditions.argmax(axis=1)]}
+        found, start = {}, 0
+        for column in self.columns:
+            part = conditions[:, start : start + len(column.names)]
+            found[column.name] = column.in_units(part)
+            start += len(column.names)
+        return found
+
     def read(self, text: str) -> Array:
         """One condition from text, float32 [C]: a class by its name or number, or a value for each column.
 
+        Where the names of all classes are numbers, these are meant.
         Values are given by the names of the columns, or in the order of these; numbers are as in the table.
 
         Raises:
@@ -125,15 +156,17 @@ class Condition:
     @property
     def expected(self) -> str:
         """How one condition is written, in words."""
-        if self.one_hot:
+        if self.one_hot and self.numbered:
             return f"a class, by its name or its number from 0 to {self.size - 1}"
+        if self.one_hot:
+            return f"a class, one of {_some(self.names)}"
         names = [column.name for column in self.columns]
         form = ",".join(f"{name}=..." for name in names)
         return f"a value for each of {', '.join(names)}, as {form} or in this order with commas between them"
 
     def _class(self, text: str) -> Array:
         """The one-hot vector of a class, float32 [C]."""
-        numbers = {str(number): number for number in range(self.size)}
+        numbers = {str(number): number for number in range(self.size)} if self.numbered else {}
         number = self.names.index(text) if text in self.names else numbers.get(text)
         if number is None:
             near = did_you_mean(text, self.names)

@@ -42,6 +42,7 @@ def sample(
     Where p(x|z) has no mean, the picture is of draws, and the array `mean` is left out. In a .csv file examples
     that are rows of a table have its columns, `x_age` and `mean_age`, in its units. Those of a conditional
     model come with their `condition` [S, C]: the given one, as `Condition.read` takes it, or each class in turn.
+    In a .csv file that is the name of the class, or `condition_age` and so on in the units of the table.
 
     Raises:
         UserError: there are too many, the file cannot be written, or the condition is wrong or missing.
@@ -73,7 +74,7 @@ def sample(
     def picture() -> Figure:
         return samples(vae, seed, count=count, columns=columns, condition=given)
 
-    return _write(path, picture, arrays, fitted=run.environment.data.fitted)
+    return _write(path, picture, arrays, fitted=run.environment.data.fitted, condition=columns)
 
 
 def _condition(columns: Condition | None, text: str | None) -> Array | None:
@@ -208,6 +209,7 @@ def _write(
     arrays: Callable[[], dict[str, Array]],
     data: Data | None = None,
     fitted: Table | None = None,
+    condition: Condition | None = None,
 ) -> Output:
     """Write a picture or arrays, depending on the suffix.
 
@@ -217,6 +219,7 @@ def _write(
         arrays: makes the arrays.
         data: the data that they are of, for the names of the classes.
         fitted: what was learnt from the training examples, where the arrays `x`, `mean` and `draw` are examples.
+        condition: what the columns of the array `condition` are.
 
     Raises:
         UserError: the file cannot be written.
@@ -231,4 +234,7 @@ def _write(
             if columns := in_units(fitted, made[name]):
                 del made[name]
                 made |= {f"{name}_{column}": values for column, values in columns.items()}
+    if path.suffix == ".csv" and condition and "condition" in made:
+        columns = condition.in_units(made.pop("condition"))
+        made |= {f"condition_{column}" if column else "condition": values for column, values in columns.items()}
     return write_arrays(path, made, data.info.classes if data else ())

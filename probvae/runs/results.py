@@ -122,7 +122,8 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ..
     Args:
         path: the file.
         arrays: [N, ...], by name.
-        classes: the names of the labels; a .npz file has them as `classes`, a .csv file in the place of numbers.
+        classes: the names of the labels; a .npz file has them as `classes`, a .csv file in the place of numbers,
+            also in the names of the columns of `class_probabilities`.
 
     Raises:
         UserError: the file cannot be written.
@@ -153,6 +154,8 @@ def _write_csv(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ...]
         elif arrays[name].ndim == 1:
             columns[name] = _cells(array[:, 0])
         else:
-            columns |= {f"{name}_{number}": _cells(array[:, number]) for number in range(array.shape[1])}
+            of_classes = name == "class_probabilities" and len(classes) == array.shape[1]
+            ends = classes if of_classes else range(array.shape[1])
+            columns |= {f"{name}_{end}": _cells(array[:, number]) for number, end in enumerate(ends)}
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(chain([columns], zip(*columns.values(), strict=True)))

@@ -48,6 +48,13 @@ def test_another_class_is_refused(text):
         CLASSES.read(text)
 
 
+def test_classes_that_are_numbers_have_no_other_numbers():
+    years = Condition(("1", "2", "10"), one_hot=True)
+    np.testing.assert_array_equal(years.read("2"), [0, 1, 0])
+    with pytest.raises(UserError, match=r"expected a class, one of 1, 2, 10; got '0'"):
+        years.read("0")
+
+
 def test_numbers_are_one_for_each_column():
     columns = Condition(("age", "dose"))
     np.testing.assert_array_equal(columns.read("30,-1e2"), np.float32([30, -100]))

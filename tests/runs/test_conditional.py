@@ -59,7 +59,7 @@ def test_samples_are_of_a_class_or_of_each_in_turn(run, tmp_path):
     np.testing.assert_array_equal(one["condition"], [[0, 0, 1]] * 4)
     np.testing.assert_allclose(one["mean"], vae.sample(4, 0, mean=True, condition=[0, 0, 1]), atol=1e-6)
     assert matplotlib.image.imread(inference.sample(run.folder, 4, condition="2").path).std() > 0.01
-    with pytest.raises(UserError, match=r"expected a class, by its name or its number from 0 to 2; got '3'"):
+    with pytest.raises(UserError, match=r"expected a class, one of 0, 1, 2; got '3'"):
         inference.sample(run.folder, 4, condition="3")
 
 

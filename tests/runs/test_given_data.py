@@ -1,5 +1,6 @@
 """Runs on data that a program gives, and on tables: what they store of it, and what uses them later."""
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -202,6 +203,12 @@ def test_columns_of_a_table_are_the_condition_of_a_run(table, tmp_path):
         with np.load(made.path) as arrays:
             assert arrays["x"].shape == (2, 3)
             np.testing.assert_allclose(arrays["condition"], [[(30 - age.mean) / age.scale, 0, 1]] * 2, rtol=1e-6)
+    made = inference.sample(file.folder, 2, out=tmp_path / "given.csv", condition="a=30,kind=y")
+    with open(made.path) as opened:
+        lines = list(csv.DictReader(opened))
+    assert [(float(line["condition_a"]), line["condition_kind"]) for line in lines] == [
+        (pytest.approx(30), "y")
+    ] * 2
     with pytest.raises(UserError, match=r"--condition: expected a value for each of a, kind, as a=.*; got none"):
         inference.sample(file.folder, 2)
     own = inference.encode(file, Selection("all"), tmp_path / "own.npz")
