@@ -114,10 +114,11 @@ class VAE(Checked, KerasModel):
                 "conditions of this size.",
                 parameter="condition",
             )
-        if self.classifier is not None and condition and not condition.one_hot:
+        if self.classifier is not None and condition and (condition.table or not condition.one_hot):
+            found = f"the column {condition.table[0].name!r}, " if condition.one_hot else ""
             raise ConfigError(
-                f"condition: expected the classes of {type(self.classifier).__name__}, as one-hot vectors; got "
-                f"{condition}. Set [data] condition = 'labels'.",
+                f"condition: expected the classes of {type(self.classifier).__name__}, one-hot vectors of labels; "
+                f"got {found}{condition}. Set [data] condition = 'labels', and label to the column of classes.",
                 parameter="condition",
             )
 

@@ -113,9 +113,11 @@ def _numbered(data: Data, trained_on: Condition | None) -> tuple[dict[str, Array
     classes = data.info.classes or tuple(names.values())
     if trained_on is not None:
         numbers = {str(number): name for number, name in enumerate(trained_on.names)}
-        if not set(names.values()) <= set(trained_on.names) and not data.info.classes:
+        if trained_on.numbered and not data.info.classes and not set(names.values()) <= set(trained_on.names):
             names = {value: numbers.get(name, name) for value, name in names.items()}
         classes = trained_on.names
+    if not classes:
+        raise _error("data with labels", "only missing ones (-1)", 'Leave condition out, or set it to "none".')
     unknown = [name for name in names.values() if name not in classes]
     if unknown:
         raise _error(f"labels of the classes {', '.join(classes)}", f"the label {unknown[0]}")

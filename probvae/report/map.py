@@ -117,6 +117,10 @@ def _points(axes: Axes, shown: Array, labels: Array | None, classes: Sequence[st
     if labels is None:
         axes.scatter(x, y, s=size, color=COLOURS[0], alpha=0.75, lw=0)
         return
+    known = labels[order] != -1
+    if not known.all():
+        axes.scatter(x[~known], y[~known], s=size, color=FAINT, alpha=0.4, lw=0, label="no label")
+        order, x, y = order[known], x[known], y[known]
     found, numbers = np.unique(labels[order], return_inverse=True)
     if len(found) > len(COLOURS):
         dots = axes.scatter(x, y, s=size, c=labels[order], cmap="viridis", lw=0)

@@ -133,6 +133,7 @@ def print_evaluation(
     heading = _HEADINGS[str(record["split"])]
     condition = record.get("condition")
     accuracy: Any = record.get("accuracy")
+    unlabelled = record.get("without_label")
     for line in (
         f"{heading:<12}weights of epoch {record['epoch']}; log-{record['measure']} in nats per example, mean ± "
         f"standard error over {elbo.examples:,} examples",
@@ -140,6 +141,7 @@ def print_evaluation(
         f"            importance-weighted   {weighted}{in_bits.get('importance_weighted', '')}  "
         f"({weighted.samples} samples; a tighter bound)",
         *([f"            of log p(x|c), given the condition c: {condition}"] if condition else []),
+        *([f"            left out, without a label: {unlabelled:,}"] if unlabelled else []),
         *(
             [f"            accuracy of the classifier  {accuracy['value']:.4f} ± {accuracy['standard_error']:.4f}"]
             if accuracy

@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from probvae.components.metrics import accuracy
 from probvae.core import VAE, Array, Count, Data, Split, Table, from_json
+from probvae.data.feeding.splits import labelled
 from probvae.evaluation import Bits, Bounds, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
@@ -91,6 +92,8 @@ def measure(
 ) -> tuple[Table, dict[str, Array]]:
     """Both bounds on the examples of a split with a checkpoint's weights, printed.
 
+    Of a model with a classifier, they are of the examples that have a label.
+
     Args:
         vae: the model, with the weights of the checkpoint.
         data: the data.
@@ -103,9 +106,11 @@ def measure(
     Returns:
         The numbers, as in evaluation.json, and the bounds of each example.
     """
-    settings = plan.evaluate
-    data.check_conditions(selection.splits(data))
-    total = sum(map(len, selection.splits(data).values()))
+    settings, splits = plan.evaluate, selection.splits(data)
+    count = sum(map(len, splits.values()))
+    if vae.classifier is not None:
+        splits = labelled(splits, vae.condition_dim)
+    total = sum(map(len, splits.values()))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("evaluating", total=total)
 
@@ -119,14 +124,14 @@ def measure(
             found = example_bounds(vae, examples, settings.samples, settings.seed, settings.batch_size, progress)
             return dict(zip(Bounds._fields, found, strict=True))
 
-        arrays = collect(selection.splits(data), both)
+        arrays = collect(splits, both)
     p_is_conditional = vae.decoder.condition_dim or vae.prior.condition_dim  # otherwise it is log p(x)
     found = Bounds.of(arrays["elbo"], arrays["importance_weighted"], settings.samples)
     classified = {}
     if vae.classifier is not None:
-        value, error = accuracy(vae, selection.splits(data).values(), settings.seed)
+        value, error = accuracy(vae, splits.values(), settings.seed)
         classified["accuracy"] = {"value": value, "standard_error": error}
-    bits = _in_bits(found, vae, selection.splits(data))
+    bits = _in_bits(found, vae, splits)
     record = {
         "split": selection.split_name,
         "unit": "nats per example",
@@ -138,6 +143,7 @@ def measure(
         **({"condition": str(data.info.condition)} if p_is_conditional else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
         **classified,
+        **({"without_label": count - total} if total < count else {}),
         **({"bits_per_dimension": {name: asdict(number) for name, number in bits.items()}} if bits else {}),
     }
     print_evaluation(console, found, bits, record)

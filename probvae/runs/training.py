@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from probvae import registry as registries
+from probvae.data.feeding.splits import labelled
 from probvae.errors import Interrupted, UserError, WorkError, explained_errors
 from probvae.registry import Registry
 from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
@@ -109,9 +110,11 @@ def _check_labels(built: Built) -> None:
     Raises:
         ConfigError: others are missing.
     """
-    built.data.loaded.check_conditions(
-        ("test",) if built.objective.classifier else ("train", "validation", "test")
-    )
+    data = built.data.loaded
+    if built.objective.classifier:
+        labelled({"test": data.test}, built.vae.condition_dim)
+    else:
+        data.check_conditions(("train", "validation", "test"))
 
 
 def _open(plan: Plan, spec: Spec, out: str | Path | None, resume: bool, chief: bool) -> Run:

@@ -65,6 +65,21 @@ def test_text_labels_may_be_objects():
     same(loaded(tf.data.Dataset.from_tensor_slices((X, NAMES))), whole)
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_labels_may_be_missing(missing):
+    """As pandas has them: text as objects, and integers as fractions."""
+    gone = np.arange(40) % 5 == 0
+    text, numbers = (np.where(gone, missing, labels.astype(object)) for labels in (NAMES, LABELS))
+    data = loaded((X, text))
+    assert data.info.classes == ("cat", "dog", "eel")
+    assert data.info.notes[-1] == "labels: 3 classes (cat, dog, eel), 8 labels missing"
+    for split in (data.train, data.validation, data.test):
+        np.testing.assert_array_equal(split.labels, np.where(gone, -1, LABELS)[split.rows])
+    same(loaded((X, numbers)), loaded((X, np.where(gone, -1, LABELS))))
+    np.savez("a.npz", x=X, y=np.where(gone, "", NAMES))
+    same(Arrays("a.npz").load(), data)
+
+
 @pytest.mark.parametrize("batched", [False, True])
 def test_a_stream_is_read_once(batched):
     read = []

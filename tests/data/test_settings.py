@@ -51,9 +51,17 @@ def test_other_data_gets_the_classes_that_a_model_was_trained_on():
             LABELS.data(wrong, animals)
 
 
+def test_classes_that_are_numbers_have_no_other_numbers():
+    """The label 0 is not the first of the classes 3, 5 and 7."""
+    with pytest.raises(ConfigError, match=r"expected labels of the classes 3, 5, 7, as .*; got the label 0"):
+        LABELS.data(data([0, 1]), Condition(("3", "5", "7"), one_hot=True))
+
+
 def test_labels_that_are_missing_everywhere_are_refused():
     with pytest.raises(ConfigError, match=r"data.condition: expected data with labels, as .*; got none in train"):
         LABELS.data(data(None))
+    with pytest.raises(ConfigError, match=r"data.condition: expected data with labels, .*; got only missing ones"):
+        LABELS.data(data([-1, -1, -1]))
 
 
 def test_examples_have_no_condition_where_labels_are_missing():

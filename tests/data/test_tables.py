@@ -141,6 +141,19 @@ def test_labels_are_classes_in_order_and_may_be_missing():
             np.testing.assert_array_equal(split.labels, expected)
 
 
+def test_a_label_of_minus_one_is_missing_where_all_are_integers():
+    gone = PEOPLE.index % 4 == 0
+    PEOPLE.assign(group=PEOPLE.group.mask(gone, -1)).to_csv("numbers.csv", index=False)
+    PEOPLE.assign(group=PEOPLE.group.mask(gone)).to_parquet("gaps.parquet")  # 8.0, 9.0 and NaN
+    for file in ("numbers.csv", "gaps.parquet"):
+        data = people(file, label="group").load()
+        assert data.info.classes == ("8", "9")
+        assert f"labels: group, 2 classes (8, 9), {gone.sum()} labels missing" in data.info.notes
+        np.testing.assert_array_equal(data.train.labels == -1, gone[data.train.rows])
+    PEOPLE.assign(group=PEOPLE.town.mask(gone, "-1")).to_csv("names.csv", index=False)
+    assert people("names.csv", label="group").load().info.classes == ("-1", "Graz", "Linz", "Wien")
+
+
 @pytest.mark.parametrize("how", [{}, {"standardise": False}, {"categories": ("town",)}])
 def test_conditions_are_standardised_numbers_and_one_hot_names(how):
     data = people(conditions=("age", "town"), **how).load()

@@ -86,11 +86,47 @@ def test_new_examples_need_no_labels(run, tmp_path):
     assert len(rows) == 6
     assert {"class_probabilities_0", "class_probabilities_2", "mean_1"} <= set(rows[0])
     inference.reconstruct(run.folder, Selection("train", tmp_path / "new.npy"), out=tmp_path / "again.png")
+    inference.sample(run.folder, 4, out=tmp_path / "classes.csv")
+    with open(tmp_path / "classes.csv") as file:
+        assert [row["condition"] for row in csv.DictReader(file)] == ["0", "1", "2", "0"]
 
 
-def test_the_evidence_given_the_class_needs_all_labels(run):
-    with pytest.raises(ConfigError, match=r"train: expected a label for every example, .*; got 28 of 40 missing"):
-        probvae.evaluate(run.folder, split="train")
+def test_the_evidence_given_the_class_is_of_the_examples_that_have_a_label(run, tmp_path, capsys):
+    found = probvae.evaluate(run.folder, split="train", out=tmp_path / "bounds.npz")
+    assert (found["elbo"]["examples"], found["without_label"]) == (LABELLED, 28)
+    assert "over 12 examples" in (said := capsys.readouterr().out)
+    assert "left out, without a label: 28" in said
+    inference.encode(run.folder, Selection("train"), tmp_path / "z.npz")
+    bounds, z = read(tmp_path / "bounds.npz"), read(tmp_path / "z.npz")
+    np.testing.assert_array_equal(bounds["row"], z["row"][z["labels"] != -1])
+    np.save(tmp_path / "new.npy", np.full((6, 4, 4), 230, np.uint8))
+    with pytest.raises(
+        ConfigError, match=r"train: expected examples with a label, as the evaluation .* none of 6"
+    ):
+        probvae.evaluate(run.folder, data=tmp_path / "new.npy")
+
+
+def test_labels_may_be_missing_in_any_part_of_the_data(tmp_path):
+    data = tiny_images(tmp_path)
+    arrays = read(data["train"])
+    arrays |= {f"{part}_labels": np.where(np.arange(len(arrays[part])) % 5, arrays[f"{part}_labels"], -1)
+               for part in ("train", "test")}  # fmt: skip
+    np.savez(tmp_path / "partly.npz", **arrays)
+    made = semi_supervised({**data, "train": str(tmp_path / "partly.npz")})
+    del made["data"]["labelled"]
+    run, text = train(made, tmp_path / "run", overrides=["evaluate.samples=1000"])
+    assert "labels: test_labels of " in text
+    assert "3 classes, 2 labels missing" in text
+    assert "left out, without a label: 2" in text
+    assert (run.figures / "latent_map.png").exists()
+    found, known = json.loads(run.evaluation_file.read_text()), arrays["test_labels"] != -1
+    inference.reconstruct(run.folder, out=tmp_path / "x.npz")
+    x, labels = read(tmp_path / "x.npz")["x"][known], arrays["test_labels"][known]
+    vae = probvae.load(run.folder)
+    again = vae.log_weights(x, 1000, 1, np.eye(3)[labels]).numpy().mean()
+    assert found["elbo"]["value"] == pytest.approx(again, abs=0.3)
+    right = vae.labels(x).probs_parameter().numpy().argmax(1) == labels
+    assert found["accuracy"]["value"] == pytest.approx(right.mean())
 
 
 CHANGES = {

@@ -22,10 +22,10 @@ from probvae.data.files.beside import (
     fitted_columns,
     ids_of,
     labels_of,
+    note_on_labels,
     standardised_conditions,
 )
 from probvae.data.files.h5ad import H5ad
-from probvae.data.files.labels import named
 from probvae.data.files.memory import check_memory
 from probvae.data.files.parts import Part
 from probvae.data.files.sparse import SparseRows
@@ -151,7 +151,7 @@ class AnnDataFile(Dataset):
             condition = standardised_conditions(known.conditions, split.condition)
             splits[part] = replace(split, condition=condition)
         notes = [f"{part}: {file}" for part, file in files.items()]
-        notes += [f"labels: {self.label}, {named(known.classes)}"] if known.classes else []
+        notes += note_on_labels(self.label, known.classes, rows.values())
         notes += [f"condition: {', '.join(map(str, known.conditions))}"] if known.conditions else []
         return UserData(
             splits,

@@ -140,7 +140,7 @@ def _of_arrays(name: str, share: float, x: Array, labels: Array | None = None) -
     integers: Array | None = None
     classes: tuple[str, ...] = ()
     if labels is not None:
-        labels = np.array(labels.tolist())  # text as objects, as pandas and TensorFlow have it, becomes text
+        labels = _filled(labels)
         if labels.shape not in ((len(x),), (len(x), 1)) or labels.dtype.kind not in "biuSU":
             raise UserError(
                 f"data: expected labels, integers or text, of shape [{len(x)}]; got {labels.dtype} "
@@ -153,6 +153,24 @@ def _of_arrays(name: str, share: float, x: Array, labels: Array | None = None) -
     values = values_of({"train": split})
     splits, said = split_off({"train": split}, share, "data", "Give a probvae.Data with all three splits.")
     return UserData(splits, said, values, scaling(1.0), f"{name} in Python", tuple(notes), classes).load()
+
+
+def _filled(labels: Array) -> Array:
+    """Labels as integers or text, also where they are objects, as pandas and TensorFlow have text.
+
+    Those that are missing (None, NaN or NA) become -1, or empty text.
+    """
+    values = labels.reshape(-1).tolist()
+    missing = np.array([value is None or str(value) in ("nan", "<NA>") for value in values])
+    missing &= [not isinstance(value, (str, bytes)) for value in values]
+    known = np.array([value for value, gone in zip(values, missing, strict=True) if not gone])
+    if not missing.any():
+        return known.reshape(labels.shape)
+    if known.dtype.kind == "b" or (known.dtype.kind == "f" and (known == np.round(known)).all()):
+        known = known.astype(np.int64)
+    filled = np.full(len(values), -1 if known.dtype.kind in "iuf" else "", dtype=known.dtype)
+    filled[~missing] = known
+    return filled.reshape(labels.shape)
 
 
 def _read(stream: tf.data.Dataset) -> tuple[Array, Array | None]:

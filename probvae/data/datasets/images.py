@@ -35,10 +35,10 @@ from probvae.errors import ConfigError
 class ImageFolder(Dataset):
     """Your own images, from a folder of PNG and JPEG files.
 
-    The folders in it are classes, and their names those of the labels; images that are directly in it have no
-    labels. If it has a folder train (or training), then the images of each part are in a folder of their own:
-    train, validation (valid, val) and test (testing), each with its classes. A part without a folder is split off
-    from the training images. Images come in the order of their paths. Hidden files and files of other suffixes
+    The folders in it are classes, and their names those of the labels; the label of an image that is directly in
+    it is missing. If it has a folder train (or training), then the images of each part are in a folder of their
+    own: train, validation (valid, val) and test (testing), each with its classes. A part without a folder is split
+    off from the training images. Images come in the order of their paths. Hidden files and files of other suffixes
     than .png, .jpg and .jpeg are left out; a note counts them. In results the id of an image is its path.
 
     Of each image the largest part in the middle with the proportions of `size` is cut out, and resized to `size`
@@ -105,7 +105,7 @@ class ImageFolder(Dataset):
         paths, others = find_images(folder, "data.folder")
         parts = _parts(paths, folder)
         others += len(paths) - sum(map(len, parts.values()))
-        labels, classes = _labels(parts, folder)
+        labels, classes = _labels(parts)
         channels = self.channels or channels_of(folder / parts["train"][0].path)
         splits = {}
         for part, images in parts.items():
@@ -168,16 +168,13 @@ def _parts(paths: Sequence[str], folder: Path) -> dict[Part, list[_Image]]:
     return parts
 
 
-def _labels(parts: Mapping[Part, list[_Image]], folder: Path) -> tuple[dict[Part, Array], tuple[str, ...]]:
-    """The labels of each part, and the names of the classes; none if no image is in the folder of a class."""
-    names = sorted({image.label for images in parts.values() for image in images})
-    if names == [""]:
+def _labels(parts: Mapping[Part, list[_Image]]) -> tuple[dict[Part, Array], tuple[str, ...]]:
+    """The labels of each part, -1 where an image is in no folder of a class, and the names of the classes.
+
+    None if no image is in one.
+    """
+    names = tuple(sorted({image.label for images in parts.values() for image in images} - {""}))
+    if not names:
         return {}, ()
-    if not names[0]:
-        without = next(image.path for images in parts.values() for image in images if not image.label)
-        got = f"{without} beside the folders of {', '.join(names[1:4])}"
-        fix = "Put it into the folder of its class, or remove it."
-        raise ConfigError.of("data.folder", f"all images of {folder} in folders of classes, or none", got, fix)
-    return {
-        part: np.array([names.index(image.label) for image in images]) for part, images in parts.items()
-    }, tuple(names)
+    number = {"": -1} | {name: place for place, name in enumerate(names)}
+    return {part: np.array([number[image.label] for image in images]) for part, images in parts.items()}, names

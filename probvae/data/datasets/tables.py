@@ -11,8 +11,8 @@ from typing import Self, TypeVar
 from probvae.core import Data, DataInfo, Dataset, FilePath, Split, Table, from_json
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import listed
+from probvae.data.files.beside import note_on_labels
 from probvae.data.files.columns import Fitted, Roles, unused
-from probvae.data.files.labels import named
 from probvae.data.files.parts import PARTS, Part
 from probvae.data.files.tables import Frame, read_table
 from probvae.errors import ConfigError
@@ -151,8 +151,7 @@ def tabulated(
     if fitted is None:
         known = known.standardising(splits["train"], roles.standardise)
     splits = {part: known.standardised(splits[part]) for part in PARTS}
-    if known.classes:
-        notes.append(f"labels: {roles.label}, {named(known.classes)}")
+    notes += note_on_labels(roles.label, known.classes, rows.values())
     if known.conditions:
         notes.append(f"condition: {', '.join(map(str, known.conditions))}")
     if ignored := unused(frames["train"], known, roles):

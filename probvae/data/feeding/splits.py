@@ -142,9 +142,37 @@ def _rows(split: Split, which: Array) -> Split:
         None if array is None else array[which]
         for array in (split.labels, split.condition, split.observed, split.ids)
     )
-    return replace(
-        split, stored=stored, labels=labels, condition=condition, observed=observed, ids=ids, rows=which
-    )
+    rows = which if split.rows is None else split.rows[which]
+    return replace(split, stored=stored, labels=labels, condition=condition, observed=observed, ids=ids, rows=rows)
+
+
+def labelled(splits: Mapping[str, Split], classes: int) -> dict[str, Split]:
+    """The examples of some splits that have their condition: where a label is missing, those that have one.
+
+    Args:
+        splits: the examples, whose condition is the one-hot vector of their label; by name.
+        classes: K, how many there are.
+
+    Returns:
+        The splits that have such examples.
+
+    Raises:
+        ConfigError: none has one.
+    """
+    found = {}
+    for name, split in splits.items():
+        if split.condition is not None or split.labels is None:
+            found[name] = split
+        elif len(known := np.flatnonzero(split.labels != -1)):
+            one_hot = np.eye(classes, dtype=np.float32)[split.labels[known]]
+            found[name] = replace(_rows(replace(split, condition=None), known), condition=one_hot)
+    if not found:
+        raise ConfigError(
+            f"{', '.join(splits)}: expected examples with a label, as the evaluation is of log p(x given y), y "
+            f"the class; got none of {sum(map(len, splits.values())):,}. Give labels to some of them.",
+            parameter="condition",
+        )
+    return found
 
 
 def values_of(splits: Mapping[Part, Split]) -> Values:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from probvae.core import Array, ConditionColumn
+from probvae.core import Array, ConditionColumn, Split
 from probvae.data.files.array_files import listed, shown
-from probvae.data.files.encoding import known_names, mean_and_scale, one_hot, sorted_names, unknown
+from probvae.data.files.encoding import (
+    are_integers,
+    known_names,
+    mean_and_scale,
+    one_hot,
+    sorted_names,
+    unknown,
+)
+from probvae.data.files.labels import described
 from probvae.data.files.parts import Part
 from probvae.data.files.tables import Frame, column, is_text, numbers, texts
 from probvae.errors import ConfigError
 
 _KEY = "condition"
+_MISSING = "-1"
+"""A label that is missing, where the names of all classes are integers."""
 
 
 def classes_of(frames: Mapping[Part, Frame], name: str, sources: Mapping[Part, str]) -> tuple[str, ...]:
     """The classes that a column has in any of the tables, in order; none if there is no such column to read.
+
+    Where all are integers, -1 is no class but a missing label, as in arrays.
 
     Args:
         frames: the table of each part.
@@ -31,7 +43,8 @@ def classes_of(frames: Mapping[Part, Frame], name: str, sources: Mapping[Part, s
     if not name:
         return ()
     found = (known_names(frame, name, "label", sources[part]) for part, frame in frames.items())
-    return sorted_names({text for names in found for text in names})
+    names = {text for names in found for text in names}
+    return sorted_names(names - {_MISSING} if are_integers(names) else names)
 
 
 def labels_of(frame: Frame, name: str, classes: tuple[str, ...], source: str) -> Array | None:
@@ -45,11 +58,17 @@ def labels_of(frame: Frame, name: str, classes: tuple[str, ...], source: str) ->
     place = {text: number for number, text in enumerate(classes)}
     labels = np.full(len(frame), -1)
     for row, text in enumerate(texts(column(frame, name, "label", source))):
-        if text is not None:
-            if text not in place:
-                raise unknown("label", "a class", text, classes, row, source)
+        if text in place:
             labels[row] = place[text]
+        elif text not in (None, _MISSING):
+            raise unknown("label", "a class", text, classes, row, source)
     return labels
+
+
+def note_on_labels(name: str, classes: tuple[str, ...], splits: Iterable[Split]) -> list[str]:
+    """What is said of the labels of all examples: their column, and how many classes; nothing without labels."""
+    labels = [split.labels for split in splits if split.labels is not None]
+    return [f"labels: {name}, {described(np.concatenate(labels), classes)}"] if labels else []
 
 
 def ids_of(frame: Frame, name: str, source: str) -> Array | None:

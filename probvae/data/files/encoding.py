@@ -81,5 +81,9 @@ def known_names(frame: Frame, name: str, key: str, source: str) -> tuple[str, ..
 
 def sorted_names(names: set[str]) -> tuple[str, ...]:
     """Names in order; if all are integers, by their size."""
-    whole = all(name.removeprefix("-").isdecimal() for name in names)
-    return tuple(sorted(names, key=int) if whole else sorted(names))
+    return tuple(sorted(names, key=int) if are_integers(names) else sorted(names))
+
+
+def are_integers(names: set[str]) -> bool:
+    """Whether names are those of integers."""
+    return all(name.removeprefix("-").isdecimal() for name in names)

@@ -40,13 +40,14 @@ def read_ids(found: FileArray, count: int) -> Array:
 
 
 def as_integers(labels: Mapping[T, Array]) -> tuple[dict[T, Array], tuple[str, ...]]:
-    """The labels of several parts as integers, and the names of the classes if they are text.
+    """The labels of several parts as integers, -1 where missing, and the names of the classes if they are text.
 
     Args:
-        labels: those of each part, whole numbers or text. If one is text, all are taken as text.
+        labels: those of each part, whole numbers or text, of which -1 and empty text are missing labels. If one is
+            text, all are taken as text.
 
-    >>> as_integers({"train": np.array(["dog", "cat"]), "test": np.array([b"cat"])})
-    ({'train': array([1, 0]), 'test': array([0])}, ('cat', 'dog'))
+    >>> as_integers({"train": np.array(["dog", "cat", ""]), "test": np.array([b"cat"])})
+    ({'train': array([ 1,  0, -1]), 'test': array([0])}, ('cat', 'dog'))
     """
     if not any(array.dtype.kind in "SU" for array in labels.values()):
         return {
@@ -54,21 +55,21 @@ def as_integers(labels: Mapping[T, Array]) -> tuple[dict[T, Array], tuple[str, .
         }, ()
     texts = {part: _text(array) for part, array in labels.items()}
     names = np.unique(np.concatenate([*texts.values()]))
-    return {part: np.searchsorted(names, text) for part, text in texts.items()}, tuple(names.tolist())
+    names = names[names != ""]
+    numbers = {part: np.where(text == "", -1, np.searchsorted(names, text)) for part, text in texts.items()}
+    return numbers, tuple(names.tolist())
 
 
 def _text(labels: Array) -> Array:
     if labels.dtype.kind == "S":
         return np.array([label.decode("utf-8", "replace") for label in labels.tolist()], np.str_)
-    return labels.astype(np.str_)
+    text = labels.astype(np.str_)
+    return np.where(text == "-1", "", text) if labels.dtype.kind in "if" else text
 
 
 def described(labels: Array, names: tuple[str, ...]) -> str:
-    """Labels in a few words: how many classes, and some of their names."""
-    return named(names) if names else f"{len(np.unique(labels)):,} classes"
-
-
-def named(names: tuple[str, ...]) -> str:
-    """How many classes there are, and some of their names."""
-    some = ", ".join(name[:20] for name in names[:_MOST_NAMES])
-    return f"{len(names):,} classes ({some}{', ...' if len(names) > _MOST_NAMES else ''})"
+    """Labels in a few words: how many classes, some of their names, and how many labels are missing (-1)."""
+    known = labels[labels != -1]
+    some = ", ".join(name[:20] for name in names[:_MOST_NAMES]) + ", ..." * (len(names) > _MOST_NAMES)
+    classes = f"{len(names):,} classes ({some})" if names else f"{len(np.unique(known)):,} classes"
+    return classes if len(known) == len(labels) else f"{classes}, {len(labels) - len(known):,} labels missing"

@@ -173,9 +173,16 @@ def numbers(column: Any, key: str, source: str) -> Array:
 
 
 def texts(column: Any) -> list[str | None]:
-    """The values of a column, a pandas.Series, as text: [N], None where they are missing."""
+    """The values of a column, a pandas.Series, as text: [N], None where they are missing or empty.
+
+    Whole numbers are those of integers, which pandas makes fractional where some are missing.
+    """
     missing = column.isna().to_numpy()
-    return [None if gone else str(value) for value, gone in zip(column.tolist(), missing, strict=True)]
+
+    def text(value: object) -> str | None:
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value) or None
+
+    return [None if gone else text(value) for value, gone in zip(column.tolist(), missing, strict=True)]
 
 
 def first_text(column: Any) -> tuple[int, str]:
