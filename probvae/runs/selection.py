@@ -102,7 +102,14 @@ class Selection:
 
 
 def _named(file: str | os.PathLike[str]) -> list[str]:
-    """The overrides that name a file or a folder as the data."""
+    """The overrides that name a file or a folder as the data; `file.npz:key` names an array in a file.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    text = os.fspath(file)
+    if not (os.path.exists(text) or os.path.exists(text.rpartition(":")[0])):
+        raise UserError(f"--data {text}: expected a file or a folder; got no such file.")
     path = json.dumps(os.path.abspath(file))
     if os.path.isdir(file):
         return ["data.use=images", f"data.folder={path}"]

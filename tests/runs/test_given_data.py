@@ -104,6 +104,11 @@ def test_the_labels_of_given_data_may_be_its_condition(tmp_path):
         probvae.evaluate(run, data=X)
 
 
+def test_a_file_that_is_not_there_is_named(run):
+    with pytest.raises(UserError, match=r"--data nowhere.csv: expected a file or a folder; got no such file"):
+        probvae.evaluate(run, data="nowhere.csv")
+
+
 def test_data_of_another_shape_is_refused(run):
     with pytest.raises(UserError, match=r"expected examples of shape \[4\], as the run .*; got \[3\]"):
         probvae.evaluate(run, data=X[:, :3])
