@@ -275,6 +275,11 @@ WRONG = {
         {},
         r"expected a matrix of obs by var; got .*\[40, 7\] in a.h5ad, with 40 names in obs and 6 in var",
     ),
+    "no name of the names": (
+        attribute("obs", "_index", ""),
+        {},
+        "in which obs has no attribute _index, the name of the column of its names. Write it again",
+    ),
     "a shape below 0": (attribute("X", "shape", (-N, n)), {}, "the matrix has no shape"),
     "few starts": (replaced("X/indptr", [0, 1]), {}, "it has an indptr that is not of 40 rows or columns"),
     "columns outside": (

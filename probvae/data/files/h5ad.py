@@ -247,7 +247,9 @@ def _index_node(file: h5py.File, name: str) -> _Node:
     frame = _child(file, name)
     if _encoding(frame) != "dataframe":
         raise _LayoutError(f"{name} is no dataframe")
-    return _child(frame, _text(frame.attrs.get("_index")))
+    if not (index := _text(frame.attrs.get("_index"))):
+        raise _LayoutError(f"{name} has no attribute _index, the name of the column of its names")
+    return _child(frame, index)
 
 
 def _length(file: h5py.File, name: str) -> int:
