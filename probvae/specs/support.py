@@ -53,6 +53,13 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
         hints.append("For other numbers set model.decoder.likelihood.use = 'normal', which takes all.")
     elif support in UNIT:
         hints.append("Set model.decoder.likelihood.use = 'normal', which takes all numbers.")
+    elif support.integer and info.values in COUNTS:
+        hints.append(
+            f"Give the likelihood more values, up to {info.values.high:g} (levels or trials), or set "
+            "model.decoder.likelihood.use = 'negative_binomial', which takes all counts."
+        )
+    elif support.integer:
+        hints.append("Set model.decoder.likelihood.use = 'normal', which takes all numbers.")
     found = f"{info.values}, from {dataset.use!r}"
     path = ("model", "decoder", "likelihood")
     expected = f"data that the likelihood supports, {support}"

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.core import VAE, Classifier, named_variables
+from probvae.core import VAE, Classifier, Condition, ConditionColumn, named_variables
 from probvae.errors import ConfigError, ShapeError, UserError
 
 from .tiny_models import D, E, binary_data
@@ -95,3 +95,11 @@ def test_the_classes_are_those_of_the_condition():
         with_classes(condition_dim=None)
     with pytest.raises(ConfigError, match="classifier"):
         with_classes(c.StandardNormal(D))
+
+
+def test_its_classes_are_those_of_labels_and_not_of_another_column():
+    vae, names = with_classes(), ("a", "b", "c")
+    vae.check_condition(Condition(names, one_hot=True))
+    for column in (Condition(names), Condition.of((ConditionColumn("kind", categories=names),))):
+        with pytest.raises(ConfigError, match="condition: expected the classes of NetworkClassifier, one-hot vec"):
+            vae.check_condition(column)

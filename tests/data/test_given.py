@@ -78,6 +78,8 @@ def test_labels_may_be_missing(missing):
     same(loaded((X, numbers)), loaded((X, np.where(gone, -1, LABELS))))
     np.savez("a.npz", x=X, y=np.where(gone, "", NAMES))
     same(Arrays("a.npz").load(), data)
+    np.savez("a.npz", x=X, y=np.where(gone, np.nan, LABELS))
+    same(Arrays("a.npz").load(), loaded((X, numbers)))
 
 
 @pytest.mark.parametrize("batched", [False, True])

@@ -91,3 +91,12 @@ def test_levels_are_bytes_that_are_divided(values, advice):
     assert re.search(rf"multiples of 1/255 from 0 to 1.*{advice}", " ".join(str(caught.value).split()))
     check(Values.levels(256, divide_by=255), BINARY, IMAGE)
     check(Values.levels(256, divide_by=255), Values.levels(200, divide_by=255), IMAGE)
+
+
+def test_a_few_numbers_that_do_not_hold_all_values_come_with_advice():
+    five = Values.levels(5)
+    with pytest.raises(SpecError, match=r"integers from 0 to 4.*up to 6 \(levels or trials\), or .*'negative_bin"):
+        check(five, Values(0, 6, integer=True), VECTOR)
+    for values in (Values(-2, 3, integer=True), Values(0, 2.5)):
+        with pytest.raises(SpecError, match=r"integers from 0 to 4.*Set .* = 'normal', which takes all"):
+            check(five, values, VECTOR)

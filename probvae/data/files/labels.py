@@ -16,13 +16,16 @@ _MOST_NAMES = 5
 
 
 def read_labels(found: FileArray, count: int) -> Array | str:
-    """The labels [N] of `count` examples; or a description of an array that cannot be labels."""
+    """The labels [N] of `count` examples, -1 for NaN; or a description of an array that cannot be labels."""
     shape, dtype = found.header.shape, found.header.dtype
     if shape not in ((count,), (count, 1)) or dtype.kind not in "biufSU":
         return str(found.header)
     labels = found.read().reshape(count)
-    if dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.round(labels))).all():
-        return f"{found.header}, some of them fractions or NaN"
+    if dtype.kind == "f":
+        known = ~np.isnan(labels)  # pandas has NaN where an integer is missing
+        if not known.any() or not (np.isfinite(labels) & (labels == np.round(labels)))[known].all():
+            return f"{found.header}, some of them fractions, or no numbers"
+        return np.where(known, labels, -1)
     return labels
 
 
