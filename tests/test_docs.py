@@ -153,6 +153,7 @@ def test_the_numbers_are_those_of_the_code():
     assert optional == [
         "elements_are_no_copies",
         "parameters_change_something",
+        "samples_move_with_the_density",
         "finite_at_every_joint",
         "bounds_the_evidence",
         "means_are_as_declared",
@@ -164,6 +165,10 @@ def test_the_numbers_are_those_of_the_code():
         "mean_is_that_of_the_samples",
         "exact_kl_is_that_of_the_samples",
     ]
+    count = {13: "thirteen"}[len(optional)]
+    assert f"{count} checks, {', '.join(f'`{name}`' for name in optional[:-1])} and `{optional[-1]}`," in one_line(
+        first
+    )
 
 
 def test_every_result_that_there_is_is_explained():

@@ -66,6 +66,12 @@ def test_a_likelihood_may_have_no_mean():
     assert mean.message == "it has no mean(): reconstructions and figures show draws."
 
 
+def test_an_encoder_may_round_its_data():
+    component = CORRECT["encoder_binarised"]
+    (result,) = testing.check(component.kind, component.factory, only=["samples_move_with_the_density"]).results
+    assert (result.status, result.ok) == ("not_run", True)
+
+
 @pytest.mark.parametrize("D", [1, 2, 3, 4])
 def test_the_exact_posterior_of_the_model_for_diagonal_ones_is_diagonal(D):
     """Where q(z|x) is exact, every importance weight is the evidence."""

@@ -122,7 +122,7 @@ def _perturbed(
     return found
 
 
-@check(*POSTERIORS, fast=4, deep=40, statistical=True)
+@check(*POSTERIORS, fast=4, deep=40, mandatory=False, statistical=True)
 def samples_move_with_the_density(subject: Subject, case: Case) -> None:
     """The gradient through the samples of a posterior is that of the expectation under its density.
 
