@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from functools import cache
 
 import tensorflow as tf
 
@@ -71,7 +72,17 @@ def _alone(devices: int) -> Devices:
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     kind = "GPU" if gpus else "CPU"
-    return Devices(tf.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(count)]))
+    return Devices(_mirrored(tuple(f"{kind}:{number}" for number in range(count))))
+
+
+@cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """The strategy of some devices, the same for all trainings of a process.
+
+    Another one would number its collective operations from the start again, and TensorFlow takes them for those of
+    the first.
+    """
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def _worker(cluster: Table, devices: int) -> Devices:

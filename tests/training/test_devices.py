@@ -16,7 +16,7 @@ from probvae.errors import TemporaryError, UserError, explained_errors
 from probvae.runs.workers import free_addresses
 from probvae.training import select_devices
 from probvae.training.checkpoint import newest_checkpoint
-from probvae.training.devices import NO_PROXY
+from probvae.training.devices import NO_PROXY, _mirrored
 
 from .setups import OBJECTIVES, STEPS, data_for, trained, vae
 
@@ -183,6 +183,17 @@ def test_devices_after_tensorflow_was_used_are_refused(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(UserError, match="before TensorFlow is used"):
         select_devices(3)
+
+
+def test_all_trainings_of_a_process_share_their_strategy(monkeypatch):
+    """The collective operations of a second strategy would meet those of the first."""
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.setattr(tf.config, "set_logical_device_configuration", Mock())
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: Mock(devices=devices))
+    one, again, other = (select_devices(count).strategy for count in (2, 2, 3))
+    _mirrored.cache_clear()
+    assert one is again
+    assert [len(strategy.devices) for strategy in (one, other)] == [2, 3]
 
 
 def test_one_device_is_what_there_is(monkeypatch):
