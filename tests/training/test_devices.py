@@ -181,6 +181,7 @@ def test_workers_speak_to_each_other_directly(monkeypatch):
 
 def test_devices_after_tensorflow_was_used_are_refused(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
+    tf.zeros(1)
     with pytest.raises(UserError, match="before TensorFlow is used"):
         select_devices(3)
 
@@ -190,6 +191,7 @@ def test_all_trainings_of_a_process_share_their_strategy(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     monkeypatch.setattr(tf.config, "set_logical_device_configuration", Mock())
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: Mock(devices=devices))
+    _mirrored.cache_clear()
     one, again, other = (select_devices(count).strategy for count in (2, 2, 3))
     _mirrored.cache_clear()
     assert one is again
