@@ -534,7 +534,7 @@ class DiagonalKept(InfoVAE):
 class DataSizeForgotten(BetaTC):
     """The aggregate posterior is the mean over the batch, whatever the number of training examples."""
 
-    def _log_shares(self, weights):
+    def _log_shares(self, weights, same):
         count = tf.shape(weights)[0]
         return tf.math.log(tf.repeat((weights / tf.reduce_sum(weights))[:, None], count, axis=1))
 
