@@ -11,14 +11,14 @@ folder. A run that exists is read, not repeated, so the script can be stopped an
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+from results import measured, read, render, write
+
 SEED_SPREAD = 1.1
 """By how many nats the test log-likelihood of one row has differed over three training seeds."""
 PRIORS = ("standard_normal", "mixture", "vamp", "realnvp", "maf", "spline")
@@ -97,12 +97,6 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n\nMade by `benchmarks/priors.py`; the numbers are in `priors.json`.\n"
 
 
-def commit() -> str:
-    """The commit that is measured."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE).stdout.strip()
-
-
 def main() -> None:
     """Run what is missing, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,24 +106,16 @@ def main() -> None:
     parser.add_argument("--render", action="store_true", help="only write priors.md again, from priors.json")
     options = parser.parse_args()
     if options.render:
-        results = json.loads((HERE / "priors.json").read_text())
+        results = read("priors")
     else:
         rows = [
             run(options.runs / f"{network}-{prior}", prior, network, options.epochs, options.latents)
             for network in NETWORKS
             for prior in PRIORS
         ]
-        results = {
-            "date": datetime.date.today().isoformat(),
-            "commit": commit(),
-            "remarks": [],
-            "epochs": options.epochs,
-            "latents": options.latents,
-            "rows": rows,
-        }
-        (HERE / "priors.json").write_text(json.dumps(results, indent=1) + "\n")
-    (HERE / "priors.md").write_text(table(results))
-    print(table(results))
+        results = measured(epochs=options.epochs, latents=options.latents, rows=rows)
+        write("priors", results)
+    render("priors", results, table)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,10 @@ started again.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import math
 import os
 import statistics
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
+from results import measured, read, render, write
 
 import probvae
 from probvae.data import DataSettings, FashionMini
@@ -140,12 +139,6 @@ def accuracies(rows: list[dict[str, Any]], labels: int, model: str) -> list[floa
     return [row["accuracy"] for row in rows if (row["labels"], row["model"]) == (labels, model)]
 
 
-def commit() -> str:
-    """The commit that is measured."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE).stdout.strip()
-
-
 def main() -> None:
     """Run what is missing, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -153,7 +146,7 @@ def main() -> None:
     parser.add_argument("--render", action="store_true", help="only write the table again, from the numbers")
     options = parser.parse_args()
     if options.render:
-        results = json.loads((HERE / "semi_supervised.json").read_text())
+        results = read("semi_supervised")
     else:
         hidden, batch_size, learning_rate = 128, 100, 1e-3  # as in the spec
         rows: list[dict[str, Any]] = []
@@ -163,16 +156,9 @@ def main() -> None:
                 rows.append({"labels": labels, "seed": seed, "model": MODELS[0], **found})
                 found = supervised(labels, seed, hidden, batch_size, learning_rate)
                 rows.append({"labels": labels, "seed": seed, "model": MODELS[1], **found})
-        results = {
-            "date": datetime.date.today().isoformat(),
-            "commit": commit(),
-            "remarks": [],
-            "hidden": hidden,
-            "rows": rows,
-        }
-        (HERE / "semi_supervised.json").write_text(json.dumps(results, indent=1) + "\n")
-    (HERE / "semi_supervised.md").write_text(table(results))
-    print(table(results))
+        results = measured(hidden=hidden, rows=rows)
+        write("semi_supervised", results)
+    render("semi_supervised", results, table)
 
 
 if __name__ == "__main__":
