@@ -51,8 +51,14 @@ def spec(data, prior="standard_normal", parts="dense", likelihood="bernoulli", *
     }
 
 
+def read(path):
+    """The arrays of an .npz file."""
+    with np.load(path) as file:
+        return dict(file)
+
+
 def clothes(folder, count=200):
-    """The [data] table of so many real images, with labels."""
+    """The [data] table of `count` real images, with labels."""
     with np.load(FILE) as file:
         x, y = file["train"][:count], file["train_labels"][:count]
     test, validation = count // 5, count // 4

@@ -9,7 +9,7 @@ from probvae.errors import SpecError, UserError
 from probvae.runs import inference
 from probvae.runs.selection import Selection
 
-from .setups import spec, tiny_images, train
+from .setups import read, spec, tiny_images, train
 
 
 def conditional(data):
@@ -25,11 +25,6 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(trained):
     return trained[0]
-
-
-def read(path):
-    with np.load(path) as file:
-        return dict(file)
 
 
 def test_the_run_says_what_its_numbers_are_of(trained):

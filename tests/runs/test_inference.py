@@ -19,7 +19,7 @@ from probvae.runs.selection import Selection
 from probvae.specs import SpecData, plan
 from probvae.specs import read as read_spec
 
-from .setups import spec, stored, tiny_images, train
+from .setups import read, spec, stored, tiny_images, train
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,6 @@ def unlabelled(tmp_path_factory):
         name: (rng.random((count, 4, 4)) < 0.5).astype(np.uint8) for name, count in [("train", 30), ("test", 8)]
     }
     return train(spec(stored(folder / "bare.npz", arrays), epochs=1), folder / "run")[0]
-
-
-def read(path):
-    with np.load(path) as file:
-        return dict(file)
 
 
 def test_samples_are_a_picture_unless_asked_otherwise(run):

@@ -14,7 +14,7 @@ from probvae.runs import inference
 from probvae.runs.loading import check
 from probvae.runs.selection import Selection
 
-from .setups import spec, tiny_images, train
+from .setups import read, spec, tiny_images, train
 
 LABELLED = 12
 
@@ -35,11 +35,6 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(trained):
     return trained[0]
-
-
-def read(path):
-    with np.load(path) as file:
-        return dict(file)
 
 
 def test_the_run_says_how_accurate_its_classifier_is(trained):
