@@ -61,7 +61,7 @@ class Estimate:
         return f"{self.value:.2f} ± {error}"
 
     def bits(self, dimensions: int) -> Bits:
-        """The negative in bits per dimension, of examples with so many elements."""
+        """The negative in bits per dimension, for examples of `dimensions` elements."""
         nats = dimensions * math.log(2)
         return Bits(-self.value / nats, None if self.standard_error is None else self.standard_error / nats)
 

@@ -12,10 +12,10 @@ from probvae.errors import ProbvaeError
 
 SECONDS = 5.0
 BYTES = 2 * 10**9
-"""What an input may take at most, the time being the processor's; on a busy machine, the clock's is up to ..."""
+"""What an input may take at most, in seconds of processor time and bytes of memory."""
 
 WAITING = 12
-"""... so many times longer."""
+"""The limit of elapsed time, as a multiple of that of processor time: other programs may run too."""
 
 
 class Trial(NamedTuple):

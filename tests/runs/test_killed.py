@@ -18,7 +18,7 @@ EPOCHS = 400
 
 
 def killed(file, folder, number, after):
-    """Train until so many rows are logged, then send a signal; returns how it ended and what it printed."""
+    """Train until `after` rows are logged, then send a signal; returns how it ended and what it printed."""
     command = [sys.executable, "-m", "probvae", "train", str(file), "--out", str(folder)]
     process = started(command)
     log, deadline = folder / "metrics.jsonl", time.monotonic() + 120
@@ -104,7 +104,7 @@ def assert_ended(status, text, number, instant):
 
 
 def signalled(arguments, number, after):
-    """Run the program, and send it a signal after so many seconds: its status, and what it printed."""
+    """Run the program, and send it a signal `after` seconds later: its status, and what it printed."""
     process = started([sys.executable, "-m", "probvae", *arguments])
     try:
         text, _ = process.communicate(timeout=after)

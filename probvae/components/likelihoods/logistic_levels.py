@@ -14,7 +14,7 @@ Levels: TypeAlias = Annotated[int, Ge(2), Le(4096)]
 
 
 def logistic_levels(loc: Tensor, scale: Tensor, levels: int) -> Distribution:
-    """The level next to a logistic variable: [...], [], on so many levels evenly from 0 to 1.
+    """A logistic variable rounded to the nearest of `levels` values, evenly spaced from 0 to 1: [...], [].
 
     With s the logistic function, and a and b the ends of the bin of x less the location, over the scale,
 

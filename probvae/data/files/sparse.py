@@ -116,7 +116,7 @@ def sparse_rows(form: str, shape: tuple[int, ...], data: Array, first: Array, se
 
 
 def _check_starts(starts: Array, count: int, groups: int) -> None:
-    """Check where the values of each row or column start, of so many of them."""
+    """Check where the values of each row or column start; `groups` is the number of rows or columns."""
     counts = np.diff(starts)
     if len(counts) != groups or starts[0] != 0 or starts[-1] != count or (counts < 0).any():
         raise ValueError(f"has an indptr that is not of {groups} rows or columns")
