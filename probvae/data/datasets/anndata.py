@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Array, Condition, ConditionColumn, Data, DataInfo, Dataset, FilePath, Split, Table
-from probvae.data.datasets.tables import fitted_of
+from probvae.core import STRICT, Array, Condition, ConditionColumn, FilePath, Split
+from probvae.data.datasets.fitted import FittedDataset
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import shown
 from probvae.data.files.beside import (
@@ -52,7 +51,7 @@ class Learnt:
     conditions: tuple[ConditionColumn, ...] = ()
 
 
-class AnnDataFile(Dataset):
+class AnnDataFile(FittedDataset[Learnt]):
     """Your own AnnData files (.h5ad), as of single cells: a row of X or of a layer is an example.
 
     Values stay as they are, so that counts are counts. A sparse matrix stays sparse in memory, and only the rows
@@ -73,6 +72,9 @@ class AnnDataFile(Dataset):
             one-hot. In a spec: [data] condition.
     """
 
+    learns = Learnt
+    described = "AnnData"
+
     def __init__(
         self,
         train: FilePath,
@@ -92,31 +94,6 @@ class AnnDataFile(Dataset):
         self.id = id
         self.share = share
         self.conditions = conditions
-        self._learnt: Learnt | None = None
-
-    def info(self) -> DataInfo:
-        """The description of the data; this reads it.
-
-        Raises:
-            ConfigError: a file is missing, unreadable, or does not fit the parameters.
-            UserError: columns of obs are named, and pandas is not installed.
-        """
-        return self._data().info()
-
-    def load(self) -> Data:
-        """The three splits.
-
-        Raises:
-            ConfigError: a file is missing, unreadable, or does not fit the parameters.
-            UserError: columns of obs are named, and pandas is not installed.
-        """
-        return self._data().load()
-
-    def with_fitted(self, fitted: Table) -> Self:
-        """The same files, with the variables, the classes and the conditions of a run."""
-        other = copy.copy(self)
-        other._learnt = fitted_of(Learnt, fitted, "AnnData")
-        return other
 
     def _data(self) -> UserData:
         paths: dict[Part, str] = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -130,7 +107,7 @@ class AnnDataFile(Dataset):
         wanted = {key: names for key, names in wanted.items() if any(names)}
         frames = {part: file.obs(wanted) if wanted else None for part, file in files.items()}
         sources = {part: f"obs of {file.path}" for part, file in files.items()}
-        known = self._learnt or Learnt(
+        known = self.fitted or Learnt(
             files["train"].variables,
             classes_of(frames, self.label, sources),
             condition_columns(self.conditions, frames["train"], (self.label,), sources["train"]),
@@ -145,7 +122,7 @@ class AnnDataFile(Dataset):
             for part, file in files.items()
         }
         splits, said = split_off(rows, self.share, "data.train", "Name another file: data.{} = ...")
-        if self._learnt is None:
+        if self.fitted is None:
             known = replace(known, conditions=fitted_columns(known.conditions, splits["train"].condition))
         for part, split in splits.items():
             condition = standardised_conditions(known.conditions, split.condition)

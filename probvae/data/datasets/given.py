@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core import Array, Data, DataInfo, Dataset, Split, Table, available_memory, readable
-from probvae.data.datasets.tables import fitted_of, tabulated
+from probvae.data.datasets.fitted import fitted_of
+from probvae.data.datasets.tables import tabulated
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.columns import Fitted, Roles
 from probvae.data.files.labels import as_integers, described

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Self, TypeVar
 
-from probvae.core import Data, DataInfo, Dataset, FilePath, Split, Table, from_json
+from probvae.core import FilePath, Split
+from probvae.data.datasets.fitted import FittedDataset
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import listed
 from probvae.data.files.beside import note_on_labels
 from probvae.data.files.columns import Fitted, Roles, unused
 from probvae.data.files.parts import PARTS, Part
 from probvae.data.files.tables import Frame, read_table
-from probvae.errors import ConfigError
-
-T = TypeVar("T")
 
 
-class TableFile(Dataset):
+class TableFile(FittedDataset[Fitted]):
     """Your own table, from CSV or Parquet files: a row is an example, columns of numbers are its elements.
 
     Needs pandas: pip install 'probvae[tables]'. The first line of a CSV file has the names of the columns, which
@@ -47,6 +42,9 @@ class TableFile(Dataset):
             without `other`. They are no features unless `features` names them too. In a spec: [data] condition.
     """
 
+    learns = Fitted
+    described = "a table"
+
     def __init__(
         self,
         train: FilePath,
@@ -72,31 +70,6 @@ class TableFile(Dataset):
         self.standardise = standardise
         self.share = share
         self.conditions = conditions
-        self._fitted: Fitted | None = None
-
-    def info(self) -> DataInfo:
-        """The description of the data; this reads it.
-
-        Raises:
-            ConfigError: a file is missing, unreadable, or does not fit the parameters.
-            UserError: pandas is not installed.
-        """
-        return self._data().info()
-
-    def load(self) -> Data:
-        """The three splits.
-
-        Raises:
-            ConfigError: a file is missing, unreadable, or does not fit the parameters.
-            UserError: pandas is not installed.
-        """
-        return self._data().load()
-
-    def with_fitted(self, fitted: Table) -> Self:
-        """The same table, standardised by the means and scales of a run, with its categories and classes."""
-        other = copy.copy(self)
-        other._fitted = fitted_of(Fitted, fitted, "a table")
-        return other
 
     def _data(self) -> UserData:
         named = ("features", "categories", "other", "label", "id", "conditions", "standardise")
@@ -104,25 +77,7 @@ class TableFile(Dataset):
         files: dict[Part, str] = {"train": self.train, "validation": self.validation, "test": self.test}
         given = {part: file for part, file in files.items() if file or part == "train"}
         frames = {part: read_table(file, f"data.{part}", roles.text) for part, file in given.items()}
-        return tabulated(frames, given, roles, self.share, self._fitted)
-
-
-def fitted_of(kind: type[T], fitted: Table, what: str) -> T | None:
-    """What a run learnt from its training examples, from `DataInfo.fitted`; None if that is empty.
-
-    Args:
-        kind: the type of what this data learns.
-        fitted: what the run learnt.
-        what: this data, in a message.
-
-    Raises:
-        ConfigError: the run learnt it from data of another kind.
-    """
-    try:
-        return from_json(kind, json.dumps(fitted)) if fitted else None
-    except ValueError as error:
-        expected = "data of the same kind as that of the run"
-        raise ConfigError.of("data.use", expected, f"{what} ({error})", "Give data of that kind.") from error
+        return tabulated(frames, given, roles, self.share, self.fitted)
 
 
 def tabulated(

@@ -1,0 +1,78 @@
+"""Datasets that learn from their training rows what is applied to all rows."""
+
+from __future__ import annotations
+
+import copy
+import json
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, Self, TypeVar
+
+from probvae.core import Data, DataInfo, Dataset, Table, from_json
+from probvae.data.feeding.splits import UserData
+from probvae.errors import ConfigError
+
+T = TypeVar("T")
+
+
+class FittedDataset(Dataset, ABC, Generic[T]):
+    """Files with named columns; a run keeps what is learnt from the training rows and applies it to other files.
+
+    Attributes:
+        learns: the type of what is learnt.
+        described: this data, in a message.
+        fitted: what a run has learnt; None to learn it from these training rows.
+    """
+
+    learns: type[T]
+    described: ClassVar[str]
+    fitted: T | None = None
+
+    def info(self) -> DataInfo:
+        """The description of the data; this reads it.
+
+        Raises:
+            ConfigError: a file is missing, unreadable, or does not fit the parameters.
+            UserError: pandas is needed, and is not installed.
+        """
+        return self._data().info()
+
+    def load(self) -> Data:
+        """The three splits.
+
+        Raises:
+            ConfigError: a file is missing, unreadable, or does not fit the parameters.
+            UserError: pandas is needed, and is not installed.
+        """
+        return self._data().load()
+
+    def with_fitted(self, fitted: Table) -> Self:
+        """The same files, with what a run has learnt from its training rows.
+
+        Raises:
+            ConfigError: the run learnt it from data of another kind.
+        """
+        other = copy.copy(self)
+        other.fitted = fitted_of(self.learns, fitted, self.described)
+        return other
+
+    @abstractmethod
+    def _data(self) -> UserData:
+        """The data as it is read."""
+
+
+def fitted_of(kind: type[T], fitted: Table, what: str) -> T | None:
+    """What a run learnt from its training examples, from `DataInfo.fitted`; None if that is empty.
+
+    Args:
+        kind: the type of what this data learns.
+        fitted: what the run learnt.
+        what: this data, in a message.
+
+    Raises:
+        ConfigError: the run learnt it from data of another kind.
+    """
+    try:
+        return from_json(kind, json.dumps(fitted)) if fitted else None
+    except ValueError as error:
+        expected = "data of the same kind as that of the run"
+        raise ConfigError.of("data.use", expected, f"{what} ({error})", "Give data of that kind.") from error
