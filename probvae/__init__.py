@@ -61,6 +61,7 @@ TARGETS = [
     "probvae.core:Tensor",
     # densities and objectives
     "probvae.core:CustomDistribution",
+    "probvae.core:Hierarchy",
     "probvae.core:Batch",
     "probvae.core:Exact",
     "probvae.core:Losses",

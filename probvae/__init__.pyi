@@ -32,6 +32,7 @@ from probvae.core import DType as DType
 from probvae.core import Encoder as Encoder
 from probvae.core import Exact as Exact
 from probvae.core import FilePath as FilePath
+from probvae.core import Hierarchy as Hierarchy
 from probvae.core import LabelDistribution as LabelDistribution
 from probvae.core import LikelihoodHead as LikelihoodHead
 from probvae.core import Losses as Losses

@@ -43,6 +43,7 @@ LARGE = PAGES["large_data.md"]
 TRAINING = PAGES["training.md"]
 NETWORKS = PAGES["networks.md"]
 CONDITIONS = PAGES["conditions.md"]
+HIERARCHIES = PAGES["hierarchies.md"]
 LABELS = PAGES["labels.md"]
 LIKELIHOODS = PAGES["likelihoods.md"]
 
@@ -622,12 +623,25 @@ def test_the_code_of_the_page_on_networks_runs():
 
 
 def test_the_tables_of_the_page_on_networks_are_those_of_a_spec():
-    (shown,) = blocks(NETWORKS, "toml")
     spec = tomllib.loads((ROOT / "examples" / "first.toml").read_text())
-    spec["model"] |= tomllib.loads(shown)["model"]
-    plan(read(spec), Registry())
+    for shown in blocks(NETWORKS, "toml"):
+        for part, table in tomllib.loads(shown)["model"].items():
+            spec["model"][part] |= table
+        plan(read(spec), Registry())
     names = re.findall(r"^\| `(\w+)` \|", NETWORKS, re.M)
     assert sorted(names) == sorted(name for name in Registry().names("network") if "." not in name)
+
+
+# The page on hierarchies
+
+
+def test_the_code_on_hierarchies_does_what_it_says():
+    (code,), (shown,) = blocks(HIERARCHIES, "python"), blocks(HIERARCHIES, "toml")
+    names = {}
+    exec(code, names)
+    assert names["vae"].blocks == {"z2": 2, "z1": 3}
+    assert {name: kl.shape for name, kl in names["kl"].items()} == {"z2": (4,), "z1": (4,)}
+    plan(read({"schema": 1, "data": {"use": "fashion_mini"}, **tomllib.loads(shown)}), Registry())
 
 
 # The page on conditions

@@ -24,12 +24,14 @@ from probvae.components.networks.conv import Conv as Conv
 from probvae.components.networks.conv import ConvTranspose as ConvTranspose
 from probvae.components.networks.dense import Dense as Dense
 from probvae.components.networks.resnet import ResNet as ResNet
+from probvae.components.posteriors.hierarchical import HierarchicalPosterior as HierarchicalPosterior
 from probvae.components.posteriors.normal import DiagonalNormal as DiagonalNormal
 from probvae.components.posteriors.normal import FullCovarianceNormal as FullCovarianceNormal
 from probvae.components.priors.conditional import Conditional as Conditional
 from probvae.components.priors.flows import MAF as MAF
 from probvae.components.priors.flows import RealNVP as RealNVP
 from probvae.components.priors.flows import Spline as Spline
+from probvae.components.priors.hierarchical import HierarchicalPrior as HierarchicalPrior
 from probvae.components.priors.mixture import Mixture as Mixture
 from probvae.components.priors.standard_normal import StandardNormal as StandardNormal
 from probvae.components.priors.vamp import Vamp as Vamp

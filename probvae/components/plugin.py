@@ -32,6 +32,7 @@ BUILT_IN = [
     ComponentSpec(
         "posterior", "full_covariance_normal", "probvae.components.posteriors.normal:FullCovarianceNormal"
     ),
+    ComponentSpec("posterior", "hierarchical", "probvae.components.posteriors.hierarchical:HierarchicalPosterior"),
     *(
         ComponentSpec("likelihood", name, f"probvae.components.likelihoods.{target}")
         for name, target in LIKELIHOODS.items()
@@ -40,6 +41,7 @@ BUILT_IN = [
     ComponentSpec("prior", "mixture", "probvae.components.priors.mixture:Mixture"),
     ComponentSpec("prior", "vamp", "probvae.components.priors.vamp:Vamp"),
     ComponentSpec("prior", "conditional", "probvae.components.priors.conditional:Conditional"),
+    ComponentSpec("prior", "hierarchical", "probvae.components.priors.hierarchical:HierarchicalPrior"),
     ComponentSpec("prior", "realnvp", "probvae.components.priors.flows:RealNVP"),
     ComponentSpec("prior", "maf", "probvae.components.priors.flows:MAF"),
     ComponentSpec("prior", "spline", "probvae.components.priors.flows:Spline"),

@@ -17,6 +17,7 @@ from probvae.core.data import (
 )
 from probvae.core.distributions import CustomDistribution
 from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
+from probvae.core.hierarchy import Hierarchy
 from probvae.core.images import channels_first, full_scale
 from probvae.core.kinds import KINDS
 from probvae.core.losses import FINAL_STEP, Losses
@@ -36,6 +37,7 @@ from probvae.core.types import (
     Annotation,
     Array,
     Bijector,
+    Context,
     Distribution,
     DType,
     Factory,
@@ -95,6 +97,7 @@ __all__ = [
     "PositiveFloat",
     "Use",
     "CONTEXT",
+    "Context",
     "KINDS",
     "REQUIRED",
     "Parameter",
@@ -124,6 +127,7 @@ __all__ = [
     "mean_of",
     "stopped_log_prob",
     "CustomDistribution",
+    "Hierarchy",
     "gradients_and_means",
     "Replicas",
     "same_example",

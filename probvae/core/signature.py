@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import PydanticUserError, TypeAdapter
 
 from probvae.core.parameters import PathMarker, Use
-from probvae.core.types import Annotation, Factory, Table
+from probvae.core.types import Annotation, Context, Factory, Table
 from probvae.core.words import describe, with_article
 from probvae.errors import PluginError
 
@@ -222,6 +222,22 @@ class Signature:
     def context(self) -> list[str]:
         """The parameters that the assembler supplies."""
         return [name for name in self.all if name in CONTEXT]
+
+    def context_for(self, name: str, settings: Mapping[str, Any], context: Context) -> Context:
+        """What the assembler supplies to the component in a parameter: the same, unless the class says otherwise.
+
+        A class whose parts are of another size has a static method `inner_context` with these arguments.
+
+        Args:
+            name: the parameter.
+            settings: the plain parameters that are set.
+            context: what the assembler supplies to this class.
+
+        Raises:
+            ConfigError: the settings do not go with the context.
+        """
+        own = getattr(self.factory, "inner_context", None)
+        return context if own is None else own(name, settings, context)
 
     @cached_property
     def settable(self) -> dict[str, Parameter]:

@@ -7,7 +7,7 @@ per example, summed over the event.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ Array: TypeAlias = npt.NDArray[Any]
 DType: TypeAlias = np.dtype[Any]
 Annotation: TypeAlias = Any  # `int`, `Annotated[int, Ge(1)]`, `tuple[int, ...] | None`, ...
 Factory: TypeAlias = Callable[..., Any]  # a class, or a function that makes an object
+Context: TypeAlias = Mapping[str, Callable[[], Any]]  # parameter that the assembler supplies -> how to get it
 Table: TypeAlias = dict[str, Any]  # a table of a spec, or a JSON object
 Seed: TypeAlias = Any  # an int, or an int32 tensor of shape [2]
 Shape: TypeAlias = tuple[int, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Self
 
@@ -19,6 +19,7 @@ from probvae.core.component import Component
 from probvae.core.condition import Condition, as_condition
 from probvae.core.draws import mean_of, sample_and_log_prob
 from probvae.core.examples import as_examples
+from probvae.core.hierarchy import Hierarchy
 from probvae.core.keras_model import KerasModel
 from probvae.core.parts import Classifier, Decoder, Encoder, Prior
 from probvae.core.seeds import as_seed, fold_in
@@ -53,6 +54,8 @@ class VAE(Checked, KerasModel):
         latent_dim: D.
         event_shape: E.
         condition_dim: C, the size of a condition; 0 if no part takes one.
+        blocks: the name of each block of latents and its size, in the order of the vector [D]: {"z2": 8, "z1": 32}
+            where the prior or the posterior is a `Hierarchy`, and {"z": D} where neither is.
 
     Raises:
         ConfigError: a part is of another kind.
@@ -70,7 +73,7 @@ class VAE(Checked, KerasModel):
         self.prior = prior
         self.classifier = classifier
         self.condition_dim = _condition_dim(encoder, decoder, prior)
-        self.latent_dim, self.event_shape = self._fit_together()
+        self.latent_dim, self.event_shape, self.blocks = self._fit_together()
         if encoder.support not in prior.support:
             raise ShapeError(
                 f"Expected a posterior and a prior of one support, as there is no KL otherwise; got "
@@ -380,8 +383,8 @@ class VAE(Checked, KerasModel):
             axis=1,
         )
 
-    def _fit_together(self) -> tuple[int, Shape]:
-        """Call all parts once on two examples; returns D and E."""
+    def _fit_together(self) -> tuple[int, Shape, dict[str, int]]:
+        """Call all parts once on two examples; returns D, E and the blocks of latents."""
         prior_name, decoder_name, encoder_name = (
             type(part).__name__ for part in (self.prior, self.decoder, self.encoder)
         )
@@ -400,7 +403,7 @@ class VAE(Checked, KerasModel):
             )
         if self.classifier is not None:
             self._check_classes(self.classifier.labels(tf.zeros((2, *event_shape))))
-        return latent_dim, event_shape
+        return latent_dim, event_shape, _blocks({prior_name: p_z, encoder_name: q}, latent_dim)
 
     def _check_classes(self, q: LabelDistribution) -> None:
         """Compare the classes of q(y|x) of two examples with the condition.
@@ -442,6 +445,22 @@ def _condition_dim(*parts: Encoder | Decoder | Prior) -> int:
         got = ", ".join(f"{size} from {name}" for name, size in sizes.items())
         raise ShapeError(f"Expected parts of one condition_dim; got {got}. Give all of them the same.")
     return next(iter(sizes.values()), 0)
+
+
+def _blocks(parts: Mapping[str, Distribution], latent_dim: int) -> dict[str, int]:
+    """The blocks of latents by the distributions of some parts: of those that are hierarchies, which must agree.
+
+    Raises:
+        ShapeError: they do not.
+    """
+    found = {name: p.blocks for name, p in parts.items() if isinstance(p, Hierarchy)}
+    if any(blocks != next(iter(found.values())) for blocks in found.values()):
+        got = " and ".join(f"{blocks} from {name}" for name, blocks in found.items())
+        raise ShapeError(
+            f"Expected a prior and a posterior with the same blocks of latents; got {got}. Set blocks of both to "
+            "the same."
+        )
+    return next(iter(found.values()), {"z": latent_dim})
 
 
 def _expect(name: str, what: str, distribution: Distribution, batch: Shape, event: str, rank: int | None) -> Shape:

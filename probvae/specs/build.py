@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from probvae.core import (
     ArrayLike,
     Classifier,
     Condition,
+    Context,
     Decoder,
     Encoder,
     Network,
@@ -27,9 +28,6 @@ from probvae.errors import ConfigError, SpecError, TooLargeError, explained
 from probvae.specs.document import Document
 from probvae.specs.plan import DATA, MODEL, OBJECTIVE
 from probvae.specs.planned import Plan, PlannedComponent, located_errors
-
-Supply = Mapping[str, Callable[[], object]]
-"""Context parameter -> how to get its value, when a component first asks for it."""
 
 _SEMI_SUPERVISED = "Set objective.use = 'semi_supervised', or leave data.labelled out."
 
@@ -108,7 +106,7 @@ def placeholder(event_shape: Shape) -> Callable[[], Array]:
 
 
 def build_component(
-    document: Document, table: PlannedComponent, supply: Supply, precision: str = "float32"
+    document: Document, table: PlannedComponent, supply: Context, precision: str = "float32"
 ) -> Any:
     """Build a component, its inner components first.
 
@@ -122,12 +120,14 @@ def build_component(
         SpecError: the component does not accept its parameters, or its code fails.
     """
     arguments = dict(table.values)
-    arguments |= {
-        name: build_component(document, inner, supply, precision) for name, inner in table.components.items()
-    }
+    for name, inner in table.components.items():
+        with located_errors(document, table):
+            context = table.signature.context_for(name, table.values, supply)
+        arguments[name] = build_component(document, inner, context, precision)
     for name in table.signature.context:
         if name in supply:
-            arguments[name] = supply[name]()
+            with located_errors(document, table):
+                arguments[name] = supply[name]()
         elif table.signature.all[name].required:
             expected, got = f"a place where {name!r} is known", f"{table.use!r}, which asks for it"
             hint = 'Set [data] condition = "labels".' if name in ("condition_dim", "classes") else ""

@@ -18,6 +18,7 @@ from probvae.core import (
     Array,
     Classifier,
     Component,
+    Context,
     Decoder,
     Encoder,
     Factory,
@@ -143,7 +144,8 @@ class Subject:
         seed_initial_values(case.seed + OTHER * restoring)
         given = placeholder(case.event_shape) if restoring else lambda: examples(case)
         try:
-            component = self._make(self.factory, self.signature, case.configuration, case, given)
+            context = self._context(case, given)
+            component = self._make(self.factory, self.signature, case.configuration, context)
             if isinstance(component, Network):
                 component.connect(*case.network_shapes)
         except PluginError:  # a mistake in the class, whatever the configuration
@@ -162,24 +164,10 @@ class Subject:
             next(perturb(component, 1, (case.perturbation,), np.random.default_rng([case.seed, 1])), None)
         return component
 
-    def _make(
-        self,
-        factory: Factory,
-        signature: Signature,
-        table: Mapping[str, Any],
-        case: Case,
-        given: Callable[[], object],
-    ) -> Any:
-        arguments = dict(table)
-        for name, parameter in signature.components.items():
-            kind = str(parameter.kind)
-            inner: Table = dict(table.get(name) or {})
-            use = inner.pop("use", parameter.use or self.choices(kind)[0])
-            if name in table or parameter.required or parameter.use:
-                part = self.registry[kind, use].load()
-                arguments[name] = self._make(part, Signature.of(part), inner, case, given)
+    def _context(self, case: Case, given: Callable[[], object]) -> Context:
+        """What the assembler supplies, by name."""
         small = partial(Dense, (5,), "tanh")
-        supply: dict[str, Callable[[], object]] = {
+        return {
             "latent_dim": lambda: case.latent_dim,
             "event_shape": lambda: case.event_shape,
             "condition_dim": lambda: case.condition_dim or None,
@@ -190,7 +178,18 @@ class Subject:
             "steps_per_epoch": lambda: 10,
             "train_size": lambda: 100,
         }
-        arguments |= {name: supply[name]() for name in signature.context if name not in table}
+
+    def _make(self, factory: Factory, signature: Signature, table: Mapping[str, Any], context: Context) -> Any:
+        arguments = dict(table)
+        for name, parameter in signature.components.items():
+            kind = str(parameter.kind)
+            inner: Table = dict(table.get(name) or {})
+            use = inner.pop("use", parameter.use or self.choices(kind)[0])
+            if name in table or parameter.required or parameter.use:
+                part = self.registry[kind, use].load()
+                theirs = signature.context_for(name, table, context)
+                arguments[name] = self._make(part, Signature.of(part), inner, theirs)
+        arguments |= {name: context[name]() for name in signature.context if name not in table}
         return factory(**arguments)
 
     def _inner(self, signature: Signature) -> Iterator[Signature]:

@@ -27,3 +27,10 @@ def logsumexp(x, axis):
 
 def f64(tensor):
     return np.asarray(tensor, np.float64)
+
+
+def multivariate_normal_log_prob(x, mean, covariance):
+    """Log N(x; mean, covariance) of vectors x [..., D]."""
+    away = x - mean
+    square = np.einsum("...i,ij,...j->...", away, np.linalg.inv(covariance), away)
+    return -0.5 * (square + np.linalg.slogdet(2 * np.pi * covariance)[1])

@@ -35,6 +35,21 @@ REDUCTIONS = ("stl", "dreg", "miwae", "ciwae", "piwae")
 OF_MEANS = ("builds", "graph_equals_eager", "means_are_as_declared", "gradients_are_those_of_their_targets")
 """Their checks in the quick run."""
 
+OF_BLOCKS = (
+    "builds",
+    "shapes",
+    "finite",
+    "owns_its_variables",
+    "learns",
+    "rows_do_not_mix",
+    "rows_have_noise_of_their_own",
+    "samples_carry_gradients",
+    "gradients_are_slopes_of_the_density",
+    "draws_are_functions_of_the_seed",
+    "samples_are_from_the_density",
+)
+"""The checks of hierarchies in the quick run: their parts are checked by themselves."""
+
 
 def in_the_quick_run(check, subject):
     """The bijectors of the flow priors are checked by themselves in the deep run only, as the priors are here."""
@@ -42,6 +57,8 @@ def in_the_quick_run(check, subject):
         return check.name in OF_VALUES
     if subject.kind == "objective" and subject.name in REDUCTIONS:
         return check.name in OF_MEANS
+    if subject.name == "hierarchical":
+        return check.name in OF_BLOCKS
     return subject.kind != "bijector"
 
 

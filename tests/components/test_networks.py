@@ -71,6 +71,31 @@ def test_a_gated_layer_is_linear_times_sigmoid():
     )
 
 
+def test_a_gated_convolution_is_linear_times_sigmoid():
+    network = perturb(c.Conv((3,), activation="gated").connect((5, 6, 2), (2,)), 0.1)
+    x = np.random.default_rng(0).normal(size=(4, 5, 6, 2)).astype(np.float32)
+    kernel, shift = (v.numpy() for v in network.convolutions[0].variables)
+    linear, gate = (
+        tf.nn.conv2d(x, kernel[..., part], 2, "SAME").numpy() + shift[part] for part in (slice(3), slice(3, 6))
+    )
+    np.testing.assert_allclose(network.convolutions[0](x), linear / (1 + np.exp(-gate)), rtol=1e-4, atol=1e-5)
+
+
+def test_the_published_gated_encoder_and_decoder_at_full_resolution():
+    """Those of Tomczak and Welling (2018), and of Norouzi, Fleet and Norouzi (2020), for images of 28x28."""
+    published = {"filters": (32, 32, 64, 64, 6), "kernel_size": (7, 3, 5, 3, 3), "strides": (1, 2, 1, 2, 1)}
+    down = c.Conv(**published, activation="gated").connect((28, 28, 1), (80,))
+    kernels = [shape for name, shape in shapes(down).items() if name.endswith("gate/kernel")]
+    assert kernels == [(7, 7, 1, 64), (3, 3, 32, 64), (5, 5, 32, 128), (3, 3, 64, 128), (3, 3, 64, 12)]
+    assert shapes(down)["last/kernel"] == (7 * 7 * 6, 80)
+    full = {"filters": (64,) * 4, "strides": 1, "base_filters": 1, "hidden": (300,), "last_kernel_size": 1}
+    up = c.ConvTranspose(**full, activation="gated").connect((80,), (28, 28, 1))
+    assert (shapes(up)["hidden.0/linear_and_gate/kernel"], up.base_shape) == ((80, 600), (28, 28, 1))
+    assert shapes(up)["first/linear_and_gate/kernel"] == (300, 2 * 784)
+    assert [shapes(up)[f"convolutions.{i}/linear_and_gate/kernel"][:2] for i in range(4)] == [(3, 3)] * 4
+    assert shapes(up)["last/kernel"] == (1, 1, 1, 64)
+
+
 def test_a_residual_block_adds_to_its_input():
     encoder = c.NetworkEncoder(c.ResNet((3, 5), blocks=2), c.DiagonalNormal(2), (8, 8, 1))
     stages = encoder.network.stages
@@ -101,9 +126,13 @@ def test_strides_that_do_not_divide_a_size_round_up_and_are_cropped():
             lambda: c.Conv((4, 3), strides=(3, 1), activation="elu"),
             lambda: c.ConvTranspose((3, 4), (2, 5), strides=(2, 3), activation="elu"),
         ),
+        (
+            lambda: c.Conv((4, 3), activation="gated"),
+            lambda: c.ConvTranspose((3, 4), strides=1, activation="gated", hidden=(5,), last_kernel_size=1),
+        ),
         (lambda: c.ResNet((2, 3, 4)), lambda: c.ResNet((2, 3, 4))),
     ],
-    ids=["conv", "conv with other strides", "resnet"],
+    ids=["conv", "conv with other strides", "gated conv", "resnet"],
 )
 def test_images_and_signals_of_any_size_go_down_and_up(down, up, shape):
     """A last element that were cut off, or never filled, would leave no gradient."""

@@ -155,6 +155,10 @@ KNOWN = {
     "prior_components_ignored": "parameters_change_something",
     "network_activation_ignored": "parameters_change_something",
     "likelihood_bins_without_tails": "probabilities_sum_to_one",
+    "posterior_mean_of_the_upper_block": "samples_are_from_the_density",
+    "posterior_density_of_the_lowest_block": "samples_are_from_the_density",
+    "prior_conditioned_on_the_wrong_block": "density_integrates_to_one",
+    "prior_blocks_in_another_order": "samples_are_from_the_density",
     "bijector_inverse_kept_as_an_array": "restores",
     "bijector_log_det_kept": "restores",
 }

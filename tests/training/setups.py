@@ -36,6 +36,9 @@ PRIORS = {
     "mixture": lambda encoder: c.Mixture(D, components=3),
     "vamp": lambda encoder: c.Vamp(encoder, E, pseudo_inputs=3, initial="noise"),
     "maf": lambda encoder: c.MAF(D, layers=2, hidden=(4,)),
+    "hierarchical": lambda encoder: c.HierarchicalPrior(
+        D, c.StandardNormal(1), c.Conditional(1, c.Dense((4,)), c.DiagonalNormal(1))
+    ),
     "conditional": lambda encoder: c.Conditional(C, c.Dense((4,)), c.DiagonalNormal(D)),
 }
 CONDITIONAL = ("conditional", "classified")
@@ -46,7 +49,10 @@ def vae(prior="standard_normal", seed=0, head=None, hidden=(5,)):
     """A dense VAE whose initial weights are a function of the seed."""
     random.seed(seed)  # which Keras takes the seeds of its initializers from
     condition_dim = C if prior in CONDITIONAL else None
-    encoder = c.NetworkEncoder(c.Dense(hidden), c.DiagonalNormal(D), E, condition_dim)
+    posterior = c.DiagonalNormal(D)
+    if prior == "hierarchical":
+        posterior = c.HierarchicalPosterior(D, c.DiagonalNormal(1), c.Dense((4,)), c.DiagonalNormal(1))
+    encoder = c.NetworkEncoder(c.Dense(hidden), posterior, E, condition_dim)
     decoder = c.NetworkDecoder(c.Dense(hidden), head or c.Bernoulli(E), D, condition_dim)
     if prior == "classified":
         return VAE(encoder, decoder, PRIORS["conditional"](encoder), c.NetworkClassifier(c.Dense(hidden), E, C))

@@ -63,6 +63,7 @@ ON_DEVICES = {
         "clipped": {"prior": "mixture", "clip_norm": 0.5},
         "coupled": {"prior": "mixture", "objective": "coupled"},
         "conditional": {"prior": "conditional"},
+        "hierarchical": {"prior": "hierarchical"},
         "beta tc": {"objective": "beta_tc"},
         "info vae": {"objective": "info_vae"},
         "semi-supervised": {"prior": "classified", "objective": "semi_supervised"},

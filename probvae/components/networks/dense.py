@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
+from probvae.components.networks.activations import Activation, activated
 from probvae.core import Network, Positive, PositiveFloat, Shape, Tensor
-
-Activation: TypeAlias = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh"]
-DenseActivation: TypeAlias = Literal["gated", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh"]
 
 
 class Dense(Network):
@@ -32,7 +30,7 @@ class Dense(Network):
     def __init__(
         self,
         hidden: tuple[Positive, ...] = (300, 300),
-        activation: DenseActivation = "relu",
+        activation: Activation = "relu",
         output_scale: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
@@ -43,9 +41,7 @@ class Dense(Network):
     def make_layers(self, in_shape: Shape, out_shape: Shape) -> None:
         """The hidden layers and the last one."""
         self.hidden = [
-            Gated(units)
-            if self.activation == "gated"
-            else keras.layers.Dense(units, self.activation, kernel_initializer="he_normal")
+            activated(keras.layers.Dense, units, self.activation, kernel_initializer="he_normal")
             for units in self.sizes
         ]
         initializer = keras.initializers.VarianceScaling(self.output_scale, "fan_avg", "uniform")
@@ -57,25 +53,3 @@ class Dense(Network):
         for layer in self.hidden:
             features = layer(features)
         return tf.reshape(self.last(features), (-1, *self.out_shape))
-
-
-class Gated(keras.layers.Layer):
-    """(W x + b) * sigmoid(V x + c), as one matrix product.
-
-    Args:
-        units: how many outputs.
-    """
-
-    def __init__(self, units: int) -> None:
-        super().__init__()
-        self.linear_and_gate = keras.layers.Dense(2 * units, kernel_initializer="he_normal")
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the weights."""
-        self.linear_and_gate.build(input_shape)
-        self.built = True
-
-    def call(self, x: Tensor) -> Tensor:
-        """[N, I] -> [N, units]."""
-        linear, gate = tf.split(self.linear_and_gate(x), 2, axis=-1)
-        return linear * tf.sigmoid(gate)

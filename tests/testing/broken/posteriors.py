@@ -1,10 +1,11 @@
 """Wrong posterior heads."""
 
+import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components.scales import softplus_scale
-from probvae.core import SPHERE, Positive, PosteriorHead, Support
+from probvae.core import SPHERE, Hierarchy, Positive, PosteriorHead, Support
 from probvae.errors import ConfigError
 
 from .distributions import Patched, noise_shared_by_rows
@@ -203,3 +204,56 @@ class FirstLocationCopied(_Normal):
         loc, raw = tf.split(outputs, 2, axis=-1)  # [B, 1] each
         ones = tf.ones([self.latent_dim])
         return tfd.MultivariateNormalDiag(loc * ones, softplus_scale(raw) * ones)
+
+
+class _InBlocks(PosteriorHead):
+    """q(z2|x) q(z1|x, z2), both diagonal normals, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        if latent_dim < 2:
+            raise ConfigError(f"expected latent_dim >= 2; got {latent_dim}.", parameter="latent_dim")
+        super().__init__()
+        self.above_dim, self.below_dim = latent_dim // 2, latent_dim - latent_dim // 2
+        self.output_shape = (2 * latent_dim,)
+        shape = (self.above_dim, self.below_dim)
+        self.slope = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0))
+
+    def above(self, outputs):
+        loc, raw = tf.split(outputs[..., : 2 * self.above_dim], 2, axis=-1)
+        return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
+
+    def below(self, outputs, z2):
+        loc, raw = tf.split(outputs[..., 2 * self.above_dim :], 2, axis=-1)
+        return tfd.MultivariateNormalDiag(loc + tf.matmul(z2, self.slope.value), softplus_scale(raw))
+
+    def honest(self, outputs):
+        return Hierarchy(self.above(outputs), lambda z2: self.below(outputs, z2), self.below_dim)
+
+
+class MeanOfTheUpperBlock(_InBlocks):
+    """The lower block is drawn given the mean of the upper one, in place of its sample."""
+
+    def posterior(self, outputs):
+        above = self.above(outputs)
+
+        def sample(n, seed):
+            first, second = tfp.random.split_seed(seed)
+            lower = self.below(outputs, above.mean()).sample(n, seed=second)
+            return tf.concat([above.sample(n, seed=first), lower], axis=-1)
+
+        return Patched(self.honest(outputs), sample=sample)
+
+
+class DensityOfTheLowestBlock(_InBlocks):
+    """The log-density is that of the lowest block given the others: that of the upper one is left out."""
+
+    def posterior(self, outputs):
+        honest = self.honest(outputs)
+        return Patched(honest, log_prob=lambda z: honest.block_log_probs(z)["z1"])
+
+
+class UpperBlockIgnored(_InBlocks):
+    """The lower block does not depend on the upper one: zeros take its place."""
+
+    def posterior(self, outputs):
+        return Hierarchy(self.above(outputs), lambda z2: self.below(outputs, tf.zeros_like(z2)), self.below_dim)

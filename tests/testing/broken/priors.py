@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 from annotated_types import Ge
 
 from probvae.components.scales import raw_scale, softplus_scale
-from probvae.core import SIMPLEX, SPHERE, Positive, Prior, Promises, Support, Values
+from probvae.core import SIMPLEX, SPHERE, Hierarchy, Positive, Prior, Promises, Support, Values
 from probvae.errors import ConfigError
 
 from .distributions import Patched, normal_noise
@@ -808,3 +808,46 @@ class ComponentsIgnored(_Mixture):
 
     def distribution(self):
         return self.honest()
+
+
+class _InBlocks(Prior):
+    """p(z2) p(z1|z2), both diagonal normals, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        if latent_dim < 2:
+            raise ConfigError(f"expected latent_dim >= 2; got {latent_dim}.", parameter="latent_dim")
+        super().__init__()
+        self.above_dim, self.below_dim = latent_dim // 2, latent_dim - latent_dim // 2
+        self.loc = self.add_weight(shape=(self.above_dim,), initializer=_spread(), name="loc")
+        self.slope = self.add_weight(shape=(self.above_dim, self.below_dim), initializer=_spread(), name="slope")
+
+    def above(self):
+        return tfd.MultivariateNormalDiag(self.loc.value, tf.ones(self.above_dim))
+
+    def below(self, z2):
+        loc = tf.matmul(z2, self.slope.value)
+        return tfd.MultivariateNormalDiag(loc, 0.5 * tf.ones_like(loc))
+
+    def honest(self):
+        return Hierarchy(self.above(), self.below, self.below_dim)
+
+
+class ConditionedOnTheWrongBlock(_InBlocks):
+    """The density of the lower block is that given itself, in place of that given the upper one."""
+
+    def distribution(self):
+        def log_prob(z):
+            above, lowest = z[..., : self.above_dim], z[..., self.above_dim :]
+            return self.above().log_prob(above) + self.below(lowest[..., : self.above_dim]).log_prob(lowest)
+
+        return Patched(self.honest(), log_prob=log_prob)
+
+
+class BlocksInAnotherOrder(_InBlocks):
+    """Samples have the lowest block first, where the density has the top first."""
+
+    def distribution(self):
+        honest = self.honest()
+        return Patched(
+            honest, sample=lambda n, seed: tf.roll(honest.sample(n, seed=seed), self.below_dim, axis=-1)
+        )
