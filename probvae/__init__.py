@@ -29,6 +29,7 @@ TARGETS = [
     "probvae.runs:build",
     "probvae.runs:evaluate",
     "probvae.runs:load",
+    "probvae.runs:refit",
     "probvae.runs:train",
     # plugins
     "probvae.registry:register",

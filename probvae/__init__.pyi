@@ -74,6 +74,7 @@ from probvae.registry import register as register
 from probvae.runs import build as build
 from probvae.runs import evaluate as evaluate
 from probvae.runs import load as load
+from probvae.runs import refit as refit
 from probvae.runs import train as train
 
 __version__: str

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from probvae.core import Checked, Positive
+from probvae.core import Checked, FilePath, Positive
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class EvaluateSettings(Checked):
             tables use 5,000.
         batch_size: the number of latents that are decoded at a time, which limits the memory.
         seed: the noise is a function of it.
+        compare_with: the folder of another run on the same data: the evaluation has the gain on it too, the mean
+            of the differences between the bounds of each example; "" for none.
 
     Raises:
         ConfigError: a setting is out of its bounds.
@@ -27,3 +29,4 @@ class EvaluateSettings(Checked):
     samples: Positive = 100
     batch_size: Positive = 2000
     seed: Annotated[int, Ge(0)] = 0
+    compare_with: FilePath = ""

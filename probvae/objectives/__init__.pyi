@@ -8,6 +8,7 @@ from probvae.objectives.info_vae import InfoVAE as InfoVAE
 from probvae.objectives.iwae import IWAE as IWAE
 from probvae.objectives.miwae import MIWAE as MIWAE
 from probvae.objectives.piwae import PIWAE as PIWAE
+from probvae.objectives.rate import Rate as Rate
 from probvae.objectives.renyi import Renyi as Renyi
 from probvae.objectives.semi_supervised import SemiSupervised as SemiSupervised
 from probvae.objectives.stl import STL as STL

@@ -15,6 +15,7 @@ BUILT_IN = [
     ComponentSpec("objective", "renyi", "probvae.objectives.renyi:Renyi"),
     ComponentSpec("objective", "beta_tc", "probvae.objectives.beta_tc:BetaTC"),
     ComponentSpec("objective", "info_vae", "probvae.objectives.info_vae:InfoVAE"),
+    ComponentSpec("objective", "rate", "probvae.objectives.rate:Rate"),
     ComponentSpec("objective", "semi_supervised", "probvae.objectives.semi_supervised:SemiSupervised"),
 ]
 

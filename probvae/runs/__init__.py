@@ -11,6 +11,7 @@ TARGETS = [
     "probvae.runs.loading:check",
     "probvae.runs.evaluation:evaluate",
     "probvae.runs.loading:load",
+    "probvae.runs.refitting:refit",
     "probvae.runs.training:train",
 ]
 

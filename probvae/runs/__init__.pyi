@@ -5,4 +5,5 @@ from probvae.runs.folder import Run as Run
 from probvae.runs.loading import build as build
 from probvae.runs.loading import check as check
 from probvae.runs.loading import load as load
+from probvae.runs.refitting import refit as refit
 from probvae.runs.training import train as train

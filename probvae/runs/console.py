@@ -125,14 +125,22 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
 
 
 def print_evaluation(
-    console: Console, found: Bounds, bits: Mapping[str, Bits], record: Mapping[str, object]
+    console: Console, found: Bounds, bits: Mapping[str, Bits], gain: Bounds | None, record: Mapping[str, Any]
 ) -> None:
-    """The numbers of an evaluation, with unit and standard error; of discrete data in bits per dimension too."""
+    """The numbers of an evaluation, with unit and standard error; of discrete data in bits per dimension too.
+
+    Args:
+        console: where to print.
+        found: the bounds.
+        bits: the same in bits per dimension.
+        gain: their differences from those of another model; None if there is none.
+        record: the evaluation as it is written.
+    """
     elbo, weighted = found
     in_bits = {name: f", {number} bits per dimension" for name, number in bits.items()}
-    heading = _HEADINGS[str(record["split"])]
+    heading = _HEADINGS[record["split"]]
     condition = record.get("condition")
-    accuracy: Any = record.get("accuracy")
+    accuracy = record.get("accuracy")
     unlabelled = record.get("without_label")
     for line in (
         f"{heading:<12}weights of epoch {record['epoch']}; log-{record['measure']} in nats per example, mean ± "
@@ -140,6 +148,14 @@ def print_evaluation(
         f"            evidence lower bound  {elbo}{in_bits.get('elbo', '')}",
         f"            importance-weighted   {weighted}{in_bits.get('importance_weighted', '')}  "
         f"({weighted.samples} samples; a tighter bound)",
+        *(
+            [
+                f"            gain on {record['settings']['compare_with']}: {gain.elbo}, importance-weighted "
+                f"{gain.importance_weighted}  (means of the differences of each example)"
+            ]
+            if gain
+            else []
+        ),
         *([f"            of log p(x|c), given the condition c: {condition}"] if condition else []),
         *([f"            left out, without a label: {unlabelled:,}"] if unlabelled else []),
         *(

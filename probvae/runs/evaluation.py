@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from probvae.data.feeding.splits import labelled
 from probvae.evaluation import Bits, Bounds, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
+from probvae.runs.comparison import compared_model
 from probvae.runs.console import print_evaluation
 from probvae.runs.folder import Run, write
 from probvae.runs.loading import load_examples
@@ -66,7 +68,8 @@ def evaluate(
     selection.check_tables("evaluate", "data")
     console = console or Console(highlight=False)
     loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
-    record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, selection)
+    other = compared_model(loaded, built.plan.evaluate, registry)
+    record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, selection, other)
     if selection.split_name == "test" and (selection.compared or loaded.was_trained_on(examples)):
         before = samples_before(loaded, checkpoint)
         if before > built.plan.evaluate.samples:
@@ -88,6 +91,7 @@ def measure(
     checkpoint: Checkpoint,
     console: Console,
     selection: Selection = TEST,
+    other: VAE | None = None,
     callback: Callable[[], None] = lambda: None,
 ) -> tuple[Table, dict[str, Array]]:
     """Both bounds on the examples of a split with a checkpoint's weights, printed.
@@ -101,6 +105,7 @@ def measure(
         checkpoint: where the weights are from.
         console: where to print.
         selection: the split of the data to use.
+        other: the model to compare with, on the same examples and with the same noise; None for none.
         callback: called after each batch of examples; it may raise to stop.
 
     Returns:
@@ -112,9 +117,9 @@ def measure(
         splits = labelled(splits, vae.condition_dim)
     total = sum(map(len, splits.values()))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("evaluating", total=total)
+        task = bar.add_task("evaluating", total=total if other is None else 2 * total)
 
-        def both(examples: Split) -> dict[str, Array]:
+        def both(examples: Split, vae: VAE) -> dict[str, Array]:
             before = bar.tasks[0].completed
 
             def progress(done: int, _: int) -> None:
@@ -124,9 +129,14 @@ def measure(
             found = example_bounds(vae, examples, settings.samples, settings.seed, settings.batch_size, progress)
             return dict(zip(Bounds._fields, found, strict=True))
 
-        arrays = collect(splits, both)
+        arrays = collect(splits, partial(both, vae=vae))
+        others = {} if other is None else collect(splits, partial(both, vae=other))
     p_is_conditional = vae.decoder.condition_dim or vae.prior.condition_dim  # otherwise it is log p(x)
     found = Bounds.of(arrays["elbo"], arrays["importance_weighted"], settings.samples)
+    gain = None
+    if others:
+        elbo, weighted = (arrays[name] - others[name] for name in Bounds._fields)
+        gain = Bounds.of(elbo, weighted, settings.samples)
     classified = {}
     if vae.classifier is not None:
         value, error = accuracy(vae, splits.values(), settings.seed)
@@ -142,11 +152,12 @@ def measure(
         "epoch": checkpoint.state.epoch,
         **({"condition": str(data.info.condition)} if p_is_conditional else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
+        **({"gain": {name: asdict(number) for name, number in gain._asdict().items()}} if gain else {}),
         **classified,
         **({"without_label": count - total} if total < count else {}),
         **({"bits_per_dimension": {name: asdict(number) for name, number in bits.items()}} if bits else {}),
     }
-    print_evaluation(console, found, bits, record)
+    print_evaluation(console, found, bits, gain, record)
     return record, arrays
 
 

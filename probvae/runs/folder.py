@@ -202,7 +202,7 @@ def open_run(spec: Table, name: str, out: str | Path | None, resume: bool) -> Ru
         UserError: the folder holds a run that is not to be resumed, or cannot be.
     """
     spec = spec | {"versions": versions()}
-    folder = Path(out) if out else Path("runs") / name if resume else free_folder(name)
+    folder = Path(out) if out else default_folder(name, resume)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file. Choose another folder with --out.")
     run = Run(folder, spec)
@@ -244,10 +244,10 @@ def _differences(
     return found
 
 
-def free_folder(name: str) -> Path:
-    """The first of runs/NAME, runs/NAME-2, runs/NAME-3, ... that does not exist."""
+def default_folder(name: str, resume: bool) -> Path:
+    """runs/NAME for a run to resume; for a new one the first of it, runs/NAME-2, runs/NAME-3, ... not to exist."""
     folder, number = Path("runs") / name, 2
-    while folder.exists():
+    while folder.exists() and not resume:
         folder, number = Path("runs") / f"{name}-{number}", number + 1
     return folder
 

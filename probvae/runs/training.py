@@ -14,6 +14,7 @@ from probvae.data.feeding.splits import labelled
 from probvae.errors import Interrupted, UserError, WorkError, explained_errors
 from probvae.registry import Registry
 from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
+from probvae.runs.comparison import check_compared, compared_model
 from probvae.runs.console import Terminal, print_summary
 from probvae.runs.environment import versions
 from probvae.runs.evaluation import draw_figures, measure, samples_before, write_evaluation
@@ -97,10 +98,11 @@ def train(
             if start:
                 console.print(start.summary, markup=False, soft_wrap=True)
             hooks = PluginHooks(registry, run)
+            check_compared(run, built.plan.evaluate)
             with _recorded(run, hooks, console):
                 records = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
                 _fit(run, built, here, resume, stop, console, records)
-                _report(run, built, console, stop)
+                _report(run, built, console, stop, registry)
     return run
 
 
@@ -152,7 +154,7 @@ def _fit(
         raise Interrupted(stop.signal_number or signal.SIGINT)
 
 
-def _report(run: Run, built: Built, console: Console, stop: StopRequest) -> None:
+def _report(run: Run, built: Built, console: Console, stop: StopRequest, registry: Registry) -> None:
     """Evaluate the weights of the best epoch, and draw the figures."""
     vae, data = built.vae, built.data.loaded
     checkpoint = restore_best(run, vae)
@@ -165,7 +167,8 @@ def _report(run: Run, built: Built, console: Console, stop: StopRequest) -> None
             soft_wrap=True,
         )
     else:
-        record, _ = measure(vae, data, built.plan, checkpoint, console, callback=stop.check)
+        other = compared_model(run, built.plan.evaluate, registry)
+        record, _ = measure(vae, data, built.plan, checkpoint, console, other=other, callback=stop.check)
         write_evaluation(run, record, console)
     draw_figures(run, vae, data, console)
     stop.check()

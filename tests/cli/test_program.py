@@ -82,6 +82,7 @@ def test_help_names_every_command_and_the_exit_statuses(program):
     for command in [
         "init",
         "train",
+        "refit",
         "evaluate",
         "sample",
         "reconstruct",

@@ -113,7 +113,7 @@ def test_tensorboard_reads_the_same_numbers(run):
 def test_an_evaluation_says_unit_protocol_weights_and_errors(run):
     found = strict(run.evaluation_file.read_text())
     assert found["unit"] == "nats per example"
-    assert found["settings"] == {"samples": 5, "batch_size": 2000, "seed": 0}
+    assert found["settings"] == {"samples": 5, "batch_size": 2000, "seed": 0, "compare_with": ""}
     assert found["split"] == "test"
     assert "binarised" in found["protocol"]
     losses = [row["validation/loss"] for row in rows(run)]

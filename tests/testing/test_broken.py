@@ -52,6 +52,7 @@ KNOWN = {
     "likelihood_rows_share_a_scale": "rows_do_not_mix",
     "likelihood_normal_declared_unit": "stays_in_its_support",
     "objective_entropy_added": "means_are_as_declared",
+    "objective_rate_at_the_mean": "means_are_as_declared",
     "objective_class_prior_dropped": "bounds_the_evidence",
     "objective_labels_for_the_classifier_only": "means_are_as_declared",
     "objective_missing_labels_taken_as_the_last_class": "means_are_as_declared",

@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from annotated_types import Ge
 
 from probvae.core import Losses, Objective, Positive, as_seed
-from probvae.objectives import ELBO, IWAE, MIWAE, STL, BetaTC, DReG, InfoVAE, Renyi, SemiSupervised
+from probvae.objectives import ELBO, IWAE, MIWAE, STL, BetaTC, DReG, InfoVAE, Rate, Renyi, SemiSupervised
 from probvae.objectives.paths import log_weight_paths
 
 tfd = tfp.distributions
@@ -547,3 +547,13 @@ class CorrelationOfTheWrongSign(BetaTC):
         change = -2.0 * self.beta * losses.terms["total_correlation"]
         terms = losses.terms | {"total_correlation": -losses.terms["total_correlation"]}
         return Losses(losses.per_example + change, terms)
+
+
+class RateAtTheMean(Rate):
+    """The density of the prior is taken at the mean of q(z|x), not at a sample: a prior is fitted to the means."""
+
+    def __call__(self, vae, batch, seed, step):
+        q = vae.posterior(batch.x)
+        _, log_q = q.experimental_sample_and_log_prob(seed=as_seed(seed))  # [B]
+        log_p = vae.prior_given().log_prob(q.mean())  # [B]
+        return Losses(log_q - log_p, {"cross_entropy": -log_p, "posterior_entropy": -log_q})
