@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow_probability as tfp
 
+from probvae.components.mixtures import mixture
 from probvae.components.scales import raw_scale, softplus_scale
 from probvae.core import Distribution, Positive, Prior
 
@@ -38,6 +39,5 @@ class Mixture(Prior):
 
     def distribution(self) -> Distribution:
         """p(z): [], [D]."""
-        weights = tfd.Categorical(logits=self.logits.value)  # [], []
         normals = tfd.MultivariateNormalDiag(self.loc.value, softplus_scale(self.raw_scale.value))  # [K], [D]
-        return tfd.MixtureSameFamily(weights, normals)  # [], [D]
+        return mixture(self.logits.value, normals)  # [], [D]

@@ -8,12 +8,10 @@ from typing import Literal
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from probvae.components.mixtures import mixture
 from probvae.core import Array, ArrayLike, Distribution, Encoder, Positive, Prior, Shape
 from probvae.errors import ConfigError
-
-tfd = tfp.distributions
 
 
 class Vamp(Prior):
@@ -69,9 +67,8 @@ class Vamp(Prior):
 
     def distribution(self) -> Distribution:
         """p(z): [], [D]."""
-        weights = tfd.Categorical(logits=self.logits.value)  # [], []
         posteriors = self.encoder.posterior(tf.convert_to_tensor(self.pseudo_inputs.value))  # [K], [D]
-        return tfd.MixtureSameFamily(weights, posteriors)  # [], [D]
+        return mixture(self.logits.value, posteriors)  # [], [D]
 
 
 def _some(examples: ArrayLike | None, count: int, event_shape: Shape) -> Array:
