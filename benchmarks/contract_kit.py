@@ -7,10 +7,10 @@ All write contract_kit.json and the tables contract_kit.md to this folder after 
 result is there already are not repeated, so the script can be stopped and started again. After a check has
 changed, take its results out first, `forget CHECK`; after all have, delete contract_kit.json.
 
-    python benchmarks/contract_kit.py matrix --jobs 2
-    python benchmarks/contract_kit.py false_alarms --seeds 20
-    python benchmarks/contract_kit.py built_in
-    python benchmarks/contract_kit.py forget finite learns
+    python -m benchmarks contract_kit matrix --jobs 2
+    python -m benchmarks contract_kit false_alarms --seeds 20
+    python -m benchmarks contract_kit built_in
+    python -m benchmarks contract_kit forget finite learns
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 JSON, TABLES = HERE / "contract_kit.json", HERE / "contract_kit.md"
 ALARMS = ("failed", "unexpected")
 PARTS = ("matrix", "false_alarms", "built_in")
-MADE_BY = "Made by `benchmarks/contract_kit.py`; the numbers are in `contract_kit.json`."
+MADE_BY = "Made by `python -m benchmarks contract_kit`; the numbers are in `contract_kit.json`."
 
 sys.path.insert(0, str(HERE.parent / "tests" / "testing"))  # the packages `broken` and `correct` are there
 
@@ -239,16 +239,20 @@ def built_in(rows: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run what is missing, and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks contract_kit",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("part", choices=(*PARTS, "forget"))
     parser.add_argument("checks", nargs="*", help="the checks to forget")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--profile", choices=("fast", "deep"), help="deep for built_in, otherwise fast")
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds for each correct component")
     parser.add_argument("--only", default="", help="only components whose name contains this")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     # Before anything imports TensorFlow: the processes share the cores among themselves.
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     profile = options.profile or ("deep" if options.part == "built_in" else "fast")
@@ -274,7 +278,3 @@ def main() -> None:
         tasks = [(" ".join(pair), try_built_in, (*pair, profile)) for pair in own]
     run(options.part, [task for task in tasks if options.only in task[0]], options.jobs)
     print(f"Written: {TABLES}")
-
-
-if __name__ == "__main__":
-    main()

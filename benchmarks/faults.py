@@ -5,7 +5,7 @@ before random operations on its files (`tests/runs/faults.py`), until there are 
 the optimizer's variables, the losses and the evaluation must be equal bit for bit. Writes faults.json and the
 table faults.md to this folder; kinds that are in them are not repeated.
 
-    python benchmarks/faults.py --kills 100
+    python -m benchmarks faults --kills 100
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +116,16 @@ def table(rows: dict[str, Any]) -> str:
         where.update(row["kills"])
     lines += ["", "What the process was doing when it was killed:", "", "| | kills |", "|---|---|"]
     lines += [f"| {what} | {count} |" for what, count in where.most_common()]
-    return "\n".join([*lines, "", "Made by `benchmarks/faults.py`; the numbers are in `faults.json`.", ""])
+    return "\n".join([*lines, "", "Made by `python -m benchmarks faults`; the numbers are in `faults.json`.", ""])
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run what is missing, and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=100, help="how many in all, shared by the kinds of training")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     rows = json.loads(JSON.read_text()) if JSON.exists() else {}
     for kind in KINDS:
         if ", ".join(kind) in rows:
@@ -132,7 +135,3 @@ def main() -> None:
         JSON.write_text(json.dumps(rows, indent=1) + "\n")
         TABLE.write_text(table(rows))
     print(f"Written: {TABLE}")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,11 +5,11 @@ what may happen to them. Each is read as a user's would be, and must be accepted
 words, within 5 seconds and 2 GB. Writes fuzz.json and the table fuzz.md next to this file. The exit status is 1 if
 a case failed, and its traceback is printed. The test suite runs the first few cases.
 
-    python benchmarks/fuzz.py data --count 1000
-    python benchmarks/fuzz.py specs --count 10000
-    python benchmarks/fuzz.py built --count 100
-    python benchmarks/fuzz.py folders --count 500
-    python benchmarks/fuzz.py data --count 1 --first 4711
+    python -m benchmarks fuzz data --count 1000
+    python -m benchmarks fuzz specs --count 10000
+    python -m benchmarks fuzz built --count 100
+    python -m benchmarks fuzz folders --count 500
+    python -m benchmarks fuzz data --count 1 --first 4711
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import platform
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +87,15 @@ GENERATORS: dict[str, Callable[[int, int], Iterator[Trial]]] = {
 """A subcommand each: from the number of the first case and how many there are to what came of them."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> None:
     """Run the cases of one kind; 1 if one failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kind", choices=GENERATORS)
     parser.add_argument("--count", type=int, default=1000, help="how many cases")
     parser.add_argument("--first", type=int, default=0, help="the number of the first one")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     statuses: Counter[str] = Counter()
     slowest = largest = Trial("", "", "", 0.0, 0)
     for trial in GENERATORS[options.kind](options.first, options.count):
@@ -114,7 +116,8 @@ def main() -> int:
     record[options.kind] = found
     JSON.write_text(json.dumps(record, indent=2) + "\n")
     TABLE.write_text(table(record))
-    return 1 if statuses["failed"] else 0
+    if statuses["failed"]:
+        raise SystemExit(1)
 
 
 def table(record: dict[str, dict[str, Any]]) -> str:
@@ -122,7 +125,7 @@ def table(record: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# Wrong inputs",
         "",
-        "Made by `benchmarks/fuzz.py`; the numbers are in `fuzz.json`. A case has failed if it ended in a "
+        "Made by `python -m benchmarks fuzz`; the numbers are in `fuzz.json`. A case has failed if it ended in a "
         f"traceback, took more than {SECONDS:g} seconds of the processor, or let the process grow by more than "
         f"{BYTES / 1e9:g} GB.",
         "",
@@ -134,7 +137,3 @@ def table(record: dict[str, dict[str, Any]]) -> str:
         slowest, largest = found["slowest"]["seconds"], found["largest"]["megabytes"]
         lines.append(f"| {kind} | {numbers} | {slowest} s | {largest} MB |")
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,7 +6,7 @@ memory. Measures the memory of the process above that before the file was opened
 images per second of both, and the reads from the disk itself (the rest is in the system's page cache). Writes
 on_disk.json and on_disk.md next to this file; the data is deleted unless --keep is given.
 
-    python benchmarks/on_disk.py --gigabytes 10 --folder /a/disk/with/room
+    python -m benchmarks on_disk --gigabytes 10 --folder /a/disk/with/room
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -27,8 +27,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from reference import EVENT, conv, dense
 
+from benchmarks.reference import EVENT, conv, dense
 from probvae import Split
 from probvae.data import Arrays, Batches
 from probvae.objectives import ELBO
@@ -213,25 +213,25 @@ def table(found: dict[str, Any]) -> str:
             f"| {kind} | {speed['on_disk']:,.0f} | {speed['in_memory']:,.0f} | {row['ratio']:.3f} "
             f"| {low:.3f}, {high:.3f} | {row['bytes_from_disk'] / row['images']:,.0f} bytes |"
         )
-    return "\n".join([*lines, "", "Made by `benchmarks/on_disk.py`; the numbers are in `on_disk.json`.", ""])
+    return "\n".join(
+        [*lines, "", "Made by `python -m benchmarks on_disk`; the numbers are in `on_disk.json`.", ""]
+    )
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks on_disk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--gigabytes", type=float, default=10.0)
     parser.add_argument("--folder", type=Path, help="where the data is written; a temporary folder if not given")
     parser.add_argument("--keep", action="store_true", help="leave the data there")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--subset", type=int, default=60_000, help="how many images are in memory")
     parser.add_argument("--rounds", type=int, default=10, help="epochs of each")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         found = measure(options.folder or Path(temporary), options)
     (HERE / "on_disk.json").write_text(json.dumps(found, indent=1) + "\n")
     (HERE / "on_disk.md").write_text(table(found))
     print(table(found))
-
-
-if __name__ == "__main__":
-    main()

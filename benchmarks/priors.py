@@ -4,8 +4,8 @@ Trains every prior with a dense and with a convolutional model on the packaged F
 command that users have, with one seed, data order and noise; writes priors.json and the table priors.md to this
 folder. A run that exists is read, not repeated, so the script can be stopped and started again.
 
-    python benchmarks/priors.py --epochs 20 --latents 2 --runs runs/benchmark-priors
-    python benchmarks/priors.py --render  # priors.md again, from priors.json
+    python -m benchmarks priors --epochs 20 --latents 2 --runs runs/benchmark-priors
+    python -m benchmarks priors --render  # priors.md again, from priors.json
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results import measured, read, render, write
+from benchmarks.results import measured, read, render, write
 
 SEED_SPREAD = 1.1
 """By how many nats the test log-likelihood of one row has differed over three training seeds."""
@@ -94,17 +95,19 @@ def table(results: dict[str, Any]) -> str:
             f"| {elbo['value']:.2f} ± {elbo['standard_error']:.2f} "
             f"| {weighted['value']:.2f} ± {weighted['standard_error']:.2f} |"
         )
-    return "\n".join(lines) + "\n\nMade by `benchmarks/priors.py`; the numbers are in `priors.json`.\n"
+    return "\n".join(lines) + "\n\nMade by `python -m benchmarks priors`; the numbers are in `priors.json`.\n"
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run what is missing, and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks priors", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--latents", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark-priors"))
     parser.add_argument("--render", action="store_true", help="only write priors.md again, from priors.json")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.render:
         results = read("priors")
     else:
@@ -116,7 +119,3 @@ def main() -> None:
         results = measured(epochs=options.epochs, latents=options.latents, rows=rows)
         write("priors", results)
     render("priors", results, table)
-
-
-if __name__ == "__main__":
-    main()

@@ -27,3 +27,13 @@ def conv() -> VAE:
     """The convolutional model of the recipe: two layers down, two up, two latents."""
     encoder = NetworkEncoder(Conv((32, 64)), DiagonalNormal(2), EVENT)
     return VAE(encoder, NetworkDecoder(ConvTranspose((64, 32)), Bernoulli(EVENT), 2), StandardNormal(2))
+
+
+def gated() -> VAE:
+    """784-300-300-40 and back, gated, as in Tomczak and Welling (2018)."""
+    encoder = NetworkEncoder(Dense((300, 300), "gated"), DiagonalNormal(40), EVENT)
+    decoder = NetworkDecoder(Dense((300, 300), "gated"), Bernoulli(EVENT), 40)
+    return VAE(encoder, decoder, StandardNormal(40))
+
+
+MODELS = {"conv": conv, "dense": dense, "gated": gated}

@@ -1,22 +1,59 @@
-"""What benchmarks of trained models share: results in NAME.json, and the table NAME.md made of them."""
+"""What benchmarks share: results in NAME.json, with what they belong to, and the table NAME.md made of them."""
 
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import json
+import os
+import platform
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+"""What a processor may have that decides how fast it multiplies matrices."""
+PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
+
+
+def processor() -> dict[str, Any]:
+    """Its name, its number of cores, and which of FEATURES it has."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = [f"model name: {platform.processor()}"]
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = facts.get("flags", "").split()
+    features = [flag for flag in FEATURES if flag in flags]
+    return {"name": facts["model name"], "features": features, "cores": os.cpu_count()}
 
 
 def measured(**found: Any) -> dict[str, Any]:
-    """Results with the day and the commit of their measurement."""
+    """Results with the day, the commit, the processor and the versions of their measurement."""
     command = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE).stdout.strip()
-    return {"date": datetime.date.today().isoformat(), "commit": commit, "remarks": [], **found}
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": commit,
+        "processor": processor(),
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "remarks": [],
+        **found,
+    }
+
+
+def described(results: dict[str, Any]) -> str:
+    """When, on what and with what it was measured, and the remarks, for the head of a table."""
+    one = results["processor"]
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    measurement = (
+        f"Measured on {results['date']} at commit `{results['commit']}` on {one['name']} "
+        f"({', '.join(one['features'])}), {one['cores']} cores, with Python {results['python']}, {versions}."
+    )
+    return " ".join([measurement, *results["remarks"]])
 
 
 def read(name: str) -> dict[str, Any]:

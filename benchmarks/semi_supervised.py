@@ -5,8 +5,8 @@ too, and a Keras network of the classifier's size on the same labels; writes sem
 semi_supervised.md to this folder. A run that exists is read, not repeated, so that the script can be stopped and
 started again.
 
-    python benchmarks/semi_supervised.py --runs runs/benchmark-semi-supervised
-    python benchmarks/semi_supervised.py --render  # semi_supervised.md again, from semi_supervised.json
+    python -m benchmarks semi_supervised --runs runs/benchmark-semi-supervised
+    python -m benchmarks semi_supervised --render  # semi_supervised.md again, from semi_supervised.json
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import math
 import os
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
-from results import measured, read, render, write
 
 import probvae
+from benchmarks.results import measured, read, render, write
 from probvae.data import DataSettings, FashionMini
 
 HERE = Path(__file__).parent
@@ -125,7 +126,7 @@ def table(results: dict[str, Any]) -> str:
         gains = [one - other for one, other in zip(*of_both, strict=True)]
         each = ", ".join(f"{gain:+.3f}" for gain in gains)
         lines.append(f"| {labels} | difference | {mean_and_error(gains)} | {each} |")
-    lines += ["", "Made by `benchmarks/semi_supervised.py`; the numbers are in `semi_supervised.json`.", ""]
+    lines += ["", "Made by `python -m benchmarks semi_supervised`; the numbers are in `semi_supervised.json`.", ""]
     return "\n".join(lines)
 
 
@@ -139,12 +140,16 @@ def accuracies(rows: list[dict[str, Any]], labels: int, model: str) -> list[floa
     return [row["accuracy"] for row in rows if (row["labels"], row["model"]) == (labels, model)]
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run what is missing, and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks semi_supervised",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark-semi-supervised"))
     parser.add_argument("--render", action="store_true", help="only write the table again, from the numbers")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.render:
         results = read("semi_supervised")
     else:
@@ -159,7 +164,3 @@ def main() -> None:
         results = measured(hidden=hidden, rows=rows)
         write("semi_supervised", results)
     render("semi_supervised", results, table)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ the same process, the same model with a `tf.function` loop that does only what i
 tf.data, binarisation, the negative evidence lower bound, Adam. Also how long a checkpoint pauses
 training, and how long a thread then writes it. Writes throughput.json and throughput.md to this folder.
 
-    python benchmarks/throughput.py --rounds 15
+    python -m benchmarks throughput --rounds 15
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +26,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from reference import EVENT, conv, dense
 
+from benchmarks.reference import EVENT, conv, dense
 from probvae import BINARY, VAE, Data, DataInfo, Split
 from probvae.objectives import ELBO
 from probvae.training import Callback, Epoch, Trainer, TrainSettings
@@ -193,14 +193,20 @@ def table(found: dict[str, Any]) -> str:
     for name, row in found["kinds"].items():
         stalls, writes = (1000 * row["saving"][part] for part in ("stalls", "writes"))
         lines.append(f"| {name} | {row['variables']:,} | {stalls:.1f} ms | {writes:.0f} ms |")
-    return "\n".join([*lines, "", "Made by `benchmarks/throughput.py`; the numbers are in `throughput.json`.", ""])
+    return "\n".join(
+        [*lines, "", "Made by `python -m benchmarks throughput`; the numbers are in `throughput.json`.", ""]
+    )
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks throughput",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, default=15, help="epochs of each")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     kinds = {}
     for name, kind in KINDS.items():
         kinds[name] = measured(kind, options.rounds)
@@ -215,7 +221,3 @@ def main() -> None:
     (HERE / "throughput.json").write_text(json.dumps(found, indent=1) + "\n")
     (HERE / "throughput.md").write_text(table(found))
     print(table(found))
-
-
-if __name__ == "__main__":
-    main()
