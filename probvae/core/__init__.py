@@ -16,7 +16,7 @@ from probvae.core.data import (
     StreamedArray,
 )
 from probvae.core.distributions import CustomDistribution
-from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
+from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob, uniform_noise
 from probvae.core.hierarchy import Hierarchy
 from probvae.core.images import channels_first, full_scale
 from probvae.core.kinds import KINDS
@@ -48,7 +48,19 @@ from probvae.core.types import (
     Tensor,
 )
 from probvae.core.vae import VAE
-from probvae.core.values import BINARY, COUNTS, ONE_HOT, REAL, SIMPLEX, SPHERE, UNIT, Support, Surface, Values
+from probvae.core.values import (
+    BINARY,
+    COUNTS,
+    ONE_HOT,
+    REAL,
+    SIMPLEX,
+    SPHERE,
+    UNIT,
+    LogSimplex,
+    Support,
+    Surface,
+    Values,
+)
 from probvae.core.variables import named_variables, trainable_names
 
 __all__ = [
@@ -90,6 +102,7 @@ __all__ = [
     "SPHERE",
     "Support",
     "Surface",
+    "LogSimplex",
     "Promises",
     "Tag",
     "FilePath",
@@ -124,6 +137,7 @@ __all__ = [
     "free_traces",
     "sample_and_log_prob",
     "normal_noise",
+    "uniform_noise",
     "mean_of",
     "stopped_log_prob",
     "CustomDistribution",
