@@ -51,7 +51,6 @@ TARGETS = [
     "probvae.core:ONE_HOT",
     "probvae.core:SPHERE",
     "probvae.core:SIMPLEX",
-    "probvae.core:LogSimplex",
     "probvae.core:Support",
     # types
     "probvae.core:Array",
@@ -72,7 +71,6 @@ TARGETS = [
     "probvae.core:same_example",
     "probvae.core:sample_and_log_prob",
     "probvae.core:stopped_log_prob",
-    "probvae.core:uniform_noise",
     "probvae.core:whole_batch",
     "probvae.core:whole_batch_mean",
     # data

@@ -15,8 +15,8 @@ from probvae.core.data import (
     Split,
     StreamedArray,
 )
-from probvae.core.distributions import CustomDistribution
-from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob, uniform_noise
+from probvae.core.distributions import CustomDistribution, factors
+from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
 from probvae.core.hierarchy import Hierarchy
 from probvae.core.images import channels_first, full_scale
 from probvae.core.kinds import KINDS
@@ -51,12 +51,14 @@ from probvae.core.vae import VAE
 from probvae.core.values import (
     BINARY,
     COUNTS,
+    OF_KIND,
     ONE_HOT,
     REAL,
     SIMPLEX,
     SPHERE,
     UNIT,
-    LogSimplex,
+    Group,
+    GroupedValues,
     Support,
     Surface,
     Values,
@@ -96,13 +98,15 @@ __all__ = [
     "BINARY",
     "COUNTS",
     "ONE_HOT",
+    "OF_KIND",
+    "Group",
+    "GroupedValues",
     "REAL",
     "UNIT",
     "SIMPLEX",
     "SPHERE",
     "Support",
     "Surface",
-    "LogSimplex",
     "Promises",
     "Tag",
     "FilePath",
@@ -137,11 +141,11 @@ __all__ = [
     "free_traces",
     "sample_and_log_prob",
     "normal_noise",
-    "uniform_noise",
     "mean_of",
     "stopped_log_prob",
     "CustomDistribution",
     "Hierarchy",
+    "factors",
     "gradients_and_means",
     "Replicas",
     "same_example",

@@ -25,6 +25,7 @@ class ConditionColumn:
         mean: what is subtracted from a number.
         scale: what the difference is divided by.
         categories: the categories, in the order of the one-hot vector; none for numbers.
+        log: whether it is the logarithm of a number above 0, as of the total of counts.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -33,6 +34,7 @@ class ConditionColumn:
     mean: float = 0.0
     scale: float = 1.0
     categories: tuple[str, ...] = ()
+    log: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} ({_some(self.categories)})" if self.categories else self.name
@@ -46,7 +48,8 @@ class ConditionColumn:
         """Its part of conditions [N, n] as in the table: names, or numbers in its unit, [N]."""
         if self.categories:
             return np.array(self.categories)[part.argmax(axis=1)]
-        return (part[:, 0] * self.scale + self.mean).astype(part.dtype)
+        values = part[:, 0] * self.scale + self.mean
+        return (np.exp(values) if self.log else values).astype(part.dtype)
 
     def read(self, text: str) -> Array:
         """Its part of a condition from text, float32 [n].
@@ -63,8 +66,11 @@ class ConditionColumn:
             value = float(text)
         except ValueError:
             value = np.nan
-        if not np.isfinite(value):
-            raise UserError(f"condition: expected a finite number as {self.name!r}; got {text!r}.")
+        if not np.isfinite(value) or (self.log and value <= 0):
+            what = "number above 0" if self.log else "finite number"
+            raise UserError(f"condition: expected a {what} as {self.name!r}; got {text!r}.")
+        if self.log:
+            value = np.log(value)
         return np.array([(value - self.mean) / self.scale], np.float32)
 
 
@@ -105,6 +111,16 @@ class Condition:
     def columns(self) -> tuple[ConditionColumn, ...]:
         """What the columns are made of."""
         return self.table or tuple(map(ConditionColumn, self.names))
+
+    @property
+    def library_column(self) -> int | None:
+        """The place of the logarithm of the total of counts among the columns; None if it is not one of them."""
+        start = 0
+        for column in self.columns:
+            if column.log:
+                return start
+            start += len(column.names)
+        return None
 
     def __str__(self) -> str:
         plural, single = ("classes", "class") if self.one_hot else ("columns", "column")

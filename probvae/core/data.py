@@ -18,7 +18,7 @@ from probvae.core.checked import Checked
 from probvae.core.condition import Condition
 from probvae.core.signature import Signature
 from probvae.core.types import Array, DType, Table, Tensor
-from probvae.core.values import Values
+from probvae.core.values import Group, Values
 from probvae.errors import ConfigError, DataError, ShapeError
 
 Binarize: TypeAlias = Literal["dynamic", "static", "none"]
@@ -259,6 +259,8 @@ class DataInfo:
         notes: which arrays are used as what, and which are ignored, a line each; shown before a training.
         classes: the names of the labels 0, 1, 2, ... in figures; none if they have no names.
         columns: the names of the elements of an example of shape [n]; none if they have no names.
+        groups: what the elements of an example of shape [n] are, where some may be of another kind than others:
+            ("numbers", 3), ("counts", 1), ("categories", 4), ... in their order. A category is a one-hot vector.
         condition: what the columns of the splits' conditions are; None if they have none.
         fitted: what was learnt from the training examples, as the means by which they are standardised, in values
             of JSON. A run stores it, and its dataset gets it by `Dataset.with_fitted` before it reads other data.
@@ -272,6 +274,7 @@ class DataInfo:
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
     condition: Condition | None = None
     fitted: Table = field(default_factory=dict)
 

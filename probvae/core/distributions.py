@@ -1,4 +1,4 @@
-"""A distribution from a sampler and a log-density."""
+"""Products over elements, and a distribution from a sampler and a log-density."""
 
 from __future__ import annotations
 
@@ -7,9 +7,24 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core.types import Tensor
+from probvae.core.types import Distribution, Tensor
 
 tfd = tfp.distributions
+
+
+def factors(distribution: Distribution) -> Distribution | None:
+    """The distributions of the elements of a `tfd.Independent`; None of any other distribution.
+
+    Args:
+        distribution: [batch], [event].
+
+    Returns:
+        [batch, event], [].
+    """
+    # What tfd.Independent makes of a distribution that is no composite tensor is of another class.
+    independent = hasattr(distribution, "reinterpreted_batch_ndims")
+    elements: Distribution | None = getattr(distribution, "distribution", None) if independent else None
+    return None if elements is None or elements.event_shape.rank != 0 else elements
 
 
 class CustomDistribution(tfd.Distribution):  # type: ignore  # TFP carries no types

@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core.types import Array, Tensor
-from probvae.core.values import BINARY, REAL, UNIT, Values
+from probvae.core.values import BINARY, REAL, UNIT, DataValues, Values
 from probvae.errors import ShapeError, UserError
 
 _BLOCK = 2**22  # values at a time, so that temporary arrays stay small
 
 
-def as_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL) -> Tensor:
+def as_examples(x: Tensor, event_shape: Sequence[int], support: DataValues = REAL) -> Tensor:
     """A user's x as a float32 tensor [B, *E], checked as by `check_examples`.
 
     A shape that is unknown in a graph is checked when the graph runs: see `plain_assertions`.
@@ -80,7 +80,7 @@ def is_array(x: Tensor) -> bool:
     return plain or hasattr(x, "__array__") or hasattr(x, "shape")
 
 
-def check_examples(x: Tensor, event_shape: Sequence[int], support: Values = REAL) -> None:
+def check_examples(x: Tensor, event_shape: Sequence[int], support: DataValues = REAL) -> None:
     """Check the shape of x [B, *E], and its values unless it is a symbolic tensor in a graph.
 
     Args:
@@ -122,7 +122,7 @@ def check_shape(shape: Sequence[int | None], event_shape: Sequence[int]) -> None
     raise ShapeError(f"x: expected examples [B, {', '.join(map(str, event))}]; got shape {sizes}. {fix}")
 
 
-def _check_values(x: Tensor, support: Values) -> None:
+def _check_values(x: Tensor, support: DataValues) -> None:
     """Check the values of an array.
 
     Raises:
@@ -134,11 +134,12 @@ def _check_values(x: Tensor, support: Values) -> None:
             f"x: expected finite numbers; got NaN or infinity in {len(wrong):,} of {len(x):,} examples, the first "
             f"of them example {wrong[0]}. Remove those examples, or fill in their missing values."
         )
-    if support == REAL or not len(x):
-        return
-    found = Values.of_all(Values.of(block, support.steps) for _, block in _blocks(x))
-    if found not in support:
-        raise UserError(f"{_expected(support)}; got {found}. {_fix(support, found)}")
+    for values, part in support.parts_of(x):
+        if values == REAL or not len(x):
+            continue
+        found = Values.of_all(Values.of(block, values.steps) for _, block in _blocks(part))
+        if found not in values:
+            raise UserError(f"{_expected(values)}; got {found}. {_fix(values, found)}")
 
 
 def _blocks(x: Tensor) -> Iterator[tuple[int, Array]]:
@@ -175,23 +176,27 @@ def _fix(support: Values, found: Values) -> str:
     return f"Scale them: {scaled}."
 
 
-def asserted(x: Tensor, support: Values) -> Tensor:
+def asserted(x: Tensor, support: DataValues) -> Tensor:
     """x, with a check of its values when the graph runs, but not with XLA. See `plain_assertions`."""
     finite = tf.reduce_all(tf.math.is_finite(x))
-    inside = tf.reduce_all((x > support.low) & (x < support.high) if support.open
-                           else (x >= support.low) & (x <= support.high))  # fmt: skip
-    if support.integer:
-        multiples = x * support.steps
-        rounding = 1e-3 if support.steps > 1 else 0.0
-        inside &= tf.reduce_all(tf.abs(multiples - tf.round(multiples)) <= rounding)
-    if support.one_hot:
-        inside &= tf.reduce_all(tf.reduce_sum(x, axis=-1) == 1)
-    checks = [
-        tf.debugging.Assert(finite, ["x: expected finite numbers; got NaN or infinity."]),
-        tf.debugging.Assert(inside, [f"{_expected(support)}; got others."]),
-    ]
+    checks = [tf.debugging.Assert(finite, ["x: expected finite numbers; got NaN or infinity."])]
+    for values, part in support.parts_of(x):
+        checks.append(tf.debugging.Assert(_inside(part, values), [f"{_expected(values)}; got others."]))
     with tf.control_dependencies(checks):
         return tf.identity(x)
+
+
+def _inside(x: Tensor, values: Values) -> Tensor:
+    """Whether all of x [..., *E] are values of these: a bool."""
+    inside = tf.reduce_all((x > values.low) & (x < values.high) if values.open
+                           else (x >= values.low) & (x <= values.high))  # fmt: skip
+    if values.integer:
+        multiples = x * values.steps
+        rounding = 1e-3 if values.steps > 1 else 0.0
+        inside &= tf.reduce_all(tf.abs(multiples - tf.round(multiples)) <= rounding)
+    if values.one_hot:
+        inside &= tf.reduce_all(tf.reduce_sum(x, axis=-1) == 1)
+    return inside
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from probvae.core.losses import FINAL_STEP, Losses
 from probvae.core.seeds import Stream, as_seed, fold_in
 from probvae.core.step import gradient_step
 from probvae.core.types import Factory, Seed, Shape, Tensor
-from probvae.core.values import REAL, Values
+from probvae.core.values import REAL, DataValues
 from probvae.errors import UserError
 
 _SAME_WEIGHT = "expected none, as all examples have the same weight; got some. Leave it out."
@@ -52,7 +52,7 @@ class KerasModel(NotSerialized, keras.Model):
     _objective: Any = None  # once compiled
 
     @property
-    def support(self) -> Values:
+    def support(self) -> DataValues:
         """The values that an example can take."""
         raise NotImplementedError
 
@@ -136,7 +136,7 @@ class KerasModel(NotSerialized, keras.Model):
         """The mean loss of a batch x [B, *E] and its terms, as in Keras; checks x as `fit` does."""
         return self._with_checks(super().test_on_batch, self.support, x, *arguments, **options)
 
-    def _with_checks(self, method: Factory, support: Values, *arguments: object, **options: object) -> Tensor:
+    def _with_checks(self, method: Factory, support: DataValues, *arguments: object, **options: object) -> Tensor:
         """Call a method of Keras, after a check of the arrays in its arguments."""
         given = inspect.signature(method).bind(*arguments, **options)
         weights = [name for name in ("sample_weight", "class_weight") if given.arguments.get(name) is not None]
@@ -151,7 +151,7 @@ class KerasModel(NotSerialized, keras.Model):
         with plain_assertions(self.event_shape):
             return method(*given.args, **given.kwargs)
 
-    def _checked(self, x: Tensor, support: Values) -> Tensor:
+    def _checked(self, x: Tensor, support: DataValues) -> Tensor:
         """An array or a tensor of examples; batches as they are."""
         if not is_array(x):
             return x

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 from probvae.core.batch import Batch
 from probvae.core.checked import Checked
+from probvae.core.distributions import factors
 from probvae.core.losses import Losses
 from probvae.core.parameters import Promises
 from probvae.core.types import Array, Seed, Tensor
@@ -46,6 +47,10 @@ class Exact(Protocol):
         """KL(q(z|x) || p(z))."""
 
     @property
+    def kl_by_latent(self) -> Array:
+        """Its share of each latent, where both are products over these: [B, D]."""
+
+    @property
     def negative_elbo(self) -> Array:
         """The negative evidence lower bound, the sum of these two."""
 
@@ -76,8 +81,7 @@ class Objective(Checked, ABC):
             nearly the exact posterior.
         warmup_steps: the number of steps in which its schedules change what it minimises. Early stopping begins to
             count where they end.
-        posterior: the q(z|x) that it needs: "diagonal", a product over the latents; "independent", the samples for
-            an example being independent; or "any".
+        posterior: the q(z|x) that it needs: "diagonal", a product over the latents, or "any".
         promises: what it promises to the contract kit.
 
     Raises:
@@ -91,7 +95,7 @@ class Objective(Checked, ABC):
     classifier: ClassVar[bool] = False
     less_variance: ClassVar[bool] = False
     warmup_steps: float = 0.0
-    posterior: Literal["any", "independent", "diagonal"] = "any"
+    posterior: Literal["any", "diagonal"] = "any"
     promises: ClassVar[Promises] = Promises()
 
     @abstractmethod
@@ -128,7 +132,7 @@ class Objective(Checked, ABC):
         """Check that the objective can be used with a model.
 
         Raises:
-            ConfigError: it needs a classifier or another posterior, and the model has none, or it would leave
+            ConfigError: it needs a classifier or a diagonal posterior, and the model has none, or it would leave
                 the classifier untrained.
         """
         name = type(self).__name__
@@ -146,15 +150,7 @@ class Objective(Checked, ABC):
             return
         zeros = vae.zeros(1)
         q = vae.posterior(zeros.x, zeros.condition)  # [1], [D]
-        if self.posterior == "independent":
-            if getattr(q, "stratified", False):
-                raise ConfigError(
-                    f"{name}: expected a posterior with independent samples, as its gradient is biased otherwise; "
-                    f"got {type(q).__name__} from {type(vae.encoder).__name__}, which spreads them over its "
-                    "components. Use the objective 'iwae', or another posterior."
-                )
-            return
-        if not isinstance(q, (tfd.MultivariateNormalDiag, tfd.Independent)):
+        if factors(q) is None and not isinstance(q, tfd.MultivariateNormalDiag):
             raise ConfigError(
                 f"{name}: expected a diagonal posterior, which is a product over the latents; got "
                 f"{type(q).__name__} from {type(vae.encoder).__name__}. Use posterior 'diagonal_normal', or "

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 from probvae.core.component import Component
 from probvae.core.signature import Signature
 from probvae.core.types import Distribution, LabelDistribution, Shape, Tensor
-from probvae.core.values import REAL, Support, Values
+from probvae.core.values import REAL, DataValues, Support
 
 
 class Part(Component, ABC):
@@ -58,7 +58,7 @@ class Decoder(Part):
     """
 
     kind: ClassVar[str] = "decoder"
-    support: Values = REAL
+    support: DataValues = REAL
 
     @abstractmethod
     def likelihood(self, z: Tensor, *condition: Any, **named: Any) -> Distribution:
@@ -116,16 +116,29 @@ class PosteriorHead(Component, ABC):
 class LikelihoodHead(Component, ABC):
     """Turns a decoder network's outputs into p(x|z).
 
+    One whose `__init__` asks for `library_column` takes the total of an example's counts, where the data gives it.
+    Its method then gets one more argument, the logarithms of the totals, which broadcast to the leading axes.
+
     Attributes:
         output_shape: O, the shape of the network's outputs per latent. It has the rank of E, for convolutional
             networks, and its last axis is a multiple of E's channels.
         support: the values that have probability; data is checked against it before training.
+        library_column: the place of the logarithm of the total in the condition, as given to `__init__`; None if
+            it takes none.
     """
 
     kind: ClassVar[str] = "likelihood"
     output_shape: Shape
-    support: Values = REAL
+    support: DataValues = REAL
+    library_column: int | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Keep `library_column`, if `__init__` asks for it."""
+        head = super().__new__(cls, *args, **kwargs)
+        given = Signature.read(cls).given(args, kwargs).get("library_column")
+        object.__setattr__(head, "library_column", given)
+        return head
 
     @abstractmethod
-    def likelihood(self, outputs: Tensor) -> Distribution:
+    def likelihood(self, outputs: Tensor, *log_size: Any, **named: Any) -> Distribution:
         """p(x|z) from a network's outputs [..., *O]: [...], [*E]."""

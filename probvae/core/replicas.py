@@ -94,16 +94,19 @@ def same_example(batch: Batch) -> Tensor:
 
 
 def whole_batch_mean(values: Tensor, weights: Tensor | None = None) -> Tensor:
-    """The mean over a whole batch, of which a replica may have only some rows: the same scalar on all of them.
+    """The mean over a whole batch, of which a replica may have only some rows: the same on all of them.
 
     An objective that couples rows takes its means with this. The gradient goes through it to the rows of all
     replicas.
 
     Args:
-        values: [B].
+        values: [B, ...].
         weights: [B], how much each row counts, with the sum 1 over all replicas; all the same if left out.
+
+    Returns:
+        [...].
     """
     replicas = Replicas.here()
     if weights is None:
-        weights = 1.0 / tf.cast(tf.size(values) * replicas.count, tf.float32)
-    return replicas.sum(tf.reduce_sum(weights * values))
+        weights = tf.fill(tf.shape(values)[:1], 1.0 / tf.cast(tf.shape(values)[0] * replicas.count, tf.float32))
+    return replicas.sum(tf.tensordot(weights, values, axes=1))

@@ -32,6 +32,8 @@ CONTEXT = {
     "train_size": "the data",
     "given_data": "the argument data, in Python",
     "conditions": "[data] condition",
+    "groups": "the columns of the data",
+    "library_column": "[data] library_size",
 }
 """The parameters that the assembler supplies, by name, and where it takes them from."""
 
@@ -68,7 +70,8 @@ class Parameter:
     @property
     def base(self) -> type | None:
         """The base class of the component that the parameter holds, None if it holds a plain value."""
-        for part in (self.annotation, *get_args(self.annotation)):
+        inner = get_args(self.annotation)
+        for part in (self.annotation, *inner, *(part for union in inner for part in get_args(union))):
             if isinstance(part, type) and isinstance(getattr(part, "kind", None), str):
                 return part
         return None

@@ -17,6 +17,7 @@ from probvae.core.blocks import blocks, joined
 from probvae.core.checked import Checked
 from probvae.core.component import Component
 from probvae.core.condition import Condition, as_condition
+from probvae.core.distributions import factors
 from probvae.core.draws import mean_of, sample_and_log_prob
 from probvae.core.examples import as_examples
 from probvae.core.hierarchy import Hierarchy
@@ -25,7 +26,7 @@ from probvae.core.parts import Classifier, Decoder, Encoder, Prior
 from probvae.core.seeds import as_seed, fold_in
 from probvae.core.traces import free_traces
 from probvae.core.types import Distribution, LabelDistribution, Seed, Shape, Tensor
-from probvae.core.values import Values
+from probvae.core.values import DataValues
 from probvae.core.variables import named_variables
 from probvae.errors import ConfigError, ShapeError, UserError
 
@@ -92,7 +93,7 @@ class VAE(Checked, KerasModel):
         return parts | ({} if self.classifier is None else {"classifier": self.classifier})
 
     @property
-    def support(self) -> Values:
+    def support(self) -> DataValues:
         """The values that an example can take: those that have probability under the decoder."""
         return self.decoder.support
 
@@ -348,17 +349,14 @@ class VAE(Checked, KerasModel):
         return self.prior.distribution(*([condition] if self.prior.condition_dim else ()))
 
     def _likelihood(self, z: Tensor, condition: Tensor) -> Distribution:
-        seen = self.prior.support.seen(z)
-        return self.decoder.likelihood(seen, *([condition] if self.decoder.condition_dim else ()))
+        return self.decoder.likelihood(z, *([condition] if self.decoder.condition_dim else ()))
 
     def _log_likelihood(self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor) -> Tensor:
         likelihood = self._likelihood(z, condition)  # [..., B], [*E]
         if observed is None:
             return likelihood.log_prob(x)
-        # What tfd.Independent makes of a distribution that is no composite tensor is of another class.
-        independent = hasattr(likelihood, "reinterpreted_batch_ndims")
-        elements: Distribution | None = getattr(likelihood, "distribution", None) if independent else None
-        if elements is None or elements.event_shape.rank != 0:
+        elements = factors(likelihood)  # [..., B, *E], []
+        if elements is None:
             raise UserError(
                 f"observed: expected a likelihood that is a product over the elements, a tfd.Independent, as some "
                 f"are missing; got {type(likelihood).__name__} from {type(self.decoder).__name__}. Use another "

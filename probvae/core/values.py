@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf, lcm
+from typing import Literal, TypeAlias
 
 import numpy as np
-import tensorflow as tf
 
 from probvae.core.types import Array, Tensor
-
-
-class Support(ABC):
-    """A set of values on which a distribution has density or probability; `in` compares two of them."""
-
-    @abstractmethod
-    def __contains__(self, other: Support) -> bool: ...
-
-    def seen(self, z: Tensor) -> Tensor:
-        """What a decoder gets of latents z [..., D] on this support: [..., D]."""
-        return z
-
 
 _LARGEST = sys.float_info.max
 _ROUNDING = 1e-3  # of a step, in single precision
 
 
 @dataclass(frozen=True)
-class Values(Support):
+class Values:
     """The values from `low` to `high`.
 
     Data declares the values it takes, a likelihood the values it supports. `BINARY in UNIT`: data of the first
@@ -102,6 +89,10 @@ class Values(Support):
             return self.high - 1.0
         return self.low + 1.0 if self.high == inf else (self.low + self.high) / 2
 
+    def parts_of(self, x: Tensor) -> Iterator[tuple[Values, Tensor]]:
+        """These values, with all of x [..., *E]."""
+        yield self, x
+
     @classmethod
     def of(cls, array: Array, steps: int = 1) -> Values:
         """The values that an array [N, *E] takes.
@@ -147,8 +138,53 @@ REAL = Values()
 COUNTS = Values(0, inf, integer=True)
 
 
+Group: TypeAlias = tuple[Literal["numbers", "counts", "categories"], int]
+"""What some neighbouring elements of an example [n] are, and how many they are.
+
+Numbers, counts, or the one-hot vector of one category.
+"""
+
+
 @dataclass(frozen=True)
-class Surface(Support):
+class GroupedValues:
+    """The values of vectors [n] in groups: numbers, counts, and one-hot vectors of categories.
+
+    Args:
+        groups: what the elements are, in their order.
+    """
+
+    groups: tuple[Group, ...]
+
+    @property
+    def discrete(self) -> bool:
+        """Whether all of them can be counted."""
+        return all(kind != "numbers" for kind, _ in self.groups)
+
+    @property
+    def some(self) -> Array:
+        """One of the vectors: zeros, and the first of the categories."""
+        return np.concatenate([np.eye(size)[0] * (kind == "categories") for kind, size in self.groups])
+
+    def parts_of(self, x: Tensor) -> Iterator[tuple[Values, Tensor]]:
+        """The values of each group, with its elements of x [..., n]."""
+        start = 0
+        for kind, size in self.groups:
+            yield OF_KIND[kind], x[..., start : start + size]
+            start += size
+
+    def __contains__(self, other: Support) -> bool:
+        return other == self
+
+    def __str__(self) -> str:
+        return ", ".join(f"{size} {kind}" for kind, size in self.groups)
+
+
+OF_KIND = {"numbers": REAL, "counts": COUNTS, "categories": ONE_HOT}
+"""The values of each kind of a `Group`."""
+
+
+@dataclass(frozen=True)
+class Surface:
     """A surface in the space of latents that has densities; it contains itself only.
 
     Args:
@@ -169,28 +205,5 @@ class Surface(Support):
 SPHERE = Surface("the unit sphere", "surface area")
 SIMPLEX = Surface("the probability simplex", "the volume of all but the last element")
 
-
-@dataclass(frozen=True)
-class LogSimplex(Surface):
-    """Vectors in groups of K logarithms, whose exponentials sum to 1 in each group. Decoders get the exponentials.
-
-    >>> str(LogSimplex.of(3)), LogSimplex.of(3) in LogSimplex.of(2)
-    ('the logarithms of the probabilities of 3 categories', False)
-
-    Args:
-        name: its name in messages.
-        measure: densities are with respect to this.
-        categories: K.
-    """
-
-    categories: int
-
-    @classmethod
-    def of(cls, categories: int) -> LogSimplex:
-        """That of K categories."""
-        name = f"the logarithms of the probabilities of {categories} categories"
-        return cls(name, "the volume of the differences from the last in each group", categories)
-
-    def seen(self, z: Tensor) -> Tensor:
-        """The probabilities."""
-        return tf.exp(z)
+DataValues: TypeAlias = Values | GroupedValues
+Support: TypeAlias = DataValues | Surface

@@ -9,6 +9,7 @@ import numpy as np
 from annotated_types import Ge
 
 from probvae.core import Array, Checked, Condition, Data, DataInfo, Split, available_memory, readable
+from probvae.data.library_size import classes_in, with_library_size, with_library_sizes
 from probvae.errors import ConfigError
 
 _SPLITS = ("train", "validation", "test")
@@ -25,6 +26,8 @@ class DataSettings(Checked):
         labelled: how many training examples keep their label, as evenly over the classes as the number allows; 0,
             or left out, for all. It is for trying out how few labels are enough.
         label_seed: which ones is a function of it, 0 if left out. More of them include those of fewer.
+        library_size: whether the logarithm of the total of each example, which must be counts, is a last column of
+            the condition. Likelihoods of counts then model how the total is shared.
 
     Raises:
         ConfigError: labelled is given, and labels are not the condition.
@@ -33,6 +36,7 @@ class DataSettings(Checked):
     condition: Literal["labels", "none"] | tuple[str, ...] | None = None
     labelled: Annotated[int, Ge(0)] | None = None
     label_seed: Annotated[int, Ge(0)] | None = None
+    library_size: bool = False
 
     def __post_init__(self) -> None:
         if self.labelled and self.condition != "labels":
@@ -46,6 +50,11 @@ class DataSettings(Checked):
 
     def info(self, info: DataInfo) -> DataInfo | None:
         """The description of the data with these settings; None if that takes the data itself."""
+        found = self._info(info)
+        return found if found is None or not self.library_size else with_library_size(found)
+
+    def _info(self, info: DataInfo) -> DataInfo | None:
+        """As `info`, without the library size."""
         if self.condition == "none":
             return replace(info, condition=None)
         if self.condition != "labels":
@@ -60,9 +69,16 @@ class DataSettings(Checked):
             trained_on: the condition of the data that a model was trained on, whose classes are to be used.
 
         Raises:
-            ConfigError: there are no labels, fewer than are to be kept, or some are of no known class; or the
-                condition of the data is not of the named columns.
+            ConfigError: there are no labels, fewer than are to be kept, or some are of no known class; the
+                condition of the data is not of the named columns; or there is no library size.
         """
+        if not self.library_size:
+            return self._data(data, trained_on)
+        classes = classes_in(trained_on) if trained_on and self.condition == "labels" else None
+        return with_library_sizes(self._data(data, classes))
+
+    def _data(self, data: Data, trained_on: Condition | None) -> Data:
+        """As `data`, without the library size."""
         if self.condition not in ("labels", "none"):
             self._check_columns(data.info.condition)
             return data

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 from annotated_types import Ge
 
 from probvae.core import (
@@ -26,8 +26,10 @@ from probvae.core import (
     whole_batch,
 )
 from probvae.objectives.elbo import ELBO
+from probvae.objectives.kl import of_each_latent
 
-tfd = tfp.distributions
+_LEAST = 1e-30
+"""Smaller shares count as none: their logarithm has a slope that single precision cannot hold."""
 
 
 class BetaTC(Objective):
@@ -89,7 +91,9 @@ class BetaTC(Objective):
             weights: of the rows, [B].
             same: 1 where two rows of the whole batch are of one example, [N, N].
         """
-        own = _latent_by_latent(q).log_prob(whole_batch(z)[:, None])  # [N, B, D]: log q(z_id|x_j) in [i, j, d]
+        each = of_each_latent(q)  # [B, D], []
+        assert each is not None  # as `check` has seen
+        own = each.log_prob(whole_batch(z)[:, None])  # [N, B, D]: log q(z_id|x_j) in [i, j, d]
         every = whole_batch(tf.transpose(own, (1, 0, 2)))  # [N, N, D], in [j, i, d]
         shares = self._log_shares(whole_batch(weights), same)  # [N, N], in [j, i]
         of_z = tf.reduce_logsumexp(shares + tf.reduce_sum(every, axis=-1), axis=0)  # [N]
@@ -105,9 +109,8 @@ class BetaTC(Objective):
 
         own = 1.0 / self.train_size
         shares = own * among(same) + (1.0 - own) * among(1.0 - same)
-        return tf.math.log(tf.stop_gradient(shares / tf.reduce_sum(shares, axis=0)))  # one example alone has all
-
-
-def _latent_by_latent(q: Distribution) -> Distribution:
-    """A diagonal q(z|x), [B], [D], as a distribution of each latent: [B, D], []."""
-    return q.distribution if isinstance(q, tfd.Independent) else tfd.Normal(q.mean(), q.stddev())
+        shares /= tf.reduce_sum(shares, axis=0)  # one example alone has all
+        some = shares > _LEAST
+        return tf.where(
+            some, tf.math.log(tf.where(some, shares, 1.0)), -math.inf
+        )  # with a gradient to the weights

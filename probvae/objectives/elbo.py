@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import numpy as np
 import tensorflow as tf
 from annotated_types import Ge
 
@@ -22,7 +23,7 @@ from probvae.core import (
     whole_batch_mean,
 )
 from probvae.errors import ConfigError
-from probvae.objectives.kl import chosen_kl, resolve_kl
+from probvae.objectives.kl import chosen_kl, latent_by_latent, resolve_kl
 
 
 class ELBO(Objective):
@@ -34,12 +35,17 @@ class ELBO(Objective):
     (2014). Another β is the β-VAE (Higgins et al., 2017); a β that grows from 0 is the warm-up of Sønderby et
     al., Ladder variational autoencoders (2016).
 
-    With free_bits = λ the mean loss of a batch is -E_q[log p(x|z)] + β max(λ, KL), each a mean over the batch
-    (Kingma et al., Improved variational inference with inverse autoregressive flow, 2016, with all latents as one
-    group, as a prior need not factorise). Up to a mean KL of λ the penalty is λ and the KL has no gradient, so the
-    rows of a batch are coupled. Where the KL is estimated, its mean over n examples with S samples has the
-    standard deviation of log q(z|x) - log p(z), divided by √(n S). That makes the expected maximum too large by
-    at most half as much, and by almost nothing where the KL is a few standard deviations away from λ.
+    β may grow from 0 several times (Fu et al., Cyclical annealing schedule: a simple approach to mitigating KL
+    vanishing, 2019). It then stays for as long as it grew before it starts again, and after the last time for
+    good.
+
+    With free_bits = λ the mean loss of a batch is -E_q[log p(x|z)] + β max(λ, KL), each a mean over the batch, or
+    with the sum of max(λ, KL_d) over the latents, for which q and p must be products over these (Kingma et al.,
+    Improved variational inference with inverse autoregressive flow, 2016, appendix C.8). Up to a mean KL of λ the
+    penalty is λ and the KL has no gradient, so the rows of a batch are coupled. Where the KL is estimated, its
+    mean over n examples with S samples has the standard deviation of log q(z|x) - log p(z), divided by √(n S).
+    That makes the expected maximum too large by at most half as much, and by almost nothing where the KL is a few
+    standard deviations away from λ.
 
     Args:
         kl: the exact divergence, an estimate by the samples (mean of log q - log p), or "auto": exact where
@@ -47,7 +53,9 @@ class ELBO(Objective):
         samples: S, the number of latents per example.
         beta: the weight of the KL, after the warm-up.
         warmup_epochs: the number of epochs, or a fraction of one, in which β grows linearly from 0.
+        warmup_cycles: how many times β grows from 0.
         free_bits: λ, floor of the KL, in nats per example: below it the KL is not penalised.
+        free_bits_per: what the floor is of: the KL of "all" latents together, or that of each "latent".
         steps_per_epoch: the number of steps in an epoch; a spec supplies it, and warmup_epochs needs it.
 
     Raises:
@@ -62,7 +70,9 @@ class ELBO(Objective):
         samples: Positive = 1,
         beta: Annotated[float, Ge(0)] = 1.0,
         warmup_epochs: Annotated[float, Ge(0)] = 0.0,
+        warmup_cycles: Positive = 1,
         free_bits: Annotated[float, Ge(0)] = 0.0,
+        free_bits_per: Literal["all", "latent"] = "all",
         steps_per_epoch: int | None = None,
     ) -> None:
         for name, value in {"warmup_epochs": warmup_epochs, "free_bits": free_bits}.items():
@@ -70,6 +80,16 @@ class ELBO(Objective):
                 raise ConfigError(
                     f"elbo objective: {name} = {value:g} has no effect with beta = 0, which leaves the KL out. "
                     f"Set beta above 0, or leave {name} out.",
+                    parameter=name,
+                )
+        for name, value, needed in (
+            ("warmup_cycles", warmup_cycles > 1, warmup_epochs),
+            ("free_bits_per", free_bits_per != "all", free_bits),
+        ):
+            if value and not needed:
+                other = "warmup_epochs" if name == "warmup_cycles" else "free_bits"
+                raise ConfigError(
+                    f"elbo objective: {name} has no effect with {other} = 0. Set {other}, or leave {name} out.",
                     parameter=name,
                 )
         if warmup_epochs and steps_per_epoch is None:
@@ -80,54 +100,80 @@ class ELBO(Objective):
         self.kl = kl
         self.samples = samples
         self.beta = beta
-        self.warmup_steps = max(1.0, warmup_epochs * (steps_per_epoch or 1)) if warmup_epochs else 0.0
+        self.ramp_steps = max(1.0, warmup_epochs * (steps_per_epoch or 1)) if warmup_epochs else 0.0
+        self.last_ramp = 2.0 * self.ramp_steps * (warmup_cycles - 1)
+        self.warmup_steps = self.last_ramp + self.ramp_steps
         self.free_bits = free_bits
+        self.by_latent = free_bits_per == "latent"
+        if self.by_latent:
+            self.posterior = "diagonal"
         self.couples_rows = free_bits > 0
         if beta >= 1:
             self.bound = "upper" if free_bits or beta > 1 else "tight"
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        _, log_likelihood, kl = elbo_parts(vae, batch, seed, self.kl, self.samples)  # [B], [B]
+        _, log_likelihood, kl = elbo_parts(vae, batch, seed, self.kl, self.samples, self.by_latent)  # [B], [B]
         beta = self.beta_at(step)
-        penalty = kl
+        penalty = kl  # [B], or [B, D] by latent
         if self.free_bits:
-            penalty = tf.where(whole_batch_mean(kl, batch.weights) <= self.free_bits, self.free_bits, kl)  # [B]
+            penalty = tf.where(whole_batch_mean(kl, batch.weights) <= self.free_bits, self.free_bits, kl)
+        if self.by_latent:
+            kl, penalty = tf.reduce_sum(kl, axis=-1), tf.reduce_sum(penalty, axis=-1)  # [B], [B]
         terms = {"negative_log_likelihood": -log_likelihood, "kl": kl, "beta": tf.fill(tf.shape(kl), beta)}
         return Losses(beta * penalty - log_likelihood, terms)
 
     def beta_at(self, step: Tensor) -> Tensor:
         """The weight of the KL at a step: a scalar."""
-        if not self.warmup_steps:
+        if not self.ramp_steps:
             return tf.constant(self.beta, tf.float32)
-        return self.beta * tf.minimum(1.0, tf.cast(step, tf.float32) / self.warmup_steps)
+        step = tf.cast(step, tf.float32)
+        within = tf.where(step < self.last_ramp, step % (2.0 * self.ramp_steps), step - self.last_ramp)
+        return self.beta * tf.minimum(1.0, within / self.ramp_steps)
 
     def expected(self, exact: Exact, step: int) -> Mapping[str, Array | float]:
         """As in the class's docstring. For an estimated KL, on which side of its floor it is has no formula."""
-        beta = self.beta * min(1.0, step / self.warmup_steps) if self.warmup_steps else self.beta
+        beta = self.beta
+        if self.ramp_steps:
+            within = step % (2.0 * self.ramp_steps) if step < self.last_ramp else step - self.last_ramp
+            beta *= min(1.0, within / self.ramp_steps)
         if self.free_bits and self.kl == "monte_carlo":
             return {"beta": beta}
-        penalty = exact.kl if exact.kl.mean() > self.free_bits else self.free_bits
+        kl = exact.kl_by_latent if self.by_latent else exact.kl[:, None]  # [B, D] or [B, 1]
+        penalty = np.where(kl.mean(axis=0) > self.free_bits, kl, self.free_bits).sum(axis=-1)  # [B]
         return {"beta": beta, "loss": exact.negative_log_likelihood + beta * penalty}
+
+    def check(self, vae: VAE) -> None:
+        """Check that the objective can be used with a model.
+
+        Raises:
+            ConfigError: as of every objective; or the KL is not known as asked for, or not latent by latent.
+        """
+        super().check(vae)
+        self.describe(vae)
 
     def describe(self, vae: VAE) -> dict[str, str]:
         """The form of the KL for this model."""
-        return {"kl": resolve_kl(self.kl, vae)}
+        return {"kl": resolve_kl(self.kl, vae, self.by_latent)}
 
 
 def elbo_parts(
-    vae: VAE, batch: Batch, seed: Seed, kl: str = "auto", samples: int = 1
+    vae: VAE, batch: Batch, seed: Seed, kl: str = "auto", samples: int = 1, by_latent: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Latents z ~ q(z|x) of a batch, and the two parts of the evidence lower bound, in nats per example.
 
     Returns:
-        z [S, B, D], the mean of log p(x|z) over them [B], and KL(q(z|x) || p(z)) [B], as `chosen_kl` has it.
+        z [S, B, D], the mean of log p(x|z) over them [B], and KL(q(z|x) || p(z)), as `chosen_kl` has it: [B], or
+        by latent [B, D].
     """
     q = vae.posterior(batch.x, batch.condition)  # [B], [D]
     p = vae.prior_given(batch.condition)  # [] or [B], [D]
-    divergence = chosen_kl(kl, q, p)  # [B]
     z, log_q = sample_and_log_prob(q, samples, seed)  # [S, B, D], [S, B]
+    if by_latent:
+        q, p = latent_by_latent(q, p)  # [B, D], []
+        log_q = q.log_prob(z)  # [S, B, D]
+    divergence = chosen_kl(kl, q, p)
     if divergence is None:
-        divergence = tf.reduce_mean(log_q - p.log_prob(z), axis=0)  # [B]
+        divergence = tf.reduce_mean(log_q - p.log_prob(z), axis=0)
     log_likelihood = vae.log_likelihood(batch.x, z, batch.condition, batch.observed)  # [S, B]
     return z, tf.reduce_mean(log_likelihood, axis=0), divergence

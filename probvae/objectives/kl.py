@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow_probability as tfp
 
-from probvae.core import VAE, Distribution, Tensor
+from probvae.core import VAE, Distribution, Tensor, factors
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
@@ -39,12 +39,40 @@ def chosen_kl(kl: str, q: Distribution, p: Distribution) -> Tensor | None:
     return closed_form
 
 
-def resolve_kl(kl: str, vae: VAE) -> str:
-    """What `kl` means for this model: "exact" or "monte_carlo".
+def of_each_latent(distribution: Distribution) -> Distribution | None:
+    """A distribution of latents as those of each: [batch, D], []; None where it is no product over them."""
+    if isinstance(distribution, tfd.MultivariateNormalDiag):
+        return tfd.Normal(distribution.mean(), distribution.stddev())
+    return factors(distribution)
+
+
+def latent_by_latent(q: Distribution, p: Distribution) -> tuple[Distribution, Distribution]:
+    """A posterior and a prior as distributions of each latent: [B, D], [], and [D], [] or [B, D], [].
 
     Raises:
-        ConfigError: as `chosen_kl`.
+        ConfigError: one of them is no product over the latents.
+    """
+    of_each = []
+    for name, use, distribution in (("posterior", "diagonal_normal", q), ("prior", "standard_normal", p)):
+        each = of_each_latent(distribution)
+        if each is None:
+            raise ConfigError(
+                f"elbo objective: expected a {name} that is a product over the latents, as free_bits_per = "
+                f"'latent'; got {type(distribution).__name__}. Use the {name} '{use}', or free_bits_per = 'all'.",
+                parameter="free_bits_per",
+            )
+        of_each.append(each)
+    return of_each[0], of_each[1]
+
+
+def resolve_kl(kl: str, vae: VAE, by_latent: bool = False) -> str:
+    """What `kl` means for this model, or for each of its latents: "exact" or "monte_carlo".
+
+    Raises:
+        ConfigError: as `chosen_kl`, or as `latent_by_latent`.
     """
     zeros = vae.zeros(1)
     q, p = vae.posterior(zeros.x, zeros.condition), vae.prior_given(zeros.condition)
+    if by_latent:
+        q, p = latent_by_latent(q, p)
     return "monte_carlo" if chosen_kl(kl, q, p) is None else "exact"

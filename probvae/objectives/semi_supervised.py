@@ -139,6 +139,8 @@ class SemiSupervised(Objective):
             "classification": np.where(missing, 0.0, -np.log((weights * q).sum(-1))),
             "entropy": np.where(missing, -(q * np.log(q)).sum(-1), 0.0),
         }
+        if self.loss.couples_rows:  # across classes too, which given one class it is not
+            found.pop("loss", None)
         if "loss" in found:
             found["loss"] += own["class_prior"] + self.alpha * own["classification"] - own["entropy"]
         return found | own

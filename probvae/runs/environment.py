@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Array, Condition, Count, Data, Positive, Split, Table
+from probvae.core import STRICT, Array, Condition, Count, Data, Group, Positive, Split, Table
 
 RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
@@ -37,6 +37,7 @@ class DataRecord:
         fingerprint: a hash of the examples, labels and conditions; "" in runs of versions that did not record it.
         condition: what the columns of its condition are, if it has one.
         fitted: what was learnt from the training examples, as `DataInfo` has it.
+        groups: what the elements of an example are, as `DataInfo` has it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -49,6 +50,7 @@ class DataRecord:
     fingerprint: str = ""
     condition: Condition | None = None
     fitted: Table = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
 
     @classmethod
     def of(cls, data: Data) -> DataRecord:
@@ -64,13 +66,14 @@ class DataRecord:
             fingerprint(data),
             info.condition,
             info.fitted,
+            info.groups,
         )
 
     def differences(self, other: DataRecord) -> list[str]:
         """How another dataset differs from this one, in words; a file of the same content may be elsewhere."""
         then, now = asdict(self), asdict(other)
         hashed = bool(self.fingerprint and other.fingerprint)
-        apart = {"fingerprint", "fitted", *(["source"] if hashed else [])}
+        apart = {"fingerprint", "fitted", "groups", *(["source"] if hashed else [])}
         compared = [key for key in now if key not in apart]
         found = [f"{key} was {then[key]!r} and is {now[key]!r}" for key in compared if then[key] != now[key]]
         if hashed and not found and self.fingerprint != other.fingerprint:

@@ -90,7 +90,9 @@ def prepare(
         )
     examples = data.examples if fetch else placeholder(info.event_shape)
     _seed_initial_weights(checked)
-    vae, objective = build_within_memory(checked, info.event_shape, examples, info.sizes[0], info.condition)
+    vae, objective = build_within_memory(
+        checked, info.event_shape, examples, info.sizes[0], info.condition, info.groups
+    )
     check_support(checked, vae, info)
     return Built(checked, vae, objective, data)
 
@@ -172,7 +174,7 @@ def load_run(
         raise SpecError([*error.problems, problem]) from error
     was = environment.data
     shape = was.event_shape
-    vae, objective = build_model(checked, shape, placeholder(shape), was.sizes[0], was.condition)
+    vae, objective = build_model(checked, shape, placeholder(shape), was.sizes[0], was.condition, was.groups)
     built = Built(checked, vae, objective, SpecData.of(checked, was.condition, was.fitted, given))
     return run, built, restore_best(run, vae)
 

@@ -18,6 +18,7 @@ from probvae.core import (
     Context,
     Decoder,
     Encoder,
+    Group,
     Network,
     Objective,
     Prior,
@@ -41,6 +42,7 @@ def build_model(
     examples: Callable[[], ArrayLike] | None = None,
     train_examples: int | None = None,
     condition: Condition | None = None,
+    groups: tuple[Group, ...] = (),
 ) -> tuple[VAE, Objective]:
     """Build the model and the objective of a plan. Initial weights come from Keras' global seed.
 
@@ -50,6 +52,7 @@ def build_model(
         examples: returns training examples [N, *E], for components that are initialised from data.
         train_examples: the number of training examples, for schedules that count epochs, and `train_size`.
         condition: the condition of the data, if it has one.
+        groups: what the elements of an example are, where the data says it.
 
     Raises:
         SpecError: parts that are valid by themselves do not fit together, or with the data's condition.
@@ -61,8 +64,12 @@ def build_model(
     }
     if condition is not None:
         supply["condition_dim"] = lambda: condition.size
+        if condition.library_column is not None:
+            supply["library_column"] = lambda: condition.library_column
         if condition.one_hot:
             supply["classes"] = lambda: condition.size
+    if groups:
+        supply["groups"] = lambda: groups
     if examples is not None:
         supply["examples"] = examples
     if train_examples is not None:
@@ -131,6 +138,7 @@ def build_component(
         elif table.signature.all[name].required:
             expected, got = f"a place where {name!r} is known", f"{table.use!r}, which asks for it"
             hint = 'Set [data] condition = "labels".' if name in ("condition_dim", "classes") else ""
+            hint = hint or ('It is for tables: [data] use = "table".' if name == "groups" else "")
             raise SpecError([document.problem(table.path, expected, got, hint)])
     with located_errors(document, table):
         with dtype_policy(precision if table.kind in NETWORKS else "float32"):

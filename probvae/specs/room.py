@@ -10,7 +10,18 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, ArrayLike, Batch, Condition, Objective, Shape, Tensor, available_memory, readable
+from probvae.core import (
+    VAE,
+    ArrayLike,
+    Batch,
+    Condition,
+    Group,
+    Objective,
+    Shape,
+    Tensor,
+    available_memory,
+    readable,
+)
 from probvae.core.room import largest_tensor, variables_within
 from probvae.errors import SpecError, TooLargeError
 from probvae.specs.build import build_model
@@ -41,6 +52,7 @@ def build_within_memory(
     examples: Callable[[], ArrayLike] | None = None,
     train_examples: int | None = None,
     condition: Condition | None = None,
+    groups: tuple[Group, ...] = (),
 ) -> tuple[VAE, Objective]:
     """`build_model`, for training; a model that does not fit into the memory is an error before it is allocated.
 
@@ -57,11 +69,11 @@ def build_within_memory(
         raise SpecError(problems)
     available = available_memory()
     if available is None:
-        return build_model(plan, event_shape, examples, train_examples, condition)
+        return build_model(plan, event_shape, examples, train_examples, condition, groups)
 
     def build(limit: int, symbolic: bool = False) -> tuple[VAE, Objective]:
         with variables_within(limit, symbolic):
-            vae, objective = build_model(plan, event_shape, examples, train_examples, condition)
+            vae, objective = build_model(plan, event_shape, examples, train_examples, condition, groups)
         _check_step(plan, vae, objective, train_examples, available)
         return vae, objective
 

@@ -6,7 +6,7 @@ import math
 import warnings
 from dataclasses import replace
 
-from probvae.core import BINARY, COUNTS, REAL, UNIT, VAE, DataInfo, full_scale
+from probvae.core import BINARY, COUNTS, REAL, UNIT, VAE, DataInfo, GroupedValues, full_scale
 from probvae.errors import DataWarning, SpecError
 from probvae.specs.plan import DATA
 from probvae.specs.planned import Plan, PlannedComponent
@@ -22,6 +22,12 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
         SpecError: some values are outside of the support, and would make the loss NaN.
     """
     support = vae.decoder.support
+    if isinstance(support, GroupedValues):
+        if info.groups != support.groups:
+            expected = f"data whose examples are of {support}, in this order"
+            got = str(GroupedValues(info.groups)) if info.groups else f"{info.values}, all of one kind"
+            raise SpecError([plan.document.problem(("data",), expected, got, "Give a table of the same columns.")])
+        return
     if info.values in support:
         if support == REAL and (reason := _out_of_scale(info, plan.components[DATA.path])):
             warnings.warn(reason, DataWarning, stacklevel=2)

@@ -56,7 +56,7 @@ class Check:
             searched, by name.
         mandatory: whether a report is red if it could not run.
         tag: it applies only to classes that promise this tag.
-        conditional: whether it applies only to classes that ask for `condition_dim`.
+        conditional: whether it applies only to classes that ask for a condition.
         statistical: whether it is a statistical test, with an error rate of `ALPHA` in all.
     """
 
@@ -85,7 +85,7 @@ class Check:
 
     def applies(self, subject: Subject) -> bool:
         """Whether it applies to a subject."""
-        if self.conditional and "condition_dim" not in subject.signature.all:
+        if self.conditional and subject.asks is None:
             return False
         return subject.kind in self.kinds and (self.tag is None or self.tag in subject.promises.tags)
 

@@ -55,6 +55,7 @@ class Exact:
         of_class: the same given each of the K classes.
         negative_log_likelihood: -E_q[log p(x|z)].
         kl: KL(q(z|x) || p(z)).
+        kl_by_latent: its share of each latent, where both are diagonal: [B, D].
         negative_log_evidence: -log p(x).
         log_weights: draws of log p(x, z) - log q(z|x), z ~ q(z|x): a number of draws -> [draws, B].
     """
@@ -64,6 +65,7 @@ class Exact:
     of_class: tuple[Exact, ...]
     negative_log_likelihood: Floats
     kl: Floats
+    kl_by_latent: Floats
     negative_log_evidence: Floats
     log_weights: Callable[[int], Floats]
 
@@ -159,6 +161,7 @@ class LinearGaussian:
             tuple(given),
             averaged(found.negative_log_likelihood for found in given),
             averaged(found.kl for found in given),
+            averaged(found.kl_by_latent for found in given),
             -self.log_evidence(batch),
             lambda draws: averaged(found.log_weights(draws) for found in given),
         )
@@ -188,6 +191,7 @@ class LinearGaussian:
             (),
             0.5 * (spread**2).sum((1, 2)) / NOISE**2 - log_likelihood(mean),
             _divergence(mean, lower, loc, scale),
+            _divergences(mean, lower, loc, scale),
             -self._log_evidence(x),
             log_weights,
         )
@@ -291,7 +295,7 @@ def model_for(objective: Objective, case: Case) -> LinearGaussian:
 
 
 def small_model(
-    case: Case, posterior: Literal["any", "independent", "diagonal"] = "any", classes: int | None = None
+    case: Case, posterior: Literal["any", "diagonal"] = "any", classes: int | None = None
 ) -> LinearGaussian:
     """A model with random weights, a function of the case's seed.
 
@@ -356,6 +360,12 @@ def _divergence(mean: Floats, lower: Floats, loc: Floats, scale: Floats) -> Floa
     away = np.linalg.solve(scale, (mean - loc)[..., None])[..., 0]
     log_ratio = np.log(np.diagonal(ratio, axis1=-2, axis2=-1)).sum(-1)
     return np.asarray(0.5 * ((ratio**2).sum((-1, -2)) + (away**2).sum(-1) - mean.shape[-1]) - log_ratio)
+
+
+def _divergences(mean: Floats, lower: Floats, loc: Floats, scale: Floats) -> Floats:
+    """The KL of each dimension, where both factors are diagonal: [..., D]."""
+    ratio = np.diagonal(lower, axis1=-2, axis2=-1) / np.diag(scale)
+    return np.asarray(0.5 * (ratio**2 + ((mean - loc) / np.diag(scale)) ** 2 - 1) - np.log(ratio))
 
 
 def _normal(outputs: Floats, D: int) -> tuple[Floats, Floats]:

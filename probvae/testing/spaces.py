@@ -7,7 +7,7 @@ density cannot cancel against the same error here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from math import inf, lgamma, log, pi, prod
 from typing import NamedTuple, TypeAlias
@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from probvae.core import BINARY, REAL, SIMPLEX, SPHERE, LogSimplex, Shape, Support, Values
+from probvae.core import BINARY, OF_KIND, SIMPLEX, SPHERE, GroupedValues, Shape, Support, Values
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 TINY = float(np.finfo(np.float32).tiny)
@@ -88,8 +88,9 @@ def space_of(support: Support, event: Shape) -> Space:
         return Sphere(dimensions)
     if support == SIMPLEX:
         return Simplex(dimensions)
-    if isinstance(support, LogSimplex):
-        return LogRatios(support.categories, dimensions)
+    if isinstance(support, GroupedValues):
+        parts = [space_of(OF_KIND[kind], (size,)) for kind, size in support.groups]
+        return Product(parts, [size for _, size in support.groups])
     if not isinstance(support, Values):
         raise NotImplementedError(f"the kit cannot integrate over {support}")
     if support.one_hot:
@@ -296,6 +297,56 @@ class Lattice(Space):
         return levels, 0.5 * observed + 0.5 / len(levels)
 
 
+class Product(Space):
+    """Vectors whose first elements are in one space, the next ones in another, and so on: each proposed by itself.
+
+    Args:
+        parts: the spaces.
+        sizes: how many elements are in each.
+    """
+
+    def __init__(self, parts: Sequence[Space], sizes: Sequence[int]) -> None:
+        self.parts = parts
+        self.axes = sum(part.axes for part in parts)
+        self.ends = np.cumsum(sizes)[:-1]
+
+    def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
+        """There is none: some parts are summed over."""
+        raise NotImplementedError
+
+    def to_cube(self, points: Floats, samples: Floats) -> Floats:
+        """There is none."""
+        raise NotImplementedError
+
+    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
+        """See the class."""
+        drawn = [part.propose(count, own, rng) for part, own in zip(self.parts, self._own(samples), strict=True)]
+        return np.concatenate(drawn, axis=1)
+
+    def log_density(self, points: Floats, samples: Floats) -> Floats:
+        """See the class."""
+        each = zip(self.parts, self._own(points), self._own(samples), strict=True)
+        return np.sum([part.log_density(own, sampled) for part, own, sampled in each], axis=0)
+
+    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether each part of them is in its space."""
+        inside = [part.contains(own) for part, own in zip(self.parts, self._own(points), strict=True)]
+        return np.all(inside, axis=0)
+
+    def extremes(self, samples: Floats) -> Floats:
+        """Those of each part, with a sample in all others."""
+        found = []
+        for place, (part, own) in enumerate(zip(self.parts, self._own(samples), strict=True)):
+            extremes = part.extremes(own)
+            rows = self._own(np.repeat(samples[:1], len(extremes), axis=0))
+            found.append(np.concatenate([*rows[:place], extremes, *rows[place + 1 :]], axis=1))
+        return np.concatenate(found)
+
+    def _own(self, points: Floats) -> list[Floats]:
+        """The elements [N, D_k] of each part, of points [N, D]."""
+        return np.split(points, self.ends, axis=1)
+
+
 class OneHot(Lattice):
     """Vectors of zeros with a single 1 along the last axis, under counting measure.
 
@@ -460,55 +511,6 @@ class Simplex(Space):
         mean, variance = samples.mean(0), samples.var(0) + 1e-12
         total = np.median(mean * (1 - mean) / variance) - 1
         return np.clip(np.clip(total, 0.5, 1e4) * mean, 0.1, 1e4)
-
-
-class LogRatios(Space):
-    """Groups of K logarithms whose exponentials sum to 1, under the volume of the differences from the last.
-
-    These differences are all of R^(K - 1) in each group, and their proposal is that of a `Box`.
-
-    Args:
-        categories: K.
-        dimensions: D, a multiple of K.
-    """
-
-    def __init__(self, categories: int, dimensions: int) -> None:
-        self.categories = categories
-        self.differences = Box(REAL, dimensions - dimensions // categories)
-        self.axes = self.differences.axes
-
-    def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
-        """That of the differences."""
-        points, volume = self.differences.from_cube(cube, self._from_last(samples))
-        return self._logarithms(points), volume
-
-    def to_cube(self, points: Floats, samples: Floats) -> Floats:
-        """That of the differences."""
-        return self.differences.to_cube(self._from_last(points), self._from_last(samples))
-
-    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
-        """See the class."""
-        return self._logarithms(self.differences.propose(count, self._from_last(samples), rng))
-
-    def log_density(self, points: Floats, samples: Floats) -> Floats:
-        """See the class."""
-        return self.differences.log_density(self._from_last(points), self._from_last(samples))
-
-    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
-        """Whether the exponentials of each group sum to 1 as far as single precision tells."""
-        return np.asarray((np.abs(logsumexp(self._grouped(points))) < 1e-4).all(-1))
-
-    def _from_last(self, points: Floats) -> Floats:
-        groups = self._grouped(points)
-        return (groups[..., :-1] - groups[..., -1:]).reshape(len(points), -1)
-
-    def _logarithms(self, differences: Floats) -> Floats:
-        groups = differences.reshape(len(differences), -1, self.categories - 1)
-        groups = np.concatenate([groups, np.zeros_like(groups[..., :1])], axis=-1)
-        return (groups - logsumexp(groups)[..., None]).reshape(len(differences), -1)
-
-    def _grouped(self, points: Floats) -> Floats:
-        return points.reshape(len(points), -1, self.categories)
 
 
 def _over(low: float, high: float, samples: Floats) -> Floats:

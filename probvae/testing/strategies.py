@@ -132,8 +132,10 @@ def shapes_of(subject: Subject, region: Region) -> dict[str, Strategy[object]]:
         drawn["latent_dim"] = latent_dims()
     if subject.kind in ("encoder", "decoder", "classifier", "likelihood") or "event_shape" in subject.context:
         drawn["event_shape"] = event_shapes()
-    if condition := subject.signature.all.get("condition_dim"):
-        drawn["condition_dim"] = st.integers(1 if condition.required else 0, 3)
+    if condition := subject.asks:
+        drawn["condition_dim"] = st.integers(
+            1 if condition.required else 0, 1 if subject.kind == "likelihood" else 3
+        )
         drawn["batch"] = batch_shapes()
     if "classes" in subject.context:
         drawn["classes"] = st.integers(2, 4)

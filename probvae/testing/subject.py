@@ -22,8 +22,10 @@ from probvae.core import (
     Decoder,
     Encoder,
     Factory,
+    Group,
     LikelihoodHead,
     Network,
+    Parameter,
     PosteriorHead,
     Prior,
     Promises,
@@ -110,6 +112,11 @@ class Subject:
         return f"from {self.factory.__module__} import {top}; " if known else ""
 
     @property
+    def asks(self) -> Parameter | None:
+        """The parameter by which it asks for a condition, which of a likelihood head is the library size."""
+        return self.signature.all.get("library_column" if self.kind == "likelihood" else "condition_dim")
+
+    @property
     def context(self) -> set[str]:
         """The context parameters that it, or a component that it may hold, asks for."""
         signatures = [self.signature, *self._inner(self.signature)]
@@ -171,6 +178,8 @@ class Subject:
             "latent_dim": lambda: case.latent_dim,
             "event_shape": lambda: case.event_shape,
             "condition_dim": lambda: case.condition_dim or None,
+            "library_column": lambda: 0 if case.condition_dim == 1 else None,
+            "groups": lambda: _groups(case),
             "classes": lambda: case.classes,
             "encoder": lambda: NetworkEncoder(small(), DiagonalNormal(case.latent_dim), case.event_shape),
             "decoder": lambda: NetworkDecoder(small(), Bernoulli(case.event_shape), case.latent_dim),
@@ -198,6 +207,23 @@ class Subject:
                 inner = Signature.of(self.registry[str(parameter.kind), name].load())
                 yield inner
                 yield from self._inner(inner)
+
+
+def _groups(case: Case) -> tuple[Group, ...]:
+    """The elements of an example in groups: numbers, counts, and categories of two, by the case's seed.
+
+    Raises:
+        ConfigError: an example is no vector.
+    """
+    if len(case.event_shape) > 1:
+        raise ConfigError(f"expected examples of shape [n], in groups; got {list(case.event_shape)}.")
+    rng, (left,) = np.random.default_rng([case.seed, 15]), case.event_shape
+    groups: list[Group] = []
+    while left:
+        kind: Any = rng.choice(["numbers", "counts", *["categories"] * (left > 1)])
+        groups.append((kind, 2 if kind == "categories" else 1))
+        left -= groups[-1][1]
+    return tuple(groups)
 
 
 def seed_initial_values(seed: int) -> None:
@@ -275,7 +301,8 @@ def _run_once(component: Component, case: Case) -> None:
             case PosteriorHead():
                 component.posterior(tf.zeros((2, *component.output_shape)))
             case LikelihoodHead():
-                component.likelihood(tf.zeros((2, *component.output_shape)))
+                log_size = [] if component.library_column is None else [tf.zeros(2)]
+                component.likelihood(tf.zeros((2, *component.output_shape)), *log_size)
 
 
 def perturb(component: Any, draws: int, sizes: Sequence[float], rng: np.random.Generator) -> Iterator[None]:

@@ -94,7 +94,9 @@ class View:
 
     @property
     def condition_dim(self) -> int:
-        """C, the size of the condition that the component takes; 0 for none."""
+        """C, the size of the condition that the component takes; 0 for none. A library size is one number."""
+        if self.kind == "likelihood":
+            return int(self.component.library_column is not None)
         return int(getattr(self.component, "condition_dim", 0))
 
     @property
@@ -162,6 +164,7 @@ class View:
             return (inputs,)
         shape = self.own_input_shape
         own, condition = tf.split(inputs, [prod(shape), self.condition_dim], axis=-1)
+        condition = condition[..., 0] if self.kind == "likelihood" else condition
         return tf.reshape(own, tf.concat([tf.shape(own)[:-1], shape], axis=0)), condition
 
     def distribution(self) -> Distribution:

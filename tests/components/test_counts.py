@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from probvae import components as c
 from probvae.core import COUNTS
+from probvae.errors import ConfigError
 
 from .numerics import f64, softplus
 
@@ -155,3 +156,38 @@ def test_supports_name_the_values():
         "integers from 0 to 9",
         "multiples of 1/255 from 0 to 1",
     ]
+
+
+SIZES = np.array([10.0, 1000.0], np.float32)
+SHARES = np.array([[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]])
+
+
+@pytest.mark.parametrize("head", [c.Poisson, c.NegativeBinomial, c.ZeroInflatedNegativeBinomial])
+def test_with_a_library_size_the_means_are_its_shares_of_the_total(head):
+    """Whatever is added to all outputs: those of the softmax have no scale of their own."""
+    with_size, plain = (head((3,), library_column=place) for place in (0, None))
+    more = [np.full((2, 3), -1.0)] if head is c.ZeroInflatedNegativeBinomial else []
+    outputs = np.concatenate([*more, np.log(SHARES) + np.array([[5.0], [-2.0]])], axis=1).astype(np.float32)
+    expected = np.concatenate([*more, np.log(SIZES[:, None] * SHARES)], axis=1).astype(np.float32)
+    x = np.array([[2.0, 4.0, 4.0], [650.0, 120.0, 230.0]], np.float32)
+    p, reference = with_size.likelihood(outputs, np.log(SIZES)), plain.likelihood(expected)
+    np.testing.assert_allclose(p.log_prob(x), reference.log_prob(x), rtol=1e-4)
+    np.testing.assert_allclose(p.mean(), reference.mean(), rtol=1e-4)
+
+
+def test_an_example_of_one_count_has_no_library_size():
+    with pytest.raises(ConfigError, match=r"Poisson: expected examples of several counts.*got \[1\], whose one"):
+        c.Poisson((1,), library_column=0)
+
+
+@pytest.mark.parametrize("condition", [None, False], ids=["network too", "likelihood alone"])
+def test_a_decoder_hands_the_library_size_to_its_likelihood(condition):
+    head = c.Poisson((3,), library_column=1)
+    decoder = c.NetworkDecoder(c.Dense((4,)), head, 2, condition_dim=2, condition=condition)
+    z, conditions = (
+        tf.zeros((5, 2, 2)),
+        np.stack([[0.3, -0.3], np.log(SIZES)], axis=1).astype(np.float32),
+    )  # [B, C]
+    means = decoder.likelihood(z, conditions).mean()  # [5, B, 3]
+    np.testing.assert_allclose(means.numpy().sum(-1), np.tile(SIZES, (5, 1)), rtol=1e-4)
+    assert decoder.condition_dim == 2

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.core import FINAL_STEP, VAE, Batch, gradient_step
+from probvae.core import FINAL_STEP, VAE, Batch, Encoder, gradient_step
 from probvae.errors import ConfigError
 from probvae.objectives import ELBO, IWAE
 from probvae.objectives.kl import exact_kl, resolve_kl
@@ -32,6 +32,20 @@ from .linear_gaussian import (
 tfd = tfp.distributions
 
 SIGMAS = 5.5  # two-sided, an error rate of 4e-8 for each comparison; the seeds are fixed besides
+
+
+class DiagonalEncoder(Encoder):
+    """q(z|x) = N(A x + c, diag(noise²))."""
+
+    def __init__(self, matrix, shift, noise):
+        super().__init__()
+        self.matrix = tf.Variable(matrix, dtype=tf.float32)
+        self.shift = tf.Variable(shift, dtype=tf.float32)
+        self.noise = tf.constant(noise, tf.float32)
+
+    def posterior(self, x):
+        loc = tf.linalg.matvec(self.matrix, tf.cast(x, tf.float32)) + self.shift
+        return tfd.MultivariateNormalDiag(loc, self.noise * tf.ones_like(loc))
 
 
 def loss(objective, vae, x, seed=0, step=0):
@@ -238,6 +252,72 @@ def test_free_bits_are_free_where_the_kl_is_estimated_too(how, free, penalty, sl
     assert np.mean(slopes) == pytest.approx(slope, abs=SIGMAS * error * slope + 1e-6)  # that of a draw is z
 
 
+@pytest.mark.parametrize("weights", [None, [0.3, 0.0, 0.1, 0.6, 0.0]], ids=["even", "weighted"])
+@pytest.mark.parametrize("how", ["exact", "monte_carlo"])
+def test_free_bits_per_latent_are_a_floor_under_the_mean_kl_of_each(how, weights):
+    matrix, shift, noise = np.array([[0.9, 0.1, 0.0], [0.1, 0.0, 0.2]]), np.array([0.5, 0.1]), np.array([0.7, 0.9])
+    vae = VAE(DiagonalEncoder(matrix, shift, noise), LinearDecoder(), c.StandardNormal(D))
+    objective = ELBO(
+        kl=how, samples=1 if how == "exact" else 4000, beta=2.0, free_bits=0.3, free_bits_per="latent"
+    )
+    x = data()
+    losses = objective(vae, Batch(x, weights=weights), 0, tf.constant(0))
+    mean = x @ matrix.T + shift
+    each = 0.5 * (noise**2 + mean**2 - 1) - np.log(noise)  # [B, D]
+    of_batch = np.average(each, axis=0, weights=weights)
+    assert of_batch[0] > 0.3 > of_batch[1]
+    paid = np.average(losses.per_example - losses.terms["negative_log_likelihood"], weights=weights)
+    tolerance = 1e-4 if how == "exact" else 0.05
+    assert paid == pytest.approx(2 * (of_batch[0] + 0.3), rel=tolerance)
+    np.testing.assert_allclose(losses.terms["kl"], each.sum(1), rtol=tolerance, atol=tolerance)
+
+
+def test_a_latent_below_its_free_bits_alone_has_no_gradient_of_the_kl():
+    vae = VAE(DiagonalEncoder(np.zeros((D, 3)), [1.0, 0.1], [1.0, 1.0]), LinearDecoder(), c.StandardNormal(D))
+    with tf.GradientTape() as tape:
+        losses = ELBO(free_bits=0.3, free_bits_per="latent")(vae, Batch(data()), 0, tf.constant(0))
+        paid = tf.reduce_mean(losses.per_example - losses.terms["negative_log_likelihood"])
+    np.testing.assert_allclose(tape.gradient(paid, vae.encoder.shift), [1.0, 0.0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("posterior", "prior", "message"),
+    [
+        (
+            c.FullCovarianceNormal,
+            c.StandardNormal(D),
+            "ELBO: expected a diagonal posterior.*MultivariateNormalTriL",
+        ),
+        (c.DiagonalNormal, c.Mixture(D, 3), "expected a prior that is a product.*'latent'; got .*Mixture"),
+    ],
+    ids=["posterior", "prior"],
+)
+def test_free_bits_per_latent_need_a_kl_of_each_latent(posterior, prior, message):
+    with pytest.raises(ConfigError, match=message):
+        ELBO(free_bits=0.1, free_bits_per="latent").check(heads(posterior(D), prior))
+
+
+@pytest.mark.parametrize(
+    ("step", "beta"),
+    [
+        (0, 0.0),
+        (5, 1.0),
+        (10, 2.0),
+        (19, 2.0),
+        (20, 0.0),
+        (25, 1.0),
+        (35, 2.0),
+        (45, 1.0),
+        (50, 2.0),
+        (10**6, 2.0),
+    ],
+)
+def test_beta_grows_again_in_each_cycle_and_stays_after_the_last(step, beta):
+    objective = ELBO(beta=2.0, warmup_epochs=1, warmup_cycles=3, steps_per_epoch=10)
+    assert float(objective.beta_at(tf.constant(step))) == pytest.approx(beta)
+    assert objective.warmup_steps == 50
+
+
 def test_only_free_bits_couple_the_rows_of_an_elbo():
     assert [ELBO(free_bits=free).couples_rows for free in (0.0, 1.0)] == [False, True]
 
@@ -343,6 +423,12 @@ def test_asking_for_an_exact_kl_is_never_answered_by_an_estimate():
     [
         ({"warmup_epochs": 5, "beta": 0.0}, "warmup_epochs", "warmup_epochs = 5 has no effect with beta = 0"),
         ({"free_bits": 0.5, "beta": 0.0}, "free_bits", "free_bits = 0.5 has no effect with beta = 0"),
+        (
+            {"free_bits_per": "latent"},
+            "free_bits_per",
+            "free_bits_per has no effect with free_bits = 0. Set free_bits",
+        ),
+        ({"warmup_cycles": 2}, "warmup_cycles", "warmup_cycles has no effect with warmup_epochs = 0"),
         ({"warmup_epochs": 0.5}, "warmup_epochs", "expected steps_per_epoch with warmup_epochs = 0.5; got none"),
     ],
     ids=str,

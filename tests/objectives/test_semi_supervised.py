@@ -14,6 +14,7 @@ from probvae.objectives import ELBO, IWAE, BetaTC, InfoVAE, SemiSupervised
 
 from .linear_gaussian import B, D, E, LinearDecoder, LinearEncoder, S, W, data, some_posterior
 from .test_conditional import GaussianDecoder, GaussianEncoder
+from .test_coupled import Diagonal
 
 K = 3
 U = np.array([[0.5, -1.0, 0.2], [1.2, 0.3, -0.6], [-0.4, 0.7, 1.5]])  # [E, K]
@@ -143,7 +144,7 @@ def test_a_batch_without_labels_has_its_classes_as_conditions(vae):
 
 def test_rows_for_the_classes_of_one_example_are_no_other_examples():
     """Codes that are far from each other, and the same for each class: log N nats, and no two of them near."""
-    far = LinearEncoder(100.0 * np.eye(D, 3), np.zeros(D), 0.01 * np.eye(D))
+    far = Diagonal(100.0 * np.eye(D, 3), noise=[0.01, 0.01])
     decoder = GaussianDecoder(K)
     decoder.of_condition = tf.Variable(U, dtype=tf.float32)
     vae = VAE(far, decoder, c.StandardNormal(D), c.NetworkClassifier(c.Dense((4,)), E, K))
@@ -212,3 +213,29 @@ def test_a_model_whose_encoder_takes_no_class_is_trained_too(vae):
     objective.check(plain)
     losses = objective(plain, Batch(X, labels=tf.constant(LABELS)), 0, tf.constant(0))
     assert np.all(np.isfinite(losses.per_example))
+
+
+def test_the_classes_of_other_examples_in_the_aggregate_posterior_carry_gradients(vae):
+    """The gradient to q(y|x), against differences of the loss with the same noise: q(z) has it as weights."""
+    encoder = c.NetworkEncoder(c.Dense((4,), "tanh"), c.DiagonalNormal(D), E, K)
+    model = VAE(encoder, vae.decoder, vae.prior, vae.classifier)
+    for variable in encoder.trainable_variables:  # q(z|x, y) depends much on y
+        variable.assign(1.5 * np.random.default_rng(5).normal(size=variable.shape))
+    objective = SemiSupervised(BetaTC(50, beta=30.0))
+    bias = model.classifier.trainable_variables[-1].value
+
+    def mean_loss():
+        losses = objective(model, Batch(X, labels=LABELS), 3, tf.constant(0))
+        return tf.reduce_mean(losses.per_example)
+
+    with tf.GradientTape() as tape:
+        loss = mean_loss()
+    found, start, expected = tape.gradient(loss, bias), bias.numpy(), []
+    for place in np.eye(K, dtype=np.float32):
+        ends = []
+        for step in (1e-2, -1e-2):
+            bias.assign(start + step * place)
+            ends.append(float(mean_loss()))
+        expected.append((ends[0] - ends[1]) / 2e-2)
+    bias.assign(start)
+    np.testing.assert_allclose(found, expected, rtol=0.01, atol=0.01)

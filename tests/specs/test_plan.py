@@ -85,7 +85,7 @@ def test_a_filled_component_has_every_parameter_that_is_set(kind, planned, regis
         for key in settings[kind].split("."):
             table = table[key]
         settable = Signature.of(registry[kind, name].load()).settable
-        unset = {key for key, parameter in settable.items() if parameter.default is None}
+        unset = {key for key, parameter in settable.items() if parameter.default is None and not parameter.use}
         assert table["use"] == name
         assert set(table) == {"use", *settable} - unset
         assert planned(filled).filled() == filled

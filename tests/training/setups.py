@@ -247,6 +247,7 @@ OBJECTIVES = {
     "elbo": ELBO,
     "coupled": Coupled,
     "free_bits": lambda: ELBO("monte_carlo", free_bits=0.25),  # nats: the KL passes it within two epochs
+    "free_bits_per_latent": lambda: ELBO(free_bits=0.1, free_bits_per="latent"),
     "beta_tc": lambda: BetaTC(train_size=20),
     "info_vae": lambda: InfoVAE(weight=10.0),
     "semi_supervised": lambda: SemiSupervised(ELBO("monte_carlo", free_bits=0.25), alpha=2.0),

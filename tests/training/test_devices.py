@@ -64,6 +64,7 @@ ON_DEVICES = {
         "coupled": {"prior": "mixture", "objective": "coupled"},
         "conditional": {"prior": "conditional"},
         "hierarchical": {"prior": "hierarchical"},
+        "free bits per latent": {"objective": "free_bits_per_latent"},
         "beta tc": {"objective": "beta_tc"},
         "info vae": {"objective": "info_vae"},
         "semi-supervised": {"prior": "classified", "objective": "semi_supervised"},

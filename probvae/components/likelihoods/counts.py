@@ -6,15 +6,56 @@ for each new shape in eager code.
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core import CustomDistribution, Distribution, Tensor
+from probvae.components.likelihoods.elementwise import Elementwise
+from probvae.components.scales import log_rate
+from probvae.core import COUNTS, CustomDistribution, Distribution, Shape, Tensor
+from probvae.errors import ConfigError
 
 tfd = tfp.distributions
 
 log_beta = tfp.math.lbeta.python_function
 """The log of the beta function, without the cancellation of large terms that three lgamma have."""
+
+
+class Counts(Elementwise):
+    """Independent counts by their means, batch [...] and event [*E].
+
+    The means are exp(outputs), or with a library size N, the total of an example, N softmax(outputs), the softmax
+    being over all elements: the network says which shares of the total they have. Both are clipped softly to the
+    range from e^-30 to e^30.
+
+    Args:
+        event_shape: E, the shape of one example.
+        outputs_per_element: how many outputs of the network each element takes.
+        library_column: whether there is one, as its place in the condition.
+
+    Raises:
+        ConfigError: there is a library size, and one element only.
+    """
+
+    support = COUNTS
+
+    def __init__(self, event_shape: Shape, outputs_per_element: int, library_column: int | None) -> None:
+        super().__init__(event_shape, outputs_per_element)
+        if library_column is not None and math.prod(event_shape) < 2:
+            raise ConfigError(
+                f"{type(self).__name__}: expected examples of several counts, as library_size = true; got "
+                f"{list(event_shape)}, whose one count is the total. Leave library_size out."
+            )
+
+    def log_means(self, outputs: Tensor, log_size: Tensor = None) -> Tensor:
+        """The logarithms of the means from outputs [..., *E], and of the library sizes [...]: [..., *E]."""
+        if log_size is None:
+            return log_rate(outputs)
+        axes = [*range(-self.event_rank, 0)]
+        log_shares = outputs - tf.reduce_logsumexp(outputs, axes, keepdims=True)
+        shape = tf.concat([tf.shape(log_size), [1] * self.event_rank], axis=0)
+        return log_rate(tf.reshape(log_size, shape) + log_shares)
 
 
 class PoissonCounts(tfd.Poisson):  # type: ignore  # TFP carries no types

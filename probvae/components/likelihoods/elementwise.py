@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -27,7 +28,7 @@ class Elementwise(LikelihoodHead, ABC):
         self.output_shape = (*event_shape[:-1], outputs_per_element * event_shape[-1])
 
     @abstractmethod
-    def elements(self, outputs: Tensor) -> Distribution:
+    def elements(self, outputs: Tensor, *log_size: Any, **named: Any) -> Distribution:
         """The elements' distributions from outputs [..., *O]: [..., *E], []."""
 
     def numbers(self, outputs: Tensor) -> Tensor:
@@ -36,6 +37,7 @@ class Elementwise(LikelihoodHead, ABC):
         static = [*outputs.shape[:-1], outputs.shape[-1] // self.outputs_per_element, self.outputs_per_element]
         return tf.ensure_shape(tf.reshape(outputs, shape), static)
 
-    def likelihood(self, outputs: Tensor) -> Distribution:
+    def likelihood(self, outputs: Tensor, *log_size: Tensor) -> Distribution:
         """p(x|z) from outputs [..., *O]: [...], [*E]."""
-        return tfp.distributions.Independent(self.elements(outputs), reinterpreted_batch_ndims=self.event_rank)
+        elements = self.elements(outputs, *log_size)
+        return tfp.distributions.Independent(elements, reinterpreted_batch_ndims=self.event_rank)

@@ -29,6 +29,7 @@ class TableFile(FittedDataset[Fitted]):
         validation: the file with the validation rows; if empty, a share is split off.
         test: the file with the test rows; if empty, a share is split off.
         features: the columns of numbers; if empty, all of them that are not used otherwise.
+        counts: columns of counts, integers from 0 up, which stay as they are; for the likelihood `mixed`.
         categories: columns of names, of which each is a one-hot vector with an element `column=name` for each name
             that the training rows have. A missing name is a missing value.
         other: whether each of these has an element `column=other` too, for names that the training rows do not
@@ -51,6 +52,7 @@ class TableFile(FittedDataset[Fitted]):
         validation: FilePath = "",
         test: FilePath = "",
         features: tuple[str, ...] = (),
+        counts: tuple[str, ...] = (),
         categories: tuple[str, ...] = (),
         other: bool = False,
         label: str = "",
@@ -63,6 +65,7 @@ class TableFile(FittedDataset[Fitted]):
         self.validation = validation
         self.test = test
         self.features = features
+        self.counts = counts
         self.categories = categories
         self.other = other
         self.label = label
@@ -72,7 +75,7 @@ class TableFile(FittedDataset[Fitted]):
         self.conditions = conditions
 
     def _data(self) -> UserData:
-        named = ("features", "categories", "other", "label", "id", "conditions", "standardise")
+        named = ("features", "counts", "categories", "other", "label", "id", "conditions", "standardise")
         roles = Roles(**{name: getattr(self, name) for name in named})
         files: dict[Part, str] = {"train": self.train, "validation": self.validation, "test": self.test}
         given = {part: file for part, file in files.items() if file or part == "train"}
@@ -120,6 +123,7 @@ def tabulated(
         notes=tuple(notes),
         classes=known.classes,
         columns=known.names(roles.other),
+        groups=known.groups(roles.other),
         fitted=asdict(known),
         condition=known.condition,
     )

@@ -17,6 +17,7 @@ from probvae.core import (
     Condition,
     Data,
     DataInfo,
+    Group,
     Split,
     Table,
     Values,
@@ -45,6 +46,7 @@ class UserData:
         notes: what is used as what, a line each.
         classes: the names of the labels, if they have any.
         columns: the names of the elements of an example of shape [n], if they have any.
+        groups: what these elements are, if some may be of another kind than others.
         condition: what the columns of the conditions are, if there are any.
         fitted: what was learnt from the training examples; see `DataInfo`.
     """
@@ -57,6 +59,7 @@ class UserData:
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
     fitted: Table = field(default_factory=dict)
     condition: Condition | None = None
 
@@ -80,6 +83,7 @@ class UserData:
             notes=self.notes,
             classes=self.classes,
             columns=self.columns,
+            groups=self.groups,
             fitted=self.fitted,
             condition=self.condition,
         )

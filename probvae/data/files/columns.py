@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import ConfigDict
 
-from probvae.core import STRICT, Array, Condition, ConditionColumn, Split, Table, from_json
+from probvae.core import STRICT, Array, Condition, ConditionColumn, Group, Split, Table, from_json
 from probvae.data.files.array_files import listed, shown
 from probvae.data.files.beside import (
     classes_of,
@@ -23,7 +23,7 @@ from probvae.data.files.beside import (
 )
 from probvae.data.files.encoding import known_names, mean_and_scale, one_hot
 from probvae.data.files.parts import Part
-from probvae.data.files.tables import Frame, column, first_text, is_numeric, numbers, texts
+from probvae.data.files.tables import Frame, column, counted, first_text, is_numeric, numbers, texts
 from probvae.errors import ConfigError
 
 OTHER = "other"
@@ -34,6 +34,7 @@ class Roles:
     """What the columns of a table are used as; see `TableFile`."""
 
     features: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     other: bool = False
     label: str = ""
@@ -49,7 +50,7 @@ class Roles:
     @property
     def apart(self) -> tuple[str, ...]:
         """The columns that are no features unless they are named."""
-        return *self.text, *self.conditions
+        return *self.text, *self.conditions, *self.counts
 
     @property
     def encoded(self) -> tuple[str, ...]:
@@ -65,6 +66,7 @@ class Fitted:
         features: the columns of numbers.
         means: of each of them, which is subtracted.
         scales: of each of them, by which the difference is divided.
+        counts: the columns of counts.
         categories: the known categories of each column of them.
         classes: the known classes, as the labels name them.
         conditions: the columns of the condition.
@@ -75,6 +77,7 @@ class Fitted:
     features: tuple[str, ...]
     means: tuple[float, ...]
     scales: tuple[float, ...]
+    counts: tuple[str, ...] = ()
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     conditions: tuple[ConditionColumn, ...] = ()
@@ -90,21 +93,30 @@ class Fitted:
         features = roles.features or tuple(
             name for name in train.columns if name not in roles.apart and is_numeric(train[name])
         )
-        if not features and not roles.encoded:
+        if not features and not roles.encoded and not roles.counts:
             got = f"{listed([*train.columns])} in {source}"
             fix = "Name columns of categories: data.categories = [...]."
             raise ConfigError.of("data.features", "a column of numbers, that is not used otherwise", got, fix)
-        if twice := [name for name in dict.fromkeys(features) if features.count(name) > 1]:
-            raise ConfigError.of("data.features", "each column once", f"{listed(twice)} more than once")
+        for key, names in {"features": features, "counts": (*roles.counts, *features)}.items():
+            if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+                raise ConfigError.of(f"data.{key}", "each column once", f"{listed(twice)} more than once")
         categories = {name: known_names(train, name, "categories", source) for name in roles.encoded}
         conditions = condition_columns(roles.conditions, train, roles.text, source)
         zeros, ones = (0.0,) * len(features), (1.0,) * len(features)
-        return cls(features, zeros, ones, categories, classes_of(frames, roles.label, sources), conditions)
+        classes = classes_of(frames, roles.label, sources)
+        return cls(features, zeros, ones, roles.counts, categories, classes, conditions)
 
     def names(self, other: bool) -> tuple[str, ...]:
         """The names of the elements of an example; a category is `column=value`."""
         values = {name: (*known, *((OTHER,) * other)) for name, known in self.categories.items()}
-        return *self.features, *(f"{name}={value}" for name, known in values.items() for value in known)
+        encoded = (f"{name}={value}" for name, known in values.items() for value in known)
+        return *self.features, *self.counts, *encoded
+
+    def groups(self, other: bool) -> tuple[Group, ...]:
+        """What the elements of an example are."""
+        columns: list[Group] = [("numbers", len(self.features)), ("counts", len(self.counts))]
+        columns += [("categories", len(known) + other) for known in self.categories.values()]
+        return tuple((kind, size) for kind, size in columns if size)
 
     @property
     def condition(self) -> Condition | None:
@@ -140,6 +152,7 @@ class Fitted:
             ConfigError: a column is missing or of the wrong kind, or has a category or class that is not known.
         """
         columns = [numbers(column(frame, name, "features", source), "features", source) for name in self.features]
+        columns += [counted(column(frame, name, "counts", source), "counts", source) for name in self.counts]
         blocks = [np.stack(columns, axis=1)] if columns else []
         for name, known in self.categories.items():
             values = texts(column(frame, name, "categories", source))
@@ -185,6 +198,8 @@ def in_units(fitted: Table, x: Array) -> dict[str, Array]:
     count = len(known.features)
     numbers = (x[:, :count] * known.scales + known.means).astype(x.dtype)
     found: dict[str, Array] = dict(zip(known.features, numbers.T, strict=True))
+    found |= {name: x[:, count + place] for place, name in enumerate(known.counts)}
+    count += len(known.counts)
     other = x.shape[1] > count + sum(map(len, known.categories.values()))
     for name, categories in known.categories.items():
         names = np.array((*categories, *((OTHER,) * other)))

@@ -172,6 +172,24 @@ def numbers(column: Any, key: str, source: str) -> Array:
     return values
 
 
+def counted(column: Any, key: str, source: str) -> Array:
+    """The counts of a column, a pandas.Series: float64 [N], NaN where they are missing.
+
+    See `numbers` for the arguments.
+
+    Raises:
+        ConfigError: it has text, or a number that is no integer from 0 up.
+    """
+    values = numbers(column, key, source)
+    wrong = (values < 0) | (values % 1 != 0) & ~np.isnan(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        expected = f"integers from 0 up in the column {shown(str(column.name))!r} of {source}"
+        fix = "Correct it, or name the column in data.features."
+        raise ConfigError.of(f"data.{key}", expected, f"{values[row]:g} in row {row} (the first is 0)", fix)
+    return values
+
+
 def texts(column: Any) -> list[str | None]:
     """The values of a column, a pandas.Series, as text: [N], None where they are missing or empty.
 

@@ -15,8 +15,8 @@ from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import METHODS, View, f64, view_of
 
-PARTS = ("prior", "encoder", "decoder")
-"""The kinds that may take a condition."""
+PARTS = ("prior", "encoder", "decoder", "likelihood")
+"""The kinds that may take a condition; that of a likelihood head is the library size."""
 ROWS = 4
 SAMPLES = 3
 TRIES = 12
@@ -25,19 +25,19 @@ TRIES = 12
 
 @check(*PARTS, fast=3, deep=30)
 def conditions_are_taken_as_declared(subject: Subject, case: Case) -> None:
-    """A condition is taken if and only if `__init__` asks for `condition_dim` and gets one.
+    """A condition is taken if and only if `__init__` asks for it and gets one.
 
     What takes a part of a model to be unconditional calls it without a condition, and what takes it to be
     conditional sizes its conditions by this number. A part that asks and takes none leaves the model
     unconditional; one that takes a condition which it did not ask for cannot be built from a spec.
     """
     view = view_of(subject, case)
-    asks = subject.signature.all.get("condition_dim")
+    asks = subject.asks
     given = case.condition_dim if asks else 0
     if view.condition_dim not in (given, 0):
         raise Violation(f"it got condition_dim = {given}, and its condition_dim is {view.condition_dim}.")
     if asks and asks.required and not view.condition_dim:
-        raise Violation("it asks for condition_dim, and its condition_dim is 0: it is called without a condition.")
+        raise Violation(f"it asks for {asks.name}, and its condition_dim is 0: it is called without a condition.")
     method = getattr(view.component, METHODS[subject.kind])
     arguments = [None] * ((subject.kind != "prior") + (view.condition_dim > 0))
     try:
@@ -46,7 +46,8 @@ def conditions_are_taken_as_declared(subject: Subject, case: Case) -> None:
         what = "with a condition" if view.condition_dim else "without a condition"
         raise Violation(
             f"{METHODS[subject.kind]}() must be callable {what}, as condition_dim is {view.condition_dim}: "
-            f"{error}. What takes one asks for condition_dim in __init__, and its method takes `condition`."
+            f"{error}. What takes one asks for condition_dim in __init__ (a likelihood for library_column), and "
+            "its method takes `condition`."
         ) from error
 
 

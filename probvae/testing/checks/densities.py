@@ -15,7 +15,7 @@ from probvae.testing.agreement import disagreement
 from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Region, Violation, check
 from probvae.testing.quadrature import integral
-from probvae.testing.spaces import Floats, Lattice, Space, space_of
+from probvae.testing.spaces import Floats, Lattice, Product, Space, space_of
 from probvae.testing.subject import Subject
 from probvae.testing.views import DISTRIBUTIONS, LIKELIHOODS, POSTERIORS, View, f64, stateless, view_of
 
@@ -133,6 +133,8 @@ def density_integrates_to_one(subject: Subject, case: Case) -> None:
     row = _row(view)
     if isinstance(row.space, Lattice):
         raise NotApplicable("it has probabilities, which probabilities_sum_to_one adds up")
+    if isinstance(row.space, Product):
+        raise NotApplicable("it has both densities and probabilities, which samples_are_from_the_density compares")
     if row.space.axes > 2:
         raise NotApplicable("no quadrature in more than two dimensions")
     pilot = row.sample(2000, 2)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import FINAL_STEP, Batch, Losses, Objective, Seed, Table, Tensor, fold_in
+from probvae.core import FINAL_STEP, Batch, Losses, Objective, Seed, Tensor, fold_in
 from probvae.errors import ConfigError
 from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Violation, check
 from probvae.testing.dependence import dependence
+from probvae.testing.effects import all_have_an_effect, random_tables
 from probvae.testing.linear_gaussian import LinearGaussian, model_for, small_model
 from probvae.testing.spaces import Floats
 from probvae.testing.strategies import some_values
@@ -289,34 +290,21 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
     values = {parameter.name: some_values(parameter) for parameter in subject.signature.plain.values()}
     if "train_size" in subject.signature.context:
         values["train_size"] = [20, 2000]
-    values = {name: few for name, few in values.items() if len(few) > 1}
-    rng = np.random.default_rng([case.seed, 11])
-    for name, few in values.items():
-        others = [{n: v[rng.integers(len(v))] for n, v in values.items()} for _ in range(12)]
-        tables = [{**table, name: None} for table in (case.configuration, *subject.promises.cases, *others)]
-        compared = 0
-        for table in (table for place, table in enumerate(tables) if table not in tables[:place]):
-            found = list(_built_with(subject, case, model, [{**table, name: value} for value in few]))
-            compared += len(found) > 1
-            if len(found) > 1 and _differ(found, model, batch, case):
-                break
-        else:
-            if compared:
-                said = ", ".join(map(repr, few))
-                raise Violation(
-                    f"{name} has no effect on loss, terms or gradient: tried {said}. Use it or remove it."
-                )
+    others = random_tables(values, 12, np.random.default_rng([case.seed, 11]))
+    settings = [(case, dict(table)) for table in (case.configuration, *subject.promises.cases, *others)]
 
-
-def _built_with(subject: Subject, case: Case, model: LinearGaussian, tables: list[Table]) -> Iterator[Objective]:
-    """The objectives of these configurations, without those that the class refuses for this model."""
-    for table in tables:
+    def build(case: Case) -> Objective | None:
         try:
-            objective = built(subject, replace(case, configuration=table))
+            objective: Objective = built(subject, case)
             objective.check(model.vae)
+            return objective
         except (Refused, ConfigError):
-            continue
-        yield objective
+            return None
+
+    def differ(objectives: list[Objective]) -> bool:
+        return _differ(objectives, model, batch, case)
+
+    all_have_an_effect(values, settings, build, differ, "loss, terms or gradient")
 
 
 def _differ(objectives: list[Objective], model: LinearGaussian, batch: Batch, case: Case) -> bool:

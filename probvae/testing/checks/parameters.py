@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Array, Table, named_variables
+from probvae.core import Array, named_variables
 from probvae.testing.case import Case
-from probvae.testing.checking import Inconclusive, Violation, check
+from probvae.testing.checking import Inconclusive, check
+from probvae.testing.effects import all_have_an_effect, random_tables
 from probvae.testing.strategies import some_values
 from probvae.testing.subject import Refused, Subject
 from probvae.testing.views import VIEWED, View, stateless, view_of
@@ -27,43 +27,23 @@ def parameters_change_something(subject: Subject, case: Case) -> None:
     into the code in its place does the same.
     """
     case = replace(case, perturbation=0.3)
-    conditional = "condition_dim" in subject.signature.all
+    size = 0 if subject.asks is None else 1 if subject.kind == "likelihood" else 2
     image = (*[8] * (len(case.event_shape) - 1), case.event_shape[-1])
-    larger = replace(case, latent_dim=3, event_shape=image, condition_dim=2 * conditional)
+    larger = replace(case, latent_dim=3, event_shape=image, condition_dim=size)
     values = {parameter.name: some_values(parameter) for parameter in subject.signature.plain.values()}
-    values = {name: few for name, few in values.items() if len(few) > 1}
-    rng = np.random.default_rng([case.seed, 12])
-    for name, few in values.items():
-        others = [{n: v[rng.integers(len(v))] for n, v in values.items()} for _ in range(TABLES)]
-        compared = 0
-        tables = [{}, {}, case.configuration, case.configuration, *subject.promises.cases, *others]
-        tried: list[tuple[int, Table]] = []
-        for number, table in enumerate(tables):
-            rest = {other: value for other, value in table.items() if other != name}
-            if (number % 2, rest) in tried:
-                continue
-            tried.append((number % 2, rest))
-            shapes = larger if number % 2 else case  # some have nothing to do where a size is 1
-            built = list(_built_with(subject, shapes, [{**rest, name: value} for value in few]))
-            compared += len(built) > 1
-            if len(built) > 1 and _differ(built):
-                break
-        else:
-            if compared:
-                said = ", ".join(map(repr, few))
-                raise Violation(
-                    f"{name} has no effect on variables, draws, densities, gradients or the support: tried "
-                    f"{said}. Use it or remove it."
-                )
+    others = random_tables(values, TABLES, np.random.default_rng([case.seed, 12]))
+    tables = [{}, {}, case.configuration, case.configuration, *subject.promises.cases, *others]
+    settings = [  # some have nothing to do where a size is 1
+        (larger if number % 2 else case, dict(table)) for number, table in enumerate(tables)
+    ]
 
-
-def _built_with(subject: Subject, case: Case, tables: list[Table]) -> Iterator[View]:
-    """The components of these configurations, without those that the class refuses."""
-    for table in tables:
+    def build(case: Case) -> View | None:
         try:
-            yield view_of(subject, replace(case, configuration=table))
+            return view_of(subject, case)
         except (Refused, Inconclusive):
-            continue
+            return None
+
+    all_have_an_effect(values, settings, build, _differ, "variables, draws, densities, gradients or the support")
 
 
 def _differ(views: list[View]) -> bool:

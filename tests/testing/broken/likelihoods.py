@@ -8,8 +8,10 @@ import tensorflow_probability as tfp
 from annotated_types import Ge, Gt, Le
 
 from probvae.components.likelihoods.elementwise import Elementwise
+from probvae.components.likelihoods.mixed import Mixed
+from probvae.components.likelihoods.poisson import Poisson
 from probvae.components.scales import log_rate, softplus_scale
-from probvae.core import BINARY, COUNTS, ONE_HOT, UNIT, LikelihoodHead, Shape, Values
+from probvae.core import BINARY, COUNTS, ONE_HOT, UNIT, Group, LikelihoodHead, Shape, Use, Values
 from probvae.errors import ConfigError
 
 from .distributions import Patched
@@ -584,3 +586,52 @@ class DegreesOfFreedomIgnored(_Two):
 
     def elements(self, outputs):
         return tfd.StudentT(4.0, *self.parameters(outputs))
+
+
+class LibrarySizeIgnored(Poisson):
+    """The library size is taken, and the means are the exponentials of the outputs all the same."""
+
+    def elements(self, outputs, log_size=None):
+        return super().elements(outputs)
+
+
+class LibrarySizeOfTheFirstRow(Poisson):
+    """All rows have the library size of the first."""
+
+    def elements(self, outputs, log_size=None):
+        if log_size is not None:
+            log_size = tf.zeros_like(log_size) + tf.reshape(log_size, (-1,))[:1]
+        return super().elements(outputs, log_size)
+
+
+class LibrarySizeTakenUnasked(_One):
+    """Its method needs the library size, and its signature does not ask for it."""
+
+    support: ClassVar[Values] = COUNTS
+
+    def likelihood(self, outputs, log_size):
+        return super().likelihood(outputs)
+
+    def elements(self, outputs):
+        return tfd.Poisson(log_rate=log_rate(outputs))
+
+
+class ColumnsInTheOrderOfTheirKinds(Mixed):
+    """The columns of numbers come first, then counts, then categories, wherever they are in the examples."""
+
+    def __init__(
+        self,
+        groups: tuple[Group, ...],
+        numbers: Annotated[LikelihoodHead | None, Use("normal")] = None,
+        counts: Annotated[LikelihoodHead | None, Use("negative_binomial")] = None,
+    ) -> None:
+        super().__init__(groups, numbers, counts)
+        sizes = [len(place) for place in self.places]
+        self.places = tuple(np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]))
+
+
+class CategoryWithoutItsNormaliser(Mixed):
+    """The log-probability of a category is its logit."""
+
+    def category(self, logits):
+        return Patched(super().category(logits), log_prob=lambda x: x * logits)

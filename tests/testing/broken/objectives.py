@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from probvae.core import Losses, Objective, Positive, as_seed
 from probvae.objectives import ELBO, IWAE, MIWAE, STL, BetaTC, DReG, InfoVAE, Rate, Renyi, SemiSupervised
+from probvae.objectives.elbo import elbo_parts
 from probvae.objectives.paths import log_weight_paths
 
 tfd = tfp.distributions
@@ -401,6 +402,29 @@ class WarmUpCycled(ELBO):
 
     def beta_at(self, step):
         return super().beta_at(tf.where(step < 10**6, step % 20, step))
+
+
+class CyclesWithoutRest(ELBO):
+    """Each cycle of the weight of the KL begins when the one before has reached its end, and not as long after."""
+
+    def __init__(self, warmup_cycles: Positive = 3) -> None:
+        super().__init__(warmup_epochs=1, warmup_cycles=warmup_cycles, steps_per_epoch=10)
+
+    def beta_at(self, step):
+        return super().beta_at(tf.where(step < 10**6, step % 10, step))
+
+
+class FloorOfEachExample(ELBO):
+    """The floor is of each latent's KL of each example, where it should be of the mean over the batch."""
+
+    def __init__(self, free_bits: Annotated[float, Ge(2.0), Le(8.0)] = 4.0) -> None:
+        super().__init__(free_bits=free_bits, free_bits_per="latent")
+
+    def __call__(self, vae, batch, seed, step):
+        _, log_likelihood, kl = elbo_parts(vae, batch, as_seed(seed), by_latent=True)  # [B], [B, D]
+        terms = {"negative_log_likelihood": -log_likelihood, "kl": tf.reduce_sum(kl, axis=-1)}
+        loss = tf.reduce_sum(tf.maximum(kl, self.free_bits), axis=-1) - log_likelihood
+        return Losses(loss, terms | {"beta": tf.ones_like(loss)})
 
 
 class OneTermWithItsOwnSeed(_ELBO):
