@@ -51,6 +51,7 @@ TARGETS = [
     "probvae.core:ONE_HOT",
     "probvae.core:SPHERE",
     "probvae.core:SIMPLEX",
+    "probvae.core:LogSimplex",
     "probvae.core:Support",
     # types
     "probvae.core:Array",
@@ -71,6 +72,7 @@ TARGETS = [
     "probvae.core:same_example",
     "probvae.core:sample_and_log_prob",
     "probvae.core:stopped_log_prob",
+    "probvae.core:uniform_noise",
     "probvae.core:whole_batch",
     "probvae.core:whole_batch_mean",
     # data

@@ -35,6 +35,7 @@ from probvae.core import FilePath as FilePath
 from probvae.core import Hierarchy as Hierarchy
 from probvae.core import LabelDistribution as LabelDistribution
 from probvae.core import LikelihoodHead as LikelihoodHead
+from probvae.core import LogSimplex as LogSimplex
 from probvae.core import Losses as Losses
 from probvae.core import Metric as Metric
 from probvae.core import Network as Network
@@ -58,6 +59,7 @@ from probvae.core import normal_noise as normal_noise
 from probvae.core import same_example as same_example
 from probvae.core import sample_and_log_prob as sample_and_log_prob
 from probvae.core import stopped_log_prob as stopped_log_prob
+from probvae.core import uniform_noise as uniform_noise
 from probvae.core import whole_batch as whole_batch
 from probvae.core import whole_batch_mean as whole_batch_mean
 from probvae.errors import ConfigError as ConfigError

@@ -21,6 +21,7 @@ import probvae
 from probvae import testing
 from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
+from probvae.objectives.kl import exact_kl
 from probvae.registry import Registry, default
 from probvae.report import latent_map
 from probvae.specs import SpecData, plan, plan_dataset, read
@@ -46,6 +47,7 @@ CONDITIONS = PAGES["conditions.md"]
 HIERARCHIES = PAGES["hierarchies.md"]
 LABELS = PAGES["labels.md"]
 LIKELIHOODS = PAGES["likelihoods.md"]
+POSTERIORS = PAGES["posteriors.md"]
 
 ALL = list(testing.iter_checks())
 KINDS = (
@@ -358,6 +360,7 @@ def test_the_table_of_supports_is_that_of_the_core():
     assert Values(0, 1) == UNIT
     assert Values() == REAL
     assert SPHERE.measure in table
+    assert probvae.LogSimplex.of(2).measure in table
     assert SIMPLEX.measure.removesuffix(" element") in table
 
 
@@ -721,7 +724,7 @@ def test_the_gallery_has_the_examples_on_real_data():
     assert len(re.findall(r"^!\[.+\]\(.+\.png\)$", page, re.M)) == len(shown)
 
 
-@pytest.mark.parametrize("name", ["conditional", "conditional_prior", "mmd_vae", "beta_tc"])
+@pytest.mark.parametrize("name", ["conditional", "conditional_prior", "mmd_vae", "beta_tc", "flow_posterior"])
 def test_the_examples_of_conditions_and_objectives_train(name, folder):
     spec = ROOT / "examples" / f"{name}.toml"
     assert len(spec.read_text().splitlines()) <= 40
@@ -755,15 +758,40 @@ def test_the_specs_of_the_pages_on_likelihoods_and_objectives_are_valid():
             plan(read({"schema": 1, "model": parts, **table}), default())
 
 
-def test_the_likelihoods_of_the_page_are_those_of_a_spec():
-    lines = re.findall(r"^likelihood = .+$", LIKELIHOODS, re.M)
-    assert len(lines) == 6
+def test_the_table_of_posteriors_has_all_of_them_with_their_latents_outputs_and_divergences():
+    D, rows = 4, re.findall(r"^\| .+? \| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", POSTERIORS, re.M)
+    registry = default()
+    assert sorted(row[0] for row in rows) == sorted(
+        name for name in registry.names("posterior") if "." not in name
+    )
+    for name, latents, outputs, kl in rows:
+        if name == "hierarchical":
+            continue
+        head = registry["posterior", name].load()(D)
+        assert str(head.support) == latents.replace(" D ", f" {D} ")
+        sizes = {"D": D, "K": 4, "C": 16}  # K and C by default
+        parts = re.sub(r"(?<=[\w)]) (?=[\w(])", " * ", outputs)  # `2 K D` is a product
+        assert head.output_shape == (eval(parts, sizes),)
+        q = head.posterior(np.zeros((2, *head.output_shape), np.float32))
+        exact = re.findall(r"`(\w+)`", kl)
+        for prior in ("standard_normal", "laplace"):
+            p = registry["prior", prior].load()(D).distribution()
+            assert (exact_kl(q, p) is not None) == (prior in exact)
+
+
+@pytest.mark.parametrize(
+    ("part", "head", "page", "count"),
+    [("decoder", "likelihood", LIKELIHOODS, 6), ("encoder", "posterior", POSTERIORS, 6)],
+)
+def test_the_heads_of_a_page_are_those_of_a_spec(part, head, page, count):
+    lines = re.findall(rf"^{head} = .+$", page, re.M)
+    assert len(lines) == count
     for line in lines:
-        decoder = {"network": {"use": "dense"}, **tomllib.loads(line)}
         model = {
             "latent_dim": 2,
             "encoder": {"network": {"use": "dense"}},
-            "decoder": decoder,
+            "decoder": {"network": {"use": "dense"}, "likelihood": {"use": "bernoulli"}},
             "prior": {"use": "mixture"},
         }
+        model[part] |= tomllib.loads(line)
         plan(read({"schema": 1, "model": model, "data": {"use": "fashion_mini"}}), default())

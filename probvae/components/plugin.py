@@ -34,11 +34,17 @@ BUILT_IN = [
         "posterior", "full_covariance_normal", "probvae.components.posteriors.normal:FullCovarianceNormal"
     ),
     ComponentSpec("posterior", "hierarchical", "probvae.components.posteriors.hierarchical:HierarchicalPosterior"),
+    ComponentSpec("posterior", "laplace", "probvae.components.posteriors.laplace:LaplacePosterior"),
+    ComponentSpec("posterior", "mixture", "probvae.components.posteriors.mixture:MixturePosterior"),
+    ComponentSpec("posterior", "flow", "probvae.components.posteriors.flow:FlowPosterior"),
+    ComponentSpec("posterior", "concrete", "probvae.components.posteriors.concrete:ConcretePosterior"),
     *(
         ComponentSpec("likelihood", name, f"probvae.components.likelihoods.{target}")
         for name, target in LIKELIHOODS.items()
     ),
     ComponentSpec("prior", "standard_normal", "probvae.components.priors.standard_normal:StandardNormal"),
+    ComponentSpec("prior", "laplace", "probvae.components.priors.laplace:LaplacePrior"),
+    ComponentSpec("prior", "concrete", "probvae.components.priors.concrete:ConcretePrior"),
     ComponentSpec("prior", "mixture", "probvae.components.priors.mixture:Mixture"),
     ComponentSpec("prior", "vamp", "probvae.components.priors.vamp:Vamp"),
     ComponentSpec("prior", "conditional", "probvae.components.priors.conditional:Conditional"),

@@ -16,7 +16,7 @@ from probvae.core.data import (
     StreamedArray,
 )
 from probvae.core.distributions import CustomDistribution, factors
-from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob
+from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob, uniform_noise
 from probvae.core.hierarchy import Hierarchy
 from probvae.core.images import channels_first, full_scale
 from probvae.core.kinds import KINDS
@@ -59,6 +59,7 @@ from probvae.core.values import (
     UNIT,
     Group,
     GroupedValues,
+    LogSimplex,
     Support,
     Surface,
     Values,
@@ -107,6 +108,7 @@ __all__ = [
     "SPHERE",
     "Support",
     "Surface",
+    "LogSimplex",
     "Promises",
     "Tag",
     "FilePath",
@@ -141,6 +143,7 @@ __all__ = [
     "free_traces",
     "sample_and_log_prob",
     "normal_noise",
+    "uniform_noise",
     "mean_of",
     "stopped_log_prob",
     "CustomDistribution",

@@ -74,13 +74,25 @@ def normal_noise(shape: Tensor, seed: Seed) -> Tensor:
         shape: of the result.
         seed: an int, or a stateless seed of shape [2].
     """
-    bits = tf.random.stateless_uniform(
-        tf.concat([tf.cast(shape, tf.int32), [2]], axis=0),
-        as_seed(seed),
-        minval=None,
-        maxval=None,
-        dtype=tf.int32,
-        alg="philox",
-    )
-    u = (tf.cast(tf.bitwise.bitwise_and(bits, 2**24 - 1), tf.float32) + 0.5) * 2.0**-24  # in (0, 1)
+    u = _uniform(tf.concat([tf.cast(shape, tf.int32), [2]], axis=0), seed, 24)
     return tf.sqrt(-2.0 * tf.math.log(u[..., 0])) * tf.cos(2.0 * math.pi * u[..., 1])
+
+
+def uniform_noise(shape: Tensor, seed: Seed) -> Tensor:
+    """Independent numbers, float32, uniform between 0 and 1 and never 0 or 1.
+
+    Value i of the flattened result depends on the seed and i only, as that of `normal_noise`, with XLA too.
+
+    Args:
+        shape: of the result.
+        seed: an int, or a stateless seed of shape [2].
+    """
+    return _uniform(shape, seed, 23)  # with more bits the last of them is rounded to 1
+
+
+def _uniform(shape: Tensor, seed: Seed, digits: int) -> Tensor:
+    """The middles of 2^digits equal parts of (0, 1), at random."""
+    bits = tf.random.stateless_uniform(
+        tf.cast(shape, tf.int32), as_seed(seed), minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
+    return (tf.cast(tf.bitwise.bitwise_and(bits, 2**digits - 1), tf.float32) + 0.5) * 2.0**-digits

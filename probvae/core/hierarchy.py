@@ -46,6 +46,11 @@ class Hierarchy(tfd.Distribution):  # type: ignore  # TFP carries no types
         return {f"z{len(sizes) - place}": size for place, size in enumerate(sizes)}
 
     @property
+    def stratified(self) -> bool:
+        """Whether samples in one call depend on each other, as those of a mixture that is sampled evenly."""
+        return getattr(self.above, "stratified", False)
+
+    @property
     def reparameterization_type(self) -> Tensor:
         """That of all blocks: samples of a block that carry no gradients cut the path to those above it."""
         above = tf.zeros(tf.concat([self.batch_shape_tensor(), [self.above_dim]], axis=0))

@@ -81,7 +81,8 @@ class Objective(Checked, ABC):
             nearly the exact posterior.
         warmup_steps: the number of steps in which its schedules change what it minimises. Early stopping begins to
             count where they end.
-        posterior: the q(z|x) that it needs: "diagonal", a product over the latents, or "any".
+        posterior: the q(z|x) that it needs: "diagonal", a product over the latents; "independent", the samples for
+            an example being independent; or "any".
         promises: what it promises to the contract kit.
 
     Raises:
@@ -95,7 +96,7 @@ class Objective(Checked, ABC):
     classifier: ClassVar[bool] = False
     less_variance: ClassVar[bool] = False
     warmup_steps: float = 0.0
-    posterior: Literal["any", "diagonal"] = "any"
+    posterior: Literal["any", "independent", "diagonal"] = "any"
     promises: ClassVar[Promises] = Promises()
 
     @abstractmethod
@@ -132,7 +133,7 @@ class Objective(Checked, ABC):
         """Check that the objective can be used with a model.
 
         Raises:
-            ConfigError: it needs a classifier or a diagonal posterior, and the model has none, or it would leave
+            ConfigError: it needs a classifier or another posterior, and the model has none, or it would leave
                 the classifier untrained.
         """
         name = type(self).__name__
@@ -150,6 +151,14 @@ class Objective(Checked, ABC):
             return
         zeros = vae.zeros(1)
         q = vae.posterior(zeros.x, zeros.condition)  # [1], [D]
+        if self.posterior == "independent":
+            if getattr(q, "stratified", False):
+                raise ConfigError(
+                    f"{name}: expected a posterior with independent samples, as its gradient is biased otherwise; "
+                    f"got {type(q).__name__} from {type(vae.encoder).__name__}, which spreads them over its "
+                    "components. Use the objective 'iwae', or another posterior."
+                )
+            return
         if factors(q) is None and not isinstance(q, tfd.MultivariateNormalDiag):
             raise ConfigError(
                 f"{name}: expected a diagonal posterior, which is a product over the latents; got "

@@ -349,7 +349,8 @@ class VAE(Checked, KerasModel):
         return self.prior.distribution(*([condition] if self.prior.condition_dim else ()))
 
     def _likelihood(self, z: Tensor, condition: Tensor) -> Distribution:
-        return self.decoder.likelihood(z, *([condition] if self.decoder.condition_dim else ()))
+        seen = self.prior.support.seen(z)
+        return self.decoder.likelihood(seen, *([condition] if self.decoder.condition_dim else ()))
 
     def _log_likelihood(self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor) -> Tensor:
         likelihood = self._likelihood(z, condition)  # [..., B], [*E]

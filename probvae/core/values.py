@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf, lcm
 from typing import Literal, TypeAlias
 
 import numpy as np
+import tensorflow as tf
 
 from probvae.core.types import Array, Tensor
+
+
+class Support(ABC):
+    """A set of values on which a distribution has density or probability; `in` compares two of them."""
+
+    @abstractmethod
+    def __contains__(self, other: Support) -> bool: ...
+
+    def seen(self, z: Tensor) -> Tensor:
+        """What a decoder gets of latents z [..., D] on this support: [..., D]."""
+        return z
+
 
 _LARGEST = sys.float_info.max
 _ROUNDING = 1e-3  # of a step, in single precision
 
 
 @dataclass(frozen=True)
-class Values:
+class Values(Support):
     """The values from `low` to `high`.
 
     Data declares the values it takes, a likelihood the values it supports. `BINARY in UNIT`: data of the first
@@ -146,7 +160,7 @@ Numbers, counts, or the one-hot vector of one category.
 
 
 @dataclass(frozen=True)
-class GroupedValues:
+class GroupedValues(Support):
     """The values of vectors [n] in groups: numbers, counts, and one-hot vectors of categories.
 
     Args:
@@ -182,9 +196,11 @@ class GroupedValues:
 OF_KIND = {"numbers": REAL, "counts": COUNTS, "categories": ONE_HOT}
 """The values of each kind of a `Group`."""
 
+DataValues: TypeAlias = Values | GroupedValues
+
 
 @dataclass(frozen=True)
-class Surface:
+class Surface(Support):
     """A surface in the space of latents that has densities; it contains itself only.
 
     Args:
@@ -205,5 +221,28 @@ class Surface:
 SPHERE = Surface("the unit sphere", "surface area")
 SIMPLEX = Surface("the probability simplex", "the volume of all but the last element")
 
-DataValues: TypeAlias = Values | GroupedValues
-Support: TypeAlias = DataValues | Surface
+
+@dataclass(frozen=True)
+class LogSimplex(Surface):
+    """Vectors in groups of K logarithms, whose exponentials sum to 1 in each group. Decoders get the exponentials.
+
+    >>> str(LogSimplex.of(3)), LogSimplex.of(3) in LogSimplex.of(2)
+    ('the logarithms of the probabilities of 3 categories', False)
+
+    Args:
+        name: its name in messages.
+        measure: densities are with respect to this.
+        categories: K.
+    """
+
+    categories: int
+
+    @classmethod
+    def of(cls, categories: int) -> LogSimplex:
+        """That of K categories."""
+        name = f"the logarithms of the probabilities of {categories} categories"
+        return cls(name, "the volume of the differences from the last in each group", categories)
+
+    def seen(self, z: Tensor) -> Tensor:
+        """The probabilities."""
+        return tf.exp(z)

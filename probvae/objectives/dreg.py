@@ -32,6 +32,7 @@ class DReG(Objective):
     terms = ("negative_elbo",)
     bound = "tight"
     less_variance = True
+    posterior = "independent"
 
     def __init__(self, samples: Positive = 5) -> None:
         self.samples = samples

@@ -50,7 +50,7 @@ def latent_map(vae: VAE, split: Split, seed: Seed = 0, name: str = "test", info:
     noise = fold_in(seed, Stream.FIGURES, 9)
     one_prior = not on_surface and not vae.prior.condition_dim
     prior = regions(vae.prior.distribution(), places.axes, _SHARES, noise) if one_prior else None
-    outline = [_CIRCLE] if on_surface else [] if prior is None else [prior.corners]
+    outline = [_CIRCLE] if support == SPHERE else [] if prior is None else [prior.corners]
     count = f"{len(shown):,} of {len(split):,}" if len(shown) < len(split) else f"{len(shown):,}"
     subtitle = f"{count} {name} examples, each {places.found_at}."
     if vae.latent_dim > 2:

@@ -295,7 +295,7 @@ def model_for(objective: Objective, case: Case) -> LinearGaussian:
 
 
 def small_model(
-    case: Case, posterior: Literal["any", "diagonal"] = "any", classes: int | None = None
+    case: Case, posterior: Literal["any", "independent", "diagonal"] = "any", classes: int | None = None
 ) -> LinearGaussian:
     """A model with random weights, a function of the case's seed.
 

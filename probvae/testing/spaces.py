@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from probvae.core import BINARY, OF_KIND, SIMPLEX, SPHERE, GroupedValues, Shape, Support, Values
+from probvae.core import BINARY, OF_KIND, REAL, SIMPLEX, SPHERE, GroupedValues, LogSimplex, Shape, Support, Values
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 TINY = float(np.finfo(np.float32).tiny)
@@ -91,6 +91,8 @@ def space_of(support: Support, event: Shape) -> Space:
     if isinstance(support, GroupedValues):
         parts = [space_of(OF_KIND[kind], (size,)) for kind, size in support.groups]
         return Product(parts, [size for _, size in support.groups])
+    if isinstance(support, LogSimplex):
+        return LogRatios(support.categories, dimensions)
     if not isinstance(support, Values):
         raise NotImplementedError(f"the kit cannot integrate over {support}")
     if support.one_hot:
@@ -511,6 +513,55 @@ class Simplex(Space):
         mean, variance = samples.mean(0), samples.var(0) + 1e-12
         total = np.median(mean * (1 - mean) / variance) - 1
         return np.clip(np.clip(total, 0.5, 1e4) * mean, 0.1, 1e4)
+
+
+class LogRatios(Space):
+    """Groups of K logarithms whose exponentials sum to 1, under the volume of the differences from the last.
+
+    These differences are all of R^(K - 1) in each group, and their proposal is that of a `Box`.
+
+    Args:
+        categories: K.
+        dimensions: D, a multiple of K.
+    """
+
+    def __init__(self, categories: int, dimensions: int) -> None:
+        self.categories = categories
+        self.differences = Box(REAL, dimensions - dimensions // categories)
+        self.axes = self.differences.axes
+
+    def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
+        """That of the differences."""
+        points, volume = self.differences.from_cube(cube, self._from_last(samples))
+        return self._logarithms(points), volume
+
+    def to_cube(self, points: Floats, samples: Floats) -> Floats:
+        """That of the differences."""
+        return self.differences.to_cube(self._from_last(points), self._from_last(samples))
+
+    def propose(self, count: int, samples: Floats, rng: np.random.Generator) -> Floats:
+        """See the class."""
+        return self._logarithms(self.differences.propose(count, self._from_last(samples), rng))
+
+    def log_density(self, points: Floats, samples: Floats) -> Floats:
+        """See the class."""
+        return self.differences.log_density(self._from_last(points), self._from_last(samples))
+
+    def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether the exponentials of each group sum to 1 as far as single precision tells."""
+        return np.asarray((np.abs(logsumexp(self._grouped(points))) < 1e-4).all(-1))
+
+    def _from_last(self, points: Floats) -> Floats:
+        groups = self._grouped(points)
+        return (groups[..., :-1] - groups[..., -1:]).reshape(len(points), -1)
+
+    def _logarithms(self, differences: Floats) -> Floats:
+        groups = differences.reshape(len(differences), -1, self.categories - 1)
+        groups = np.concatenate([groups, np.zeros_like(groups[..., :1])], axis=-1)
+        return (groups - logsumexp(groups)[..., None]).reshape(len(differences), -1)
+
+    def _grouped(self, points: Floats) -> Floats:
+        return points.reshape(len(points), -1, self.categories)
 
 
 def _over(low: float, high: float, samples: Floats) -> Floats:

@@ -35,6 +35,18 @@ REDUCTIONS = ("stl", "dreg", "miwae", "ciwae", "piwae")
 OF_MEANS = ("builds", "graph_equals_eager", "means_are_as_declared", "gradients_are_those_of_their_targets")
 """Their checks in the quick run."""
 
+OF_POSTERIORS = (
+    "builds",
+    "log_prob_broadcasts",
+    "graph_equals_eager",
+    "rows_do_not_mix",
+    "samples_carry_gradients",
+    "samples_move_with_the_density",
+    "density_integrates_to_one",
+    "samples_are_from_the_density",
+)
+"""The checks of the other posteriors than the normals in the quick run."""
+
 OF_BLOCKS = (
     "builds",
     "shapes",
@@ -59,6 +71,8 @@ def in_the_quick_run(check, subject):
         return check.name in OF_MEANS
     if subject.name == "hierarchical":
         return check.name in OF_BLOCKS
+    if subject.kind == "posterior" and not subject.name.endswith("normal"):
+        return check.name in OF_POSTERIORS
     return subject.kind != "bijector"
 
 

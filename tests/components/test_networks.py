@@ -301,6 +301,36 @@ def test_made_cuts_no_input_off_and_sees_all_before_it_where_the_width_allows(si
         assert all(missing[:i, i].sum() < len(hidden) * step for i in range(size))
 
 
+@pytest.mark.parametrize("hidden", [(), (1,), (4,), (7, 2, 5)], ids=str)
+@pytest.mark.parametrize("size", [1, 3])
+def test_made_with_a_context_sees_all_of_it_and_solves_for_its_inputs_as_repeated_passes_do(size, hidden):
+    made = perturb(MADE(size, 2, hidden, context=2), 0.5)
+    noise, context = (
+        tf.constant(np.random.default_rng(2).normal(size=(7, count)), tf.float32) for count in (size, 2)
+    )
+
+    def value(noise, outputs):
+        return noise * tf.exp(outputs[..., 0]) + outputs[..., 1]
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([noise, context])
+        expected = tf.zeros_like(noise)
+        for _ in range(size):
+            outputs = made.parameters(expected, context)
+            expected = value(noise, outputs)
+        x, found = made.solve(lambda i, output: value(tf.transpose(noise)[i], tf.transpose(output)), 7, context)
+        losses = [tf.reduce_sum(tf.sin(a + tf.range(1.0, 1.0 + size))) for a in (expected, x)]
+        firsts = tf.reduce_sum(outputs[:, 0])
+    np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found, outputs, rtol=1e-5, atol=1e-5)
+    (by_noise, by_context), ours = (tape.gradient(loss, [noise, context]) for loss in losses)
+    np.testing.assert_allclose(ours[0], by_noise, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(ours[1], by_context, rtol=1e-4, atol=1e-4)
+    assert np.all(by_context != 0)
+    if all(units >= size for units in hidden):  # wide enough for what the first output, too, reads of the context
+        assert np.all(tape.gradient(firsts, context) != 0)
+
+
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_every_unit_of_made_learns(size):
     made = perturb(MADE(size, 2, (3, 5)))

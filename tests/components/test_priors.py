@@ -19,6 +19,7 @@ def vamp(D):
 
 PRIORS = {
     "standard_normal": c.StandardNormal,
+    "laplace": c.LaplacePrior,
     "mixture": lambda D: c.Mixture(D, 3),
     "vamp": vamp,
     "realnvp": lambda D: c.RealNVP(D, 3, (8,)),

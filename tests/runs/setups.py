@@ -25,6 +25,8 @@ PRIORS = {
     "realnvp": {"use": "realnvp", "couplings": 1, "hidden": [8]},
     "maf": {"use": "maf", "layers": 1, "hidden": [8]},
     "spline": {"use": "spline", "couplings": 1, "hidden": [8], "bins": 2},
+    "laplace": {"use": "laplace"},
+    "concrete": {"use": "concrete"},
     "conditional": {"use": "conditional", "network": {"use": "dense", "hidden": [8]}},
 }
 PARTS = {
@@ -42,6 +44,8 @@ def spec(data, prior="standard_normal", parts="dense", likelihood="bernoulli", *
     encoder, decoder = {"network": down}, {"network": up, "likelihood": {"use": likelihood}}
     if prior == "conditional":
         data = {**data, "condition": "labels"}
+    if prior == "concrete":
+        encoder["posterior"] = {"use": "concrete"}
     return {
         "schema": 1,
         "model": {"latent_dim": 2, "encoder": encoder, "decoder": decoder, "prior": PRIORS[prior]},

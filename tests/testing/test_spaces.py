@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from probvae.core import BINARY, COUNTS, ONE_HOT, REAL, SIMPLEX, SPHERE, UNIT, Values
+from probvae.core import BINARY, COUNTS, ONE_HOT, REAL, SIMPLEX, SPHERE, UNIT, LogSimplex, Values
 from probvae.testing.quadrature import integral
 from probvae.testing.spaces import Lattice, space_of
 
@@ -24,6 +24,9 @@ SUPPORTS = {
     "sphere": (SPHERE, 3),
     "simplex 2": (SIMPLEX, 2),
     "simplex 3": (SIMPLEX, 3),
+    "two categories": (LogSimplex.of(2), 2),
+    "three categories": (LogSimplex.of(3), 3),
+    "two groups of two categories": (LogSimplex.of(2), 4),
     "binary": (BINARY, 3),
     "digits": (Values(0, 9, integer=True), 2),
     "counts": (COUNTS, 1),
@@ -38,6 +41,9 @@ def samples_of(support, dimensions, count=2000):
         return raw / np.linalg.norm(raw, axis=-1, keepdims=True)
     if support == SIMPLEX:
         return rng.dirichlet(np.arange(1, dimensions + 1), size=count)
+    if isinstance(support, LogSimplex):
+        groups = dimensions // support.categories
+        return np.log(rng.dirichlet(np.arange(1, support.categories + 1), (count, groups))).reshape(count, -1)
     if support.one_hot:
         return np.eye(dimensions)[rng.choice(dimensions, size=count)]
     if support.integer:

@@ -17,13 +17,15 @@ class Autoregressive(TriangularBijector):
 
     Args:
         network: s and t of each latent: [..., D] -> [..., D, 2].
+        context: what the network depends on too, if it asks for it; broadcasts to [..., C].
     """
 
-    def __init__(self, network: MADE) -> None:
+    def __init__(self, network: MADE, context: Tensor = None) -> None:
         self.network = network
+        self.context = context
 
     def _shift_and_log_scale(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        shift, log_scale = tf.unstack(self.network.parameters(y), axis=-1)
+        shift, log_scale = tf.unstack(self.network.parameters(y, self.context), axis=-1)
         return shift, bounded(log_scale)
 
     def forward_with_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,7 +37,12 @@ class Autoregressive(TriangularBijector):
             shift, log_scale = tf.unstack(parameters)
             return columns[i] * tf.exp(bounded(log_scale)) + shift
 
-        y, parameters = self.network.solve(next_latent, tf.shape(columns)[1])
+        context = None
+        if self.network.context:
+            C = self.network.context
+            context = tf.broadcast_to(self.context, tf.concat([tf.shape(x)[:-1], [C]], axis=0))
+            context = tf.reshape(context, (-1, C))
+        y, parameters = self.network.solve(next_latent, tf.shape(columns)[1], context)
         return tf.reshape(y, tf.shape(x)), bounded(tf.reshape(parameters[..., 1], tf.shape(x)))
 
     def inverse_with_slopes(self, y: Tensor) -> tuple[Tensor, Tensor]:

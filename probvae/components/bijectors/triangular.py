@@ -111,6 +111,25 @@ class Reverse(TriangularBijector):
         return self.forward_with_slopes(y)
 
 
+class Inverse(TriangularBijector):
+    """The inverse of a bijector.
+
+    Args:
+        of: the bijector.
+    """
+
+    def __init__(self, of: TriangularBijector) -> None:
+        self.of = of
+
+    def forward_with_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The points whose images are x, and their log-slopes."""
+        return self.of.inverse_with_slopes(x)
+
+    def inverse_with_slopes(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The images of y, and their log-slopes."""
+        return self.of.forward_with_slopes(y)
+
+
 class Transformed(tfp.distributions.Distribution):
     """The distribution of y = f(x) for a bijector f of vectors.
 

@@ -4,8 +4,21 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from probvae.components.bijectors.triangular import Transformed
+from probvae.components.posteriors.concrete import ConcretePosterior
+from probvae.components.posteriors.flow import FlowPosterior
+from probvae.components.posteriors.mixture import MixturePosterior, StratifiedMixture
 from probvae.components.scales import softplus_scale
-from probvae.core import SPHERE, Hierarchy, Positive, PosteriorHead, Support
+from probvae.core import (
+    SPHERE,
+    CustomDistribution,
+    Hierarchy,
+    Positive,
+    PosteriorHead,
+    Support,
+    normal_noise,
+    uniform_noise,
+)
 from probvae.errors import ConfigError
 
 from .distributions import Patched, noise_shared_by_rows
@@ -257,3 +270,138 @@ class UpperBlockIgnored(_InBlocks):
 
     def posterior(self, outputs):
         return Hierarchy(self.above(outputs), lambda z2: self.below(outputs, tf.zeros_like(z2)), self.below_dim)
+
+
+class _Flow(FlowPosterior):
+    """A flow of two couplings, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim, "realnvp", layers=2, hidden=(8,), context=3)
+
+
+class FlowWithoutItsLogDeterminant(_Flow):
+    """The density is that of the noise, without the log-determinant of the flow."""
+
+    def posterior(self, outputs):
+        q = super().posterior(outputs)
+        return Patched(q, log_prob=lambda z: q.base.log_prob(q.bijector.inverse(z)))
+
+
+class _LogDeterminantOfTheInverse(Transformed):
+    def _sample_and_log_prob(self, sample_shape, seed=None):
+        z, log_slopes = self.bijector.forward_with_slopes(u := self.base.sample(sample_shape, seed))
+        return z, self.base.log_prob(u) + tf.reduce_sum(log_slopes, axis=-1)
+
+
+class FlowLogDeterminantOfTheWrongSign(_Flow):
+    """The density that comes with a sample has the log-determinant with the sign of the inverse."""
+
+    def posterior(self, outputs):
+        q = super().posterior(outputs)
+        return _LogDeterminantOfTheInverse(q.base, q.bijector)
+
+
+class FlowContextOfTheFirstRow(_Flow):
+    """Its context is that of the first row of the batch, for all rows."""
+
+    def posterior(self, outputs):
+        own, context = outputs[..., :-3], outputs[..., -3:]
+        return super().posterior(tf.concat([own, context[:1] + tf.zeros_like(context)], axis=-1))
+
+
+class FlowContextUnused(_Flow):
+    """It asks for a context, and all its maps read zeros instead."""
+
+    def posterior(self, outputs):
+        return super().posterior(tf.concat([outputs[..., :-3], tf.zeros_like(outputs[..., -3:])], axis=-1))
+
+
+class _Mixture(MixturePosterior):
+    """A mixture of two, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim, 2)
+
+
+class _FromTheFirst(StratifiedMixture):
+    def _call_sample_n(self, sample_shape, seed, **_):
+        noise = normal_noise(tf.concat([sample_shape, tf.shape(self.mean())], axis=0), seed)
+        places = tf.range(tf.size(noise[..., 0]) // tf.size(self.mean()[..., 0]))  # [S]
+        odd = tf.cast(
+            tf.reshape(places % 2, tf.concat([sample_shape, tf.ones_like(tf.shape(self.mean()))], 0)), tf.bool
+        )
+        parts = self.components_distribution
+        loc, scale = (tf.where(odd, part[..., 1, :], part[..., 0, :]) for part in (parts.mean(), parts.stddev()))
+        return loc + scale * noise
+
+
+class MixtureFromTheFirstComponent(_Mixture):
+    """The first sample of each row is from the first component: spread evenly, without a random offset."""
+
+    def posterior(self, outputs):
+        q = super().posterior(outputs)
+        return _FromTheFirst(q.mixture_distribution, q.components_distribution, True)
+
+
+class _DensityOfTheDrawn(StratifiedMixture):
+    def _call_sample_and_log_prob(self, sample_shape, seed, **_):
+        z = self.sample(sample_shape, seed)
+        each = self.components_distribution.log_prob(z[..., None, :])
+        return z, tf.reduce_max(each, axis=-1)
+
+
+class MixtureDensityOfTheDrawnComponent(_Mixture):
+    """The density that comes with a sample is that of its component, not of the mixture."""
+
+    def posterior(self, outputs):
+        q = super().posterior(outputs)
+        return _DensityOfTheDrawn(q.mixture_distribution, q.components_distribution, True)
+
+
+class _Concrete(ConcretePosterior):
+    """One group of categories at a low temperature, before anything is wrong with it."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim, temperature=0.3)
+
+
+class ConcreteDensityOfTheVector(_Concrete):
+    """The density is that of the relaxed one-hot vector, and the samples are its logarithms."""
+
+    def posterior(self, outputs):
+        q = super().posterior(outputs)
+        return Patched(q, log_prob=lambda z: q.log_prob(z) - tf.reduce_sum(z, axis=-1))
+
+
+class ConcreteWithoutItsTemperature(_Concrete):
+    """The normalising constant has no power of the temperature."""
+
+    def posterior(self, outputs):
+        q = super().posterior(outputs)
+        constant = (outputs.shape[-1] - 1) * tf.math.log(self.temperature)
+        return Patched(q, log_prob=lambda z: q.log_prob(z) - constant)
+
+
+class ConcreteNoiseOfTheWrongSign(_Concrete):
+    """It draws the smallest of exponential times as the largest: its Gumbel numbers have the wrong sign."""
+
+    def posterior(self, outputs):
+        def sample(n, seed):
+            u = uniform_noise(tf.concat([[n], tf.shape(outputs)], axis=0), seed)
+            return tf.nn.log_softmax((outputs + tf.math.log(-tf.math.log(u))) / self.temperature)
+
+        return Patched(super().posterior(outputs), sample=sample)
+
+
+class ConcreteStraightThrough(_Concrete):
+    """Samples are rounded to one-hot vectors with the gradient of the relaxed ones, whose density it states."""
+
+    def posterior(self, outputs):
+        q = super().posterior(outputs)
+
+        def sample(n, seed):
+            z = q.sample(n, seed)
+            hard = tf.math.log(tf.one_hot(tf.argmax(z, axis=-1), z.shape[-1]) + 1e-6)
+            return z + tf.stop_gradient(hard - tf.reduce_logsumexp(hard, axis=-1, keepdims=True) - z)
+
+        return CustomDistribution(sample, q.log_prob, tf.shape(outputs)[:-1], outputs.shape[-1:])

@@ -7,8 +7,10 @@ from typing import ClassVar
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from probvae.components.networks.made import MADE
+from probvae.components.posteriors.mixture import StratifiedMixture
 from probvae.components.scales import softplus_scale
-from probvae.core import SIMPLEX, UNIT, Positive, PosteriorHead, Support
+from probvae.core import SIMPLEX, UNIT, LogSimplex, Positive, PosteriorHead, Support
 from probvae.errors import ConfigError
 
 from .priors import independent
@@ -103,3 +105,46 @@ class MixtureOfNormals(_Head):
         parts = tfd.Normal(tf.stack([loc, other], -2), softplus_scale(tf.stack([raw, shift], -2), 0.1))
         weights = tfd.Categorical(tf.stack([shift[..., 0], tf.zeros_like(shift[..., 0])], -1))
         return tfd.MixtureSameFamily(weights, independent(parts), reparameterize=True)
+
+
+class ExpConcrete(Dirichlet):
+    """Logarithms of one relaxed one-hot vector, by TFP."""
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.support = LogSimplex.of(latent_dim)
+
+    def posterior(self, outputs):
+        return tfd.ExpRelaxedOneHotCategorical(0.4, logits=outputs)
+
+
+class StratifiedNormals(_Head):
+    """Two normals far from each other, sampled in turns from a random start."""
+
+    numbers = 4
+
+    def posterior(self, outputs):
+        loc, raw, other, shift = self.parameters(outputs)
+        parts = tf.stack([loc - 3.0, other + 3.0], -2), softplus_scale(tf.stack([raw, shift], -2), 0.1)
+        equal = tfd.Categorical(logits=tf.zeros_like(parts[0][..., 0]))
+        return StratifiedMixture(equal, tfd.MultivariateNormalDiag(*parts), reparameterize=True)
+
+
+class InverseAutoregressiveFlow(_Head):
+    """By TFP's bijectors: samples in one pass, densities in D."""
+
+    numbers = 3
+
+    def __init__(self, latent_dim: Positive) -> None:
+        super().__init__(latent_dim)
+        self.network = MADE(latent_dim, 2, (6,), latent_dim)
+
+    def posterior(self, outputs):
+        loc, raw, context = self.parameters(outputs)
+
+        def shift_and_log_scale(y):
+            shift, log_scale = tf.unstack(self.network.parameters(y, context), axis=-1)
+            return tf.tanh(shift), tf.tanh(log_scale)
+
+        flow = tfp.bijectors.Invert(tfp.bijectors.MaskedAutoregressiveFlow(shift_and_log_scale))
+        return tfd.TransformedDistribution(tfd.MultivariateNormalDiag(loc, softplus_scale(raw)), flow)
