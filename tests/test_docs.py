@@ -641,12 +641,17 @@ def test_the_tables_of_the_page_on_networks_are_those_of_a_spec():
 
 
 def test_the_code_on_hierarchies_does_what_it_says():
-    (code,), (shown,) = blocks(HIERARCHIES, "python"), blocks(HIERARCHIES, "toml")
+    (code,), (shown, parallel) = blocks(HIERARCHIES, "python"), blocks(HIERARCHIES, "toml")
     names = {}
     exec(code, names)
     assert names["vae"].blocks == {"z2": 2, "z1": 3}
     assert {name: kl.shape for name, kl in names["kl"].items()} == {"z2": (4,), "z1": (4,)}
-    plan(read({"schema": 1, "data": {"use": "fashion_mini"}, **tomllib.loads(shown)}), Registry())
+    spec = {"schema": 1, "data": {"use": "fashion_mini"}, **tomllib.loads(shown)}
+    spec["model"]["prior"]["top"]["pseudo_inputs"] = 3
+    spec["model"]["encoder"] |= tomllib.loads(parallel)["model"]["encoder"]
+    vae = probvae.build(spec)
+    assert vae.blocks == {"z2": 8, "z1": 32}
+    assert vae.encoder.network.first.out_shape == vae.encoder.head.top.output_shape
 
 
 # The page on conditions
@@ -724,12 +729,27 @@ def test_the_gallery_has_the_examples_on_real_data():
     assert len(re.findall(r"^!\[.+\]\(.+\.png\)$", page, re.M)) == len(shown)
 
 
-@pytest.mark.parametrize("name", ["conditional", "conditional_prior", "mmd_vae", "beta_tc", "flow_posterior"])
-def test_the_examples_of_conditions_and_objectives_train(name, folder):
+FILTERS = ["model.encoder.network.filters=[2]", "model.decoder.network.filters=[2]"]
+SMALL = dict.fromkeys(["conditional", "conditional_prior", "mmd_vae", "beta_tc", "flow_posterior"], FILTERS)
+SMALL["hierarchy"] = [
+    f"model.{part}.hidden=[4]"
+    for part in ("encoder.network", "decoder.network", "encoder.posterior.network", "prior.lower.network")
+]
+"""Examples, and what makes their networks small."""
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_examples_of_conditions_objectives_and_hierarchies_train(name, folder):
     spec = ROOT / "examples" / f"{name}.toml"
     assert len(spec.read_text().splitlines()) <= 40
-    small = ["model.encoder.network.filters=[2]", "model.decoder.network.filters=[2]", "train.epochs=1"]
-    small += ["train.batch_size=1000", "train.jit=false", "evaluate.samples=2", "data.binarize=static"]
+    small = [
+        *SMALL[name],
+        "train.epochs=1",
+        "train.batch_size=1000",
+        "train.jit=false",
+        "evaluate.samples=2",
+        "data.binarize=static",
+    ]
     run = probvae.train(spec, folder / "run", overrides=small, console=Console(quiet=True))
     assert (run.figures / "samples.png").exists()
 

@@ -330,7 +330,10 @@ def encode(
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Write the posterior means and deviations of examples, with their labels, ids and rows, as .npz or .csv."""
+    """Write the posterior means and deviations of examples, with their labels, ids and rows, as .npz or .csv.
+
+    A posterior without them, as that of a hierarchy, gives one draw for each example.
+    """
     from probvae.runs import inference
 
     _print(inference.encode(run, selection, out, plugins), as_json)

@@ -24,6 +24,7 @@ from probvae.components.metrics import Accuracy as Accuracy
 from probvae.components.networks.conv import Conv as Conv
 from probvae.components.networks.conv import ConvTranspose as ConvTranspose
 from probvae.components.networks.dense import Dense as Dense
+from probvae.components.networks.parallel import Parallel as Parallel
 from probvae.components.networks.resnet import ResNet as ResNet
 from probvae.components.posteriors.concrete import ConcretePosterior as ConcretePosterior
 from probvae.components.posteriors.flow import FlowPosterior as FlowPosterior

@@ -29,6 +29,7 @@ BUILT_IN = [
     ComponentSpec("network", "conv", "probvae.components.networks.conv:Conv"),
     ComponentSpec("network", "conv_transpose", "probvae.components.networks.conv:ConvTranspose"),
     ComponentSpec("network", "resnet", "probvae.components.networks.resnet:ResNet"),
+    ComponentSpec("network", "parallel", "probvae.components.networks.parallel:Parallel"),
     ComponentSpec("posterior", "diagonal_normal", "probvae.components.posteriors.normal:DiagonalNormal"),
     ComponentSpec(
         "posterior", "full_covariance_normal", "probvae.components.posteriors.normal:FullCovarianceNormal"

@@ -110,7 +110,7 @@ class PosteriorHead(Component, ABC):
 
     @abstractmethod
     def posterior(self, outputs: Tensor) -> Distribution:
-        """q(z|x) from a network's outputs [B, *O]: [B], [D]."""
+        """q(z|x) from a network's outputs [..., *O]: [...], [D]; of [S, B, *O] where it is a lower block's."""
 
 
 class LikelihoodHead(Component, ABC):

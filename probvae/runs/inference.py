@@ -160,6 +160,7 @@ def encode(
 ) -> Output:
     """Encodings of a run's data: `mean` and `stddev` [N, D], `row` [N], `id` and `labels` where it has them.
 
+    Where q(z|x) has no mean or standard deviation, as that of a hierarchy, one draw takes their place, `z` [N, D].
     A model with a classifier adds `class_probabilities` [N, K]; where a label is missing, the encoding is that
     given the most probable class.
     """
@@ -171,7 +172,7 @@ def encode(
 
     def arrays() -> dict[str, Array]:
         def function(batch: Batch, noise: Tensor) -> dict[str, Tensor]:
-            return _moments(vae, batch)
+            return _encodings(vae, batch, noise)
 
         return collect(splits, lambda part: over_examples(part, function, seed=0))
 
@@ -190,17 +191,13 @@ def _has_means(vae: VAE) -> bool:
     return mean_of(vae.likelihood(tf.zeros((1, vae.latent_dim)), vae.zeros(1).condition)) is not None
 
 
-def _moments(vae: VAE, batch: Batch) -> Table:
+def _encodings(vae: VAE, batch: Batch, noise: Tensor) -> Table:
     q = vae.posterior(batch.x, vae.with_condition(batch).condition)
     classes = {} if vae.classifier is None else {"class_probabilities": vae.labels(batch.x).probs_parameter()}
     try:
         return {"mean": q.mean(), "stddev": q.stddev()} | classes
-    except NotImplementedError as error:
-        name = type(vae.encoder).__name__
-        raise UserError(
-            f"encode: expected q(z|x) with a mean and a standard deviation; that of {name} lacks one of them. "
-            "Add it to the distribution."
-        ) from error
+    except NotImplementedError:
+        return {"z": q.sample(seed=noise)} | classes
 
 
 def _write(

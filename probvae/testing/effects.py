@@ -46,7 +46,9 @@ def all_have_an_effect(
             tried.append((case, rest))
             made = [build(replace(case, configuration={**rest, name: value})) for value in few]
             built = [part for part in made if part is not None]
-            compared += len(built) > 1
+            # None may mean one of the others, where that alone is not refused.
+            others = sum(part is not None and value is not None for part, value in zip(made, few, strict=True))
+            compared += others > 1 or len(built) == len(few)
             if len(built) > 1 and differ(built):
                 break
         else:

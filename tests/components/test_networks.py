@@ -108,6 +108,17 @@ def test_a_residual_block_adds_to_its_input():
     np.testing.assert_array_equal(block(x), x)
 
 
+def test_parallel_networks_make_their_parts_of_the_outputs():
+    network = perturb(c.Parallel(c.Conv((3,)), c.Dense((4,)), first_outputs=2).connect((5, 6, 1), (7,)))
+    assert (network.first.out_shape, network.second.out_shape) == ((2,), (5,))
+    x = np.random.default_rng(0).normal(size=(3, 4, 5, 6, 1)).astype(np.float32)
+    found = network.outputs(x)
+    np.testing.assert_array_equal(found[..., :2], network.first.outputs(x))
+    np.testing.assert_array_equal(found[..., 2:], network.second.outputs(x))
+    means_and_scales = c.Parallel(c.ConvTranspose((3,)), c.Dense(())).connect((2,), (8, 8, 2))
+    assert means_and_scales.first.out_shape == means_and_scales.second.out_shape == (8, 8, 1)
+
+
 # Sizes
 
 
@@ -167,6 +178,13 @@ def test_a_signal_goes_through_convolutions_of_one_dimension():
         (c.ConvTranspose, (8, 8, 1), "network", r"got shape \[4\]\. Use 'conv', which goes from images"),
         (lambda: c.Conv(strides=(2, 2, 2)), (8, 8, 1), "strides", "each of the 2 layers"),
         (lambda: c.Conv(kernel_size=(3,)), (8, 8, 1), "kernel_size", r"got \[3\]"),
+        (lambda: c.Parallel(c.Dense(), c.Conv()), (784,), "network", r"conv: .*got shape \[784\]"),
+        (
+            lambda: c.Parallel(c.Dense(), c.Dense(), 4),
+            (8,),
+            "network",
+            r"got 4 for the first of 4 .*first_outputs",
+        ),
     ],
 )
 def test_an_encoder_refuses_a_network_that_does_not_fit(network, shape, parameter, message):

@@ -163,6 +163,22 @@ def test_encodings_are_the_moments_of_q_in_the_order_of_the_data(run, tmp_path):
     np.testing.assert_allclose(found["stddev"], q.stddev(), rtol=1e-5)
 
 
+def test_encodings_are_draws_where_q_has_no_moments(tmp_path, monkeypatch):
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
+    asked = spec(tiny_images(tmp_path), "hierarchical", epochs=1)
+    asked["model"]["encoder"]["posterior"] = {"use": "hierarchical", "network": {"use": "dense", "hidden": [4]}}
+    run, _ = train(asked, tmp_path / "run")
+    output = inference.encode(run.folder, Selection("test"), tmp_path / "one.npz")
+    assert output.shapes == {"z": [10, 2], "labels": [10], "row": [10]}
+    inference.encode(run.folder, Selection("test"), tmp_path / "again.npz")
+    z = read(tmp_path / "one.npz")["z"]
+    np.testing.assert_array_equal(z, read(tmp_path / "again.npz")["z"])
+    inference.reconstruct(run.folder, Selection("test"), out=tmp_path / "x.npz")
+    q = probvae.load(run.folder).posterior(read(tmp_path / "x.npz")["x"])
+    seed = fold_in(0, Stream.USE, Stream.LATENT, 0)
+    np.testing.assert_allclose(z, q.sample(seed=seed), rtol=1e-5, atol=1e-5)
+
+
 def test_parts_do_not_show_in_the_arrays(run, tmp_path, monkeypatch):
     inference.encode(run.folder, Selection("train"), tmp_path / "whole.npz")
     monkeypatch.setattr(passes, "CHUNK", 7)

@@ -68,12 +68,13 @@ def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
         raise Violation(f"two rows with the same input got the same {TWINS} draws: they share their noise.")
 
 
-@check("decoder", "likelihood", "network", fast=6, deep=80)
+@check("posterior", "decoder", "likelihood", "network", fast=6, deep=80)
 def leading_axes_are_rows(subject: Subject, case: Case) -> None:
     """Inputs [S, B, ...] are treated as S times B rows, in their order.
 
     An importance-weighted bound decodes [S, B, D] at once; a transposed reshape gives each example the likelihood
-    of another one's latents.
+    of another one's latents. In a hierarchy the posterior of the lower block is of [S, B, ...], a row for each
+    sample of the upper one.
     """
     view = view_of(subject, case)
     inputs = view.inputs(batch=(2, 3))
