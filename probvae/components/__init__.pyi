@@ -35,6 +35,7 @@ from probvae.components.posteriors.normal import DiagonalNormal as DiagonalNorma
 from probvae.components.posteriors.normal import FullCovarianceNormal as FullCovarianceNormal
 from probvae.components.priors.concrete import ConcretePrior as ConcretePrior
 from probvae.components.priors.conditional import Conditional as Conditional
+from probvae.components.priors.exemplar import Exemplar as Exemplar
 from probvae.components.priors.flows import MAF as MAF
 from probvae.components.priors.flows import RealNVP as RealNVP
 from probvae.components.priors.flows import Spline as Spline

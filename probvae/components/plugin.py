@@ -48,6 +48,7 @@ BUILT_IN = [
     ComponentSpec("prior", "concrete", "probvae.components.priors.concrete:ConcretePrior"),
     ComponentSpec("prior", "mixture", "probvae.components.priors.mixture:Mixture"),
     ComponentSpec("prior", "vamp", "probvae.components.priors.vamp:Vamp"),
+    ComponentSpec("prior", "exemplar", "probvae.components.priors.exemplar:Exemplar"),
     ComponentSpec("prior", "conditional", "probvae.components.priors.conditional:Conditional"),
     ComponentSpec("prior", "hierarchical", "probvae.components.priors.hierarchical:HierarchicalPrior"),
     ComponentSpec("prior", "realnvp", "probvae.components.priors.flows:RealNVP"),

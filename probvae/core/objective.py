@@ -66,7 +66,8 @@ class Objective(Checked, ABC):
     """What is minimised, as a pure function of (vae, batch, seed, step).
 
     It takes densities from the model's methods (`log_weights`, `posterior`, `log_likelihood`, `prior_given`), with
-    the condition and the observed elements of the batch. So it is right for data with and without them.
+    the condition, the observed elements and the rows of the batch. So it is right for data with and without them,
+    and for priors that leave training examples out.
 
     Attributes:
         terms: the names of the terms that a call returns, all of them.

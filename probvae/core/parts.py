@@ -4,11 +4,13 @@ A component returns a distribution that it builds afresh in each call. One that 
 of the variables: it goes stale and receives no gradient. The letters of shapes are those of `core/types.py`.
 
 An encoder, a decoder or a prior whose `__init__` asks for `condition_dim`, C, takes a condition: its method then
-gets one more argument, `condition` [..., C].
+gets one more argument, `condition` [..., C]. A prior whose `distribution` has a parameter `rows` gets the numbers
+of the examples in the training data.
 """
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
@@ -73,14 +75,31 @@ class Prior(Part):
 
     Attributes:
         support: the space of its density: `REAL`, another box of `Values`, `SPHERE`, `SIMPLEX`.
+        takes_rows: whether `distribution` has a parameter `rows`.
     """
 
     kind: ClassVar[str] = "prior"
     support: Support = REAL
+    takes_rows: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "takes_rows" not in vars(cls):
+            cls.takes_rows = "rows" in inspect.signature(cls.distribution).parameters
+
+    def given(self, condition: Tensor, rows: Tensor = None) -> Distribution:
+        """`distribution` with those of the condition [B, C] and the rows [B] that it takes."""
+        named = {"rows": rows} if self.takes_rows else {}
+        return self.distribution(*([condition] if self.condition_dim else ()), **named)
 
     @abstractmethod
     def distribution(self, *condition: Any, **named: Any) -> Distribution:
-        """p(z): [], [D]; or p(z|c) with a condition [B, C]: [B], [D]."""
+        """p(z): [], [D]; or p(z|c) with a condition [B, C]: [B], [D].
+
+        A prior that was made from the training examples may have a parameter `rows`: in training it gets the
+        numbers [B] of the examples of a batch, and returns for each of them a p(z) that does not depend on it,
+        [B], [D]. Rows are -1, or None for all, where the examples are no training examples.
+        """
 
 
 class Classifier(Component, ABC):

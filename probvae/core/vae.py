@@ -210,14 +210,19 @@ class VAE(Checked, KerasModel):
             label = tf.where(batch.labels == -1, label, batch.labels)
         return batch._replace(condition=tf.one_hot(label, self.condition_dim))
 
-    def prior_given(self, condition: Tensor = None) -> Distribution:
+    def prior_given(self, condition: Tensor = None, rows: Tensor = None) -> Distribution:
         """p(z), [], [D]; or p(z|c), [B], [D], if the prior takes the condition.
+
+        Args:
+            condition: [B, C].
+            rows: the numbers of training examples, [B], for a prior that leaves each of them out; it is then [B],
+                [D] too. Others ignore it.
 
         Raises:
             ShapeError: the condition has another shape.
             UserError: it is not finite, or missing.
         """
-        return self._prior(self._checked_condition(condition))
+        return self._prior(self._checked_condition(condition), rows)
 
     def likelihood(self, z: Tensor, condition: Tensor = None) -> Distribution:
         """p(x|z) or p(x|z, c) of z [..., D] and a condition that broadcasts to [..., C]: [...], [*E].
@@ -246,20 +251,28 @@ class VAE(Checked, KerasModel):
         x = as_examples(self._filled(x, observed), self.event_shape)
         return self._log_likelihood(x, z, self._checked_condition(condition, x.shape[0]), observed)
 
-    def log_joint(self, x: Tensor, z: Tensor, condition: Tensor = None, observed: Tensor = None) -> Tensor:
+    def log_joint(
+        self, x: Tensor, z: Tensor, condition: Tensor = None, observed: Tensor = None, rows: Tensor = None
+    ) -> Tensor:
         """Log p(x, z) or log p(x, z|c) of x [B, *E] and z [..., B, D]: [..., B], in nats.
 
-        See `log_likelihood` for the arguments.
+        See `log_likelihood` for the arguments, and `prior_given` for `rows`.
 
         Raises:
             ShapeError: an argument has another shape.
             UserError: as `log_likelihood`, or an element of x is outside of the support of the likelihood.
         """
         x = as_examples(self._filled(x, observed), self.event_shape, self.support)
-        return self._log_joint(x, z, self._checked_condition(condition, x.shape[0]), observed)
+        return self._log_joint(x, z, self._checked_condition(condition, x.shape[0]), observed, rows)
 
     def log_weights(
-        self, x: Tensor, samples: int, seed: Seed, condition: Tensor = None, observed: Tensor = None
+        self,
+        x: Tensor,
+        samples: int,
+        seed: Seed,
+        condition: Tensor = None,
+        observed: Tensor = None,
+        rows: Tensor = None,
     ) -> Tensor:
         """The log importance weights log p(x, z) - log q(z|x) at z ~ q(z|x), given the condition, in nats.
 
@@ -272,6 +285,7 @@ class VAE(Checked, KerasModel):
             seed: an int, or a stateless seed of shape [2].
             condition: [B, C], for a conditional model.
             observed: which elements of x are known, as in `log_likelihood`.
+            rows: the numbers of training examples, as in `prior_given`.
 
         Returns:
             [S, B].
@@ -285,7 +299,7 @@ class VAE(Checked, KerasModel):
         c = self._checked_condition(condition, x.shape[0])
         z, log_q = sample_and_log_prob(self._posterior(x, c), samples, seed)  # [S, B, D], [S, B]
         size = math.prod(self.event_shape)
-        log_joint = [self._log_joint_in_blocks(x, z[few], c, observed, size) for few in blocks(z, size)]
+        log_joint = [self._log_joint_in_blocks(x, z[few], c, observed, rows, size) for few in blocks(z, size)]
         return joined(log_joint) - log_q
 
     def sample(self, samples: int, seed: Seed = 0, mean: bool = False, condition: Tensor = None) -> Tensor:
@@ -345,8 +359,8 @@ class VAE(Checked, KerasModel):
     def _posterior(self, x: Tensor, condition: Tensor) -> Distribution:
         return self.encoder.posterior(x, *([condition] if self.encoder.condition_dim else ()))
 
-    def _prior(self, condition: Tensor) -> Distribution:
-        return self.prior.distribution(*([condition] if self.prior.condition_dim else ()))
+    def _prior(self, condition: Tensor, rows: Tensor = None) -> Distribution:
+        return self.prior.given(condition, rows)
 
     def _likelihood(self, z: Tensor, condition: Tensor) -> Distribution:
         seen = self.prior.support.seen(z)
@@ -366,19 +380,18 @@ class VAE(Checked, KerasModel):
         each = tf.where(observed, elements.log_prob(x), 0.0)  # [..., B, *E]
         return tf.reduce_sum(each, axis=[*range(-len(self.event_shape), 0)])
 
-    def _log_joint(self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor) -> Tensor:
-        return self._log_likelihood(x, z, condition, observed) + self._prior(condition).log_prob(z)
+    def _log_joint(self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor, rows: Tensor) -> Tensor:
+        return self._log_likelihood(x, z, condition, observed) + self._prior(condition, rows).log_prob(z)
 
-    def _log_joint_in_blocks(self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor, size: int) -> Tensor:
+    def _log_joint_in_blocks(
+        self, x: Tensor, z: Tensor, condition: Tensor, observed: Tensor, rows: Tensor, size: int
+    ) -> Tensor:
         """`_log_joint` of x [B, *E] and z [S, B, D] for some of the B at a time: [S, B]."""
-
-        def some(values: Tensor, rows: slice) -> Tensor:
-            return None if values is None else values[rows]
-
+        given = (condition, observed, rows)
         return joined(
             [
-                self._log_joint(x[rows], z[:, rows], some(condition, rows), some(observed, rows))
-                for rows in blocks(x, size * (z.shape[0] or 1))
+                self._log_joint(x[few], z[:, few], *(None if each is None else each[few] for each in given))
+                for few in blocks(x, size * (z.shape[0] or 1))
             ],
             axis=1,
         )

@@ -63,7 +63,7 @@ class BetaTC(Objective):
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        q, p = vae.posterior(batch.x, batch.condition), vae.prior_given(batch.condition)  # [B], [D]
+        q, p = vae.posterior(batch.x, batch.condition), vae.prior_given(batch.condition, batch.rows)  # [B], [D]
         z, log_q = (drawn[0] for drawn in sample_and_log_prob(q, 1, seed))  # [B, D], [B]
         weights = tf.ones_like(log_q) if batch.weights is None else batch.weights  # [B]
         of_z, of_each = self._aggregate(q, z, weights, same_example(batch))  # [B], [B, D]: log q(z), log q(z_d)

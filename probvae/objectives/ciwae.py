@@ -36,7 +36,7 @@ class CIWAE(Objective):
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed)  # [S, B]
+        log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed, batch.rows)  # [S, B]
         elbo, tighter = tf.reduce_mean(log_w, axis=0), tfp.math.reduce_logmeanexp(log_w, axis=0)  # [B], [B]
         return Losses(-self.beta * elbo - (1.0 - self.beta) * tighter, {"negative_elbo": -elbo})
 

@@ -167,7 +167,7 @@ def elbo_parts(
         by latent [B, D].
     """
     q = vae.posterior(batch.x, batch.condition)  # [B], [D]
-    p = vae.prior_given(batch.condition)  # [] or [B], [D]
+    p = vae.prior_given(batch.condition, batch.rows)  # [] or [B], [D]
     z, log_q = sample_and_log_prob(q, samples, seed)  # [S, B, D], [S, B]
     if by_latent:
         q, p = latent_by_latent(q, p)  # [B, D], []

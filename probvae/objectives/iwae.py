@@ -30,7 +30,7 @@ class IWAE(Objective):
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed)  # [S, B]
+        log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed, batch.rows)  # [S, B]
         bound = tf.reduce_logsumexp(log_w, axis=0) - log(self.samples)  # [B]
         return Losses(-bound, {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 

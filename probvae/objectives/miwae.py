@@ -37,7 +37,7 @@ class MIWAE(Objective):
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
         draws = self.repeats * self.samples
-        log_w = vae.log_weights(batch.x, draws, seed, batch.condition, batch.observed)  # [M S, B]
+        log_w = vae.log_weights(batch.x, draws, seed, batch.condition, batch.observed, batch.rows)  # [M S, B]
         return Losses(-self.mean_bound(log_w), {"negative_elbo": -tf.reduce_mean(log_w, axis=0)})
 
     def mean_bound(self, log_w: Tensor) -> Tensor:

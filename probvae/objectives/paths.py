@@ -32,7 +32,7 @@ def log_weight_paths(vae: VAE, batch: Batch, samples: int, seed: Seed) -> Paths:
     still = tf.stop_gradient(z)
     with tf.GradientTape() as tape:
         tape.watch(still)
-        log_p = vae.log_joint(batch.x, still, batch.condition, batch.observed)  # [S, B]
+        log_p = vae.log_joint(batch.x, still, batch.condition, batch.observed, batch.rows)  # [S, B]
         log_q = q.log_prob(still)  # [S, B]
         log_w = log_p - log_q
     slope = tf.stop_gradient(tape.gradient(log_w, still))  # [S, B, D]

@@ -26,7 +26,7 @@ class Rate(Objective):
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        q, p = vae.posterior(batch.x, batch.condition), vae.prior_given(batch.condition)  # [B], [D]
+        q, p = vae.posterior(batch.x, batch.condition), vae.prior_given(batch.condition, batch.rows)  # [B], [D]
         z, log_q = (drawn[0] for drawn in sample_and_log_prob(q, 1, seed))  # [B, D], [B]
         log_p = p.log_prob(z)  # [B]
         return Losses(log_q - log_p, {"cross_entropy": -log_p, "posterior_entropy": -log_q})

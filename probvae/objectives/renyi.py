@@ -34,7 +34,7 @@ class Renyi(Objective):
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed)  # [S, B]
+        log_w = vae.log_weights(batch.x, self.samples, seed, batch.condition, batch.observed, batch.rows)  # [S, B]
         elbo = tf.reduce_mean(log_w, axis=0)  # [B]
         order = 1.0 - self.alpha
         return Losses(-(_log_power_mean(log_w, order) if order else elbo), {"negative_elbo": -elbo})

@@ -45,7 +45,7 @@ class STL(Objective):
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        q, p = vae.posterior(batch.x, batch.condition), vae.prior_given(batch.condition)  # [B], [D]
+        q, p = vae.posterior(batch.x, batch.condition), vae.prior_given(batch.condition, batch.rows)  # [B], [D]
         z, _ = sample_and_log_prob(q, self.samples, seed)  # [S, B, D]
         kl = tf.reduce_mean(stopped_log_prob(q, z) - p.log_prob(z), axis=0)  # [B]
         log_likelihood = vae.log_likelihood(batch.x, z, batch.condition, batch.observed)  # [S, B]

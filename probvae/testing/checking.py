@@ -57,6 +57,7 @@ class Check:
         mandatory: whether a report is red if it could not run.
         tag: it applies only to classes that promise this tag.
         conditional: whether it applies only to classes that ask for a condition.
+        rows: whether it applies only to priors that take the rows of training examples.
         statistical: whether it is a statistical test, with an error rate of `ALPHA` in all.
     """
 
@@ -67,6 +68,7 @@ class Check:
     mandatory: bool = True
     tag: Tag | None = None
     conditional: bool = False
+    rows: bool = False
     statistical: bool = False
     name: str = field(init=False)
 
@@ -86,6 +88,8 @@ class Check:
     def applies(self, subject: Subject) -> bool:
         """Whether it applies to a subject."""
         if self.conditional and subject.asks is None:
+            return False
+        if self.rows and not getattr(subject.factory, "takes_rows", False):
             return False
         return subject.kind in self.kinds and (self.tag is None or self.tag in subject.promises.tags)
 

@@ -39,6 +39,8 @@ from probvae.registry import Registry, default
 from probvae.specs import placeholder
 from probvae.testing.case import Case
 
+EXAMPLES = 40
+"""The number of training examples."""
 OTHER = 10**6 + 3
 """Added to the seed of the instance that is restored into, so that it starts as another one."""
 CHECKED_KINDS = (*(kind for kind in KINDS if kind not in ("dataset", "metric")), "bijector")
@@ -137,19 +139,21 @@ class Subject:
             )
         ]
 
-    def build(self, case: Case, restoring: bool = False) -> Any:
+    def build(self, case: Case, restoring: bool = False, others: Array | None = None) -> Any:
         """A component for a case, with all of its variables.
 
         Args:
             case: its configuration, and what the assembler supplies.
             restoring: build it as loading a run does, before its weights are assigned: with other initial values,
                 and with zeros instead of the training examples.
+            others: the training examples [40, *E]; None for those of the case.
 
         Raises:
             Refused: the class does not support the configuration, and said so with a typed error.
         """
         seed_initial_values(case.seed + OTHER * restoring)
-        given = placeholder(case.event_shape) if restoring else lambda: examples(case)
+        trained_on = examples(case) if others is None else others
+        given = placeholder(case.event_shape) if restoring else lambda: trained_on
         try:
             context = self._context(case, given)
             component = self._make(self.factory, self.signature, case.configuration, context)
@@ -185,7 +189,7 @@ class Subject:
             "decoder": lambda: NetworkDecoder(small(), Bernoulli(case.event_shape), case.latent_dim),
             "examples": given,
             "steps_per_epoch": lambda: 10,
-            "train_size": lambda: 100,
+            "train_size": lambda: EXAMPLES,
         }
 
     def _make(self, factory: Factory, signature: Signature, table: Mapping[str, Any], context: Context) -> Any:
@@ -276,7 +280,7 @@ def _promises(name: str, factory: Factory, signature: Signature) -> Promises:
 
 def examples(case: Case) -> Array:
     """Training examples [40, *E] between 0 and 1, for components that start from data."""
-    return np.random.default_rng(case.seed).random((40, *case.event_shape), np.float32)
+    return np.random.default_rng(case.seed).random((EXAMPLES, *case.event_shape), np.float32)
 
 
 def _is_unbuilt(layer: keras.layers.Layer) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core import ONE_HOT, REAL, Distribution, Shape, Support, Tensor, trainable_names
+from probvae.core import ONE_HOT, REAL, Array, Distribution, Shape, Support, Tensor, trainable_names
 from probvae.errors import explained
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation
@@ -204,15 +204,20 @@ def view_of(subject: Subject, case: Case) -> View:
     return View(subject.kind, built(subject, case), case)
 
 
-def built(subject: Subject, case: Case) -> Any:
+def built(subject: Subject, case: Case, others: Array | None = None) -> Any:
     """A component for a case, as `Subject.build`; the check `builds` reports what does not build.
+
+    Args:
+        subject: the class.
+        case: its configuration.
+        others: the training examples [40, *E]; None for those of the case.
 
     Raises:
         Refused: the component does not support the configuration.
         Inconclusive: it does not build.
     """
     try:
-        return subject.build(case)
+        return subject.build(case, others=others)
     except Refused:
         raise
     except Exception as error:

@@ -20,6 +20,7 @@ PRIORS = {
     "standard_normal": {"use": "standard_normal"},
     "mixture": {"use": "mixture", "components": 4},
     "vamp": {"use": "vamp", "pseudo_inputs": 4},
+    "exemplar": {"use": "exemplar", "exemplars": 8},
     "hierarchical": {"use": "hierarchical", "lower": {"network": {"use": "dense", "hidden": [8]}}},
     # One layer of each flow: tracing more of them is what would take the time.
     "realnvp": {"use": "realnvp", "couplings": 1, "hidden": [8]},

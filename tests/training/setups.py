@@ -35,6 +35,7 @@ PRIORS = {
     "standard_normal": lambda encoder: c.StandardNormal(D),
     "mixture": lambda encoder: c.Mixture(D, components=3),
     "vamp": lambda encoder: c.Vamp(encoder, E, pseudo_inputs=3, initial="noise"),
+    "exemplar": lambda encoder: c.Exemplar(encoder, E, np.eye(TRAIN, *E, dtype=np.float32), exemplars=TRAIN),
     "maf": lambda encoder: c.MAF(D, layers=2, hidden=(4,)),
     "hierarchical": lambda encoder: c.HierarchicalPrior(
         D, c.StandardNormal(1), c.Conditional(1, c.Dense((4,)), c.DiagonalNormal(1))

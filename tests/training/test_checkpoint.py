@@ -221,7 +221,9 @@ def model_with(kind, name):
         model = PLAIN | {"decoder": PLAIN["decoder"] | {"likelihood": part}}
     spec = {"schema": 1, "model": model, "objective": {"use": "elbo"}, "data": {"use": "fashion_mini"}}
     condition = probvae.Condition(("a", "b")) if (kind, name) == ("prior", "conditional") else None
-    return probvae.build(spec, EVENT, condition=condition) if (kind, name) != ("prior", "vamp") else vae("vamp")
+    if (kind, name) in (("prior", "vamp"), ("prior", "exemplar")):  # which start from data
+        return vae(name)
+    return probvae.build(spec, EVENT, condition=condition)
 
 
 BUILT_IN = [

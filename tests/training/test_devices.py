@@ -65,6 +65,7 @@ ON_DEVICES = {
         "conditional": {"prior": "conditional"},
         "hierarchical": {"prior": "hierarchical"},
         "free bits per latent": {"objective": "free_bits_per_latent"},
+        "exemplar": {"prior": "exemplar"},
         "beta tc": {"objective": "beta_tc"},
         "info vae": {"objective": "info_vae"},
         "semi-supervised": {"prior": "classified", "objective": "semi_supervised"},

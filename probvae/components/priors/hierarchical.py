@@ -33,6 +33,8 @@ class HierarchicalPrior(Prior):
         ConfigError: the sizes do not add up to D, or a part is of another size or support.
     """
 
+    takes_rows: bool = False  # unless its top does
+
     def __init__(
         self,
         latent_dim: Positive,
@@ -53,6 +55,7 @@ class HierarchicalPrior(Prior):
         self.top = top
         self.lower = lower
         self.condition_dim = top.condition_dim
+        self.takes_rows = top.takes_rows
         self.support = top.support
         condition = [tf.zeros((1, top.condition_dim))] if top.condition_dim else []
         parts = {
@@ -72,7 +75,7 @@ class HierarchicalPrior(Prior):
             inner["encoder"] = lambda: UpperBlocks(context["encoder"](), context["event_shape"](), above)
         return inner
 
-    def distribution(self, condition: Tensor = None) -> Distribution:
-        """p(z): [], [D]; or p(z|c) of conditions [B, C] if the top takes one: [B], [D]."""
-        top = self.top.distribution(*([condition] if self.condition_dim else ()))
+    def distribution(self, condition: Tensor = None, rows: Tensor = None) -> Distribution:
+        """p(z): [], [D]; or p(z|c) of conditions [B, C], or of rows [B], if the top takes them: [B], [D]."""
+        top = self.top.given(condition, rows)
         return Hierarchy(top, self.lower.distribution, self.below_dim)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Literal
 
 import keras
@@ -10,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.components.mixtures import mixture
+from probvae.components.priors.chosen import checked_examples, random_rows
 from probvae.core import Array, ArrayLike, Distribution, Encoder, Positive, Prior, Shape
 from probvae.errors import ConfigError
 
@@ -52,7 +52,9 @@ class Vamp(Prior):
         self.support = encoder.support
 
         def some(shape: Shape, dtype: str | None = None) -> Array:  # made only once there is room for the variable
-            return _some(examples, pseudo_inputs, event_shape)
+            what, fix = "pseudo-inputs that start from data", "Give examples, or set initial = 'noise'."
+            found = checked_examples("vamp", what, examples, event_shape, fix)
+            return np.asarray(found[random_rows(found, pseudo_inputs)], np.float32)
 
         start = some if initial == "data" else keras.initializers.RandomNormal(0.5, 0.1)
         self.pseudo_inputs = self.add_weight(
@@ -69,24 +71,3 @@ class Vamp(Prior):
         """p(z): [], [D]."""
         posteriors = self.encoder.posterior(tf.convert_to_tensor(self.pseudo_inputs.value))  # [K], [D]
         return mixture(self.logits.value, posteriors)  # [], [D]
-
-
-def _some(examples: ArrayLike | None, count: int, event_shape: Shape) -> Array:
-    """A random `count` of the examples, each at most once where there are enough.
-
-    Which ones is a function of the seed of Keras, `keras.utils.set_random_seed`, as all initial values are.
-    """
-    if examples is None or len(examples) == 0:
-        raise ConfigError(
-            "vamp prior: pseudo-inputs that start from data need examples; got none. "
-            "Give examples, or set initial = 'noise'.",
-            parameter="initial",
-        )
-    if tuple(np.shape(examples)[1:]) != tuple(event_shape):
-        raise ConfigError(
-            f"vamp prior: expected examples of shape [N, {', '.join(map(str, event_shape))}]; got "
-            f"{list(np.shape(examples))}.",
-            parameter="examples",
-        )
-    order = np.random.default_rng(random.getrandbits(32)).permutation(len(examples))
-    return np.asarray(examples[np.resize(order, count)], np.float32)

@@ -12,6 +12,7 @@ from probvae.testing.checks import (  # noqa: F401  # isort: skip  # listed in t
     graphs,
     rows,
     conditions,
+    left_out,
     elements,
     parameters,
     gradients,

@@ -581,3 +581,10 @@ class RateAtTheMean(Rate):
         _, log_q = q.experimental_sample_and_log_prob(seed=as_seed(seed))  # [B]
         log_p = vae.prior_given().log_prob(q.mean())  # [B]
         return Losses(log_q - log_p, {"cross_entropy": -log_p, "posterior_entropy": -log_q})
+
+
+class RowsForgotten(IWAE):
+    """The prior does not get the rows of the training examples, so that none is left out."""
+
+    def __call__(self, vae, batch, seed, step):
+        return super().__call__(vae, batch._replace(rows=None), seed, step)

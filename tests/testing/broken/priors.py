@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from annotated_types import Ge
 
+from probvae.components.priors.exemplar import Exemplar, mixture
 from probvae.components.scales import raw_scale, softplus_scale
 from probvae.core import SIMPLEX, SPHERE, Hierarchy, Positive, Prior, Promises, Support, Values
 from probvae.errors import ConfigError
@@ -851,3 +852,55 @@ class BlocksInAnotherOrder(_InBlocks):
         return Patched(
             honest, sample=lambda n, seed: tf.roll(honest.sample(n, seed=seed), self.below_dim, axis=-1)
         )
+
+
+class _Exemplar(Exemplar):
+    """As it is, with a place for a mistake in the log weights of the exemplars."""
+
+    def log_weights(self, rows):
+        """[B, K]."""
+
+    def distribution(self, rows=None):
+        if rows is None:
+            return super().distribution()
+        means = self.encoder.posterior(tf.convert_to_tensor(self.exemplars.value)).mean()
+        return mixture(self.log_weights(rows), means, softplus_scale(self.raw_scale.value))
+
+
+class NoExampleLeftOut(_Exemplar):
+    """It takes the rows of training examples, and leaves none out."""
+
+    def log_weights(self, rows):
+        return tf.nn.log_softmax(tf.zeros((len(rows), self.rows.shape[0])))
+
+
+class PlaceForRow(_Exemplar):
+    """It takes the place of an exemplar among the exemplars for its row in the training data."""
+
+    def log_weights(self, rows):
+        left_out = rows[:, None] == tf.range(self.rows.shape[0], dtype=tf.int64)
+        return tf.nn.log_softmax(tf.where(left_out, -np.inf, 0.0))
+
+
+class NextExampleLeftOut(_Exemplar):
+    """It leaves out the example after the one that is meant."""
+
+    def log_weights(self, rows):
+        return tf.nn.log_softmax(tf.where(rows[:, None] + 1 == self.rows.value, -np.inf, 0.0))
+
+
+class LeftOutWithoutRenormalizing(_Exemplar):
+    """The mean over the K - 1 exemplars that are not left out is a sum divided by K."""
+
+    def log_weights(self, rows):
+        return tf.where(rows[:, None] == self.rows.value, -np.inf, -log(self.rows.shape[0]))
+
+
+class SamplesOfWhatIsLeftOut(Exemplar):
+    """The density leaves an example out, and the samples are of all of them."""
+
+    def distribution(self, rows=None):
+        p, whole = super().distribution(rows), super().distribution()
+        if rows is None:
+            return p
+        return Patched(p, sample=lambda n, seed: tf.repeat(whole.sample(n, seed=seed)[:, None], len(rows), axis=1))
