@@ -36,6 +36,7 @@ from probvae.components.posteriors.normal import FullCovarianceNormal as FullCov
 from probvae.components.priors.concrete import ConcretePrior as ConcretePrior
 from probvae.components.priors.conditional import Conditional as Conditional
 from probvae.components.priors.exemplar import Exemplar as Exemplar
+from probvae.components.priors.flows import IAF as IAF
 from probvae.components.priors.flows import MAF as MAF
 from probvae.components.priors.flows import RealNVP as RealNVP
 from probvae.components.priors.flows import Spline as Spline

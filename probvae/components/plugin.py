@@ -53,6 +53,7 @@ BUILT_IN = [
     ComponentSpec("prior", "hierarchical", "probvae.components.priors.hierarchical:HierarchicalPrior"),
     ComponentSpec("prior", "realnvp", "probvae.components.priors.flows:RealNVP"),
     ComponentSpec("prior", "maf", "probvae.components.priors.flows:MAF"),
+    ComponentSpec("prior", "autoregressive", "probvae.components.priors.flows:IAF"),
     ComponentSpec("prior", "spline", "probvae.components.priors.flows:Spline"),
     ComponentSpec("metric", "accuracy", "probvae.components.metrics:Accuracy"),
 ]

@@ -9,7 +9,7 @@ from probvae.testing.runner import checks_for, run
 from ..brief import briefly
 
 COMPONENTS = [(kind, name) for kind, name in default() if kind in CHECKED_KINDS and "." not in name]
-COMPONENTS += [("bijector", name) for name in ("realnvp", "maf", "spline")]
+COMPONENTS += [("bijector", name) for name in ("realnvp", "maf", "autoregressive", "spline")]
 APPLICABLE = [
     (check, subject)
     for subject in (Subject(kind, name) for kind, name in COMPONENTS)

@@ -24,9 +24,10 @@ PRIORS = {
     "vamp": vamp,
     "realnvp": lambda D: c.RealNVP(D, 3, (8,)),
     "maf": lambda D: c.MAF(D, 2, (8,)),
+    "autoregressive": lambda D: c.IAF(D, 2, (8,)),
     "spline": lambda D: c.Spline(D, 2, (8,), bins=4),
 }
-FLOWS = ["realnvp", "maf", "spline"]
+FLOWS = ["realnvp", "maf", "autoregressive", "spline"]
 SEED = [3, 4]
 
 every_prior = pytest.mark.parametrize("name", PRIORS)
@@ -76,6 +77,31 @@ def test_a_flow_starts_near_the_standard_normal(name, D):
     z = np.random.default_rng(0).normal(size=(100, D)).astype(np.float32)
     found = PRIORS[name](D).distribution().log_prob(z)
     assert np.abs(found - normal_log_prob(f64(z), 0.0, 1.0).sum(1)).mean() < 0.5
+
+
+def test_an_inverse_autoregressive_flow_undoes_a_masked_one_of_the_same_networks():
+    """With f = A ∘ R for the one and A⁻¹ ∘ R for the other, R the reversal: f(R g(R x)) = R x."""
+    masked, inverse = moved("maf", 4), c.IAF(4, 1, (8,))
+    masked.networks = inverse.networks = masked.networks[:1]
+    x = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    y, slopes = inverse.bijector().forward_with_slopes(x)
+    assert np.abs(y - x[:, ::-1]).max() > 0.1
+    back, undone = masked.bijector().forward_with_slopes(y[:, ::-1])
+    np.testing.assert_allclose(back, x[:, ::-1], atol=1e-5)
+    np.testing.assert_allclose(tf.reduce_sum(slopes + undone, -1), np.zeros(9), atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "quick"), [("maf", "log_prob"), ("autoregressive", "sample")])
+def test_one_direction_of_an_autoregressive_flow_takes_one_pass(name, quick, monkeypatch):
+    def one_after_another(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("probvae.components.networks.made.MADE.solve", one_after_another)
+    p = moved(name, 4).distribution()
+    ways = {"log_prob": lambda: p.log_prob(np.zeros((3, 4), np.float32)), "sample": lambda: p.sample(3, seed=SEED)}
+    ways.pop(quick)()
+    with pytest.raises(AssertionError):
+        [slow() for slow in ways.values()]
 
 
 def test_a_spline_is_the_identity_outside_its_bound():

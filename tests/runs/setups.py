@@ -25,6 +25,7 @@ PRIORS = {
     # One layer of each flow: tracing more of them is what would take the time.
     "realnvp": {"use": "realnvp", "couplings": 1, "hidden": [8]},
     "maf": {"use": "maf", "layers": 1, "hidden": [8]},
+    "autoregressive": {"use": "autoregressive", "layers": 1, "hidden": [8]},
     "spline": {"use": "spline", "couplings": 1, "hidden": [8], "bins": 2},
     "laplace": {"use": "laplace"},
     "concrete": {"use": "concrete"},

@@ -36,7 +36,7 @@ def trainable(model):
     return {name: variable.numpy() for name, variable in trainable_names(model).items()}
 
 
-FLOWS = ("realnvp", "maf", "spline")
+FLOWS = ("realnvp", "maf", "autoregressive", "spline")
 ONCE = {"conv": FLOWS, "dense": tuple(prior for prior in PRIORS if prior not in FLOWS)}
 """Each prior once; XLA, which compiles dense models, takes long for flows."""
 

@@ -11,7 +11,14 @@ from annotated_types import Ge, Le
 
 from probvae.components.bijectors.autoregressive import Autoregressive
 from probvae.components.bijectors.coupling import AffineCoupling, SplineCoupling
-from probvae.components.bijectors.triangular import Affine, Chain, Reverse, Transformed, TriangularBijector
+from probvae.components.bijectors.triangular import (
+    Affine,
+    Chain,
+    Inverse,
+    Reverse,
+    Transformed,
+    TriangularBijector,
+)
 from probvae.components.networks.made import MADE
 from probvae.components.scales import bounded
 from probvae.core import Distribution, Positive, PositiveFloat, Prior
@@ -104,18 +111,13 @@ class Spline(Flow):
         return Chain(parts)
 
 
-class MAF(Flow):
-    """A masked autoregressive flow: each latent is scaled and shifted by those before it.
-
-    x_i = (y_i - t_i(y_<i)) exp(-s_i(y_<i)) (Papamakarios, Pavlakou, Murray, Masked autoregressive flow for
-    density estimation, 2017), with the order reversed between layers. Its density takes one pass; a sample
-    takes D short steps, one after another.
+class Masked(Flow, ABC):
+    """A flow of autoregressive maps, whose networks are masked.
 
     Args:
         latent_dim: D, the size of one latent.
-        layers: how many autoregressive maps.
-        hidden: the sizes of the hidden layers of each map's network; a latent sees all of those before
-            it where none of them is below D - 1.
+        layers: how many maps.
+        hidden: the sizes of the hidden layers of each map's network.
     """
 
     def __init__(
@@ -124,9 +126,49 @@ class MAF(Flow):
         super().__init__(latent_dim)
         self.networks = [MADE(latent_dim, 2, hidden) for _ in range(layers)]
 
+    @abstractmethod
+    def layer(self, network: MADE) -> TriangularBijector:
+        """The map of a network."""
+
     def bijector(self) -> TriangularBijector:
-        """f: over vectors [D]."""
-        parts: list[TriangularBijector] = []
-        for network in self.networks:
-            parts += [Autoregressive(network), Reverse()]
-        return Chain(parts)
+        """f: over vectors [D]. The order of the latents is reversed before each map."""
+        return Chain([part for network in self.networks for part in (self.layer(network), Reverse())])
+
+
+class MAF(Masked):
+    """A masked autoregressive flow: each latent is scaled and shifted by those before it.
+
+    x_i = (y_i - t_i(y_<i)) exp(-s_i(y_<i)) (Papamakarios, Pavlakou, Murray, Masked autoregressive flow for
+    density estimation, 2017), with the order reversed between layers. Its density, which training takes, needs one
+    pass; a sample takes D short steps, one after another. The prior `autoregressive` is the other way round.
+
+    Args:
+        latent_dim: D, the size of one latent.
+        layers: how many autoregressive maps.
+        hidden: the sizes of the hidden layers of each map's network; a latent sees all of those before
+            it where none of them is below D - 1.
+    """
+
+    def layer(self, network: MADE) -> TriangularBijector:
+        """Each latent, scaled and shifted by those before it."""
+        return Autoregressive(network)
+
+
+class IAF(Masked):
+    """An inverse autoregressive flow: a latent is scaled and shifted by the noise of those before it.
+
+    y_i = (x_i - t_i(x_<i)) exp(-s_i(x_<i)) (Kingma et al., Improved variational inference with inverse
+    autoregressive flow, 2016), with the order reversed between layers. A sample needs one pass; the density, which
+    training takes, D short steps, one after another. The prior `maf` is the other way round, and trains faster:
+    choose this one where samples are drawn all the time.
+
+    Args:
+        latent_dim: D, the size of one latent.
+        layers: how many autoregressive maps.
+        hidden: the sizes of the hidden layers of each map's network; a latent sees all noise before it where none of
+            them is below D - 1.
+    """
+
+    def layer(self, network: MADE) -> TriangularBijector:
+        """Each latent, scaled and shifted by the noise of those before it."""
+        return Inverse(Autoregressive(network))
