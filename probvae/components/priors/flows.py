@@ -165,8 +165,8 @@ class IAF(Masked):
     Args:
         latent_dim: D, the size of one latent.
         layers: how many autoregressive maps.
-        hidden: the sizes of the hidden layers of each map's network; a latent sees all noise before it where none of
-            them is below D - 1.
+        hidden: the sizes of the hidden layers of each map's network; a latent sees all noise before it where none
+            of them is below D - 1.
     """
 
     def layer(self, network: MADE) -> TriangularBijector:
