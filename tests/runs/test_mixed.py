@@ -73,7 +73,7 @@ def test_another_table_of_the_same_columns_is_encoded(trained, file, tmp_path):
     run, _ = trained
     rows = pandas.read_csv(file).head(4)[["eggs", "colour", "height"]]
     rows.to_csv(tmp_path / "new.csv", index=False)
-    inference.reconstruct(run.folder, Selection.of("all", tmp_path / "new.csv"), out=tmp_path / "again.csv")
+    inference.reconstruct(run.folder, Selection.of(None, tmp_path / "new.csv"), out=tmp_path / "again.csv")
     again = pandas.read_csv(tmp_path / "again.csv")
     np.testing.assert_array_equal(again["x_eggs"], rows["eggs"])
     assert set(again["mean_colour"]) <= set(NAMES)
