@@ -32,7 +32,7 @@ CONTEXT = {
     "train_size": "the data",
     "given_data": "the argument data, in Python",
     "conditions": "[data] condition",
-    "groups": "the columns of the data",
+    "column_groups": "the columns of the data",
     "library_column": "[data] library_size",
 }
 """The parameters that the assembler supplies, by name, and where it takes them from."""

@@ -69,7 +69,7 @@ def build_model(
         if condition.one_hot:
             supply["classes"] = lambda: condition.size
     if groups:
-        supply["groups"] = lambda: groups
+        supply["column_groups"] = lambda: groups
     if examples is not None:
         supply["examples"] = examples
     if train_examples is not None:
@@ -138,7 +138,7 @@ def build_component(
         elif table.signature.all[name].required:
             expected, got = f"a place where {name!r} is known", f"{table.use!r}, which asks for it"
             hint = 'Set [data] condition = "labels".' if name in ("condition_dim", "classes") else ""
-            hint = hint or ('It is for tables: [data] use = "table".' if name == "groups" else "")
+            hint = hint or ('It is for tables: [data] use = "table".' if name == "column_groups" else "")
             raise SpecError([document.problem(table.path, expected, got, hint)])
     with located_errors(document, table):
         with dtype_policy(precision if table.kind in NETWORKS else "float32"):

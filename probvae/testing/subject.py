@@ -183,7 +183,7 @@ class Subject:
             "event_shape": lambda: case.event_shape,
             "condition_dim": lambda: case.condition_dim or None,
             "library_column": lambda: 0 if case.condition_dim == 1 else None,
-            "groups": lambda: _groups(case),
+            "column_groups": lambda: _groups(case),
             "classes": lambda: case.classes,
             "encoder": lambda: NetworkEncoder(small(), DiagonalNormal(case.latent_dim), case.event_shape),
             "decoder": lambda: NetworkDecoder(small(), Bernoulli(case.event_shape), case.latent_dim),

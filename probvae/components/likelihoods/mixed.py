@@ -40,7 +40,7 @@ class Mixed(LikelihoodHead):
     the element that is 1, and those of the others are 0.
 
     Args:
-        groups: what the elements of an example are: numbers, counts, or the one-hot vector of a category.
+        column_groups: what the elements of an example are: numbers, counts, or the one-hot vector of a category.
         numbers: the likelihood of the columns of numbers.
         counts: the likelihood of the columns of counts.
 
@@ -50,32 +50,34 @@ class Mixed(LikelihoodHead):
 
     def __init__(
         self,
-        groups: Annotated[tuple[Group, ...], MinLen(1)],
+        column_groups: Annotated[tuple[Group, ...], MinLen(1)],
         numbers: Annotated[LikelihoodHead | None, Use("normal")] = None,
         counts: Annotated[LikelihoodHead | None, Use("negative_binomial")] = None,
     ) -> None:
         super().__init__()
         given = {"numbers": numbers, "counts": counts}
-        sizes = [size for _, size in groups]
+        sizes = [size for _, size in column_groups]
         places: dict[str, list[Array]] = {kind: [] for kind in OF_KIND}
-        for (kind, _), place in zip(groups, np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]), strict=True):
+        for (kind, _), place in zip(
+            column_groups, np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]), strict=True
+        ):
             places[kind].append(place)
         of_heads = {kind: np.concatenate(places[kind]) for kind in given if places[kind]}
         self.heads = [_checked(kind, given[kind], len(place)) for kind, place in of_heads.items()]
         self.places = (*of_heads.values(), *places["categories"])
         self.sizes = [*(head.output_shape[0] for head in self.heads), *map(len, places["categories"])]
         self.output_shape = (sum(self.sizes),)
-        self.support = GroupedValues(groups)
+        self.support = GroupedValues(column_groups)
 
     @staticmethod
     def inner_context(name: str, settings: Mapping[str, Any], context: Context) -> Context:
         """The likelihood of a kind of columns is one of examples of these columns alone."""
 
         def event_shape() -> Shape:
-            groups: tuple[Group, ...] = context["groups"]()
+            groups: tuple[Group, ...] = context["column_groups"]()
             return (sum(size for kind, size in groups if kind == name),)
 
-        return {**context, "event_shape": event_shape} if "groups" in context else context
+        return {**context, "event_shape": event_shape} if "column_groups" in context else context
 
     def likelihood(self, outputs: Tensor) -> Distribution:
         """p(x|z) from outputs [..., O]: [...], [n]."""

@@ -143,7 +143,7 @@ class InverseAutoregressiveFlow(_Head):
         loc, raw, context = self.parameters(outputs)
 
         def shift_and_log_scale(y):
-            shift, log_scale = tf.unstack(self.network.parameters(y, context), axis=-1)
+            shift, log_scale = tf.unstack(self.network.parameters(y + tf.zeros_like(context), context), axis=-1)
             return tf.tanh(shift), tf.tanh(log_scale)
 
         flow = tfp.bijectors.Invert(tfp.bijectors.MaskedAutoregressiveFlow(shift_and_log_scale))
