@@ -209,6 +209,29 @@ def model(posterior, prior):
     return VAE(encoder, decoder, prior)
 
 
+def test_doubly_reparameterized_gradients_are_biased_unless_samples_are_independent():
+    """Of log (w_1 + w_2) / 2 by the mean of the first of two components, by quadrature of two samples."""
+    x = np.linspace(-12, 12, 2001)
+    cell = (x[1] - x[0]) ** 2
+
+    def normal(loc, scale):
+        return np.exp(normal_log_prob(x, loc, scale))
+
+    def bound(loc, even):
+        one, other = normal(loc, 0.7), normal(1.5, 0.7)
+        q = (one + other) / 2
+        w = normal(0.4, 1.1) / q
+        densities = (one[:, None], other) if even else (q[:, None], q)
+        slope = np.gradient(np.log(w), x)
+        share = w[:, None] / (w[:, None] + w)
+        doubly = share**2 * slope[:, None] * one[:, None] * (other if even else q) * cell
+        return (np.log((w[:, None] + w) / 2) * densities[0] * densities[1]).sum() * cell, doubly.sum()
+
+    exact = {even: (bound(-1 + 1e-4, even)[0] - bound(-1 - 1e-4, even)[0]) / 2e-4 for even in (True, False)}
+    assert bound(-1.0, even=False)[1] == pytest.approx(exact[False], rel=1e-3)
+    assert bound(-1.0, even=True)[1] > 1.03 * exact[True]
+
+
 def test_dreg_refuses_a_mixture_whose_samples_depend_on_each_other():
     with pytest.raises(ConfigError, match=r"expected a posterior with independent samples.*StratifiedMixture"):
         DReG().check(model(c.MixturePosterior(4), c.StandardNormal(4)))

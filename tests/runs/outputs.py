@@ -12,7 +12,7 @@ import probvae
 
 
 def outputs(vae):
-    """Densities, moments and importance weights at fixed places."""
+    """Densities, samples and importance weights at fixed places."""
     rng = np.random.default_rng(0)
     x = (rng.random((6, *vae.event_shape)) < 0.4).astype(np.float32)
     z = rng.normal(size=(6, vae.latent_dim)).astype(np.float32)
@@ -21,8 +21,7 @@ def outputs(vae):
     likelihood = vae.likelihood(tf.constant(z), c)
     return {
         "log p(z)": vae.prior_given(c).log_prob(z).numpy(),
-        "mean of q": q.mean().numpy(),
-        "stddev of q": q.stddev().numpy(),
+        "samples of q": q.sample(3, seed=[1, 2]).numpy(),
         "log p(x|z)": likelihood.log_prob(x[:1]).numpy(),
         "log weights": vae.log_weights(x, 3, 7, c).numpy(),
         "samples": vae.sample(6, seed=7, condition=c).numpy(),
