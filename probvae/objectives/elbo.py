@@ -23,7 +23,7 @@ from probvae.core import (
     whole_batch_mean,
 )
 from probvae.errors import ConfigError
-from probvae.objectives.kl import chosen_kl, latent_by_latent, resolve_kl
+from probvae.objectives.kl import Per, chosen_kl, kl_by_block, latent_by_latent, resolve_kl
 
 
 class ELBO(Objective):
@@ -40,12 +40,12 @@ class ELBO(Objective):
     good.
 
     With free_bits = λ the mean loss of a batch is -E_q[log p(x|z)] + β max(λ, KL), each a mean over the batch, or
-    with the sum of max(λ, KL_d) over the latents, for which q and p must be products over these (Kingma et al.,
-    Improved variational inference with inverse autoregressive flow, 2016, appendix C.8). Up to a mean KL of λ the
-    penalty is λ and the KL has no gradient, so the rows of a batch are coupled. Where the KL is estimated, its
-    mean over n examples with S samples has the standard deviation of log q(z|x) - log p(z), divided by √(n S).
-    That makes the expected maximum too large by at most half as much, and by almost nothing where the KL is a few
-    standard deviations away from λ.
+    with the sum of max(λ, KL_d) over the latents, for which q and p must be products over these, or over the
+    blocks of a hierarchy (Kingma et al., Improved variational inference with inverse autoregressive flow, 2016).
+    Up to a mean KL of λ the penalty is λ and the KL has no gradient, so the rows of a batch are coupled. Where the
+    KL is estimated, its mean over n examples with S samples has the standard deviation of log q(z|x) - log p(z),
+    divided by √(n S). That makes the expected maximum too large by at most half as much, and by almost nothing
+    where the KL is a few standard deviations away from λ.
 
     Args:
         kl: the exact divergence, an estimate by the samples (mean of log q - log p), or "auto": exact where
@@ -55,7 +55,8 @@ class ELBO(Objective):
         warmup_epochs: the number of epochs, or a fraction of one, in which β grows linearly from 0.
         warmup_cycles: how many times β grows from 0.
         free_bits: λ, floor of the KL, in nats per example: below it the KL is not penalised.
-        free_bits_per: what the floor is of: the KL of "all" latents together, or that of each "latent".
+        free_bits_per: what the floor is of: the KL of "all" latents together, that of each "latent", or of a
+            hierarchy that of each "block" given those above it.
         steps_per_epoch: the number of steps in an epoch; a spec supplies it, and warmup_epochs needs it.
 
     Raises:
@@ -72,7 +73,7 @@ class ELBO(Objective):
         warmup_epochs: Annotated[float, Ge(0)] = 0.0,
         warmup_cycles: Positive = 1,
         free_bits: Annotated[float, Ge(0)] = 0.0,
-        free_bits_per: Literal["all", "latent"] = "all",
+        free_bits_per: Per = "all",
         steps_per_epoch: int | None = None,
     ) -> None:
         for name, value in {"warmup_epochs": warmup_epochs, "free_bits": free_bits}.items():
@@ -104,8 +105,8 @@ class ELBO(Objective):
         self.last_ramp = 2.0 * self.ramp_steps * (warmup_cycles - 1)
         self.warmup_steps = self.last_ramp + self.ramp_steps
         self.free_bits = free_bits
-        self.by_latent = free_bits_per == "latent"
-        if self.by_latent:
+        self.free_bits_per: Per = free_bits_per
+        if free_bits_per == "latent":
             self.posterior = "diagonal"
         self.couples_rows = free_bits > 0
         if beta >= 1:
@@ -113,12 +114,12 @@ class ELBO(Objective):
 
     def __call__(self, vae: VAE, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a step: [B], and its terms, each [B]."""
-        _, log_likelihood, kl = elbo_parts(vae, batch, seed, self.kl, self.samples, self.by_latent)  # [B], [B]
+        _, log_likelihood, kl = elbo_parts(vae, batch, seed, self.kl, self.samples, self.free_bits_per)
         beta = self.beta_at(step)
-        penalty = kl  # [B], or [B, D] by latent
+        penalty = kl  # [B], or [B, G] of each latent or block
         if self.free_bits:
             penalty = tf.where(whole_batch_mean(kl, batch.weights) <= self.free_bits, self.free_bits, kl)
-        if self.by_latent:
+        if self.free_bits_per != "all":
             kl, penalty = tf.reduce_sum(kl, axis=-1), tf.reduce_sum(penalty, axis=-1)  # [B], [B]
         terms = {"negative_log_likelihood": -log_likelihood, "kl": kl, "beta": tf.fill(tf.shape(kl), beta)}
         return Losses(beta * penalty - log_likelihood, terms)
@@ -139,7 +140,7 @@ class ELBO(Objective):
             beta *= min(1.0, within / self.ramp_steps)
         if self.free_bits and self.kl == "monte_carlo":
             return {"beta": beta}
-        kl = exact.kl_by_latent if self.by_latent else exact.kl[:, None]  # [B, D] or [B, 1]
+        kl = exact.kl_by_latent if self.free_bits_per == "latent" else exact.kl[:, None]  # [B, D] or [B, 1]
         penalty = np.where(kl.mean(axis=0) > self.free_bits, kl, self.free_bits).sum(axis=-1)  # [B]
         return {"beta": beta, "loss": exact.negative_log_likelihood + beta * penalty}
 
@@ -154,25 +155,25 @@ class ELBO(Objective):
 
     def describe(self, vae: VAE) -> dict[str, str]:
         """The form of the KL for this model."""
-        return {"kl": resolve_kl(self.kl, vae, self.by_latent)}
+        return {"kl": resolve_kl(self.kl, vae, self.free_bits_per)}
 
 
 def elbo_parts(
-    vae: VAE, batch: Batch, seed: Seed, kl: str = "auto", samples: int = 1, by_latent: bool = False
+    vae: VAE, batch: Batch, seed: Seed, kl: str = "auto", samples: int = 1, per: Per = "all"
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Latents z ~ q(z|x) of a batch, and the two parts of the evidence lower bound, in nats per example.
 
     Returns:
         z [S, B, D], the mean of log p(x|z) over them [B], and KL(q(z|x) || p(z)), as `chosen_kl` has it: [B], or
-        by latent [B, D].
+        of each latent or block [B, G].
     """
     q = vae.posterior(batch.x, batch.condition)  # [B], [D]
     p = vae.prior_given(batch.condition, batch.rows)  # [] or [B], [D]
     z, log_q = sample_and_log_prob(q, samples, seed)  # [S, B, D], [S, B]
-    if by_latent:
+    if per == "latent":
         q, p = latent_by_latent(q, p)  # [B, D], []
         log_q = q.log_prob(z)  # [S, B, D]
-    divergence = chosen_kl(kl, q, p)
+    divergence = kl_by_block(q, p, z, vae.blocks) if per == "block" else chosen_kl(kl, q, p)
     if divergence is None:
         divergence = tf.reduce_mean(log_q - p.log_prob(z), axis=0)
     log_likelihood = vae.log_likelihood(batch.x, z, batch.condition, batch.observed)  # [S, B]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import tensorflow as tf
 import tensorflow_probability as tfp
 
-from probvae.core import VAE, Distribution, Tensor, factors
+from probvae.core import VAE, Distribution, Hierarchy, Tensor, factors
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
+
+Per: TypeAlias = Literal["all", "latent", "block"]
+"""What a divergence is of: all latents together, each latent, or each block of latents given those above it."""
 
 
 def exact_kl(q: Distribution, p: Distribution) -> Tensor | None:
@@ -56,23 +63,63 @@ def latent_by_latent(q: Distribution, p: Distribution) -> tuple[Distribution, Di
     for name, use, distribution in (("posterior", "diagonal_normal", q), ("prior", "standard_normal", p)):
         each = of_each_latent(distribution)
         if each is None:
-            raise ConfigError(
-                f"elbo objective: expected a {name} that is a product over the latents, as free_bits_per = "
-                f"'latent'; got {type(distribution).__name__}. Use the {name} '{use}', or free_bits_per = 'all'.",
-                parameter="free_bits_per",
-            )
+            raise _no_share(f"a {name} that is a product over the latents", distribution, f"the {name} '{use}'")
         of_each.append(each)
     return of_each[0], of_each[1]
 
 
-def resolve_kl(kl: str, vae: VAE, by_latent: bool = False) -> str:
-    """What `kl` means for this model, or for each of its latents: "exact" or "monte_carlo".
+def kl_by_block(q: Distribution, p: Distribution, z: Tensor, blocks: Mapping[str, int]) -> Tensor:
+    """The KL of each of G blocks of latents given those above it, estimated at z ~ q [S, B, D]: [B, G], in nats.
+
+    Args:
+        q: the posterior, [B], [D].
+        p: the prior, [] or [B], [D].
+        z: [S, B, D].
+        blocks: the sizes of the blocks by name, as `VAE.blocks`.
 
     Raises:
-        ConfigError: as `chosen_kl`, or as `latent_by_latent`.
+        ConfigError: one of them is neither a hierarchy nor a product over the latents.
+    """
+
+    def of_blocks(distribution: Distribution) -> Tensor:
+        if isinstance(distribution, Hierarchy):
+            return tf.stack([*distribution.block_log_probs(z).values()], axis=-1)  # [S, B, G]
+        each = of_each_latent(distribution)
+        if each is None:
+            expected = "a posterior and a prior of which each is a hierarchy or a product over the latents"
+            raise _no_share(expected, distribution, "the prior and the posterior 'hierarchical'")
+        parts = tf.split(each.log_prob(z), [*blocks.values()], axis=-1)
+        return tf.stack([tf.reduce_sum(part, axis=-1) for part in parts], axis=-1)  # [S, B, G]
+
+    return tf.reduce_mean(of_blocks(q) - of_blocks(p), axis=0)
+
+
+def _no_share(expected: str, got: Distribution, use: str) -> ConfigError:
+    return ConfigError(
+        f"elbo objective: expected {expected}, as free_bits_per is not 'all'; got {type(got).__name__}. Use {use} "
+        "or free_bits_per = 'all'.",
+        parameter="free_bits_per",
+    )
+
+
+def resolve_kl(kl: str, vae: VAE, per: Per = "all") -> str:
+    """What `kl` means for this model: "exact" or "monte_carlo".
+
+    Raises:
+        ConfigError: as `chosen_kl`, or the KL is not known per latent or block.
     """
     zeros = vae.zeros(1)
     q, p = vae.posterior(zeros.x, zeros.condition), vae.prior_given(zeros.condition)
-    if by_latent:
+    if per == "block":
+        if len(vae.blocks) < 2 or kl == "exact":
+            got = "kl = 'exact', which is not known of blocks" if kl == "exact" else "one block of all latents"
+            raise ConfigError(
+                f"elbo objective: expected a hierarchy of latents, whose KL is estimated, as free_bits_per = "
+                f"'block'; got {got}. Set free_bits_per = 'all', or change that.",
+                parameter="free_bits_per",
+            )
+        kl_by_block(q, p, tf.zeros((1, 1, vae.latent_dim)), vae.blocks)
+        return "monte_carlo"
+    if per == "latent":
         q, p = latent_by_latent(q, p)
     return "monte_carlo" if chosen_kl(kl, q, p) is None else "exact"

@@ -421,7 +421,7 @@ class FloorOfEachExample(ELBO):
         super().__init__(free_bits=free_bits, free_bits_per="latent")
 
     def __call__(self, vae, batch, seed, step):
-        _, log_likelihood, kl = elbo_parts(vae, batch, as_seed(seed), by_latent=True)  # [B], [B, D]
+        _, log_likelihood, kl = elbo_parts(vae, batch, as_seed(seed), per="latent")  # [B], [B, D]
         terms = {"negative_log_likelihood": -log_likelihood, "kl": tf.reduce_sum(kl, axis=-1)}
         loss = tf.reduce_sum(tf.maximum(kl, self.free_bits), axis=-1) - log_likelihood
         return Losses(loss, terms | {"beta": tf.ones_like(loss)})
