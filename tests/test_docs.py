@@ -48,6 +48,7 @@ HIERARCHIES = PAGES["hierarchies.md"]
 LABELS = PAGES["labels.md"]
 LIKELIHOODS = PAGES["likelihoods.md"]
 POSTERIORS = PAGES["posteriors.md"]
+PRIORS = PAGES["priors.md"]
 
 ALL = list(testing.iter_checks())
 KINDS = (
@@ -817,3 +818,26 @@ def test_the_heads_of_a_page_are_those_of_a_spec(part, head, page, count):
         }
         model[part] |= tomllib.loads(line)
         plan(read({"schema": 1, "model": model, "data": {"use": "fashion_mini"}}), default())
+
+
+# The page on priors to choose from
+
+
+def test_the_table_of_priors_has_all_of_them():
+    table = PRIORS.partition("## The priors\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", table, re.M)
+    assert sorted(listed) == sorted(name for name in default().names("prior") if "." not in name)
+
+
+def test_the_code_of_the_page_on_priors_does_what_it_says():
+    (code,), (table,) = blocks(PRIORS, "python"), blocks(PRIORS, "toml")
+    names = {}
+    exec(code, names)
+    assert (names["p"].batch_shape, names["p"].event_shape) == ((), (2,))
+    found = names["left"].log_prob(np.zeros((1, 2), np.float32)).numpy()
+    assert found.shape == (3,)
+    assert np.all(found[:2] != found[2])
+    np.testing.assert_allclose(found[2], names["p"].log_prob(np.zeros(2, np.float32)), rtol=1e-6)
+    spec = tomllib.loads((ROOT / "examples" / "first.toml").read_text())
+    spec["model"] |= tomllib.loads(table)["model"]
+    plan(read(spec), Registry())
