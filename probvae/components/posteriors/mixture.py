@@ -39,7 +39,8 @@ class MixturePosterior(PosteriorHead):
         each = tf.stack(tf.split(outputs, self.components, axis=-1), axis=-2)  # [B, K, 2 D]
         loc, raw = tf.split(each, 2, axis=-1)  # [B, K, D] each
         equal = tfd.Categorical(logits=tf.zeros_like(loc[..., 0]))  # [B], []
-        return StratifiedMixture(equal, tfd.MultivariateNormalDiag(loc, softplus_scale(raw)), reparameterize=True)
+        normals = tfd.Independent(tfd.Normal(loc, softplus_scale(raw)), reinterpreted_batch_ndims=1)  # [B, K], [D]
+        return StratifiedMixture(equal, normals, reparameterize=True)  # [B], [D]
 
 
 class StratifiedMixture(tfd.MixtureSameFamily):  # type: ignore
