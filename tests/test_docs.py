@@ -761,7 +761,9 @@ def test_the_table_of_likelihoods_has_all_of_them_with_their_supports():
     rows = re.findall(r"^\| .+? \| `(\w+)` \| (.+?) \| .+? \|$", LIKELIHOODS, re.M)
     built_in = {name: default()["likelihood", name].load() for name in default().names("likelihood")}
     kinds = (("numbers", 1), ("counts", 1), ("categories", 2))
-    shapes = {"mixed": {"groups": kinds, "numbers": built_in["normal"]((1,)), "counts": built_in["poisson"]((1,))}}
+    shapes = {
+        "mixed": {"column_groups": kinds, "numbers": built_in["normal"]((1,)), "counts": built_in["poisson"]((1,))}
+    }
     right = {
         name: str(factory(**shapes.get(name, {"event_shape": (2,)})).support)
         for name, factory in built_in.items()

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.core import FINAL_STEP, VAE, Batch, Encoder, gradient_step
+from probvae.core import FINAL_STEP, VAE, Batch, Encoder, Hierarchy, gradient_step
 from probvae.errors import ConfigError
 from probvae.objectives import ELBO, IWAE
 from probvae.objectives.kl import exact_kl, resolve_kl
@@ -278,6 +278,44 @@ def test_a_latent_below_its_free_bits_alone_has_no_gradient_of_the_kl():
         losses = ELBO(free_bits=0.3, free_bits_per="latent")(vae, Batch(data()), 0, tf.constant(0))
         paid = tf.reduce_mean(losses.per_example - losses.terms["negative_log_likelihood"])
     np.testing.assert_allclose(tape.gradient(paid, vae.encoder.shift), [1.0, 0.0], atol=1e-6)
+
+
+class Blocks(Encoder):
+    """q(z2, z1|x) = N(z2; x_1 / 10, 1/4) N(z1; z2 / 2, 1), the blocks of two latents."""
+
+    def posterior(self, x):
+        z2 = tfd.Independent(tfd.Normal(0.1 * x[:, :1], 0.5), 1)
+        return Hierarchy(z2, lambda above: tfd.Independent(tfd.Normal(0.5 * above, 1.0), 1), 1)
+
+
+def test_free_bits_per_block_are_a_floor_under_the_mean_kl_of_each():
+    """E KL(q(z1|z2) || N(0, 1)) = E z2² / 8 is below the floor, the KL of z2 above it."""
+    vae, x = VAE(Blocks(), LinearDecoder(), c.StandardNormal(D)), data()
+    objective = ELBO(samples=5000, free_bits=0.2, free_bits_per="block")
+    objective.check(vae)
+    assert objective.describe(vae) == {"kl": "monte_carlo"}
+    losses = objective(vae, Batch(x), 0, tf.constant(0))
+    mean = 0.1 * x[:, 0]
+    of_blocks = [0.5 * (0.25 + mean**2 - 1) - np.log(0.5), (mean**2 + 0.25) / 8]
+    assert of_blocks[0].mean() > 0.25
+    assert of_blocks[1].mean() < 0.15
+    np.testing.assert_allclose(losses.terms["kl"], sum(of_blocks), atol=0.1)
+    paid = losses.per_example - losses.terms["negative_log_likelihood"]
+    assert np.mean(paid) == pytest.approx(of_blocks[0].mean() + 0.2, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("kl", "vae", "got"),
+    [
+        ("auto", model, "one block of all latents"),
+        ("exact", lambda: VAE(Blocks(), LinearDecoder(), c.StandardNormal(D)), "kl = 'exact', which is not known"),
+        ("auto", lambda: VAE(Blocks(), LinearDecoder(), c.Mixture(D, 3)), r"\w*Mixture\w*. Use the prior and"),
+    ],
+    ids=["no blocks", "exact", "mixture"],
+)
+def test_free_bits_per_block_need_a_kl_of_each_block(kl, vae, got):
+    with pytest.raises(ConfigError, match=f"got {got}"):
+        ELBO(kl, free_bits=0.1, free_bits_per="block").check(vae())
 
 
 @pytest.mark.parametrize(

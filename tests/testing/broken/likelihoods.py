@@ -621,11 +621,11 @@ class ColumnsInTheOrderOfTheirKinds(Mixed):
 
     def __init__(
         self,
-        groups: tuple[Group, ...],
+        column_groups: tuple[Group, ...],
         numbers: Annotated[LikelihoodHead | None, Use("normal")] = None,
         counts: Annotated[LikelihoodHead | None, Use("negative_binomial")] = None,
     ) -> None:
-        super().__init__(groups, numbers, counts)
+        super().__init__(column_groups, numbers, counts)
         sizes = [len(place) for place in self.places]
         self.places = tuple(np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]))
 
