@@ -46,7 +46,8 @@ def test_bfloat16_reaches_the_same_bound_on_real_images(epochs, tmp_path, undraw
 def test_layers_of_encoder_and_decoder_compute_in_bfloat16_and_nothing_else_does(prior, parts, tmp_path):
     model = build(spec(tiny_images(tmp_path), prior, parts, precision="mixed_bfloat16"))
     assert keras.config.dtype_policy().name == "float32"
-    assert {variable.dtype for variable in named_variables(model).values()} == {"float32"}
+    numbers = {name: variable for name, variable in named_variables(model).items() if name != "prior/rows"}
+    assert {variable.dtype for variable in numbers.values()} == {"float32"}
     layers = [layer for layer in model.encoder.network._flatten_layers() if layer.weights]
     assert {layer.compute_dtype for layer in layers} == {"bfloat16", "float32"}
     assert model.encoder.network.last.compute_dtype == "float32"
@@ -54,7 +55,7 @@ def test_layers_of_encoder_and_decoder_compute_in_bfloat16_and_nothing_else_does
         assert {layer.compute_dtype for layer in model.prior._flatten_layers()} == {"float32"}
     x, c = model.zeros(3)[:2]
     q = model.posterior(x, c)
-    for distribution in (q, model.likelihood(q.mean(), c), model.prior_given(c)):
+    for distribution in (q, model.likelihood(q.sample(seed=[0, 1]), c), model.prior_given(c)):
         assert distribution.dtype == tf.float32
     assert model.log_weights(x, 2, 0, c).dtype == tf.float32
 
