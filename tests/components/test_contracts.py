@@ -47,12 +47,15 @@ OF_POSTERIORS = (
 )
 """The checks of the other posteriors than the normals in the quick run."""
 
-OF_BLOCKS = (
+COMPOSED = ("hierarchical", "parallel")
+"""What is made of other components, which are checked by themselves."""
+OF_PARTS = (
     "builds",
     "shapes",
     "finite",
     "owns_its_variables",
     "learns",
+    "parameters_change_something",
     "rows_do_not_mix",
     "rows_have_noise_of_their_own",
     "samples_carry_gradients",
@@ -60,7 +63,7 @@ OF_BLOCKS = (
     "draws_are_functions_of_the_seed",
     "samples_are_from_the_density",
 )
-"""The checks of hierarchies in the quick run: their parts are checked by themselves."""
+"""The checks of these in the quick run."""
 
 
 def in_the_quick_run(check, subject):
@@ -69,8 +72,8 @@ def in_the_quick_run(check, subject):
         return check.name in OF_VALUES
     if subject.kind == "objective" and subject.name in REDUCTIONS:
         return check.name in OF_MEANS
-    if subject.name == "hierarchical":
-        return check.name in OF_BLOCKS
+    if subject.name in COMPOSED:
+        return check.name in OF_PARTS
     if subject.kind == "posterior" and not subject.name.endswith("normal"):
         return check.name in OF_POSTERIORS
     return subject.kind != "bijector"

@@ -181,6 +181,7 @@ KNOWN = {
     "likelihood_bins_without_tails": "probabilities_sum_to_one",
     "posterior_mean_of_the_upper_block": "samples_are_from_the_density",
     "posterior_density_of_the_lowest_block": "samples_are_from_the_density",
+    "posterior_upper_block_ignored": "learns",
     "prior_conditioned_on_the_wrong_block": "density_integrates_to_one",
     "prior_blocks_in_another_order": "samples_are_from_the_density",
     "bijector_inverse_kept_as_an_array": "restores",

@@ -310,7 +310,7 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
 def _differ(objectives: list[Objective], model: LinearGaussian, batch: Batch, case: Case) -> bool:
     """Whether one objective is not the first: its loss, a term, or where these are equal, its gradient."""
     equal = True
-    for step in (FINAL_STEP, 0, 1, 5):
+    for step in (FINAL_STEP, 0, 1, 25):
         first, *others = (_drawn(objective, model, batch, case, 1000, step) for objective in objectives)
         for other in others:
             if any(_unlike(first[name], other[name]) for name in first):
