@@ -445,6 +445,21 @@ def test_data_fetch_of_what_is_here_says_so(program, tiny):
     assert ended.out.endswith("It is here, whole and checked.\n")
 
 
+def test_a_prior_is_fitted_to_a_trained_model_from_the_command_line(program, tiny, folder, monkeypatch):
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
+    assert program("train", tiny, "--quiet").status == 0
+    ended = program("refit", "runs/tiny", "--prior", "mixture", "--set", "model.prior.components=2", "--json")
+    assert ended.status == 0
+    found = json.loads(ended.out)
+    assert found["run"] == "runs/tiny-mixture"
+    assert found["evaluation"]["gain"]["elbo"]["standard_error"] > 0
+    spec = tomllib.loads((folder / "runs" / "tiny-mixture" / "spec.toml").read_text())
+    assert spec["model"]["prior"] == {"use": "mixture", "components": 2}
+    refused = program("refit", "runs/tiny", "--prior", "mixtur")
+    assert refused.status == 2
+    assert "No prior is named 'mixtur'. Did you mean 'mixture'?" in refused.err
+
+
 def test_a_trained_model_is_used_on_other_data_from_the_command_line(program, tiny, folder):
     assert program("train", tiny, "--quiet").status == 0
     np.save(folder / "other.npy", (np.random.default_rng(1).random((20, 4, 4)) < 0.5).astype(np.uint8))
