@@ -115,6 +115,8 @@ def losses_are_functions_of_the_seed(subject: Subject, case: Case) -> None:
     single = model.batch(batch.x[:1])
     one, other = (_drawn(objective, model, single, case, 2000, salt=salt) for salt in (7, 8))
     for name, values in one.items():
+        if values.std() < 1e-5 * (1 + np.abs(values).max()):
+            continue  # it is a constant, and what differs is rounding
         if (excess := dependence(values, other[name], ALPHA / 1000).excess) > 1:
             raise Violation(
                 f"{name} of two seeds is correlated, row by row: {excess:.3g} times what chance explains. A "
