@@ -161,7 +161,7 @@ class LinearGaussian:
             tuple(given),
             averaged(found.negative_log_likelihood for found in given),
             averaged(found.kl for found in given),
-            averaged(found.kl_by_latent for found in given),
+            averaged(found.kl_by_latent.T for found in given).T,
             -self.log_evidence(batch),
             lambda draws: averaged(found.log_weights(draws) for found in given),
         )
