@@ -233,8 +233,10 @@ def test_doubly_reparameterized_gradients_are_biased_unless_samples_are_independ
 
 
 def test_dreg_refuses_a_mixture_whose_samples_depend_on_each_other():
-    with pytest.raises(ConfigError, match=r"expected a posterior with independent samples.*StratifiedMixture"):
-        DReG().check(model(c.MixturePosterior(4), c.StandardNormal(4)))
+    in_blocks = c.HierarchicalPosterior(4, c.MixturePosterior(2), c.Dense((4,)), c.DiagonalNormal(2))
+    for head, name in ((c.MixturePosterior(4), "StratifiedMixture"), (in_blocks, "Hierarchy")):
+        with pytest.raises(ConfigError, match=f"expected a posterior with independent samples.*got {name} from"):
+            DReG().check(model(head, c.StandardNormal(4)))
     DReG().check(model(c.FlowPosterior(4, layers=1, hidden=(4,)), c.StandardNormal(4)))
 
 
