@@ -34,7 +34,7 @@ def normal_log_probs(x: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
     return tf.reshape(each, tf.concat([tf.shape(x)[:-1], tf.shape(loc)[:1]], axis=0))
 
 
-class _NormalMixture(tfd.MixtureSameFamily):  # type: ignore
+class NormalMixture(tfd.MixtureSameFamily):  # type: ignore
     """A mixture of K diagonal normals, batch [] and event [D], whose density is a matrix product."""
 
     def _log_prob(self, x: Tensor) -> Tensor:
@@ -52,5 +52,5 @@ def mixture(logits: Tensor, components: Distribution) -> Distribution:
         components: [K], [D].
     """
     diagonal = isinstance(components, tfd.MultivariateNormalDiag)
-    made = _NormalMixture if diagonal else tfd.MixtureSameFamily
+    made = NormalMixture if diagonal else tfd.MixtureSameFamily
     return made(tfd.Categorical(logits=logits), components)
