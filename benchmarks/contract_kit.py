@@ -127,6 +127,7 @@ def do(task: Task) -> tuple[str, dict[str, Any]]:
 def run(part: str, tasks: list[Task], jobs: int) -> None:
     """Run what is missing in several processes, each row kept as soon as it is there."""
     known = read()[part]
+    tasks = sorted(tasks, key=lambda task: task[0] in known)  # what has no row yet comes first
     tasks = [(key, function, (known.get(key, {}), *arguments)) for key, function, arguments in tasks]
     start = time.monotonic()
     # A process is replaced after some tasks: TensorFlow keeps what it has traced.

@@ -247,7 +247,7 @@ RANGES = [
         "a choice that is not offered",
         *("[8, 16]", '[8, 16]\nnetwork.activation = "reluu"'),
         at=(9, "model.encoder.network.activation"),
-        says=("one of 'relu'", '"reluu"', "of each convolution"),
+        says=("one of 'gated', 'relu'", '"reluu"', "of each convolution"),
     ),
 ]
 
@@ -309,7 +309,7 @@ CONFLICTS = [
         "an exact KL that does not exist",
         *('"elbo"', '"elbo"\nkl = "exact"'),
         at=(22, "objective.kl"),
-        says=("MultivariateNormalDiag", "MixtureSameFamily", "Set kl = 'monte_carlo' or 'auto'."),
+        says=("MultivariateNormalDiag", "NormalMixture", "Set kl = 'monte_carlo' or 'auto'."),
     ),
     case(
         "a warm-up of a KL that is left out",
@@ -602,7 +602,7 @@ def test_a_setting_of_no_known_form_is_reported_with_an_example(setting, program
             *("trian.epochs=3", "trian", ["Did you mean 'train'?"]),
         ),
         ("schema=2", "schema", ["1", "2"]),
-        ("objective.kl=exact", "objective.kl", ["MixtureSameFamily", "monte_carlo"]),
+        ("objective.kl=exact", "objective.kl", ["NormalMixture", "monte_carlo"]),
     ],
 )
 def test_a_mistake_in_an_option_is_reported_as_that_option(setting, path, words, program, spec):

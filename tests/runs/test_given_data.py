@@ -47,7 +47,7 @@ def test_an_array_is_trained_on_as_the_same_file_is(run, tmp_path):
         strict((run.folder / "evaluation.json").read_text())["elbo"]
         == strict((file.folder / "evaluation.json").read_text())["elbo"]
     )
-    assert run.spec["data"] == {"use": "given", "share": 0.1}
+    assert run.spec["data"] == {"use": "given", "share": 0.1, "library_size": False}
     assert run.environment.data.fingerprint == file.environment.data.fingerprint
     assert run.environment.data.source == "an array in Python"
 
@@ -55,7 +55,7 @@ def test_an_array_is_trained_on_as_the_same_file_is(run, tmp_path):
 def test_the_spec_may_have_another_dataset_which_is_not_used(run, tmp_path):
     other, printed = train(real({"use": "mnist", "binarize": "none"}), tmp_path / "run", data=X)
     assert rows(other) == rows(run)
-    assert other.spec["data"] == {"use": "given", "share": 0.1}
+    assert other.spec["data"] == {"use": "given", "share": 0.1, "library_size": False}
     assert "given: 32 training, 4 validation, 4 test examples" in printed
     assert "note: data.binarize = \"none\" is ignored: 'given' has no such parameter." in printed
 
@@ -96,7 +96,7 @@ def test_the_labels_of_given_data_may_be_its_condition(tmp_path):
     table["data"] = {"condition": "labels"}
     labels = np.array(["cat", "dog"])[np.arange(40) % 2]
     run, _ = train(table, tmp_path / "run", data=(X, labels))
-    assert run.spec["data"] == {"use": "given", "share": 0.1, "condition": "labels"}
+    assert run.spec["data"] == {"use": "given", "share": 0.1, "condition": "labels", "library_size": False}
     assert run.environment.data.condition.names == ("cat", "dog")
     assert probvae.load(run).sample(2, condition=np.eye(2)).shape == (2, 4)
     assert probvae.evaluate(run, data=(X[:5], labels[:5]))["elbo"]["examples"] == 5
@@ -198,7 +198,7 @@ def test_columns_of_a_table_are_the_condition_of_a_run(table, tmp_path):
     )[0]
     given = train(real() | {"data": {"condition": condition}}, tmp_path / "given", data=frame)[0]
     assert rows(file) == rows(given)
-    assert given.spec["data"] == {"use": "given", "share": 0.1, "condition": condition}
+    assert given.spec["data"] == {"use": "given", "share": 0.1, "condition": condition, "library_size": False}
     found = file.environment.data.condition
     assert found == given.environment.data.condition
     assert found.names == ("a", "kind=x", "kind=y")

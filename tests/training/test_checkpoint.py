@@ -210,7 +210,14 @@ PLAIN = {
 
 def model_with(kind, name):
     part = {"use": name}
-    if kind == "prior":
+    if name == "mixed":  # for tables
+        c, groups = components, (("numbers", 2), ("counts", 1), ("categories", 3))
+        head = c.Mixed(groups, c.Normal((2,)), c.NegativeBinomial((1,)))
+        encoder = c.NetworkEncoder(c.Dense((3,)), c.DiagonalNormal(2), (6,))
+        return VAE(encoder, c.NetworkDecoder(c.Dense((3,)), head, 2), c.StandardNormal(2))
+    if name == "concrete":  # the posterior and the prior have the same latents
+        model = PLAIN | {"prior": part, "encoder": PLAIN["encoder"] | {"posterior": part}}
+    elif kind == "prior":
         model = PLAIN | {"prior": part}
     elif kind == "network":
         side = "decoder" if name == "conv_transpose" else "encoder"
