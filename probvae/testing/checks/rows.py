@@ -18,6 +18,8 @@ from probvae.testing.views import FUNCTIONS, OF_DATA, WITH_INPUTS, View, f64, st
 ROWS = 5
 SPECIAL = (0.0, 1e-30, 1e-7, -1e-7, 0.5, 1.0, -1.0)
 """Values that all outputs of a network are given."""
+AWAY, HALVINGS = 0.05, 6
+"""How far away from them the density is looked at, and how often a part of the way is halved."""
 TWINS = 400
 """How many draws two rows with the same input have in common, if they share their noise."""
 
@@ -143,21 +145,30 @@ def special_outputs_are_no_exceptions(subject: Subject, case: Case) -> None:
     special = np.repeat(np.array(values)[:, None], D, axis=1)  # [N, D]
     direction = np.random.default_rng([case.seed, 15]).choice([-1.0, 1.0], size=D)
 
-    def densities(away: float) -> Floats:
-        rows = tf.constant((special + away * direction).reshape(-1, *view.input_shape), tf.float32)
+    def densities(away: Floats) -> Floats:
+        rows = tf.constant((special + away[:, np.newaxis] * direction).reshape(-1, *view.input_shape), tf.float32)
         return f64(view.call(rows).log_prob(points))  # [8, N]
+
+    def off(away: Floats) -> Floats:
+        return (densities(away) + densities(-away)) / 2 - here
 
     middle = tf.zeros((1, *view.input_shape))
     points = tf.reshape(view.points(view.call(middle), 8), (8, 1, *view.event))
-    here = densities(0.0)
-    near, middle, far = (np.abs((densities(h) + densities(-h)) / 2 - here) for h in (0.05, 0.1, 0.3))
-    # Of a smooth function the first is 1/36 of the last, of one with a kink a sixth, of one that jumps as much. Of
-    # one with a kink and a curvature, as far from the parts of a mixture, it is at most 0.7 of the second.
-    wrong = np.isfinite(near) & np.isfinite(far) & (near > 1e-2 * (1 + np.abs(here)))
-    wrong &= (near > 0.4 * far) & (near > 0.8 * middle)
+    low, high = np.zeros(len(values)), np.full(len(values), AWAY)
+    here = densities(low)
+    near = np.abs(off(high)) / (1 + np.abs(here))
+    # The point that is off most, [N], and the part of the way on which it becomes so, halved again and again.
+    which = np.argmax(np.where(np.isfinite(near), near, 0), axis=0), np.arange(len(values))
+    for _ in range(HALVINGS):
+        between = (low + high) / 2
+        below, at, above = (off(away)[which] for away in (low, between, high))
+        first = np.abs(at - below) > np.abs(above - at)
+        low, high = np.where(first, low, between), np.where(first, between, high)
+    jump = np.abs(off(high) - off(low))[which] / (1 + np.abs(here[which]))
+    wrong = (near[which] > 1e-2) & (jump > 0.4 * near[which])
     if np.any(wrong):
-        point, row = np.argwhere(wrong)[0]
+        row = np.argmax(wrong)
         raise Violation(
-            f"log_prob of a point jumps by {near[point, row]:.4g} between outputs that are all {values[row]:g} "
-            "and those 0.05 away."
+            f"log_prob of a point jumps by {jump[row] * (1 + abs(here[which][row])):.4g} between outputs that are "
+            f"{low[row]:.3g} and {high[row]:.3g} away from all {values[row]:g}."
         )
