@@ -826,7 +826,7 @@ class _InBlocks(Prior):
         return tfd.MultivariateNormalDiag(self.loc.value, tf.ones(self.above_dim))
 
     def below(self, z2):
-        loc = tf.matmul(z2, self.slope.value)
+        loc = tf.linalg.matvec(self.slope.value, z2, transpose_a=True)
         return tfd.MultivariateNormalDiag(loc, 0.5 * tf.ones_like(loc))
 
     def honest(self):
