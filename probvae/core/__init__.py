@@ -28,7 +28,7 @@ from probvae.core.objective import Exact, Objective
 from probvae.core.parameters import FilePath, Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.parts import Classifier, Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
 from probvae.core.replicas import Replicas, same_example, whole_batch, whole_batch_mean
-from probvae.core.seeds import Stream, as_seed, fold_in
+from probvae.core.seeds import Stream, as_seed, fold_in, split_seed
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, context_like
 from probvae.core.step import gradient_step, gradients_and_means
 from probvae.core.traces import free_traces
@@ -138,6 +138,7 @@ __all__ = [
     "Stream",
     "as_seed",
     "fold_in",
+    "split_seed",
     "FINAL_STEP",
     "gradient_step",
     "free_traces",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from probvae.core.seeds import split_seed
 from probvae.core.types import Distribution, Seed, Tensor
 
 tfd = tfp.distributions
@@ -85,12 +86,12 @@ class Hierarchy(tfd.Distribution):  # type: ignore  # TFP carries no types
         return tf.add_n([*self.block_log_probs(value).values()])
 
     def _sample_n(self, n: Tensor, seed: Seed = None) -> Tensor:
-        first, second = tfp.random.split_seed(seed, n=2, salt="hierarchy")
+        first, second = split_seed(tfp.random.sanitize_seed(seed), 2)
         above = self.above.sample(n, seed=first)
         return tf.concat([above, self.below(above).sample(seed=second)], axis=-1)
 
     def _sample_and_log_prob(self, sample_shape: Tensor, seed: Seed = None) -> tuple[Tensor, Tensor]:
-        first, second = tfp.random.split_seed(seed, n=2, salt="hierarchy")
+        first, second = split_seed(tfp.random.sanitize_seed(seed), 2)
         above, of_above = self.above.experimental_sample_and_log_prob(sample_shape, seed=first)
         lowest, of_lowest = self.below(above).experimental_sample_and_log_prob(seed=second)
         return tf.concat([above, lowest], axis=-1), of_above + of_lowest

@@ -45,10 +45,12 @@ class KerasModel(NotSerialized, keras.Model):
     Attributes:
         event_shape: E, the shape of an example.
         condition_dim: C, the size of a condition; 0 if it takes none.
+        takes_rows: whether its prior leaves training examples out by their row numbers.
     """
 
     event_shape: Shape
     condition_dim: int
+    takes_rows: bool
     _objective: Any = None  # once compiled
 
     @property
@@ -171,7 +173,17 @@ class KerasModel(NotSerialized, keras.Model):
         super().export(filepath, *arguments, **options)
 
     def train_step(self, data: Tensor) -> dict[str, Tensor]:
-        """One step on a batch: x, or a tuple that begins with it; of a conditional model, (x, condition)."""
+        """One step on a batch: x, or a tuple that begins with it; of a conditional model, (x, condition).
+
+        Raises:
+            UserError: the prior leaves training examples out, and Keras does not say which examples these are.
+        """
+        if self.takes_rows:
+            raise UserError(
+                "fit: expected a prior that does not leave training examples out, as Keras passes no row numbers; "
+                "got one that does, and would fit the examples themselves. Use probvae.train or the Trainer, or "
+                "the prior 'vamp'."
+            )
         batch = self._inputs(data)
         step = tf.convert_to_tensor(self.optimizer.iterations.value)
         seed = fold_in(self._seed, Stream.LATENT, step)

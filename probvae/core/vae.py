@@ -74,6 +74,7 @@ class VAE(Checked, KerasModel):
         self.prior = prior
         self.classifier = classifier
         self.condition_dim = _condition_dim(encoder, decoder, prior)
+        self.takes_rows = prior.takes_rows
         self.latent_dim, self.event_shape, self.blocks = self._fit_together()
         if encoder.support not in prior.support:
             raise ShapeError(

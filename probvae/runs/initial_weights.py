@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from probvae.core import VAE
+from probvae.core import VAE, Data, named_variables
 from probvae.errors import UserError
-from probvae.runs.environment import Origin
+from probvae.runs.environment import DataRecord, Origin
 from probvae.runs.folder import Run, find_run
 from probvae.specs import read
 from probvae.training import TrainSettings, best_checkpoint, warm_start
@@ -24,13 +24,16 @@ class Start(NamedTuple):
     summary: str
 
 
-def initial_weights(run: Run, vae: VAE, settings: TrainSettings) -> Start | None:
+def initial_weights(run: Run, vae: VAE, settings: TrainSettings, data: Data) -> Start | None:
     """Freeze parts of a model, and give it the best weights of another run, matched by name.
+
+    Where the other run is on other data, a prior that leaves training examples out keeps those of its own data.
 
     Args:
         run: the run to train; one with a checkpoint has weights of its own.
         vae: the model.
         settings: they name the other run, if any, and the parts to freeze.
+        data: what the model will be trained on.
 
     Raises:
         UserError: nothing is left to train, or the folder holds no run.
@@ -53,10 +56,18 @@ def initial_weights(run: Run, vae: VAE, settings: TrainSettings) -> Start | None
     path = find_run(settings.init_from)
     other = Run(path, read(path).tables)
     checkpoint, errors = best_checkpoint(other.checkpoints, other.identity)
-    found = warm_start(checkpoint, vae, settings.freeze)
+    found = warm_start(checkpoint, vae, settings.freeze, _of_other_data(vae, other, data))
     count = len(found.taken)
     lines = [f"skipped: {error}" for error in errors]
     lines.append(f"Start:      {count} of {count + len(found.kept)} variables from {checkpoint.folder}")
     lines += [f"            new: {name} ({reason})" for name, reason in found.kept.items()]
     lines += [f"            unused: {name}" for name in found.unused]
     return Start(Origin(other.identity, checkpoint.folder.name, found.taken), "\n".join(lines))
+
+
+def _of_other_data(vae: VAE, other: Run, data: Data) -> list[str]:
+    """The names of the variables in which a prior keeps training examples, if those of a run are others."""
+    if not (vae.prior.takes_rows and other.environment.data.differences(DataRecord.of(data))):
+        return []
+    names = [name for name, variable in named_variables(vae).items() if not variable.trainable]
+    return [name for name in names if name.startswith("prior/")]

@@ -87,7 +87,7 @@ def train(
             note = f"note: {run.folder} has no checkpoint to resume from; training starts from the beginning."
             console.print(note, markup=False, soft_wrap=True)
         with locked(run.folder) if here.chief else nullcontext():
-            start = initial_weights(run, built.vae, built.plan.train)
+            start = initial_weights(run, built.vae, built.plan.train, built.data.loaded)
             if not here.chief:
                 _fit(run, built, here, resume, stop, console)
                 return run

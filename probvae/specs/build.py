@@ -86,14 +86,15 @@ def build_model(
         supply[name] = partial(parts.__getitem__, name)
     try:
         vae = VAE(**parts)
-        vae.check_condition(condition)
-    except ConfigError as error:
-        raise SpecError([plan.document.problem(("data", "condition"), "", "", str(error))]) from error
     except (TooLargeError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a component is anyone's code, and may call sys.exit
         problem = plan.document.problem(("model",), "parts that work together", "these", explained(error))
         raise SpecError([problem]) from error
+    try:
+        vae.check_condition(condition)
+    except ConfigError as error:
+        raise SpecError([plan.document.problem(("data", "condition"), "", "", str(error))]) from error
     table = plan.components[OBJECTIVE.path]
     objective: Objective = build_component(plan.document, table, supply)
     with located_errors(plan.document, table):
@@ -138,6 +139,8 @@ def build_component(
         elif table.signature.all[name].required:
             expected, got = f"a place where {name!r} is known", f"{table.use!r}, which asks for it"
             hint = 'Set [data] condition = "labels".' if name in ("condition_dim", "classes") else ""
+            if name == "classes" and "library_column" in supply:
+                hint = "Set [data] library_size = false: the classes alone are then the condition."
             hint = hint or ('It is for tables: [data] use = "table".' if name == "column_groups" else "")
             raise SpecError([document.problem(table.path, expected, got, hint)])
     with located_errors(document, table):

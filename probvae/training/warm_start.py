@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from probvae.core import VAE, named_variables
@@ -15,7 +15,7 @@ class WarmStart(NamedTuple):
 
     Args:
         taken: variables that now have the checkpoint's values.
-        kept: variables that the checkpoint lacks, or has with another shape or dtype -> the reason.
+        kept: variables that the checkpoint lacks, has with another shape or dtype, or of other data -> the reason.
         unused: variables of the checkpoint that the model lacks.
     """
 
@@ -24,13 +24,16 @@ class WarmStart(NamedTuple):
     unused: list[str]
 
 
-def warm_start(checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = ()) -> WarmStart:
+def warm_start(
+    checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = (), of_other_data: Collection[str] = ()
+) -> WarmStart:
     """Assign a checkpoint's values to the variables of a model with the same name, shape and dtype.
 
     Args:
         checkpoint: the source of the values.
         vae: the model.
         freeze: the parts of which every variable must match, as they will not be trained.
+        of_other_data: the names of variables that the checkpoint has of other data; they keep their own values.
 
     Raises:
         TrainingError: no variable matches, or not every one of a frozen part.
@@ -39,6 +42,7 @@ def warm_start(checkpoint: Checkpoint, vae: VAE, freeze: Sequence[str] = ()) -> 
     variables = named_variables(vae)
     found = compare(checkpoint.folder / WEIGHTS, variables)
     kept = dict.fromkeys(found.missing, "not there") | found.different
+    kept |= dict.fromkeys(of_other_data, "of other data there")
     taken = [name for name in variables if name not in kept]
     if not taken:
         name, reason = next(iter(kept.items()))

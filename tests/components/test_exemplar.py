@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from probvae import components as c
 from probvae.core import VAE, Batch, sample_and_log_prob
-from probvae.errors import ConfigError
+from probvae.errors import ConfigError, UserError
 from probvae.objectives import ELBO, IWAE, STL, DReG, Rate
 
 from .numerics import f64, logsumexp, normal_log_prob, softplus
@@ -99,6 +99,15 @@ def test_an_objective_leaves_each_training_example_out_of_its_own_loss(objective
     np.testing.assert_allclose(first, np.where(np.arange(N) == 0, own, nothing), rtol=1e-5)
 
 
+def test_fit_which_knows_no_rows_is_refused(vae):
+    """Nothing would be left out: each exemplar could get a narrow mode of its own."""
+    vae.compile("adam", objective=ELBO())
+    assert np.isfinite(vae.evaluate(EXAMPLES, verbose=0, return_dict=True)["loss"])
+    for train in (vae.fit, vae.train_on_batch):
+        with pytest.raises(UserError, match="fit: expected a prior that does not leave training examples out"):
+            train(EXAMPLES)
+
+
 def test_in_a_hierarchy_the_top_leaves_examples_out(vae):
     encoder = c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(2 * D), (3,))
     top = c.Exemplar(vae.encoder, (3,), EXAMPLES)
@@ -122,3 +131,8 @@ def test_what_cannot_be_is_refused():
     conditional = c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(D), (3,), condition_dim=2)
     with pytest.raises(ConfigError, match="expected an encoder without a condition"):
         c.Exemplar(conditional, (3,), EXAMPLES)
+    flow = c.NetworkEncoder(c.Dense((4,)), c.FlowPosterior(D, layers=1, hidden=(4,)), (3,))
+    with pytest.raises(
+        ConfigError, match="expected a posterior with a mean; got one without, from NetworkEncoder"
+    ):
+        c.Exemplar(flow, (3,), EXAMPLES)

@@ -38,6 +38,9 @@ HEADS = {
     "mixture": lambda D: c.MixturePosterior(D, 3),
     "concrete": c.ConcretePosterior,
     **{kind: lambda D, kind=kind: flow(kind, D) for kind in FLOWS},
+    "hierarchical": lambda D: c.HierarchicalPosterior(
+        D, c.MixturePosterior(D // 2, 2), c.Dense((4,)), c.LaplacePosterior(D - D // 2)
+    ),
 }
 
 
@@ -53,6 +56,17 @@ def test_replicas_that_share_a_batch_draw_what_one_device_does(name):
         rows = slice(2 * replica, 2 * replica + 2)
         np.testing.assert_allclose(drawn[:, replica], z[:, rows], rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(log_prob[:, replica], log_q[:, rows], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_xla_draws_the_same(name):
+    head = HEADS[name](2)
+    outputs = raw(3, *head.output_shape)
+
+    def draws():
+        return head.posterior(outputs).sample(4, seed=tf.constant(SEED))
+
+    np.testing.assert_allclose(tf.function(draws, jit_compile=True)(), draws(), rtol=1e-3, atol=1e-3)
 
 
 # Laplace

@@ -7,7 +7,7 @@ import probvae
 from probvae.core import named_variables
 from probvae.errors import SpecError, TrainingError, UserError
 
-from .setups import assert_same, kept, rows, spec, steps, strict, tiny_images, train
+from .setups import assert_same, kept, rows, spec, steps, stored, strict, tiny_images, train
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +121,27 @@ def test_frozen_is_a_part_of_the_model(source, tmp_path):
     before, data = source
     with pytest.raises(SpecError, match=r"freeze"):
         train(spec(data, init_from=str(before.folder), freeze=["encodr"]), tmp_path / "run")
+
+
+def test_exemplars_stay_those_of_the_data_that_is_trained_on(source, tmp_path, undrawn):
+    """Those of another run come with row numbers, which leave out the right examples of the same data only."""
+    _, data = source
+    before, _ = train(spec(data, "exemplar"), tmp_path / "before")
+    again, _ = train(spec(data, "exemplar", init_from=str(before.folder), seed=1), tmp_path / "again")
+    ours, theirs = kept(again, steps(again)[-1]), best(before)
+    for name in ("prior/rows", "prior/exemplars"):
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    with np.load(data["train"]) as file:
+        arrays = {name: 255 - array if array.ndim > 1 else array for name, array in file.items()}
+    other = stored(tmp_path / "other.npz", arrays, divide_by=255.0, binarize="dynamic")
+    elsewhere, text = train(spec(other, "exemplar", init_from=str(before.folder)), tmp_path / "elsewhere")
+    ours = kept(elsewhere, steps(elsewhere)[-1])
+    np.testing.assert_allclose(
+        ours["prior/exemplars"][..., 0], arrays["train"][ours["prior/rows"]] / 255, rtol=1e-6
+    )
+    assert "new: prior/exemplars (of other data there)" in text
+    frozen = spec(other, "exemplar", init_from=str(before.folder), freeze=["prior"])
+    with pytest.raises(
+        TrainingError, match=r"every variable of the frozen prior; prior/.* is of other data there"
+    ):
+        train(frozen, tmp_path / "frozen")

@@ -69,3 +69,10 @@ def test_an_example_without_counts_is_an_error_in_the_spec(file, tmp_path):
         SpecError, match=r"data.library_size: expected a total above 0 in every example.*example 60"
     ):
         train(spec(tmp_path / "empty.npz"), tmp_path / "run")
+
+
+def test_a_classifier_is_for_classes_that_are_the_whole_condition(file, tmp_path):
+    wrong = spec(file)
+    wrong["model"]["classifier"] = {"network": {"use": "dense", "hidden": [8]}}
+    with pytest.raises(SpecError, match=r"'classes' is known; .* Set \[data\] library_size = false"):
+        train(wrong, tmp_path / "run")

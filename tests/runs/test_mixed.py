@@ -79,6 +79,21 @@ def test_another_table_of_the_same_columns_is_encoded(trained, file, tmp_path):
     assert set(again["mean_colour"]) <= set(NAMES)
 
 
+def test_what_is_missing_in_a_table_is_missing_in_its_reconstructions_and_filled_in_by_the_means(
+    trained, tmp_path
+):
+    run, _ = trained
+    (tmp_path / "gaps.csv").write_text("height,colour,eggs\n170,,3\n,red,\n")
+    inference.reconstruct(run.folder, Selection.of(None, tmp_path / "gaps.csv"), out=tmp_path / "again.csv")
+    again = pandas.read_csv(tmp_path / "again.csv")
+    columns = ["height", "colour", "eggs"]
+    assert again[[f"x_{name}" for name in columns]].isna().to_numpy().tolist() == [
+        [False, True, False],
+        [True, False, True],
+    ]
+    assert not again[[f"mean_{name}" for name in columns]].isna().any(axis=None)
+
+
 def test_the_filled_spec_names_the_likelihood_of_each_kind(trained):
     run, _ = trained
     likelihood = run.spec["model"]["decoder"]["likelihood"]
@@ -92,13 +107,14 @@ def test_the_filled_spec_names_the_likelihood_of_each_kind(trained):
         ({"data": {"counts": ["height"]}}, "data.counts: expected integers from 0 up in the column 'height' of"),
         ({"data": {"counts": ["egg"]}}, "data.counts: expected a column 'egg' in"),
         ({"data": {"counts": ["eggs"], "features": ["eggs", "height"]}}, "data.counts: expected each column once"),
+        ({"data": {"categories": ["eggs", "colour"]}}, "data.counts: expected each column once"),
         (
             {"likelihood": {"use": "mixed", "numbers": {"use": "poisson"}}},
             "expected a likelihood of numbers, all numb",
         ),
         ({"likelihood": {"use": "mixed", "number": {"use": "normal"}}}, "Did you mean 'numbers'?"),
     ],
-    ids=["no counts", "no column", "twice", "no likelihood", "misspelt"],
+    ids=["no counts", "no column", "twice", "a category too", "no likelihood", "misspelt"],
 )
 def test_what_does_not_fit_is_an_error_in_words(file, change, message):
     wrong = spec(file, change.get("likelihood"))

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components.scales import softplus_scale
-from probvae.core import Distribution, Positive, PosteriorHead, Tensor, fold_in, normal_noise, uniform_noise
+from probvae.core import Distribution, Positive, PosteriorHead, Tensor, normal_noise, split_seed, uniform_noise
 
 tfd = tfp.distributions
 
@@ -51,14 +51,14 @@ class StratifiedMixture(tfd.MixtureSameFamily):  # type: ignore
     def _call_sample_n(self, sample_shape: Any, seed: Any, **_: Any) -> Tensor:
         """Samples [*sample_shape, B, D], spread evenly along the first axis; the others are as rows are."""
         sample_shape = tf.reshape(tf.cast(sample_shape, tf.int32), [-1])
-        seed = tfp.random.sanitize_seed(seed)
+        of_offset, of_noise = split_seed(tfp.random.sanitize_seed(seed), 2)
         loc, scale = self.components_distribution.mean(), self.components_distribution.stddev()  # [B, K, D] each
         S, K = sample_shape[0] if sample_shape.shape[0] else 1, tf.shape(loc)[-2]
         rows = tf.concat([sample_shape[1:], tf.shape(loc)[:-2]], axis=0)  # [..., B]
-        offset = tf.cast(tf.cast(K, tf.float32) * uniform_noise(rows, fold_in(seed, 0)), tf.int32)
+        offset = tf.cast(tf.cast(K, tf.float32) * uniform_noise(rows, of_offset), tf.int32)
         order = tf.reshape(tf.range(S), tf.concat([[S], tf.ones_like(rows)], axis=0))
         drawn = tf.one_hot((order + offset) % K, K)[..., None]  # [S, ..., B, K, 1]
         loc, scale = (tf.reduce_sum(drawn * each, axis=-2) for each in (loc, scale))  # [S, ..., B, D] each
-        z = loc + scale * normal_noise(tf.shape(loc), fold_in(seed, 1))
+        z = loc + scale * normal_noise(tf.shape(loc), of_noise)
         z = z if sample_shape.shape[0] else z[0]
         return self._set_sample_static_shape(z, sample_shape)

@@ -76,6 +76,11 @@ class Exemplar(Prior):
         count = min(exemplars, train_size or len(found))
         if count < 2:
             raise ConfigError(f"exemplar prior: expected at least two training examples; got {count}. Give more.")
+        if mean_of(encoder.posterior(tf.zeros((1, *event_shape)))) is None:
+            raise ConfigError(
+                "exemplar prior: expected a posterior with a mean; got one without, from "
+                f"{type(encoder).__name__}. Use the posterior 'diagonal_normal', or the prior 'vamp'."
+            )
         self.encoder = encoder
         rows = random_rows(found, count)
         self.rows = self.add_weight(
@@ -95,12 +100,7 @@ class Exemplar(Prior):
 
         A row of -1, or of an example that is no exemplar, leaves nothing out.
         """
-        means = mean_of(self.encoder.posterior(tf.convert_to_tensor(self.exemplars.value)))  # [K, D]
-        if means is None:
-            raise ConfigError(
-                "exemplar prior: expected a posterior with a mean; got one without, from "
-                f"{type(self.encoder).__name__}. Use the posterior 'diagonal_normal', or the prior 'vamp'."
-            )
+        means = self.encoder.posterior(tf.convert_to_tensor(self.exemplars.value)).mean()  # [K, D]
         scale = softplus_scale(self.raw_scale.value)  # []
         left_out = (
             tf.zeros(self.rows.shape, tf.bool)

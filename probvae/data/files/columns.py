@@ -97,7 +97,8 @@ class Fitted:
             got = f"{listed([*train.columns])} in {source}"
             fix = "Name columns of categories: data.categories = [...]."
             raise ConfigError.of("data.features", "a column of numbers, that is not used otherwise", got, fix)
-        for key, names in {"features": features, "counts": (*roles.counts, *features)}.items():
+        also = [name for name in (*features, *roles.encoded) if name in roles.counts]
+        for key, names in {"features": features, "counts": (*roles.counts, *also)}.items():
             if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
                 raise ConfigError.of(f"data.{key}", "each column once", f"{listed(twice)} more than once")
         categories = {name: known_names(train, name, "categories", source) for name in roles.encoded}
@@ -186,10 +187,10 @@ def in_units(fitted: Table, x: Array) -> dict[str, Array]:
 
     Args:
         fitted: what a run learnt from its training examples, as `DataInfo.fitted`.
-        x: examples, or the means of some; of a category the element that is largest counts.
+        x: examples, or the means of some; of a category the element that is largest counts, and NaN is missing.
 
     Returns:
-        An array [N] for each column; none if the run was not trained on a table.
+        An array [N] for each column, with NaN or "" for what is missing; none if the run was not trained on one.
     """
     try:
         known = from_json(Fitted, json.dumps(fitted))
@@ -203,7 +204,8 @@ def in_units(fitted: Table, x: Array) -> dict[str, Array]:
     other = x.shape[1] > count + sum(map(len, known.categories.values()))
     for name, categories in known.categories.items():
         names = np.array((*categories, *((OTHER,) * other)))
-        found[name] = names[x[:, count : count + len(names)].argmax(axis=1)]
+        elements = x[:, count : count + len(names)]
+        found[name] = np.where(np.isnan(elements).any(axis=1), "", names[elements.argmax(axis=1)])
         count += len(names)
     return found
 
