@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from probvae.components.metrics import accuracy
-from probvae.core import VAE, Array, Count, Data, Split, Table, from_json
+from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json
 from probvae.data.feeding.splits import labelled
 from probvae.evaluation import Bits, Bounds, example_bounds
 from probvae.registry import Registry
@@ -162,8 +162,13 @@ def measure(
 
 
 def _in_bits(found: Bounds, vae: VAE, splits: Mapping[str, Split]) -> dict[str, Bits]:
-    """The bounds in bits per dimension by name; none of a density, nor where values are missing."""
-    if not vae.support.discrete or any(split.observed is not None for split in splits.values()):
+    """The bounds in bits per dimension by name; none of a density, where values are missing, or of table columns.
+
+    The elements of a one-hot vector are one column, and no dimensions.
+    """
+    if not vae.support.discrete or isinstance(vae.support, GroupedValues):
+        return {}
+    if any(split.observed is not None for split in splits.values()):
         return {}
     dimensions = math.prod(vae.event_shape)
     return {name: estimate.bits(dimensions) for name, estimate in found._asdict().items()}

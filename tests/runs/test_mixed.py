@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import probvae
+from probvae.core import Split
 from probvae.errors import SpecError
+from probvae.evaluation import Bounds
 from probvae.runs import inference
+from probvae.runs.evaluation import _in_bits
 from probvae.runs.selection import Selection
 
 from .setups import train
@@ -92,6 +95,14 @@ def test_what_is_missing_in_a_table_is_missing_in_its_reconstructions_and_filled
         [True, False, True],
     ]
     assert not again[[f"mean_{name}" for name in columns]].isna().any(axis=None)
+
+
+def test_the_elements_of_a_category_are_no_dimensions(tmp_path):
+    (tmp_path / "names.csv").write_text("colour,eggs\n" + "red,3\nblue,1\n" * 20)
+    vae = probvae.build(spec(tmp_path / "names.csv"))
+    assert vae.support.discrete
+    found = Bounds.of(np.array([-3.0, -4.0]), np.array([-2.0, -3.0]), 5)
+    assert _in_bits(found, vae, {"test": Split(np.zeros((2, 3), np.float32))}) == {}
 
 
 def test_the_filled_spec_names_the_likelihood_of_each_kind(trained):
