@@ -36,7 +36,8 @@ def initial_weights(run: Run, vae: VAE, settings: TrainSettings, data: Data) -> 
         data: what the model will be trained on.
 
     Raises:
-        UserError: nothing is left to train, or the folder holds no run.
+        UserError: nothing is left to train, the folder holds no run, or the run was begun on other data and its
+            prior leaves training examples out.
         CheckpointError: no checkpoint is valid.
         TrainingError: no variable matches, or not all of a frozen part do.
     """
@@ -50,6 +51,11 @@ def initial_weights(run: Run, vae: VAE, settings: TrainSettings, data: Data) -> 
         raise UserError(
             f"train.freeze: expected a trainable variable in the other parts; got {', '.join(settings.freeze)}, "
             "which have all of them. Remove one, or give the model a prior with variables."
+        )
+    if run.begun and _of_other_data(vae, run, data):
+        raise UserError(
+            f"{run.folder}: expected the data of the run, as its prior leaves training examples out by their row "
+            f"numbers; got other data. Train a new run from its weights: train.init_from = '{run.folder}'."
         )
     if not settings.init_from or run.begun:
         return None

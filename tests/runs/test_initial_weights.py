@@ -145,3 +145,6 @@ def test_exemplars_stay_those_of_the_data_that_is_trained_on(source, tmp_path, u
         TrainingError, match=r"every variable of the frozen prior; prior/.* is of other data there"
     ):
         train(frozen, tmp_path / "frozen")
+    stored(tmp_path / "other.npz", {name: array[::-1] for name, array in arrays.items()})
+    with pytest.raises(UserError, match=r"expected the data of the run, as its prior leaves .*; got other data"):
+        train(elsewhere.folder, None, resume=True, allow_other_data=True)
