@@ -14,12 +14,7 @@ from probvae.runs.selection import Selection
 
 from .setups import rows, spec, stored, strict, tiny_images, train
 
-
-@pytest.fixture(scope="module", autouse=True)
-def undrawn():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
-        yield
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 4)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def undrawn():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
-        yield
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def real(data=None, **how):

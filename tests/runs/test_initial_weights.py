@@ -11,13 +11,6 @@ from .setups import assert_same, kept, rows, spec, steps, stored, strict, tiny_i
 
 
 @pytest.fixture(scope="module")
-def undrawn():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
-        yield
-
-
-@pytest.fixture(scope="module")
 def source(tmp_path_factory, undrawn):
     """A run with a standard normal prior, and its [data] table."""
     folder = tmp_path_factory.mktemp("source")

@@ -31,13 +31,6 @@ def clusters(folder):
 
 
 @pytest.fixture(scope="module")
-def undrawn():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
-        yield
-
-
-@pytest.fixture(scope="module")
 def source(tmp_path_factory, undrawn):
     """A trained run with a standard normal prior."""
     folder = tmp_path_factory.mktemp("source")
