@@ -21,6 +21,7 @@ TARGETS = [
     "probvae.core:Objective",
     "probvae.core:Dataset",
     "probvae.core:Metric",
+    "probvae.core:Measurement",
     "probvae.core:Component",
     "probvae.objectives:ELBO",
     "probvae.objectives:IWAE",

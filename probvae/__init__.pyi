@@ -37,6 +37,7 @@ from probvae.core import LabelDistribution as LabelDistribution
 from probvae.core import LikelihoodHead as LikelihoodHead
 from probvae.core import LogSimplex as LogSimplex
 from probvae.core import Losses as Losses
+from probvae.core import Measurement as Measurement
 from probvae.core import Metric as Metric
 from probvae.core import Network as Network
 from probvae.core import Objective as Objective

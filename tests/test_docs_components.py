@@ -125,7 +125,7 @@ def test_the_metric_of_the_page_is_called_as_it_shows(written, monkeypatch, caps
     assert ("metric", use("metric")) in written("metric")
     (text,) = [text for text in blocks("metric", "python") if "runs/first" in text]
     exec(text, {})
-    assert re.fullmatch(r"0\.\d{4} ± 0\.\d{4}\n", capsys.readouterr().out)
+    assert re.fullmatch(r"0\.\d{4} ± 0\.\d{4} squared values\n", capsys.readouterr().out)
 
 
 def test_the_support_that_the_page_on_likelihoods_names_exists():

@@ -20,7 +20,7 @@ from probvae.components.likelihoods.student_t import StudentT as StudentT
 from probvae.components.likelihoods.zero_inflated_negative_binomial import (
     ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial,
 )
-from probvae.components.metrics import Accuracy as Accuracy
+from probvae.components.metrics.accuracy import Accuracy as Accuracy
 from probvae.components.networks.conv import Conv as Conv
 from probvae.components.networks.conv import ConvTranspose as ConvTranspose
 from probvae.components.networks.dense import Dense as Dense

@@ -55,7 +55,7 @@ BUILT_IN = [
     ComponentSpec("prior", "maf", "probvae.components.priors.flows:MAF"),
     ComponentSpec("prior", "autoregressive", "probvae.components.priors.flows:IAF"),
     ComponentSpec("prior", "spline", "probvae.components.priors.flows:Spline"),
-    ComponentSpec("metric", "accuracy", "probvae.components.metrics:Accuracy"),
+    ComponentSpec("metric", "accuracy", "probvae.components.metrics.accuracy:Accuracy"),
 ]
 
 

@@ -22,7 +22,7 @@ from probvae.core.images import channels_first, full_scale
 from probvae.core.kinds import KINDS
 from probvae.core.losses import FINAL_STEP, Losses
 from probvae.core.memory import available_memory, readable
-from probvae.core.metric import Metric
+from probvae.core.metric import Measurement, Metric
 from probvae.core.network import Network, dtype_policy
 from probvae.core.objective import Exact, Objective
 from probvae.core.parameters import FilePath, Positive, PositiveFloat, Promises, Tag, Use
@@ -89,6 +89,7 @@ __all__ = [
     "Losses",
     "Dataset",
     "Metric",
+    "Measurement",
     "Data",
     "DataInfo",
     "Split",

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from probvae.components.metrics import accuracy
+from probvae.components.metrics.accuracy import accuracy
 from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json
 from probvae.data.feeding.splits import labelled
 from probvae.evaluation import Bits, Bounds, example_bounds
@@ -139,8 +139,8 @@ def measure(
         gain = Bounds.of(elbo, weighted, settings.samples)
     classified = {}
     if vae.classifier is not None:
-        value, error = accuracy(vae, splits.values(), settings.seed)
-        classified["accuracy"] = {"value": value, "standard_error": error}
+        found_accuracy = accuracy(vae, splits.values(), settings.seed)
+        classified["accuracy"] = {"value": found_accuracy.value, "standard_error": found_accuracy.standard_error}
     bits = _in_bits(found, vae, splits)
     record = {
         "split": selection.split_name,

@@ -47,7 +47,7 @@ import probvae
 from probvae.data import FashionMini
 from $module.$name import $class_name
 
-numbers = $class_name()(probvae.load("runs/first"), FashionMini().load(), seed=0)  # name -> (value, error)
+numbers = $class_name()(probvae.load("runs/first"), FashionMini().load(), seed=0)  # name -> Measurement
 ```"""
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.components.metrics import accuracy
+from probvae.components.metrics.accuracy import accuracy
 from probvae.core import REAL, VAE, Classifier, Condition, Data, DataInfo, Split
 from probvae.errors import UserError
 
@@ -43,14 +43,14 @@ def test_it_is_the_share_of_labels_that_are_most_probable_with_its_binomial_erro
     test = split(found, labels)
     condition = Condition(("a", "b", "c"), one_hot=True)
     data = Data(DataInfo((K,), REAL, (20, 20, 20), "made up", "here", condition=condition), test, test, test)
-    value, error = c.Accuracy()(vae, data, seed=0)["accuracy"]
-    assert value == pytest.approx(12 / 15)
-    assert error == pytest.approx((0.8 * 0.2 / 15) ** 0.5)
+    found = c.Accuracy()(vae, data, seed=0)["accuracy"]
+    assert (found.value, found.unit) == (pytest.approx(12 / 15), "share of the examples with a label")
+    assert found.standard_error == pytest.approx((0.8 * 0.2 / 15) ** 0.5)
 
 
 def test_several_splits_are_counted_together(vae):
     one, other = split([0, 1], [0, 1]), split(np.zeros(2200, int), np.arange(2200) % 2)
-    assert accuracy(vae, [one, other], 0)[0] == pytest.approx(1102 / 2202)
+    assert accuracy(vae, [one, other], 0).value == pytest.approx(1102 / 2202)
 
 
 def test_without_labels_there_is_no_accuracy(vae):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import probvae
-from probvae.components.metrics import accuracy
+from probvae.components.metrics.accuracy import accuracy
 from probvae.errors import ConfigError, SpecError, UserError
 from probvae.runs import inference
 from probvae.runs.loading import check
@@ -44,7 +44,7 @@ def test_the_run_says_how_accurate_its_classifier_is(trained):
     found = json.loads(run.evaluation_file.read_text())["accuracy"]
     assert f"accuracy of the classifier  {found['value']:.4f} ± {found['standard_error']:.4f}" in text
     vae, test = probvae.load(run.folder), probvae.data.Arrays(**_own(run)).load().test
-    assert found["value"] == pytest.approx(accuracy(vae, [test], 0)[0])
+    assert found["value"] == pytest.approx(accuracy(vae, [test], 0).value)
     assert found["standard_error"] == pytest.approx((found["value"] * (1 - found["value"]) / 10) ** 0.5)
     assert {"train/entropy", "train/classification", "validation/kl"} <= set(run.metrics()[0])
 

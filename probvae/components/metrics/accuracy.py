@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Data, Metric, Seed, Split, Stream, fold_in
+from probvae.core import VAE, Data, Measurement, Metric, Seed, Split, Stream, fold_in
 from probvae.errors import UserError
 
 _BATCH = 1000
@@ -23,13 +22,13 @@ class Accuracy(Metric):
     def __init__(self) -> None:
         pass
 
-    def __call__(self, vae: VAE, data: Data, seed: Seed) -> dict[str, tuple[float, float | None]]:
+    def __call__(self, vae: VAE, data: Data, seed: Seed) -> dict[str, Measurement]:
         """The number, a function of the seed where examples are binarised as they are read."""
         return {"accuracy": accuracy(vae, [data.test], seed)}
 
 
-def accuracy(vae: VAE, splits: Iterable[Split], seed: Seed) -> tuple[float, float]:
-    """The accuracy of a classifier on the examples of some splits that have a label, and its standard error.
+def accuracy(vae: VAE, splits: Iterable[Split], seed: Seed) -> Measurement:
+    """The accuracy of a classifier on the examples of some splits that have a label.
 
     Raises:
         UserError: the model has no classifier, or no example has a label.
@@ -38,8 +37,7 @@ def accuracy(vae: VAE, splits: Iterable[Split], seed: Seed) -> tuple[float, floa
     found = np.concatenate([np.zeros(0, bool), *right])
     if not len(found):
         raise UserError("accuracy: expected examples with labels; got none.")
-    share = float(found.mean())
-    return share, math.sqrt(share * (1.0 - share) / len(found))
+    return Measurement.share(found, "share of the examples with a label")
 
 
 def _right(vae: VAE, split: Split, seed: Seed) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Metrics: what a trained model is like, in numbers."""
