@@ -92,6 +92,10 @@ class DataWarning(ProbvaeWarning):
     """The data is probably not what the model expects."""
 
 
+class ReportWarning(ProbvaeWarning):
+    """The report of a run was not written; the run itself is not affected."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a spec.

@@ -12,6 +12,7 @@ TARGETS = [
     "probvae.runs.evaluation:evaluate",
     "probvae.runs.loading:load",
     "probvae.runs.refitting:refit",
+    "probvae.runs.reporting:write_report",
     "probvae.runs.training:train",
 ]
 

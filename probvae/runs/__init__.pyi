@@ -6,4 +6,5 @@ from probvae.runs.loading import build as build
 from probvae.runs.loading import check as check
 from probvae.runs.loading import load as load
 from probvae.runs.refitting import refit as refit
+from probvae.runs.reporting import write_report as write_report
 from probvae.runs.training import train as train

@@ -1,6 +1,6 @@
 """The folder of a run: the place of each file, written so that a reader never sees half of one.
 
-spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.json  tensorboard/
+spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.json  report.html  tensorboard/
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from probvae.specs import read
 CHANGEABLE_ON_RESUME = ("patience", "non_finite", "checkpoint_steps", "checkpoint_minutes", "keep")
 """The settings of [train] that may change when a run is resumed."""
 
-UNSAVED = {"environment.json", "spec.toml", "metrics.jsonl", "checkpoints", "tensorboard"}
+UNSAVED = {"environment.json", "spec.toml", "metrics.jsonl", "checkpoints", "report.html", "tensorboard"}
 """What a run's folder may hold before its first checkpoint."""
 
 
@@ -41,6 +41,7 @@ class Run:
         self.environment_file = folder / "environment.json"
         self.metrics_file = folder / "metrics.jsonl"
         self.evaluation_file = folder / "evaluation.json"
+        self.report_file = folder / "report.html"
         self.checkpoints = folder / "checkpoints"
         self.figures = folder / "figures"
         self.tensorboard = folder / "tensorboard"

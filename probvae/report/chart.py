@@ -1,0 +1,154 @@
+"""Learning curves as the geometry of inline SVG; the page's template writes the elements and their style."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from probvae.core import Array
+from probvae.report.numbers import plain_number
+from probvae.report.series import SIDES, Best, Rows, best, changes, limits, series, terms, title, unit
+
+WIDTH, HEIGHT = 360, 220
+"""The units of a chart's coordinate system, about one pixel each."""
+
+LEFT, TOP, RIGHT, BOTTOM = 50, 8, 8, 34
+"""The margins around the plotted area."""
+
+_MARKED = 30  # up to this number of epochs, each has a marker
+_LONGEST = 500  # the most points of a line, more than a screen shows
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place on an axis, and its label."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A term on one split.
+
+    Args:
+        side: the split, "train" or "validation".
+        name: its name in words.
+        parts: the `points` of polylines; several, where numbers are not finite in between.
+        dots: where markers are, (x, y).
+    """
+
+    side: str
+    name: str
+    parts: tuple[str, ...]
+    dots: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A term for each epoch.
+
+    Args:
+        title: the term in words.
+        unit: of the vertical axis; empty if it has none.
+        description: the chart in words, for those who do not see it.
+        lines: one for each split that has numbers.
+        across: ticks of the horizontal axis, in coordinates of the chart.
+        up: ticks of the vertical axis.
+        best: (x, y) of the best epoch; None if it is not marked.
+    """
+
+    title: str
+    unit: str
+    description: str
+    lines: tuple[Line, ...]
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    best: tuple[float, float] | None = None
+
+
+def charts(rows: Rows) -> list[Chart]:
+    """A chart of the loss, and of each of its terms that is not constant; none if no loss is finite."""
+    lowest = best(rows)
+    if lowest is None:
+        return []
+    changing = [term for term in terms(rows) if term != "loss" and changes(rows, term)]
+    return [_chart(rows, "loss", lowest), *(_chart(rows, term) for term in changing)]
+
+
+def constants(rows: Rows) -> dict[str, float]:
+    """The terms that have one value in all epochs, by name in words."""
+    constant = [term for term in terms(rows) if term != "loss" and not changes(rows, term)]
+    values = {term: np.concatenate([series(rows, side, term) for side in SIDES]) for term in constant}
+    return {title(term): float(np.nanmax(found)) for term, found in values.items() if np.isfinite(found).any()}
+
+
+def _chart(rows: Rows, term: str, lowest: Best | None = None) -> Chart:
+    epochs = np.array([row["epoch"] for row in rows], np.float64)
+    both = np.stack([series(rows, side, term) for side in SIDES])  # [sides, epochs]
+    low, high = limits(both, lowest.loss if lowest else None)
+    room = 0.015 * (epochs[-1] - epochs[0]) or 0.5
+    across = _Axis(epochs[0] - room, epochs[-1] + room, LEFT, WIDTH - RIGHT)
+    up = _Axis(low, high, HEIGHT - BOTTOM, TOP)
+    found = {side: values for side, values in zip(SIDES, both, strict=True) if np.isfinite(values).any()}
+    return Chart(
+        title(term),
+        unit(term),
+        _described(rows, term, found, lowest),
+        tuple(_line(side, across.at(epochs), up.at(values)) for side, values in found.items()),
+        across.ticks(6, whole=True),
+        up.ticks(5),
+        (float(across.at(lowest.epoch)), float(up.at(lowest.loss))) if lowest else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """A linear map from values between `low` and `high` to coordinates from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, values: float | Array) -> Array:
+        share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
+        return np.round(self.start + share * (self.end - self.start), 1)
+
+    def ticks(self, count: int, whole: bool = False) -> tuple[Tick, ...]:
+        """Ticks at round values."""
+        locator = MaxNLocator(count, integer=whole, min_n_ticks=1 if whole else 2)
+        values = np.array(locator.tick_values(self.low, self.high))
+        step = float(np.min(np.diff(values))) if len(values) > 1 else 1.0
+        digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        inside = [float(value) for value in values if self.low <= value <= self.high]
+        return tuple(Tick(float(self.at(value)), plain_number(value, digits)) for value in inside)
+
+
+def _line(side: str, across: Array, up: Array) -> Line:
+    kept = np.unique(np.linspace(0, len(up) - 1, min(len(up), _LONGEST)).round().astype(int))
+    points = [(float(x), float(y)) for x, y in zip(across[kept], up[kept], strict=True)]
+    finite = groupby(points, key=lambda point: math.isfinite(point[1]))
+    parts = (" ".join(f"{x:g},{y:g}" for x, y in group) for there, group in finite if there)
+    dots = [point for point in points if math.isfinite(point[1])] if len(points) <= _MARKED else []
+    return Line(side, SIDES[side], tuple(parts), tuple(dots))
+
+
+def _described(rows: Rows, term: str, found: dict[str, Array], lowest: Best | None) -> str:
+    first, last = rows[0]["epoch"], rows[-1]["epoch"]
+    texts = [f"{title(term)}{f' in {unit(term)}' if unit(term) else ''}, epochs {first:g} to {last:g}."]
+    for side, values in found.items():
+        finite = values[np.isfinite(values)]
+        texts.append(
+            f"{SIDES[side]}: {plain_number(finite[0])} at first, {plain_number(finite[-1])} at the end, from "
+            f"{plain_number(finite.min())} to {plain_number(finite.max())}."
+        )
+    if lowest:
+        texts.append(
+            f"Lowest {SIDES[lowest.side]} loss: {plain_number(lowest.loss)} after epoch {lowest.epoch:g}."
+        )
+    return " ".join(text[0].upper() + text[1:] for text in texts)

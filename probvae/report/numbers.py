@@ -1,0 +1,156 @@
+"""The numbers of an evaluation.json, whatever it holds: each with its error, its unit and what it depends on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+_NAMES = {
+    "elbo": "evidence lower bound (ELBO) on log p(x)",
+    "importance_weighted": "importance-weighted bound on log p(x)",
+    "gain.elbo": "gain of the evidence lower bound",
+    "gain.importance_weighted": "gain of the importance-weighted bound",
+    "accuracy": "accuracy of the classifier",
+}
+_BITS = "bits_per_dimension"
+_SENTENCES = ("sentence", "sentences", "warning", "warnings", "notes")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with what belongs to it.
+
+    Args:
+        path: its keys in evaluation.json, joined by dots.
+        value: the number.
+        error: its standard error; None if it has none.
+        unit: its unit; empty if it has none.
+        details: what else is said of it, as the number of samples: name in words -> value.
+        sentences: what it means, in words.
+    """
+
+    path: str
+    value: float
+    error: float | None
+    unit: str
+    details: dict[str, str]
+    sentences: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is, in words."""
+        path = self.path.removeprefix(f"{_BITS}.")
+        name = _NAMES.get(path) or path.removeprefix("metrics.").replace(".", ": ").replace("_", " ")
+        return name if path == self.path else f"negative {name}"
+
+    @property
+    def text(self) -> str:
+        """The value with its error, without the unit."""
+        return with_error(self.value, self.error)
+
+
+def numbers(evaluation: Mapping[str, object]) -> list[Number]:
+    """All numbers of an evaluation: every table with a finite `value`, in the order of the file.
+
+    An estimate without a unit of its own, which a number of samples or of examples tells from others, has the unit
+    of the evaluation.
+    """
+    unit = evaluation.get("unit")
+    return list(_found(evaluation, (), unit if isinstance(unit, str) else ""))
+
+
+def _found(value: object, path: tuple[str, ...], unit: str) -> Iterator[Number]:
+    if isinstance(value, Mapping):
+        if _is_number(value.get("value")):
+            yield _number(value, path, unit)
+        else:
+            for key, inner in value.items():
+                yield from _found(inner, (*path, str(key)), unit)
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, Mapping) and isinstance(inner.get("name"), str):
+                yield from _found(inner, (*path, inner["name"]), unit)
+
+
+def _number(table: Mapping[str, object], path: tuple[str, ...], unit: str) -> Number:
+    error, own = table.get("standard_error"), table.get("unit")
+    if not isinstance(own, str):
+        estimate = "samples" in table or "examples" in table
+        own = _BITS.replace("_", " ") if _BITS in path else unit if estimate else ""
+    apart = ("name", "value", "standard_error", "unit", *_SENTENCES)
+    details = {
+        key.replace("_", " "): value_in_words(value)
+        for key, value in table.items()
+        if key not in apart and isinstance(value, (bool, int, float, str))
+    }
+    value = table["value"]
+    assert isinstance(value, (int, float))
+    return Number(
+        ".".join(path),
+        float(value),
+        float(error) if isinstance(error, (int, float)) and _is_number(error) else None,
+        own,
+        details,
+        tuple(sentences(table)),
+    )
+
+
+def sentences(table: Mapping[str, object]) -> list[str]:
+    """What a table says in words."""
+    texts = [table[key] for key in _SENTENCES if key in table]
+    texts = [text for value in texts for text in (value if isinstance(value, list) else [value])]
+    return [text for text in texts if isinstance(text, str) and text]
+
+
+def protocol(evaluation: Mapping[str, object]) -> dict[str, str]:
+    """How the numbers were made: every plain value of an evaluation, and its settings; name in words -> value."""
+    found: dict[str, str] = {}
+    for key, value in evaluation.items():
+        if isinstance(value, Mapping) and key == "settings":
+            found |= protocol(value)
+        elif isinstance(value, (bool, int, float, str)) and value != "" and key not in (*_SENTENCES, "unit"):
+            found[key.replace("_", " ")] = value_in_words(value)
+    return found
+
+
+def value_in_words(value: object) -> str:
+    """A value of a table as text.
+
+    >>> value_in_words(1000), value_in_words(0.5), value_in_words(True), value_in_words([32, 64])
+    ('1,000', '0.5', 'yes', '32, 64')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(value_in_words, value)) or "none"
+    return str(value)
+
+
+def plain_number(value: float, digits: int = 2) -> str:
+    """A number with a fixed number of digits after the point, and a minus sign instead of a hyphen.
+
+    >>> plain_number(1234.567)
+    '1,234.57'
+    """
+    return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def with_error(value: float, error: float | None) -> str:
+    """A value with its standard error, which has two significant digits, and both at least two after the point.
+
+    >>> with_error(311.7414, 2.774), with_error(0.57366, 0.0051), with_error(12, None)
+    ('311.74 ± 2.77', '0.5737 ± 0.0051', '12')
+    """
+    if error is None:
+        return plain_number(value, 0) if value == int(value) else plain_number(value, 2 if abs(value) >= 10 else 4)
+    digits = max(2, 1 - math.floor(math.log10(error))) if error > 0 else 2
+    return f"{plain_number(value, min(digits, 8))} ± {plain_number(error, min(digits, 8))}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

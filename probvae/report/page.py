@@ -1,0 +1,158 @@
+"""The report of a run as one HTML file: nothing in it is loaded from elsewhere, and no script runs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import tomli_w
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from probvae.core import Table
+from probvae.registry import Registry
+from probvae.report.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts, constants
+from probvae.report.findings import Finding, findings, finished
+from probvae.report.numbers import Number, numbers, protocol, sentences, value_in_words
+from probvae.report.series import Rows, best
+from probvae.report.style import COLOURS
+from probvae.report.words import GIVEN, commands, data_in_words, introduction, parts
+
+_CAPTIONS = {
+    "samples": "Samples: latents drawn from the prior, decoded.",
+    "reconstructions": "Reconstructions: test examples, encoded and decoded again.",
+    "latent_map": "Latent map: where the posterior places the test examples.",
+    "latent_grid": "Latent grid: what is decoded at evenly spaced quantiles of the prior.",
+}
+"""The figures of a run that are shown, in this order; its learning curves are drawn as SVG."""
+
+_HEADLINE = 4  # how many numbers come first
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report is made from: the content of a run's folder.
+
+    Args:
+        folder: the path of the run, as commands name it.
+        spec: the filled spec.
+        environment: what else it depends on: `versions`, `platform`, `plugins`, and others.
+        data: what the data was: `event_shape`, `values`, `sizes`, `protocol`, and others.
+        rows: of metrics.jsonl, one for each epoch.
+        evaluation: the content of evaluation.json; empty if there is none.
+        figures: the folder of PNG files, which need not exist.
+    """
+
+    folder: str
+    spec: Table
+    environment: Table
+    data: Table
+    rows: Rows
+    evaluation: Table
+    figures: Path
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure.
+
+    Args:
+        name: of its file, without the suffix.
+        caption: what it shows.
+        address: the picture itself, as a data URI.
+        width: in pixels.
+        height: in pixels.
+    """
+
+    name: str
+    caption: str
+    address: str
+    width: int
+    height: int
+
+
+def render(facts: Facts, registry: Registry) -> str:
+    """The HTML text of a report, a function of its facts and of the installed components."""
+    settings = facts.spec.get("train", {})
+    found = numbers(facts.evaluation)
+    return _template().render(
+        facts=facts,
+        title=Path(facts.folder).name or facts.folder,
+        introduction=introduction(facts.spec, facts.data),
+        parts=parts(facts.spec, registry),
+        best=best(facts.rows),
+        headline=_headline(found),
+        numbers=found,
+        protocol=protocol(facts.evaluation),
+        findings=[*findings(facts.rows, settings), *_remarks(facts, found)],
+        charts=charts(facts.rows),
+        constants=constants(facts.rows),
+        pictures=[picture for name in _CAPTIONS if (picture := _picture(facts.figures / f"{name}.png"))],
+        data=data_in_words(facts.data),
+        environment=_flat(facts.environment),
+        commands=commands(
+            facts.folder, facts.spec, facts.environment.get("plugins", []), finished(facts.rows, settings)
+        ),
+        given=facts.spec.get("data", {}).get("use") == GIVEN,
+        spec=tomli_w.dumps(facts.spec),
+        box={"width": WIDTH, "height": HEIGHT, "left": LEFT, "top": TOP, "right": RIGHT, "bottom": BOTTOM},
+        colours=COLOURS,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("probvae.report", "template"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")
+
+
+def _headline(found: Sequence[Number]) -> list[tuple[Number, Number | None]]:
+    """The first numbers, each with the same in bits per dimension; the tightest bound first."""
+    bits = {number.path.rpartition(".")[2]: number for number in found if number.unit == "bits per dimension"}
+    others = [number for number in found if number not in bits.values()]
+    others.sort(key=lambda number: number.path != "importance_weighted")
+    return [(number, bits.get(number.path)) for number in others[:_HEADLINE]]
+
+
+def _remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
+    """What the evaluation and its numbers say in words, and whether they are of the best epoch."""
+    remarks = [Finding("note", "Evaluation", text) for text in sentences(facts.evaluation)]
+    epoch, lowest = facts.evaluation.get("epoch"), best(facts.rows)
+    if epoch is not None and lowest is not None and epoch != lowest.epoch:
+        text = (
+            f"They are of the weights of epoch {epoch}; the lowest loss is now that of epoch {lowest.epoch:g}. "
+            f"Make them anew with `probvae evaluate {facts.folder}`."
+        )
+        remarks.append(Finding("warning", "The numbers are of other weights", text))
+    named = ((number.name, text) for number in found for text in number.sentences)
+    return remarks + [Finding("note", name[0].upper() + name[1:], text) for name, text in named]
+
+
+def _picture(path: Path) -> Picture | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))  # of a PNG's header
+    address = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return Picture(path.stem, _CAPTIONS[path.stem], address, width, height)
+
+
+def _flat(table: Mapping[str, object], before: str = "") -> dict[str, str]:
+    """The plain values of nested tables: key in words -> value; what is empty is left out."""
+    found: dict[str, str] = {}
+    for key, value in table.items():
+        name = f"{before}{key.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            found |= _flat(value, "" if name == "versions" else f"{name}: ")
+        elif value not in (None, "", [], ()):
+            found[name] = value_in_words(value)
+    return found

@@ -1,0 +1,91 @@
+"""The report of a run, `report.html`: written after a training, and anew from the run's folder at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+from probvae import registry as registries
+from probvae.core import Table
+from probvae.errors import ReportWarning, UserError, explained
+from probvae.registry import Registry
+from probvae.runs.folder import Run, find_run, write
+from probvae.specs import read
+from probvae.training import Callback, Epoch
+
+
+def write_report(run: str | os.PathLike[str], registry: Registry | None = None) -> Path:
+    """Write the report of a run: one HTML file with all that its folder knows.
+
+    Args:
+        run: the run, or its folder.
+        registry: where the components are described; None for the default one.
+
+    Returns:
+        The file, `report.html` in the run's folder.
+
+    Raises:
+        UserError: the folder holds no run, or a file in it is damaged.
+    """
+    from probvae.report.page import Facts, render  # with Jinja2, whose failure must not stop a training
+
+    folder = find_run(run)
+    found = Run(folder, read(folder).tables)
+    environment = asdict(found.environment)
+    data = environment.pop("data") | {"condition": str(found.environment.data.condition or "")}
+    facts = Facts(
+        folder=str(folder),
+        spec=found.spec,
+        environment=environment,
+        data=data,
+        rows=found.metrics(),
+        evaluation=_evaluation(found),
+        figures=found.figures,
+    )
+    write(found.report_file, render(facts, registry or registries.default()))
+    return found.report_file
+
+
+def _evaluation(run: Run) -> Table:
+    """The content of evaluation.json; empty if there is no such file."""
+    try:
+        evaluation = json.loads(run.evaluation_file.read_bytes())
+        if not isinstance(evaluation, dict):
+            raise TypeError(f"expected a table; got {type(evaluation).__name__}")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{run.evaluation_file}: expected the numbers of an evaluation; got another file ({error}). Write it "
+            f"anew with `probvae evaluate {run.folder}`."
+        ) from error
+    return evaluation
+
+
+def try_report(run: Run, registry: Registry | None = None) -> Path | None:
+    """Write the report of a run; one that cannot be written is a warning."""
+    try:
+        return write_report(run, registry)
+    except Exception as error:
+        warnings.warn(
+            f"{run.report_file} was not written: {explained(error)}. The run itself is not affected; "
+            f"`probvae report {run.folder}` tries again.",
+            ReportWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+class LiveReport(Callback):
+    """Writes the report after each epoch, with the numbers and curves so far."""
+
+    def __init__(self, run: Run, registry: Registry) -> None:
+        self.run = run
+        self.registry = registry
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Write the report, whose last row is this epoch's."""
+        try_report(self.run, self.registry)

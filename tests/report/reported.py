@@ -1,0 +1,80 @@
+"""Facts of a run that was never trained, for pages."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from probvae.registry import Registry
+from probvae.report.page import Facts, render
+from probvae.report.style import save
+
+from .models import rows
+
+FIGURES = ("samples", "reconstructions", "latent_grid", "latent_map")
+EVALUATION = {
+    "split": "test",
+    "unit": "nats per example",
+    "protocol": "binarised once with seed 0",
+    "settings": {"samples": 100},
+    "epoch": 12,
+    "elbo": {"value": -315.02, "standard_error": 2.8, "examples": 1000, "samples": 100},
+    "importance_weighted": {"value": -311.74, "standard_error": 2.77, "examples": 1000, "samples": 100},
+    "bits_per_dimension": {"importance_weighted": {"value": 0.5737, "standard_error": 0.0051}},
+    "metrics": [
+        {"name": "active_units", "value": 1.0, "unit": "latents", "sentences": ["1 of 2 latents is idle."]}
+    ],
+}
+SPEC = {
+    "schema": 1,
+    "model": {
+        "latent_dim": 2,
+        "encoder": {
+            "use": "network",
+            "network": {"use": "conv", "filters": [32, 64]},
+            "posterior": {"use": "diagonal_normal"},
+        },
+        "decoder": {
+            "use": "network",
+            "network": {"use": "conv_transpose", "filters": [64, 32]},
+            "likelihood": {"use": "bernoulli"},
+        },
+        "prior": {"use": "mixture", "components": 16},
+    },
+    "objective": {"use": "elbo", "kl": "auto"},
+    "data": {"use": "fashion_mini", "binarize": "dynamic"},
+    "train": {"epochs": 12, "patience": 0, "schedule": "constant"},
+}
+
+
+def facts(figures, **changes):
+    """The facts of a whole run; `changes` are other values of them."""
+    terms = {"kl": lambda epoch: epoch / 3, "free bits": lambda epoch: -1.0 / epoch, "beta": lambda epoch: 1.0}
+    whole = {
+        "folder": "runs/first",
+        "spec": SPEC,
+        "environment": {"versions": {"python": "3.11.7"}, "platform": "Linux", "processors": 2, "plugins": []},
+        "data": {
+            "event_shape": (28, 28, 1),
+            "values": "0 and 1 only",
+            "sizes": (6000, 1000, 1000),
+            "protocol": "binarised once with seed 0",
+        },
+        "rows": rows(12, **terms),
+        "evaluation": EVALUATION,
+        "figures": figures,
+    }
+    return Facts(**{**whole, **changes})
+
+
+def pictures(figures):
+    """A folder with a small PNG file for each figure of a run."""
+    figures.mkdir(exist_ok=True)
+    for name in FIGURES:
+        figure = Figure((2, 1))
+        figure.subplots().imshow(np.arange(4.0).reshape(2, 2))
+        save(figure, figures / f"{name}.png")
+    return figures
+
+
+def page(figures, **changes):
+    """The page of these facts."""
+    return render(facts(figures, **changes), Registry())

@@ -1,0 +1,93 @@
+"""The report in a real browser: no errors, charts and pictures are drawn, nothing is wider than a phone."""
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from .reported import page, pictures
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+SURVEY = """
+<!DOCTYPE html><meta charset="utf-8"><pre id="found">nothing</pre>
+<iframe id="phone" src="report.html" style="border:0;width:360px;height:800px"></iframe>
+<iframe id="desk" src="report.html" style="border:0;width:1280px;height:800px"></iframe>
+<iframe id="broken" src="broken.html" style="border:0;width:360px;height:800px"></iframe>
+<script>
+function survey(id) {
+  const page = document.getElementById(id).contentDocument, all = query => [...page.querySelectorAll(query)];
+  all("details").forEach(part => part.open = true);
+  return {
+    width: page.documentElement.scrollWidth,
+    charts: all("svg[role=img]").map(chart => chart.getBoundingClientRect().width),
+    lines: all(".charts polyline").map(line => line.getBoundingClientRect().width),
+    pictures: all("img").map(image => image.naturalWidth),
+    dead: all("a").filter(link => !page.querySelector(link.hash)).length,
+    small: all(".tick").filter(text => text.getBoundingClientRect().height < 9).length,
+  };
+}
+window.onload = () => {
+  const found = ["phone", "desk", "broken"].map(id => [id, survey(id)]);
+  document.getElementById("found").textContent = JSON.stringify(Object.fromEntries(found));
+};
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """What the browser finds on the page at two widths, and on one that is broken; and what it logs."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip(f"expected one of {', '.join(BROWSERS)}; got none. Install Chromium to test the report in it.")
+    folder = tmp_path_factory.mktemp("browser")
+    report = page(pictures(folder / "figures"))
+    broken = report.replace(
+        "<h2", '<img src="none.png" alt=""><a href="#nowhere">x</a><p style="width:500px">x</p><h2', 1
+    )
+    for name, text in {"report": report, "broken": broken, "survey": SURVEY}.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    options = ["--headless", "--disable-gpu", "--allow-file-access-from-files", "--enable-logging=stderr"]
+    options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000", "--dump-dom"]
+    options += ["--no-sandbox"] if os.geteuid() == 0 else []
+    ended = subprocess.run(
+        [browser, *options, (folder / "survey.html").as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    (found,) = re.findall(r'<pre id="found">(.*?)</pre>', ended.stdout, re.S)
+    return json.loads(html.unescape(found)), [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
+
+
+def test_the_survey_finds_what_is_broken(seen):
+    found, console = seen
+    broken = found["broken"]
+    assert broken["width"] > 360
+    assert 0 in broken["pictures"]
+    assert broken["dead"] == 1
+    assert any("none.png" in line for line in console)
+
+
+def test_the_browser_logs_nothing_about_the_report(seen):
+    _, console = seen
+    assert [line for line in console if "none.png" not in line] == []
+
+
+@pytest.mark.parametrize(("place", "width"), [("phone", 360), ("desk", 1280)])
+def test_the_page_is_drawn_whole_and_no_wider_than_the_window(place, width, seen):
+    found = seen[0][place]
+    assert found["width"] <= width
+    assert len(found["charts"]) == 3
+    assert min(found["charts"]) > 250
+    assert len(found["lines"]) == 6
+    assert min(found["lines"]) > 200
+    assert found["pictures"] == [300] * 4
+    assert found["dead"] == 0
+    assert found["small"] == 0

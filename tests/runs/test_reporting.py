@@ -1,0 +1,102 @@
+"""The report of a run's folder: made anew at any time, and never the end of a training."""
+
+import json
+import shutil
+
+import pytest
+
+from probvae.data import Arrays
+from probvae.errors import ReportWarning, UserError
+from probvae.registry import Registry
+from probvae.runs import Run, write_report
+from probvae.runs.reporting import LiveReport, try_report
+from probvae.specs import plan, read
+
+from ..program import program
+from .setups import spec, tiny_images
+
+ROW = {"epoch": 1, "step": 3, "train/loss": 12.0, "validation/loss": 11.5}
+EVALUATION = {"epoch": 1, "elbo": {"value": -10.0, "standard_error": 0.5}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of a run after its first epoch, without a training."""
+    place = tmp_path_factory.mktemp("runs")
+    table = tiny_images(place)
+    filled = plan(read(spec(table)), Registry()).filled()
+    run = Run(place / "first", filled | {"versions": {}})
+    run.create(Arrays(table["train"], divide_by=255.0, binarize="dynamic").load(), [], {"kl": "exact"})
+    run.metrics_file.write_text(json.dumps(ROW) + "\n")
+    run.evaluation_file.write_text(json.dumps(EVALUATION))
+    return run.folder
+
+
+@pytest.fixture
+def run(folder, tmp_path):
+    """A copy that a test may break."""
+    shutil.copytree(folder, tmp_path / "first")
+    return Run(tmp_path / "first", read(folder).tables)
+
+
+def test_the_report_has_the_content_of_the_folder(run):
+    written = write_report(run, Registry())
+    text = written.read_text(encoding="utf-8")
+    assert written == run.report_file == run.folder / "report.html"
+    for content in (
+        "<b>11.50</b> nats per example, after epoch 1 of 1",
+        "10.00 ± 0.50",
+        "40 training, 12 validation",
+    ):
+        assert content in text
+    assert f"probvae evaluate {run.folder} --samples 5000" in text
+    assert write_report(run, Registry()).read_text(encoding="utf-8") == text
+
+
+def test_the_command_writes_it_and_prints_where(run):
+    ended = program("report", run.folder)
+    assert (ended.status, ended.out) == (0, f"{run.folder}/report.html\n")
+    assert run.report_file.exists()
+
+
+def test_the_command_opens_it_in_a_browser(run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("click.launch", opened.append)
+    assert program("report", run.folder, "--open").status == 0
+    assert opened == [run.report_file.as_uri()]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    ended = program("report", tmp_path)
+    assert ended.status == 2
+    assert f"{tmp_path}: expected a run that `probvae train` made" in ended.err
+
+
+@pytest.mark.parametrize("content", ["{", "[1]"])
+def test_a_damaged_evaluation_is_an_error_that_says_how_to_make_it_anew(content, run):
+    run.evaluation_file.write_text(content)
+    with pytest.raises(
+        UserError, match=r"expected the numbers of an evaluation; got another file .*probvae evaluate"
+    ):
+        write_report(run)
+
+
+def test_after_each_epoch_the_report_has_that_epoch(run):
+    run.evaluation_file.unlink()
+    live = LiveReport(run, Registry())
+    for epoch in (2, 3):
+        with run.metrics_file.open("a") as file:
+            file.write(json.dumps(ROW | {"epoch": epoch, "validation/loss": 10.0 / epoch}) + "\n")
+        live.epoch_ended(None)
+        assert f"after epoch {epoch} of {epoch}." in run.report_file.read_text()
+        assert "The run is not evaluated yet" in run.report_file.read_text()
+
+
+def test_a_report_that_fails_is_a_warning_with_the_reason(run, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("no such number")
+
+    monkeypatch.setattr("probvae.report.page.render", fail)
+    with pytest.warns(ReportWarning, match="report.html was not written: ZeroDivisionError: no such number"):
+        assert try_report(run) is None
+    assert not run.report_file.exists()
