@@ -172,6 +172,6 @@ def main(arguments: Sequence[str]) -> None:
         for precision in options.precisions:
             print(f"{name}, {precision}", file=sys.stderr)
             models.setdefault(name, {})[precision] = compared(name, precision, options.peers, options.rounds)
-    results = measured(rounds=options.rounds, models=models)
-    write("training", results)
+            results = measured(rounds=options.rounds, models=models)
+            write("training", results)  # after each, so that a failure loses little
     render("training", results, table)

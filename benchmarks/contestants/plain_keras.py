@@ -34,7 +34,7 @@ def networks(model: str) -> tuple[keras.Sequential, keras.Sequential]:
     else:
         hidden = {"dense": lambda: [layers.Dense(400, "relu")], "gated": lambda: [Gated(300), Gated(300)]}[model]
         down = [layers.Flatten(), *hidden()]
-        up = [*hidden(), layers.Dense(784, **last), layers.Reshape(image)]
+        up = [*hidden(), layers.Dense(784, **last), layers.Reshape(image, **last)]
     down += [] if model != "conv" else [layers.Flatten()]
     encoder = keras.Sequential([layers.Input(image), *down, layers.Dense(2 * D, **last)])
     return encoder, keras.Sequential([layers.Input((D,)), *up])

@@ -42,7 +42,7 @@ def left(cache):
 @pytest.mark.parametrize("dataset", PUBLISHED)
 def test_each_says_what_it_is_and_takes_the_same_parameters(dataset):
     assert dataset.source.about.partition(" ")[0] in dataset.__doc__.splitlines()[0]
-    assert list(inspect.signature(dataset).parameters) == ["binarize", "folder"]
+    assert list(inspect.signature(dataset).parameters) == ["binarize", "folder", "protocol"]
     assert "    folder: a folder with" in dataset.__doc__
 
 
@@ -66,6 +66,32 @@ def test_fashion_mnist_comes_from_debian_where_it_is_installed(cache):
     together = np.bincount(np.concatenate([data.train.labels, data.validation.labels]))
     np.testing.assert_array_equal(together, np.full(10, 6_000))
     assert not cache.exists()
+
+
+# The published protocol
+
+
+def test_the_bits_of_the_published_protocol_are_those_of_its_code(tiny, arrays):
+    data = tiny(protocol="exemplar_vae").load()
+    images, test = (np.float32(arrays[number]) / 255 for number in (0, 2))
+    np.random.seed(777)  # as published, with the generator that everyone shares
+    validation = np.random.binomial(1, images[-HELD_OUT:])
+    bits = {"validation": validation, "test": np.random.binomial(1, test)}
+    for name, expected in bits.items():
+        split = getattr(data, name)
+        np.testing.assert_array_equal(split.intensities()[..., 0], expected)
+        assert not split.binarize_on_read
+    np.testing.assert_array_equal(data.train.stored[..., 0], arrays[0][:-HELD_OUT])
+    assert data.train.binarize_on_read
+    np.testing.assert_array_equal(data.train.labels, arrays[1][:-HELD_OUT])
+    assert "seed 777" in data.info.protocol
+    assert data.info == tiny(protocol="exemplar_vae").info()
+
+
+@pytest.mark.parametrize("binarize", ["static", "none"])
+def test_the_published_protocol_has_a_binarisation_of_its_own(tiny, binarize):
+    with pytest.raises(ConfigError, match=f"data.binarize: expected \"dynamic\".*; got '{binarize}'"):
+        tiny(binarize=binarize, protocol="exemplar_vae")
 
 
 # From the network

@@ -9,12 +9,20 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from probvae.core import Array, Binarize, Data, DataInfo, Dataset, FilePath
-from probvae.data.feeding.binarize import binarize_splits, fixed_order, image_values, images, protocol
+from probvae.data.feeding.binarize import (
+    PUBLISHED,
+    binarize_as_published,
+    binarize_splits,
+    fixed_order,
+    image_values,
+    images,
+    protocol,
+)
 from probvae.data.files.array_files import ArrayFile, listed
 from probvae.data.files.fetch import CACHE_VARIABLE, File, cache_folder, fetch
 from probvae.data.files.idx import idx_length, read_idx
@@ -84,18 +92,30 @@ class Source:
         return f"Alternatives: {'; '.join(ways)}."
 
 
+Protocol: TypeAlias = Literal["probvae", "exemplar_vae"]
+
+
 class MnistLike(Dataset):
     """The base of the datasets of this form; each has its origin in `source`.
 
     The training images are put into one fixed order, the same for everyone, and the last 10,000 are for
-    validation.
+    validation. With the protocol "exemplar_vae" they stay in the order of the files.
+
+    Raises:
+        ConfigError: a published protocol with a binarisation that is not its own.
     """
 
     source: ClassVar[Source]
 
-    def __init__(self, binarize: Binarize = "dynamic", folder: FilePath = "") -> None:
+    def __init__(
+        self, binarize: Binarize = "dynamic", folder: FilePath = "", protocol: Protocol = "probvae"
+    ) -> None:
+        if protocol != "probvae" and binarize != "dynamic":
+            expected = f'"dynamic", the binarisation of the protocol "{protocol}"'
+            raise ConfigError.of("data.binarize", expected, repr(binarize), 'Or set data.protocol = "probvae".')
         self.binarize = binarize
         self.folder = folder
+        self.protocol = protocol
 
     def info(self) -> DataInfo:
         """The description of the data, without fetching it.
@@ -121,10 +141,14 @@ class MnistLike(Dataset):
         x, labels, test_x, test_labels = (
             _read(path, file, shape) for path, file, shape in zip(paths, source.files, source.shapes, strict=True)
         )
-        order = fixed_order(len(x))
+        published = self.protocol == "exemplar_vae"
+        order = np.arange(len(x)) if published else fixed_order(len(x))
         kept, held_out = order[: -source.held_out], order[-source.held_out :]
         train, validation = (images(x[part], labels[part]) for part in (kept, held_out))
-        return Data(info, *binarize_splits(train, validation, images(test_x, test_labels), self.binarize))
+        test = images(test_x, test_labels)
+        if published:
+            return Data(info, *binarize_as_published(train, validation, test))
+        return Data(info, *binarize_splits(train, validation, test, self.binarize))
 
     def _info(self, found: list[Path]) -> DataInfo:
         train, test = self.source.counts
@@ -132,7 +156,7 @@ class MnistLike(Dataset):
             event_shape=(28, 28, 1),
             values=image_values(self.binarize),
             sizes=(train - self.source.held_out, self.source.held_out, test),
-            protocol=protocol(self.binarize),
+            protocol=PUBLISHED if self.protocol == "exemplar_vae" else protocol(self.binarize),
             source=f"{self.source.about}; {self._origin(found)}",
             classes=self.source.classes,
         )
@@ -175,6 +199,9 @@ class FashionMnist(MnistLike):
         binarize: dynamic (training images afresh at every step), static (all images once), or none.
         folder: a folder with the four IDX files, compressed or not; if empty, they come from Debian's
             package dataset-fashion-mnist where that is installed, else from the cache, else from the network.
+        protocol: which images validate, and the bits of validation and test images: those described here, or
+            "exemplar_vae", for a comparison with published log-likelihoods: the last 10,000 images validate, and
+            the bits are those of Norouzi, Fleet and Norouzi, Exemplar VAE, 2020.
     """
 
     source = Source(
@@ -208,6 +235,9 @@ class Mnist(MnistLike):
         binarize: dynamic (training images afresh at every step), static (all images once), or none.
         folder: a folder with the four IDX files, compressed or not; if empty, they come from the cache,
             else from the network.
+        protocol: which images validate, and the bits of validation and test images: those described here, or
+            "exemplar_vae", for a comparison with published log-likelihoods: the last 10,000 images validate, and
+            the bits are those of Norouzi, Fleet and Norouzi, Exemplar VAE, 2020.
     """
 
     source = Source(
@@ -235,6 +265,9 @@ class Kmnist(MnistLike):
         binarize: dynamic (training images afresh at every step), static (all images once), or none.
         folder: a folder with the four IDX files, compressed or not, or kmnist-train-imgs.npz and its
             three companions; if empty, they come from the cache, else from the network.
+        protocol: which images validate, and the bits of validation and test images: those described here, or
+            "exemplar_vae", for a comparison with published log-likelihoods: the last 10,000 images validate, and
+            the bits are those of Norouzi, Fleet and Norouzi, Exemplar VAE, 2020.
     """
 
     source = Source(
