@@ -1,13 +1,23 @@
-"""Looking at runs: report."""
+"""Looking at runs: report, runs."""
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from probvae.cli.options import run_argument
+from probvae.cli.options import json_option, run_argument
 from probvae.cli.start import ModelCommand
+
+if TYPE_CHECKING:
+    from probvae.runs.listing import Listed
+
+_COLOURS = {"finished": "green", "running": "blue", "interrupted": "yellow", "damaged": "red"}
+_COLUMNS = ("run", "status", "data", "epochs", "best", "loss", "log p(x)", "size", "changed", "model")
 
 
 @click.command(cls=ModelCommand)
@@ -26,4 +36,71 @@ def report(run: Path, opened: bool) -> None:
         click.launch(written.resolve().as_uri())
 
 
-COMMANDS = [report]
+@click.command(cls=ModelCommand)
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("runs"))
+@click.option("--data", metavar="NAME", help="Only runs on this dataset, as `probvae data list` prints them.")
+@click.option("--status", type=click.Choice(list(_COLOURS)), help="Only runs of this status.")
+@click.option(
+    "--sort",
+    type=click.Choice(["run", "bound", "size", "changed"]),
+    default="run",
+    show_default=True,
+    help="The order: by path, the highest bound first, the largest first, or the newest first.",
+)
+@json_option
+def runs(folder: Path, data: str | None, status: str | None, sort: str, as_json: bool) -> None:
+    """List the runs in DIR, by default in runs/, and in all folders below it.
+
+    The columns: finished epochs, the best one, its validation loss in nats per example; the importance-weighted
+    bound on log p(x) ± its standard error, of the test data; the size of all files; when it was last trained. Runs
+    are comparable where their data and protocol are the same.
+    """
+    from probvae.runs.listing import list_runs
+
+    found = [run for run in list_runs(folder) if data in (None, run.data) and status in (None, run.status)]
+    order = {
+        "run": lambda run: run.folder,
+        "bound": lambda run: math.inf if run.bound is None else -run.bound,
+        "size": lambda run: -run.size,
+        "changed": lambda run: run.changed,
+    }
+    found.sort(key=order[sort], reverse=sort == "changed")
+    if as_json:
+        click.echo(json.dumps([asdict(run) for run in found], indent=2))
+    elif not found:
+        click.echo(f"No such run is in {folder}.")
+    else:
+        _print(found)
+
+
+def _print(runs: list[Listed]) -> None:
+    """A line for each run, in columns; what is damaged is said at the end."""
+    rows = [_COLUMNS, *map(_row, runs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for number, row in enumerate(rows):
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+        cells[1] = click.style(cells[1], fg=_COLOURS.get(row[1]))
+        click.secho("  ".join(cells).rstrip(), bold=number == 0)
+    for run in runs:
+        if run.problem:
+            click.echo(f"damaged: {run.problem}")
+
+
+def _row(run: Listed) -> tuple[str, ...]:
+    from probvae.report.numbers import with_error
+
+    return (
+        run.folder,
+        run.status,
+        run.data,
+        str(run.epochs),
+        "" if run.best_epoch is None else str(run.best_epoch),
+        "" if run.best_loss is None else f"{run.best_loss:.2f}",
+        "" if run.bound is None else with_error(run.bound, run.standard_error),
+        f"{run.size / 1e6:.1f} MB",
+        run.changed,
+        run.model,
+    )
+
+
+COMMANDS = [report, runs]

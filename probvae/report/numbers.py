@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 _NAMES = {
     "elbo": "evidence lower bound (ELBO) on log p(x)",
@@ -14,44 +15,50 @@ _NAMES = {
     "accuracy": "accuracy of the classifier",
 }
 _BITS = "bits_per_dimension"
-_SENTENCES = ("sentence", "sentences", "warning", "warnings", "notes")
+_NOTES = ("note", "notes", "warning", "warnings")
+_SEVERAL = 8  # the most numbers of one kind that are written out
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number with what belongs to it.
+    """A number, or one for each of several parts, with what belongs to it.
 
     Args:
         path: its keys in evaluation.json, joined by dots.
-        value: the number.
-        error: its standard error; None if it has none.
+        value: the number, or that of each part.
+        error: its standard error; None if it has none, or is of several parts.
         unit: its unit; empty if it has none.
         details: what else is said of it, as the number of samples: name in words -> value.
-        sentences: what it means, in words.
+        notes: what it means, in words.
     """
 
     path: str
-    value: float
+    value: float | tuple[float, ...]
     error: float | None
     unit: str
     details: dict[str, str]
-    sentences: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def name(self) -> str:
         """What it is, in words."""
         path = self.path.removeprefix(f"{_BITS}.")
-        name = _NAMES.get(path) or path.removeprefix("metrics.").replace(".", ": ").replace("_", " ")
+        keys = [key for key in path.split(".") if key not in ("metrics", "numbers")]
+        name = _NAMES.get(path) or ": ".join(dict.fromkeys(keys)).replace("_", " ")
         return name if path == self.path else f"negative {name}"
 
     @property
     def text(self) -> str:
-        """The value with its error, without the unit."""
-        return with_error(self.value, self.error)
+        """The value with its error, without the unit; of many values their range."""
+        if not isinstance(self.value, tuple):
+            return with_error(self.value, self.error)
+        if len(self.value) <= _SEVERAL:
+            return ", ".join(f"{value:.3g}" for value in self.value)
+        return f"{len(self.value)} numbers from {min(self.value):.3g} to {max(self.value):.3g}"
 
 
 def numbers(evaluation: Mapping[str, object]) -> list[Number]:
-    """All numbers of an evaluation: every table with a finite `value`, in the order of the file.
+    """All numbers of an evaluation: every table with a finite `value`, or several, in the order of the file.
 
     An estimate without a unit of its own, which a number of samples or of examples tells from others, has the unit
     of the evaluation.
@@ -62,7 +69,7 @@ def numbers(evaluation: Mapping[str, object]) -> list[Number]:
 
 def _found(value: object, path: tuple[str, ...], unit: str) -> Iterator[Number]:
     if isinstance(value, Mapping):
-        if _is_number(value.get("value")):
+        if _is_number(value.get("value")) or _are_numbers(value.get("value")):
             yield _number(value, path, unit)
         else:
             for key, inner in value.items():
@@ -78,39 +85,51 @@ def _number(table: Mapping[str, object], path: tuple[str, ...], unit: str) -> Nu
     if not isinstance(own, str):
         estimate = "samples" in table or "examples" in table
         own = _BITS.replace("_", " ") if _BITS in path else unit if estimate else ""
-    apart = ("name", "value", "standard_error", "unit", *_SENTENCES)
+    apart = ("name", "value", "standard_error", "unit", *_NOTES)
     details = {
         key.replace("_", " "): value_in_words(value)
         for key, value in table.items()
         if key not in apart and isinstance(value, (bool, int, float, str))
     }
-    value = table["value"]
-    assert isinstance(value, (int, float))
+    value: Any = table["value"]
     return Number(
         ".".join(path),
-        float(value),
+        tuple(map(float, value)) if isinstance(value, list) else float(value),
         float(error) if isinstance(error, (int, float)) and _is_number(error) else None,
         own,
         details,
-        tuple(sentences(table)),
+        tuple(_notes(table)),
     )
 
 
-def sentences(table: Mapping[str, object]) -> list[str]:
-    """What a table says in words."""
-    texts = [table[key] for key in _SENTENCES if key in table]
-    texts = [text for value in texts for text in (value if isinstance(value, list) else [value])]
+def _notes(table: Mapping[str, object]) -> list[str]:
+    found = [table[key] for key in _NOTES if key in table]
+    texts = [text for value in found for text in (value if isinstance(value, list) else [value])]
     return [text for text in texts if isinstance(text, str) and text]
 
 
-def protocol(evaluation: Mapping[str, object]) -> dict[str, str]:
-    """How the numbers were made: every plain value of an evaluation, and its settings; name in words -> value."""
+def notes(evaluation: Mapping[str, object], name: str = "evaluation") -> list[tuple[str, str]]:
+    """What an evaluation and the tables within it say in words, those of numbers left out: (table, text)."""
+    if "value" in evaluation:
+        return []
+    inner = [(key.replace("_", " "), value) for key, value in evaluation.items() if isinstance(value, Mapping)]
+    own = [(name, text) for text in _notes(evaluation)]
+    return own + [note for key, value in inner for note in notes(value, key)]
+
+
+def protocol(evaluation: Mapping[str, object], name: str = "") -> dict[str, str]:
+    """How the numbers were made: every plain value of an evaluation and of tables within it, unless of numbers.
+
+    Returns:
+        Name in words -> value.
+    """
     found: dict[str, str] = {}
     for key, value in evaluation.items():
-        if isinstance(value, Mapping) and key == "settings":
-            found |= protocol(value)
-        elif isinstance(value, (bool, int, float, str)) and value != "" and key not in (*_SENTENCES, "unit"):
-            found[key.replace("_", " ")] = value_in_words(value)
+        words = key.replace("_", " ")
+        if isinstance(value, Mapping) and "value" not in value:
+            found |= protocol(value, name if key in ("settings", "numbers") else f"{name}{words}: ")
+        elif isinstance(value, (bool, int, float, str)) and value != "" and key not in (*_NOTES, "unit"):
+            found[f"{name}{words}"] = value_in_words(value)
     return found
 
 
@@ -154,3 +173,7 @@ def with_error(value: float, error: float | None) -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, list) and bool(values) and all(map(_is_number, values))

@@ -15,7 +15,7 @@ from probvae.core import Table
 from probvae.registry import Registry
 from probvae.report.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts, constants
 from probvae.report.findings import Finding, findings, finished
-from probvae.report.numbers import Number, numbers, protocol, sentences, value_in_words
+from probvae.report.numbers import Number, notes, numbers, protocol, value_in_words
 from probvae.report.series import Rows, best
 from probvae.report.style import COLOURS
 from probvae.report.words import GIVEN, commands, data_in_words, introduction, parts
@@ -123,8 +123,15 @@ def _headline(found: Sequence[Number]) -> list[tuple[Number, Number | None]]:
 
 
 def _remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
-    """What the evaluation and its numbers say in words, and whether they are of the best epoch."""
-    remarks = [Finding("note", "Evaluation", text) for text in sentences(facts.evaluation)]
+    """What the evaluation says in words, idle latents, and whether the numbers are of the best epoch."""
+    remarks = [Finding("warning", name.capitalize(), text) for name, text in notes(facts.evaluation)]
+    latents = facts.spec.get("model", {}).get("latent_dim", 0)
+    for number in found:
+        title = number.name[0].upper() + number.name[1:]
+        remarks += [Finding("warning" if "collapse" in text else "note", title, text) for text in number.notes]
+        if number.path.endswith("active_units") and isinstance(number.value, float) and number.value < latents:
+            text = f"{latents - number.value:g} of {latents} do not depend on x."
+            remarks.append(Finding("note", "Inactive latents", text))
     epoch, lowest = facts.evaluation.get("epoch"), best(facts.rows)
     if epoch is not None and lowest is not None and epoch != lowest.epoch:
         text = (
@@ -132,8 +139,7 @@ def _remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
             f"Make them anew with `probvae evaluate {facts.folder}`."
         )
         remarks.append(Finding("warning", "The numbers are of other weights", text))
-    named = ((number.name, text) for number in found for text in number.sentences)
-    return remarks + [Finding("note", name[0].upper() + name[1:], text) for name, text in named]
+    return remarks
 
 
 def _picture(path: Path) -> Picture | None:

@@ -6,9 +6,13 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from probvae.registry import KINDS, Registry
+from probvae.registry import KINDS, ComponentSpec
 from probvae.report.numbers import value_in_words
+
+Components: TypeAlias = Mapping[tuple[str, str], ComponentSpec]
+"""Components by (kind, name), as a registry has them."""
 
 GIVEN = "given"
 """The dataset of data given in Python, which commands do not have."""
@@ -39,13 +43,13 @@ class Part:
     parameters: dict[str, str]
 
 
-def parts(spec: Mapping[str, object], registry: Registry) -> list[Part]:
+def parts(spec: Mapping[str, object], registry: Components) -> list[Part]:
     """The components of a spec, from the encoder to the data."""
     tables = {**_table(spec, "model"), "objective": spec.get("objective"), "data": spec.get("data")}
     return [part for name, table in tables.items() for part in _parts((name,), table, registry)]
 
 
-def _parts(path: tuple[str, ...], table: object, registry: Registry) -> Iterator[Part]:
+def _parts(path: tuple[str, ...], table: object, registry: Components) -> Iterator[Part]:
     if not isinstance(table, Mapping) or not isinstance(table.get("use"), str):
         return
     name, inner, parameters = table["use"], {}, {}
@@ -61,7 +65,7 @@ def _parts(path: tuple[str, ...], table: object, registry: Registry) -> Iterator
         yield from _parts((*path, key), value, registry)
 
 
-def _summary(path: tuple[str, ...], name: str, registry: Registry) -> str:
+def _summary(path: tuple[str, ...], name: str, registry: Components) -> str:
     """The first line of a component's docstring, without its shapes; empty if it is not known."""
     kind = "dataset" if path == ("data",) else path[-1]
     kinds = [kind] if kind in KINDS else [known for known, other in registry if other == name]

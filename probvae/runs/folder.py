@@ -164,6 +164,25 @@ class Run:
                 ) from error
         return rows
 
+    def evaluation(self) -> Table:
+        """The content of evaluation.json; empty if there is no such file.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        try:
+            found = json.loads(self.evaluation_file.read_bytes())
+            if not isinstance(found, dict):
+                raise TypeError(f"expected a table; got {type(found).__name__}")
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(
+                f"{self.evaluation_file}: expected the numbers of an evaluation; got another file ({error}). "
+                f"Remove it, and write it anew with `probvae evaluate {self.folder}`."
+            ) from error
+        return found
+
 
 def _row(line: bytes) -> dict[str, float]:
     from_json(dict[str, float], line)

@@ -49,6 +49,22 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def is_in_use(folder: Path) -> bool:
+    """Whether a process holds the lock of a run's folder, by what it wrote about itself: the lock is not touched.
+
+    A process of another machine that was killed counts as one that runs.
+    """
+    try:
+        found = json.loads((folder / OWNER).read_text())
+        if found["host"] == platform.node():
+            os.kill(found["process"], 0)  # which signals nothing
+    except PermissionError:  # of another user
+        return True
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return True
+
+
 def _described(owner: Path) -> str:
     try:
         found = json.loads(owner.read_text())

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
 
 from probvae import registry as registries
-from probvae.core import Table
-from probvae.errors import ReportWarning, UserError, explained
+from probvae.errors import ReportWarning, explained
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, write
 from probvae.specs import read
@@ -42,27 +40,11 @@ def write_report(run: str | os.PathLike[str], registry: Registry | None = None) 
         environment=environment,
         data=data,
         rows=found.metrics(),
-        evaluation=_evaluation(found),
+        evaluation=found.evaluation(),
         figures=found.figures,
     )
     write(found.report_file, render(facts, registry or registries.default()))
     return found.report_file
-
-
-def _evaluation(run: Run) -> Table:
-    """The content of evaluation.json; empty if there is no such file."""
-    try:
-        evaluation = json.loads(run.evaluation_file.read_bytes())
-        if not isinstance(evaluation, dict):
-            raise TypeError(f"expected a table; got {type(evaluation).__name__}")
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{run.evaluation_file}: expected the numbers of an evaluation; got another file ({error}). Write it "
-            f"anew with `probvae evaluate {run.folder}`."
-        ) from error
-    return evaluation
 
 
 def try_report(run: Run, registry: Registry | None = None) -> Path | None:

@@ -19,9 +19,10 @@ EVALUATION = {
     "elbo": {"value": -315.02, "standard_error": 2.8, "examples": 1000, "samples": 100},
     "importance_weighted": {"value": -311.74, "standard_error": 2.77, "examples": 1000, "samples": 100},
     "bits_per_dimension": {"importance_weighted": {"value": 0.5737, "standard_error": 0.0051}},
-    "metrics": [
-        {"name": "active_units", "value": 1.0, "unit": "latents", "sentences": ["1 of 2 latents is idle."]}
-    ],
+    "convergence": {"rise": 0.25, "warning": "not converged: the bound rose by 0.25 nats"},
+    "metrics": {
+        "active_units": {"numbers": {"active_units": {"value": 1, "unit": "of 2 latents", "note": "1 is idle"}}}
+    },
 }
 SPEC = {
     "schema": 1,

@@ -1,6 +1,6 @@
 import pytest
 
-from probvae.report.numbers import numbers, protocol, sentences, with_error
+from probvae.report.numbers import notes, numbers, protocol, with_error
 
 EVALUATION = {
     "split": "test",
@@ -13,14 +13,9 @@ EVALUATION = {
     "accuracy": {"value": 0.91, "standard_error": 0.009},
     "bits_per_dimension": {"elbo": {"value": 0.5797, "standard_error": 0.0052}},
     "metrics": [
-        {
-            "name": "active_units",
-            "value": 3,
-            "standard_error": None,
-            "unit": "latents",
-            "sentences": ["5 of 8 idle."],
-        }
+        {"name": "active_units", "value": 3, "standard_error": None, "unit": "latents", "note": "5 idle."},
     ],
+    "convergence": {"samples": 100, "rise": 0.25, "warning": "not converged"},
     "something": {"new": {"value": 2.5, "how": "exact", "deeper": [1, 2]}, "other": [1.0, 2.0]},
     "bad": {"value": float("nan")},
     "warnings": ["S is too small."],
@@ -54,7 +49,7 @@ def test_a_number_keeps_its_error_details_and_sentences():
     assert found["elbo"].text == "\N{MINUS SIGN}315.02 ± 2.80"
     assert found["elbo"].details == {"examples": "1,000", "samples": "100"}
     assert found["metrics.active_units"].text == "3"
-    assert found["metrics.active_units"].sentences == ("5 of 8 idle.",)
+    assert found["metrics.active_units"].notes == ("5 idle.",)
     assert found["something.new"].details == {"how": "exact"}
     assert found["metrics.active_units"].name == "active units"
 
@@ -73,11 +68,32 @@ def test_an_error_has_at_least_two_significant_digits(value, error, text):
 
 
 def test_the_protocol_is_every_plain_value_and_the_settings():
-    assert protocol(EVALUATION) == {"split": "test", "protocol": "static", "samples": "100", "epoch": "3"}
+    assert protocol(EVALUATION) == {
+        "split": "test",
+        "protocol": "static",
+        "samples": "100",
+        "epoch": "3",
+        "convergence: samples": "100",
+        "convergence: rise": "0.25",
+    }
 
 
-def test_sentences_are_those_of_the_table_itself():
-    assert sentences(EVALUATION) == ["S is too small."]
+def test_notes_are_those_of_the_evaluation_and_its_tables_without_numbers():
+    assert notes(EVALUATION) == [("evaluation", "S is too small."), ("convergence", "not converged")]
+
+
+def test_metrics_by_name_are_numbers_with_short_names():
+    active = {"active_units": {"value": 1, "unit": "of 2 latents"}, "activity": {"value": [0.001, 1.5]}}
+    found = numbers({"metrics": {"active_units": {"settings": {"threshold": 0.01}, "numbers": active}}})
+    assert [(number.name, number.text) for number in found] == [
+        ("active units", "1"),
+        ("active units: activity", "0.001, 1.5"),
+    ]
+
+
+def test_many_values_are_shown_by_their_range():
+    (found,) = numbers({"activity": {"value": [0.5] * 8 + [2.0]}})
+    assert found.text == "9 numbers from 0.5 to 2"
 
 
 @pytest.mark.parametrize("evaluation", [{}, {"elbo": None}, {"metrics": [1, {"value": 2}]}, {"a": {"value": "x"}}])

@@ -11,8 +11,12 @@ from rich.console import Console
 from safetensors.numpy import load_file
 
 import probvae
+from probvae.data import Arrays
 from probvae.data.datasets.mini import FILE
 from probvae.registry import Registry
+from probvae.runs import Run
+from probvae.specs import plan
+from probvae.specs import read as read_spec
 
 from . import outputs
 
@@ -90,6 +94,22 @@ def tiny_images(folder, **how):
 def stored(path, arrays, **how):
     np.savez(path, **arrays)
     return {"use": "arrays", "train": str(path), **how}
+
+
+ROW = {"epoch": 1, "step": 3, "train/loss": 12.0, "validation/loss": 11.5}
+"""An epoch as metrics.jsonl has it."""
+
+
+def after_an_epoch(place, name, **train):
+    """The folder of a run after its first epoch and an evaluation, without a training."""
+    table = tiny_images(place)
+    filled = plan(read_spec(spec(table, **train)), Registry()).filled()
+    run = Run(place / name, filled | {"versions": {}})
+    run.create(Arrays(table["train"], divide_by=255.0, binarize="dynamic").load(), [], {"kl": "exact"})
+    run.metrics_file.write_text(json.dumps(ROW) + "\n")
+    evaluation = {"epoch": 1, "importance_weighted": {"value": -10.0, "standard_error": 0.5}}
+    run.evaluation_file.write_text(json.dumps(evaluation))
+    return run
 
 
 def train(spec, out, registry=None, **options):

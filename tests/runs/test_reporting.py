@@ -5,31 +5,19 @@ import shutil
 
 import pytest
 
-from probvae.data import Arrays
 from probvae.errors import ReportWarning, UserError
 from probvae.registry import Registry
 from probvae.runs import Run, write_report
 from probvae.runs.reporting import LiveReport, try_report
-from probvae.specs import plan, read
+from probvae.specs import read
 
 from ..program import program
-from .setups import spec, tiny_images
-
-ROW = {"epoch": 1, "step": 3, "train/loss": 12.0, "validation/loss": 11.5}
-EVALUATION = {"epoch": 1, "elbo": {"value": -10.0, "standard_error": 0.5}}
+from .setups import ROW, after_an_epoch
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The folder of a run after its first epoch, without a training."""
-    place = tmp_path_factory.mktemp("runs")
-    table = tiny_images(place)
-    filled = plan(read(spec(table)), Registry()).filled()
-    run = Run(place / "first", filled | {"versions": {}})
-    run.create(Arrays(table["train"], divide_by=255.0, binarize="dynamic").load(), [], {"kl": "exact"})
-    run.metrics_file.write_text(json.dumps(ROW) + "\n")
-    run.evaluation_file.write_text(json.dumps(EVALUATION))
-    return run.folder
+    return after_an_epoch(tmp_path_factory.mktemp("runs"), "first").folder
 
 
 @pytest.fixture
