@@ -19,9 +19,9 @@ from rich.console import Console
 
 import probvae
 from probvae import testing
+from probvae.core import exact_kl
 from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
-from probvae.objectives.kl import exact_kl
 from probvae.registry import Registry, default
 from probvae.report import latent_map
 from probvae.specs import SpecData, plan, plan_dataset, read

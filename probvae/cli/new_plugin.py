@@ -68,15 +68,16 @@ def _tree(folder: Path, files: Iterable[str]) -> list[str]:
 
 
 def _next(folder: Path, names: PluginNames, example: Example) -> list[str]:
-    use = f'  use = "{names.namespace}.{example.name}"'
-    place = ["", "In a spec, once it is installed:", f"  [{example.place}]", use] if example.place else []
+    lines = example.in_a_spec(f"{names.namespace}.{example.name}").splitlines()
     return [
         "",
         "Next:",
         f"  cd {shlex.quote(str(folder))}",
         "  pip install -e '.[dev]'",
         "  pytest",
-        *place,
+        "",
+        "In a spec, once it is installed:",
+        *(f"  {line}" for line in lines),
     ]
 
 

@@ -222,6 +222,13 @@ def refit(
     "--samples", type=click.IntRange(1), help="Importance samples per example; published tables use 5,000."
 )
 @click.option("--seed", type=int, help="Seed of the noise.")
+@click.option(
+    "--metrics",
+    multiple=True,
+    metavar="NAME[,NAME]",
+    help="Metrics to compute besides those of every evaluation, as `probvae list metric` prints them; may be "
+    "given again. Default: those of RUN's spec.",
+)
 @data_options
 @click.option(
     "--out",
@@ -235,12 +242,13 @@ def evaluate(
     run: Path,
     samples: int | None,
     seed: int | None,
+    metrics: tuple[str, ...],
     selection: Selection,
     out: Path | None,
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Evaluate RUN's best weights: the ELBO and the importance-weighted log-likelihood.
+    """Evaluate RUN's best weights: the ELBO, the importance-weighted log-likelihood, and metrics.
 
     Of the test split of its own data, the numbers are written to evaluation.json in its folder.
     """
@@ -248,6 +256,9 @@ def evaluate(
 
     settings = {"samples": samples, "seed": seed}
     changes = [f"evaluate.{key}={value}" for key, value in settings.items() if value is not None]
+    if metrics:
+        names = [name.strip() for names in metrics for name in names.split(",") if name.strip()]
+        changes.append(f"evaluate.metrics={json.dumps(names)}")
     with results_on_stderr(as_json) as printed:
         record = run_evaluation(
             run,

@@ -21,6 +21,11 @@ from probvae.components.likelihoods.zero_inflated_negative_binomial import (
     ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial,
 )
 from probvae.components.metrics.accuracy import Accuracy as Accuracy
+from probvae.components.metrics.active_units import ActiveUnits as ActiveUnits
+from probvae.components.metrics.mutual_information import MutualInformation as MutualInformation
+from probvae.components.metrics.precision_recall import PrecisionRecall as PrecisionRecall
+from probvae.components.metrics.probe import Probe as Probe
+from probvae.components.metrics.rate_distortion import RateDistortion as RateDistortion
 from probvae.components.networks.conv import Conv as Conv
 from probvae.components.networks.conv import ConvTranspose as ConvTranspose
 from probvae.components.networks.dense import Dense as Dense

@@ -21,6 +21,16 @@ LIKELIHOODS = {
 }
 """Name -> module and class in `probvae.components.likelihoods`."""
 
+METRICS = {
+    "accuracy": "accuracy:Accuracy",
+    "rate_distortion": "rate_distortion:RateDistortion",
+    "active_units": "active_units:ActiveUnits",
+    "mutual_information": "mutual_information:MutualInformation",
+    "probe": "probe:Probe",
+    "precision_recall": "precision_recall:PrecisionRecall",
+}
+"""Name -> module and class in `probvae.components.metrics`."""
+
 BUILT_IN = [
     ComponentSpec("encoder", "network", "probvae.components.encoders:NetworkEncoder"),
     ComponentSpec("decoder", "network", "probvae.components.decoders:NetworkDecoder"),
@@ -55,7 +65,7 @@ BUILT_IN = [
     ComponentSpec("prior", "maf", "probvae.components.priors.flows:MAF"),
     ComponentSpec("prior", "autoregressive", "probvae.components.priors.flows:IAF"),
     ComponentSpec("prior", "spline", "probvae.components.priors.flows:Spline"),
-    ComponentSpec("metric", "accuracy", "probvae.components.metrics.accuracy:Accuracy"),
+    *(ComponentSpec("metric", name, f"probvae.components.metrics.{target}") for name, target in METRICS.items()),
 ]
 
 

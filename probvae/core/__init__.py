@@ -16,6 +16,7 @@ from probvae.core.data import (
     StreamedArray,
 )
 from probvae.core.distributions import CustomDistribution, factors
+from probvae.core.divergences import block_log_probs, exact_kl, of_each_latent
 from probvae.core.draws import mean_of, normal_noise, sample_and_log_prob, stopped_log_prob, uniform_noise
 from probvae.core.hierarchy import Hierarchy
 from probvae.core.images import channels_first, full_scale
@@ -151,6 +152,9 @@ __all__ = [
     "CustomDistribution",
     "Hierarchy",
     "factors",
+    "exact_kl",
+    "of_each_latent",
+    "block_log_probs",
     "gradients_and_means",
     "Replicas",
     "same_example",

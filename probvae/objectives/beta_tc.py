@@ -21,12 +21,12 @@ from probvae.core import (
     Replicas,
     Seed,
     Tensor,
+    of_each_latent,
     same_example,
     sample_and_log_prob,
     whole_batch,
 )
 from probvae.objectives.elbo import ELBO
-from probvae.objectives.kl import of_each_latent
 
 _LEAST = 1e-30
 """Smaller shares count as none: their logarithm has a slope that single precision cannot hold."""

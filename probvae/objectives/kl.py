@@ -6,23 +6,12 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from probvae.core import VAE, Distribution, Hierarchy, Tensor, factors
+from probvae.core import VAE, Distribution, Tensor, block_log_probs, exact_kl, of_each_latent
 from probvae.errors import ConfigError
-
-tfd = tfp.distributions
 
 Per: TypeAlias = Literal["all", "latent", "block"]
 """What a divergence is of: all latents together, each latent, or each block of latents given those above it."""
-
-
-def exact_kl(q: Distribution, p: Distribution) -> Tensor | None:
-    """KL(q || p) of q [B], [D] and p [] or [B], [D]: [B], in nats; None where TFP registers no closed form."""
-    try:
-        return tfd.kl_divergence(q, p)
-    except NotImplementedError:
-        return None
 
 
 def chosen_kl(kl: str, q: Distribution, p: Distribution) -> Tensor | None:
@@ -44,13 +33,6 @@ def chosen_kl(kl: str, q: Distribution, p: Distribution) -> Tensor | None:
             parameter="kl",
         )
     return closed_form
-
-
-def of_each_latent(distribution: Distribution) -> Distribution | None:
-    """A distribution of latents as those of each: [batch, D], []; None where it is no product over them."""
-    if isinstance(distribution, tfd.MultivariateNormalDiag):
-        return tfd.Normal(distribution.mean(), distribution.stddev())
-    return factors(distribution)
 
 
 def latent_by_latent(q: Distribution, p: Distribution) -> tuple[Distribution, Distribution]:
@@ -82,14 +64,11 @@ def kl_by_block(q: Distribution, p: Distribution, z: Tensor, blocks: Mapping[str
     """
 
     def of_blocks(distribution: Distribution) -> Tensor:
-        if isinstance(distribution, Hierarchy):
-            return tf.stack([*distribution.block_log_probs(z).values()], axis=-1)  # [S, B, G]
-        each = of_each_latent(distribution)
-        if each is None:
+        log_probs = block_log_probs(distribution, z, blocks)  # [S, B, G]
+        if log_probs is None:
             expected = "a posterior and a prior of which each is a hierarchy or a product over the latents"
             raise _no_share(expected, distribution, "the prior and the posterior 'hierarchical'")
-        parts = tf.split(each.log_prob(z), [*blocks.values()], axis=-1)
-        return tf.stack([tf.reduce_sum(part, axis=-1) for part in parts], axis=-1)  # [S, B, G]
+        return log_probs
 
     return tf.reduce_mean(of_blocks(q) - of_blocks(p), axis=0)
 

@@ -23,6 +23,8 @@ from probvae.runs.comparison import compared_model
 from probvae.runs.console import print_evaluation
 from probvae.runs.folder import Run, write
 from probvae.runs.loading import load_examples
+from probvae.runs.metrics import data_for, measured, print_metrics
+from probvae.runs.metrics import record as metrics_record
 from probvae.runs.results import check_new, collect, write_arrays
 from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
@@ -116,6 +118,9 @@ def measure(
     if vae.classifier is not None:
         splits = labelled(splits, vae.condition_dim)
     total = sum(map(len, splits.values()))
+    metrics = None
+    if len(splits) == 1:
+        metrics = measured(plan, vae, data_for(vae, data, *splits.values()), console, callback)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("evaluating", total=total if other is None else 2 * total)
 
@@ -155,9 +160,14 @@ def measure(
         **({"gain": {name: asdict(number) for name, number in gain._asdict().items()}} if gain else {}),
         **classified,
         **({"without_label": count - total} if total < count else {}),
+        **({"metrics": metrics_record(plan, metrics)} if metrics else {}),
         **({"bits_per_dimension": {name: asdict(number) for name, number in bits.items()}} if bits else {}),
     }
     print_evaluation(console, found, bits, gain, record)
+    if metrics:
+        print_metrics(console, metrics)
+    else:
+        console.print("            without metrics, which are of one split: choose it with --split", markup=False)
     return record, arrays
 
 

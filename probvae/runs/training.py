@@ -22,6 +22,7 @@ from probvae.runs.folder import Run, find_run, open_run
 from probvae.runs.initial_weights import initial_weights
 from probvae.runs.loading import Built, Spec, prepare, restore_best
 from probvae.runs.lock import locked
+from probvae.runs.metrics import checked_metrics, data_for
 from probvae.runs.signals import StopRequest, listening
 from probvae.specs import Plan
 from probvae.training import Callback, Devices, Trainer, select_devices
@@ -99,6 +100,7 @@ def train(
                 console.print(start.summary, markup=False, soft_wrap=True)
             hooks = PluginHooks(registry, run)
             check_compared(run, built.plan.evaluate)
+            checked_metrics(built.plan, built.vae, data_for(built.vae, built.data.loaded, built.data.loaded.test))
             with _recorded(run, hooks, console):
                 records = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
                 _fit(run, built, here, resume, stop, console, records)

@@ -19,9 +19,9 @@ PLACES = {
     "classifier": "model.classifier",
     "objective": "objective",
     "dataset": "data",
-    "metric": "",
+    "metric": "evaluate.metrics",
 }
-"""Each kind, and the table of a spec that names a component of it; a metric is called in Python."""
+"""Each kind, and the table of a spec that names a component of it; of a metric the list that does."""
 
 CHECKED = tuple(kind for kind in PLACES if kind not in ("dataset", "metric"))
 """The kinds that the contract kit checks."""
@@ -52,10 +52,19 @@ class Example:
         """Its name in a spec after the namespace, which is also that of its module: `student_t` of `StudentT`."""
         return re.sub("(?<=[a-z])(?=[A-Z])", "_", self.class_name).lower()
 
-    @property
-    def place(self) -> str:
-        """The table of a spec that names it; empty for a metric."""
-        return PLACES[self.kind]
+    def in_a_spec(self, use: str) -> str:
+        """The lines of a spec that name it, by its name with the namespace."""
+        place = PLACES[self.kind]
+        if self.kind == "metric":
+            table, _, key = place.rpartition(".")
+            return f'[{table}]\n{key} = ["{use}"]'
+        return f'[{place}]\nuse = "{use}"'
+
+    def on_the_command_line(self, use: str) -> str:
+        """A command that names it in the place of what a spec or a run names."""
+        if self.kind == "metric":
+            return f"probvae evaluate RUN --metrics {use}"
+        return f"probvae train SPEC --set {PLACES[self.kind]}.use={use}"
 
 
 def source(file: str) -> str:

@@ -29,25 +29,13 @@ in `examples`; no tool reads files of that suffix."""
 
 USE = """\
 ```toml
-[$place]
-use = "$namespace.$name"
+$in_a_spec
 ```
 
-or, for a spec that names another $kind:
+or, for a spec or a run that names another $kind:
 
 ```
-probvae train SPEC --set $place.use=$namespace.$name
-```"""
-
-CALL = """\
-A metric is called with a trained model and its data:
-
-```python
-import probvae
-from probvae.data import FashionMini
-from $module.$name import $class_name
-
-numbers = $class_name()(probvae.load("runs/first"), FashionMini().load(), seed=0)  # name -> Measurement
+$on_the_command_line
 ```"""
 
 
@@ -69,9 +57,10 @@ def render(names: PluginNames, version: str, kind: str = "prior") -> dict[str, s
         "name": example.name,
         "class_name": example.class_name,
         "summary": example.summary,
-        "place": example.place,
     }
-    values["use"] = Template(USE if example.place else CALL).substitute(values)
+    use = f"{names.namespace}.{example.name}"
+    lines = {"in_a_spec": example.in_a_spec(use), "on_the_command_line": example.on_the_command_line(use)}
+    values["use"] = Template(USE).substitute(lines, kind=kind)
     values["tests"] = (
         f"`tests/` runs the contract kit, as `probvae check --plugin {names.namespace}` does, and tests what the\n"
         "docstring says."

@@ -1,6 +1,6 @@
 """Specs: from a file to a checked plan, and from a plan to objects."""
 
-from probvae.specs.build import build_model, placeholder
+from probvae.specs.build import build_component, build_model, placeholder
 from probvae.specs.data import SpecData
 from probvae.specs.document import Document, read
 from probvae.specs.json_schema import json_schema
@@ -15,6 +15,7 @@ __all__ = [
     "PlannedComponent",
     "PlannedTable",
     "SpecData",
+    "build_component",
     "build_model",
     "build_within_memory",
     "check_support",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from probvae.core import Signature, Table
 from probvae.errors import PluginError
 from probvae.registry import Registry
-from probvae.specs.plan import DATA, MODEL, OBJECTIVE, SETTINGS, Slot, shared_settings
+from probvae.specs.plan import DATA, METRICS, MODEL, OBJECTIVE, SETTINGS, Slot, shared_settings
 from probvae.specs.planned import SCHEMA
 
 
@@ -25,6 +25,8 @@ def json_schema(registry: Registry) -> Table:
     properties |= {
         name: _signature(Signature.of(factory), registry, definitions) for name, factory in SETTINGS.items()
     }
+    table, key = METRICS.path
+    properties[table]["properties"][key] = _list(registry, METRICS, definitions)
     top = _table(properties, required=["schema", "model"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -63,6 +65,17 @@ def _component(registry: Registry, slot: Slot, definitions: Table) -> Table:
     default = _definition(slot.kind, slot.use)
     definitions.setdefault(default, False)  # nothing is right, unless that component is still to come
     return {**_reference(slot.kind), "if": {"not": {"required": ["use"]}}, "then": _reference(default)}
+
+
+def _list(registry: Registry, slot: Slot, definitions: Table) -> Table:
+    """A list of components, each of which is a name, or a table as above."""
+    table = _component(registry, slot, definitions)
+    names = definitions[slot.kind]["properties"]["use"]
+    return {
+        "type": "array",
+        "items": {"anyOf": [names, table]},
+        "description": f"The {slot.kind}s to compute, each a name, or a table with `use` and its parameters.",
+    }
 
 
 def _definition(kind: str, name: str) -> str:

@@ -48,6 +48,10 @@ MODEL = (
 )
 OBJECTIVE = Slot(("objective",), "objective", "elbo")
 DATA = Slot(("data",), "dataset")
+METRICS = Slot(("evaluate", "metrics"), "metric")
+"""The place of a list of components."""
+ALWAYS = ("rate_distortion", "active_units")
+"""The metrics that every evaluation has: they cost little, and say whether the latents are used."""
 SETTINGS = {"train": TrainSettings, "evaluate": EvaluateSettings}
 SHARED = {"dataset": DataSettings}
 """The settings that every component of a kind can have, whatever its own parameters."""
@@ -106,13 +110,14 @@ class _Planner:
         latent_dim = self.latent_dim(model)
         components = dict(self.components(tables, model, needs_data))
         settings = dict(self.settings(tables))
+        metrics = [*self.metrics(tables)]
         versions = self.table(("versions",), tables) or {}
         for name, value in versions.items():
             if not isinstance(value, str):
                 self.report(("versions", name), "a version, as a string", show(value), "Leave [versions] out.")
         if self.problems:
             raise SpecError(sorted(self.problems, key=_line))
-        return Plan(self.document, latent_dim, components, settings, versions, self.notes)
+        return Plan(self.document, latent_dim, components, settings, versions, metrics, self.notes)
 
     def schema(self, tables: Table) -> None:
         schema = tables.get("schema")
@@ -161,11 +166,30 @@ class _Planner:
         for name, settings in SETTINGS.items():
             table = self.table((name,), tables) or {}
             signature, before = Signature.of(settings), len(self.problems)
-            self.unknown((name,), table, signature.settable)
+            lists = METRICS.path[1:] if METRICS.path[0] == name else ()
+            self.unknown((name,), table, [*signature.settable, *lists])
             values = self.values((name,), f"[{name}]", signature.plain, table)
             planned = PlannedTable((name,), signature, values)
             if len(self.problems) == before and self.consistent(planned):
                 yield name, planned
+
+    def metrics(self, tables: Table) -> Iterator[PlannedComponent]:
+        """The metrics that every evaluation has, and those of the list, each a name or a table with `use`."""
+        path, (table, key) = METRICS.path, METRICS.path
+        evaluate = tables.get(table)
+        listed = evaluate.get(key, []) if isinstance(evaluate, dict) else []
+        if not isinstance(listed, list):
+            self.report(path, "a list of metrics", show(listed), 'Write metrics = ["NAME", { use = "NAME" }].')
+            return
+        entries = {str(place): {"use": one} if isinstance(one, str) else one for place, one in enumerate(listed)}
+        names = [entry["use"] for entry in entries.values() if isinstance(entry, dict) and "use" in entry]
+        for use in [name for place, name in enumerate(names) if name in names[:place]]:
+            self.report(path, "each metric once", f"{use!r} {names.count(use)} times")
+        always = {name: {"use": name} for name in ALWAYS if name not in names}
+        for place, entry in {**always, **entries}.items():
+            component = self.component(Slot((*path, place), METRICS.kind), {place: entry})
+            if component is not None:
+                yield component
 
     def consistent(self, table: PlannedTable) -> bool:
         """Whether settings that are valid one by one are consistent with each other."""

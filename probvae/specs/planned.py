@@ -101,6 +101,7 @@ class Plan:
         components: key path -> component; the dataset is missing where the spec names none.
         settings: table name -> its settings.
         versions: of the packages that the spec was filled with, if it names them.
+        metrics: those of an evaluation.
         notes: keys that were ignored, each with the reason.
     """
 
@@ -109,6 +110,7 @@ class Plan:
     components: dict[KeyPath, PlannedComponent]
     settings: dict[str, PlannedTable]
     versions: dict[str, str]
+    metrics: list[PlannedComponent] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -135,6 +137,7 @@ class Plan:
         for path, component in self.components.items():
             (model if path[0] == "model" else spec)[path[-1]] = component.filled()
         spec |= {name: table.filled() for name, table in self.settings.items()}
+        spec["evaluate"]["metrics"] = [metric.filled() for metric in self.metrics]
         return spec | ({"versions": self.versions} if self.versions else {})
 
 

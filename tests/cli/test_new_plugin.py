@@ -51,7 +51,9 @@ def test_a_package_of_another_kind_says_where_a_spec_names_it(program):
     ended = program("new-plugin", "tails", "--kind", "likelihood")
     assert ended.status == 0
     assert ended.out.endswith('  [model.decoder.likelihood]\n  use = "tails.laplace"\n')
-    assert program("new-plugin", "sums", "--kind", "metric").out.endswith("  pytest\n")
+    assert program("new-plugin", "sums", "--kind", "metric").out.endswith(
+        '  [evaluate]\n  metrics = ["sums.reconstruction_error"]\n'
+    )
     wrong = program("new-plugin", "more", "--kind", "priors")
     assert wrong.status == 2
     assert "'priors' is not one of 'prior', 'posterior'" in wrong.err

@@ -8,10 +8,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.core import REAL, VAE, LogSimplex
+from probvae.core import REAL, VAE, LogSimplex, exact_kl
 from probvae.errors import ConfigError, ShapeError
 from probvae.objectives import DReG
-from probvae.objectives.kl import exact_kl
 from probvae.testing.quadrature import integral
 from probvae.testing.spaces import space_of
 

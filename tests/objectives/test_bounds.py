@@ -9,10 +9,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae import components as c
-from probvae.core import FINAL_STEP, VAE, Batch, Encoder, Hierarchy, gradient_step
+from probvae.core import FINAL_STEP, VAE, Batch, Encoder, Hierarchy, exact_kl, gradient_step
 from probvae.errors import ConfigError
 from probvae.objectives import ELBO, IWAE
-from probvae.objectives.kl import exact_kl, resolve_kl
+from probvae.objectives.kl import resolve_kl
 
 from .linear_gaussian import (
     B,

@@ -20,7 +20,7 @@ from probvae.specs.plan import shared_settings
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
 (FIRST,) = (path for path in EXAMPLES if path.stem == "first")
-SLOTS = ("encoder", "decoder", "prior", "network", "posterior", "likelihood", "objective", "dataset")
+SLOTS = ("encoder", "decoder", "prior", "network", "posterior", "likelihood", "objective", "dataset", "metric")
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +158,14 @@ def test_the_settings_are_there_with_their_descriptions(schema):
     for name in ("train", "evaluate"):
         assert all(field["description"] for field in schema["properties"][name]["properties"].values())
     assert schema["properties"]["train"]["properties"]["epochs"]["minimum"] == 1
+
+
+def test_a_list_of_metrics_has_names_and_tables(schema):
+    listed = schema["properties"]["evaluate"]["properties"]["metrics"]
+    for right in ([], ["probe"], ["probe", {"use": "active_units", "threshold": 0.1}]):
+        assert valid(right, listed, schema)
+    for wrong in ("probe", ["prob"], [{"threshold": 0.1}], [{"use": "active_units", "threshold": 0}], [3]):
+        assert not valid(wrong, listed, schema)
 
 
 def test_bounds_and_choices_of_the_signatures_are_there(schema):

@@ -50,7 +50,8 @@ def described(checked):
         return part.use, part.values, {name: inside(inner) for name, inner in part.components.items()}
 
     components = {path: inside(component) for path, component in checked.components.items()}
-    return checked.latent_dim, components, checked.train, checked.evaluate
+    metrics = [inside(metric) for metric in checked.metrics]
+    return checked.latent_dim, components, checked.train, checked.evaluate, metrics
 
 
 def test_there_are_examples():
@@ -181,6 +182,35 @@ def test_an_option_makes_a_table_that_the_spec_has_not(planned):
     assert filled["evaluate"]["samples"] == 7
     assert filled["objective"]["samples"] == 2
     assert filled["model"]["encoder"]["posterior"] == {"use": "diagonal_normal", "scale_floor": 0.5}
+
+
+def metrics_of(checked):
+    return checked.filled()["evaluate"]["metrics"]
+
+
+def test_every_evaluation_has_metrics_and_a_list_adds_to_them(planned):
+    always = [{"use": "rate_distortion"}, {"use": "active_units", "threshold": 0.01}]
+    assert metrics_of(planned(SPEC)) == always
+    more = planned(SPEC, 'evaluate.metrics=["probe", { use = "active_units", threshold = 0.5 }]')
+    own = [{"use": "probe", "max_examples": 50_000}, {"use": "active_units", "threshold": 0.5}]
+    assert metrics_of(more) == [always[0], *own]
+    assert metrics_of(planned(more.filled())) == metrics_of(more)
+
+
+@pytest.mark.parametrize(
+    ("listed", "problem"),
+    [
+        ("probe", 'evaluate.metrics: expected a list of metrics; got "probe"'),
+        (["prob"], "evaluate.metrics.0.use: expected the name of a metric; got \"prob\". .* 'probe'"),
+        ([3], "evaluate.metrics.0: expected a table; got 3"),
+        ([{"threshold": 0.1}], "evaluate.metrics.0.use: expected the name of a metric; got no such key"),
+        ([{"use": "active_units", "threshold": 0}], "evaluate.metrics.0.threshold: expected a number > 0; got 0"),
+        (["probe", {"use": "probe"}], "evaluate.metrics: expected each metric once; got 'probe' 2 times"),
+    ],
+)
+def test_a_wrong_list_of_metrics_is_a_problem_at_its_place(listed, problem, planned):
+    with pytest.raises(SpecError, match=problem):
+        planned(SPEC | {"evaluate": {"metrics": listed}})
 
 
 def test_a_note_is_given_for_an_inner_component_too(planned):

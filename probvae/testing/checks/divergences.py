@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Distribution
-from probvae.objectives.kl import exact_kl
+from probvae.core import Distribution, exact_kl
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, NotApplicable, Violation, check
 from probvae.testing.subject import Refused, Subject

@@ -1,0 +1,123 @@
+"""Metrics of a run: in its evaluation.json, printed, and asked for afterwards."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+import probvae
+from probvae.core import Measurement
+from probvae.errors import SpecError
+from probvae.registry import Registry
+
+from ..program import program
+from .setups import spec, strict, tiny_images, train
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny_images(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory, undrawn):
+    made = spec(data, epochs=1)
+    made["evaluate"]["metrics"] = ["mutual_information", {"use": "active_units", "threshold": 1e-9}]
+    return train(made, tmp_path_factory.mktemp("runs") / "first")
+
+
+def numbers(run):
+    return {
+        name: number
+        for metric in strict(run.evaluation_file.read_text())["metrics"].values()
+        for name, number in metric["numbers"].items()
+    }
+
+
+def test_a_run_has_the_metrics_of_its_spec_with_units_and_settings(trained):
+    run, text = trained
+    metrics = strict(run.evaluation_file.read_text())["metrics"]
+    assert list(metrics) == ["rate_distortion", "mutual_information", "active_units"]
+    assert metrics["active_units"]["settings"] == {"use": "active_units", "threshold": 1e-9, "seed": 0}
+    found = numbers(run)
+    assert found["active_units"] == {"value": 2, "unit": "of 2 latents", "standard_error": None}
+    assert len(found["rate_of_latents"]["value"]) == 2
+    assert sum(found["rate_of_latents"]["value"]) == pytest.approx(found["rate"]["value"], rel=1e-5)
+    rate, error = found["rate"]["value"], found["rate"]["standard_error"]
+    digits = 1 - math.floor(math.log10(error))
+    assert re.search(rf"^ {{12}}rate +{rate:.{digits}f} ± {error:.{digits}f} +nats per example$", text, re.M)
+    assert re.search(r"^ {12}active_units +2 +of 2 latents$", text, re.M)
+    assert re.search(r"^ {12}rate_of_latents +2 numbers from 0\.\d+ to 0\.\d+ +nats per example$", text, re.M)
+
+
+def test_rate_and_distortion_add_up_to_the_bound(trained):
+    run, _ = trained
+    found, elbo = numbers(run), strict(run.evaluation_file.read_text())["elbo"]
+    total = found["rate"]["value"] + found["distortion"]["value"]
+    assert -total == pytest.approx(elbo["value"], abs=5 * elbo["standard_error"])
+
+
+def test_evaluate_takes_the_names_of_metrics(trained):
+    run, _ = trained
+    options = ["--metrics", "probe,mutual_information", "--metrics", "active_units"]
+    ended = program("evaluate", run.folder, *options, "--json")
+    assert ended.status == 0, ended.text
+    found = json.loads(ended.out)["metrics"]
+    assert list(found) == ["rate_distortion", "probe", "mutual_information", "active_units"]
+    assert found["active_units"]["settings"]["threshold"] == 0.01
+
+
+def test_a_metric_that_the_data_does_not_suit_is_refused_before_the_work(trained, tmp_path):
+    run, _ = trained
+    np.save(tmp_path / "new.npy", np.full((6, 4, 4), 230, np.uint8))
+    ended = program("evaluate", run.folder, "--metrics", "probe", "--data", tmp_path / "new.npy")
+    assert ended.status == 2
+    assert "probe metric: expected test examples besides the training examples" in ended.text
+    unknown = program("evaluate", run.folder, "--metrics", "prob")
+    assert unknown.status == 2
+    assert "Did you mean 'probe'" in unknown.text
+
+
+def test_a_metric_that_the_data_does_not_suit_is_refused_before_the_training(tmp_path):
+    np.save(tmp_path / "unlabelled.npy", np.full((60, 4, 4), 1, np.uint8))
+    made = spec({"use": "arrays", "train": str(tmp_path / "unlabelled.npy")})
+    made["evaluate"]["metrics"] = [{"use": "probe"}]
+    with pytest.raises(
+        SpecError, match=r"probe metric: expected test examples with a label, .* got 0 test examples"
+    ):
+        train(made, tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_several_splits_are_evaluated_without_metrics(trained):
+    run, _ = trained
+    ended = program("evaluate", run.folder, "--split", "all")
+    assert ended.status == 0
+    assert "without metrics, which are of one split" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (
+            {"odd": 3.0},
+            r"a metric that works.*expected a dict of names and probvae.Measurement; got \{'odd': 3.0\}",
+        ),
+        ({"odd": Measurement(math.nan, "odd")}, "expected finite numbers; got nan for 'odd'"),
+        (ZeroDivisionError("no odd ones"), "ZeroDivisionError: no odd ones"),
+    ],
+)
+def test_a_metric_of_a_plugin_that_does_not_work_is_named(returned, message, trained):
+    registry = Registry()
+
+    @registry.register("metric", "odd")
+    class Odd(probvae.Metric):
+        def __call__(self, vae, data, seed):
+            if isinstance(returned, Exception):
+                raise returned
+            return returned
+
+    with pytest.raises(SpecError, match=message):
+        probvae.evaluate(trained[0], ['evaluate.metrics=["test_metrics.odd"]'], registry=registry)
