@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -109,6 +109,19 @@ def interleaved(commands: Mapping[str, Sequence[str]], task: Mapping[str, Any], 
     for one in contestants:
         one.end()
     return found
+
+
+def alternating(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """The seconds of each call of functions that take turns in this process, after a call that is not counted."""
+    for function in functions.values():
+        function()
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for number in range(rounds):
+        for name in functions if number % 2 else reversed(functions):
+            began = time.perf_counter()
+            functions[name]()
+            seconds[name].append(time.perf_counter() - began)
+    return seconds
 
 
 def ratios(of: Sequence[float], to: Sequence[float]) -> dict[str, float]:

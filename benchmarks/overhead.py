@@ -4,17 +4,14 @@ Trains a model with `probvae.training.Trainer`, everything on (noise and order b
 sums in double precision, progress, a checkpoint after each epoch of 60,000 images), and, in alternating epochs of
 the same process, the same model with a `tf.function` loop that does only what it must: shuffled batches by
 tf.data, binarisation, the negative evidence lower bound, Adam. Also how long a checkpoint pauses
-training, and how long a thread then writes it. Writes throughput.json and throughput.md to this folder.
+training, and how long a thread then writes it.
 
-    python -m benchmarks throughput --rounds 15
+    python -m benchmarks overhead --rounds 15
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -28,12 +25,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from benchmarks.reference import EVENT, conv, dense
+from benchmarks.results import described, measured, render, write
 from probvae import BINARY, VAE, Data, DataInfo, Split
 from probvae.objectives import ELBO
 from probvae.training import Callback, Epoch, Trainer, TrainSettings
-from probvae.training.checkpoint import snapshot, verify, write
+from probvae.training.checkpoint import snapshot, verify
+from probvae.training.checkpoint import write as write_checkpoint
 
-HERE = Path(__file__).parent
 CALL = 20
 """How many steps of the hand-written loop are one call, which saves most of the time in Python."""
 
@@ -124,7 +122,7 @@ class Turns(Callback):
         self.by_hand.append(self._began - now)
 
 
-def measured(kind: Kind, rounds: int) -> dict[str, Any]:
+def compared(kind: Kind, rounds: int) -> dict[str, Any]:
     """The row of a model."""
     keras.utils.set_random_seed(0)
     split = images(kind.steps * kind.batch_size)
@@ -161,7 +159,7 @@ def saved(trainer: Trainer, folder: Path, step: int) -> tuple[float, float]:
     began = time.perf_counter()
     arrays = snapshot(trainer.vae, trainer.optimizer)
     copied = time.perf_counter()
-    verify(write(folder, arrays, {"step": step, "epoch": step, "best_step": 0}).folder)
+    verify(write_checkpoint(folder, arrays, {"step": step, "epoch": step, "best_step": 0}).folder)
     return copied - began, time.perf_counter() - copied
 
 
@@ -170,8 +168,9 @@ def table(found: dict[str, Any]) -> str:
     lines = [
         "# The trainer and a hand-written loop",
         "",
-        f"Images per second, medians of {found['rounds']} alternating epochs in one process on "
-        f"{found['machine']}, {found['cores']} cores, TensorFlow {found['tensorflow']}. The trainer's time "
+        described(found),
+        "",
+        f"Images per second, medians of {found['rounds']} alternating epochs in one process. The trainer's time "
         "includes its checkpoints.",
         "",
         "| model | batch | trainer | hand-written | ratio | quartiles |",
@@ -194,14 +193,14 @@ def table(found: dict[str, Any]) -> str:
         stalls, writes = (1000 * row["saving"][part] for part in ("stalls", "writes"))
         lines.append(f"| {name} | {row['variables']:,} | {stalls:.1f} ms | {writes:.0f} ms |")
     return "\n".join(
-        [*lines, "", "Made by `python -m benchmarks throughput`; the numbers are in `throughput.json`.", ""]
+        [*lines, "", "Made by `python -m benchmarks overhead`; the numbers are in `overhead.json`.", ""]
     )
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
     parser = argparse.ArgumentParser(
-        "python -m benchmarks throughput",
+        "python -m benchmarks overhead",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -209,15 +208,8 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     kinds = {}
     for name, kind in KINDS.items():
-        kinds[name] = measured(kind, options.rounds)
+        kinds[name] = compared(kind, options.rounds)
         print(f"{name}: {kinds[name]['ratio']:.3f}", flush=True)
-    found = {
-        "rounds": options.rounds,
-        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
-        "cores": os.cpu_count(),
-        "tensorflow": tf.__version__,
-        "kinds": kinds,
-    }
-    (HERE / "throughput.json").write_text(json.dumps(found, indent=1) + "\n")
-    (HERE / "throughput.md").write_text(table(found))
-    print(table(found))
+    results = measured(rounds=options.rounds, kinds=kinds)
+    write("overhead", results)
+    render("overhead", results, table)
