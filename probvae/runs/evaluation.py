@@ -24,7 +24,6 @@ from probvae.runs.console import print_evaluation
 from probvae.runs.folder import Run, write
 from probvae.runs.loading import load_examples
 from probvae.runs.metrics import data_for, measured, print_metrics
-from probvae.runs.metrics import record as metrics_record
 from probvae.runs.results import check_new, collect, write_arrays
 from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
@@ -160,7 +159,7 @@ def measure(
         **({"gain": {name: asdict(number) for name, number in gain._asdict().items()}} if gain else {}),
         **classified,
         **({"without_label": count - total} if total < count else {}),
-        **({"metrics": metrics_record(plan, metrics)} if metrics else {}),
+        **({"metrics": metrics} if metrics else {}),
         **({"bits_per_dimension": {name: asdict(number) for name, number in bits.items()}} if bits else {}),
     }
     print_evaluation(console, found, bits, gain, record)

@@ -11,6 +11,7 @@ import probvae
 from probvae.core import Measurement
 from probvae.errors import SpecError
 from probvae.registry import Registry
+from probvae.report.numbers import with_error
 
 from ..program import program
 from .setups import spec, strict, tiny_images, train
@@ -45,11 +46,10 @@ def test_a_run_has_the_metrics_of_its_spec_with_units_and_settings(trained):
     assert found["active_units"] == {"value": 2, "unit": "of 2 latents", "standard_error": None}
     assert len(found["rate_of_latents"]["value"]) == 2
     assert sum(found["rate_of_latents"]["value"]) == pytest.approx(found["rate"]["value"], rel=1e-5)
-    rate, error = found["rate"]["value"], found["rate"]["standard_error"]
-    digits = 1 - math.floor(math.log10(error))
-    assert re.search(rf"^ {{12}}rate +{rate:.{digits}f} ± {error:.{digits}f} +nats per example$", text, re.M)
-    assert re.search(r"^ {12}active_units +2 +of 2 latents$", text, re.M)
-    assert re.search(r"^ {12}rate_of_latents +2 numbers from 0\.\d+ to 0\.\d+ +nats per example$", text, re.M)
+    rate = re.escape(with_error(found["rate"]["value"], found["rate"]["standard_error"]))
+    assert re.search(rf"^ {{12}}rate distortion: rate +{rate} +nats per example$", text, re.M)
+    assert re.search(r"^ {12}active units +2 +of 2 latents$", text, re.M)
+    assert re.search(r"^ {12}rate distortion: rate of latents +0\.\d+, 0\.\d+ +nats per example$", text, re.M)
 
 
 def test_rate_and_distortion_add_up_to_the_bound(trained):
