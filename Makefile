@@ -33,8 +33,7 @@ demo: $(VENV)/.installed  ## Train a VAE with a learned mixture prior on real im
 	@echo "      $(BIN)/probvae train examples/first.toml --set model.prior.use=vamp"
 
 test: lint types $(VENV)/.plugins  ## Lint, check types, run the tests and doctests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
-	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/python -m pytest -n $(WORKERS) -m "not slow"); done
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" tests probvae $(PLUGINS)
 
 lint: $(VENV)/.installed  ## Run ruff
 	$(BIN)/ruff check .

@@ -5,6 +5,8 @@ import os
 import random
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one processor
+    os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
 
 import numpy as np
 import pytest

@@ -21,6 +21,11 @@ from probvae.registry import Registry, default
 from rich.console import Console
 
 
+def pytest_configure(config):
+    # MLflow 3 maps its tables with a loader that SQLAlchemy 2.1 deprecates.
+    config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy is deprecated")
+
+
 @pytest.fixture(autouse=True)
 def _clean(tmp_path, monkeypatch):
     """A working folder for each test, and none of the developer's own MLflow settings."""
