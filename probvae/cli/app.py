@@ -93,7 +93,7 @@ def main() -> NoReturn:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are no news to our users
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="probvae", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

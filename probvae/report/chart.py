@@ -124,7 +124,8 @@ class _Axis:
         locator = MaxNLocator(count, integer=whole, min_n_ticks=1 if whole else 2)
         values = np.array(locator.tick_values(self.low, self.high))
         step = float(np.min(np.diff(values))) if len(values) > 1 else 1.0
-        digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        exact = (n for n in range(12) if np.allclose(values, values.round(n), rtol=0, atol=1e-6 * step))
+        digits = next(exact, 12)
         inside = [float(value) for value in values if self.low <= value <= self.high]
         return tuple(Tick(float(self.at(value)), plain_number(value, digits)) for value in inside)
 

@@ -72,6 +72,11 @@ class Picture:
     width: int
     height: int
 
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the width of the page."""
+        return self.width > 1.8 * self.height
+
 
 def render(facts: Facts, registry: Registry) -> str:
     """The HTML text of a report, a function of its facts and of the installed components."""
@@ -91,7 +96,7 @@ def render(facts: Facts, registry: Registry) -> str:
         constants=constants(facts.rows),
         pictures=[picture for name in _CAPTIONS if (picture := _picture(facts.figures / f"{name}.png"))],
         data=data_in_words(facts.data),
-        environment=_flat(facts.environment),
+        environment=_flat({key: value for key, value in facts.environment.items() if key != "run"}),
         commands=commands(
             facts.folder, facts.spec, facts.environment.get("plugins", []), finished(facts.rows, settings)
         ),

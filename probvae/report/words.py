@@ -71,7 +71,7 @@ def _summary(path: tuple[str, ...], name: str, registry: Components) -> str:
     kinds = [kind] if kind in KINDS else [known for known, other in registry if other == name]
     if len(kinds) != 1 or (kinds[0], name) not in registry:
         return ""
-    return _SHAPES.sub("", registry[kinds[0], name].summary())
+    return _SHAPES.sub("", registry[kinds[0], name].summary()).replace("....", "...")
 
 
 def introduction(spec: Mapping[str, object], data: Mapping[str, object]) -> str:

@@ -74,6 +74,11 @@ def test_the_pictures_are_the_figures_of_the_run_with_their_sizes(tmp_path):
         assert (int(image["width"]), int(image["height"])) == (300, 150)
 
 
+def test_a_wide_picture_has_the_width_of_the_page_and_scrolls_by_itself(whole):
+    assert whole.count('<figure class="wide">') == len(FIGURES)  # 300 by 150 pixels
+    assert whole.count('<div class="scroll" role="region" aria-label="latent map" tabindex="0">') == 1
+
+
 def test_the_largest_report_stays_below_3_megabytes(tmp_path):
     for name in FIGURES:
         (tmp_path / f"{name}.png").write_bytes(bytes(500_000))  # the most that a figure takes
