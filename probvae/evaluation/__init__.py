@@ -1,7 +1,16 @@
 """Estimates for a trained model with their standard errors, and functions over the examples of a split."""
 
-from probvae.evaluation.likelihood import Bits, Bounds, Estimate, bounds, example_bounds
+from probvae.evaluation.likelihood import Bits, Bounds, Convergence, Estimate, bounds, example_bounds
 from probvae.evaluation.passes import over_examples
 from probvae.evaluation.settings import EvaluateSettings
 
-__all__ = ["Bits", "Bounds", "Estimate", "EvaluateSettings", "bounds", "example_bounds", "over_examples"]
+__all__ = [
+    "Bits",
+    "Bounds",
+    "Convergence",
+    "Estimate",
+    "EvaluateSettings",
+    "bounds",
+    "example_bounds",
+    "over_examples",
+]

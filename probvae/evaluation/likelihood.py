@@ -7,20 +7,32 @@ the elements that are known.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from probvae.core import VAE, Array, Batch, Seed, Split, Stream, Tensor, available_memory, fold_in, readable
-from probvae.core.room import largest_tensor
-from probvae.data.feeding.batches import batches_in_order
+from probvae.core import VAE, Array, Seed, Split, Stream, fold_in
+from probvae.data.feeding.batches import padded_batches
 from probvae.errors import UserError
+from probvae.evaluation.running import Running
+from probvae.evaluation.weights import ROWS, Weigher
 
-MARGIN = 8
-"""If the largest variable, once for each latent, takes less than 1/MARGIN of the memory, a batch surely fits."""
+FEW = 5.0
+"""An effective sample size below this says that a handful of samples decides the estimate."""
+
+HEAVY = 0.7
+"""A Pareto k̂ above this says that the largest weights are still to come, and that errors are too small."""
+
+RISE = 0.1
+"""The bound has not converged if it rises by more from S/2 to S samples, in nats."""
+
+SHARE = 0.05
+"""Nor if a larger share of the examples has a smaller effective sample size than `FEW`."""
+
+Progress = Callable[[float, int], None]
+"""What is called while examples are evaluated, with the number of them that are done, and of all."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +58,27 @@ class Estimate:
 
     Args:
         value: the mean.
-        standard_error: of the mean, over the examples; None for a single example.
+        standard_error: of the mean, for the population that the examples are from; None for a single example.
+        monte_carlo_error: the part of it that more samples reduce: the standard deviation of the value over seeds,
+            for these examples; None if it is not known, as from a single sample.
         examples: the number of examples.
         samples: S, the number of latents per example.
     """
 
     value: float
     standard_error: float | None
+    monte_carlo_error: float | None
     examples: int
     samples: int
+
+    @classmethod
+    def of(cls, values: Array, errors: Array | None, samples: int) -> Estimate:
+        """The mean of values of examples, with their Monte Carlo errors: [N] each."""
+        N = len(values)
+        error = float(np.std(values, ddof=1) / math.sqrt(N)) if N > 1 else None
+        noise = None if errors is None else float(np.sqrt(np.sum(np.square(errors))) / N)
+        known = noise is not None and math.isfinite(noise)
+        return cls(float(np.mean(values)), error, noise if known else None, N, samples)
 
     def __str__(self) -> str:
         error = "?" if self.standard_error is None else f"{self.standard_error:.2f}"
@@ -72,16 +96,74 @@ class Bounds(NamedTuple):
     Args:
         elbo: the evidence lower bound, E_q[log p(x, z) - log q(z|x)].
         importance_weighted: log 1/S sum_s p(x, z_s) / q(z_s|x), which rises to log p(x) with S (Burda, Grosse,
-            Salakhutdinov, Importance weighted autoencoders, 2016).
+            Salakhutdinov, Importance weighted autoencoders, 2016). Its Monte Carlo error is by the delta method,
+            sqrt(1/ESS - 1/S) for an example.
     """
 
     elbo: Estimate
     importance_weighted: Estimate
 
     @classmethod
-    def of(cls, elbo: Array, importance_weighted: Array, samples: int) -> Bounds:
-        """The means of the bounds of examples [N], with standard errors."""
-        return cls(_estimate(elbo, samples), _estimate(importance_weighted, samples))
+    def of(cls, found: Mapping[str, Array], samples: int) -> Bounds:
+        """The means over examples, with their errors; for `found` see `example_bounds`."""
+        of_weighted = np.sqrt(np.maximum(0.0, 1.0 / found["effective_sample_size"] - 1.0 / samples))
+        return cls(
+            Estimate.of(found["elbo"], found["elbo_error"], samples),
+            Estimate.of(found["importance_weighted"], of_weighted if samples > 1 else None, samples),
+        )
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """How far an importance-weighted bound has come to log p(x).
+
+    Args:
+        samples: S.
+        half: the bound with the first S/2 of the samples, in nats per example; None if S is 1.
+        rise: how much higher it is with S samples.
+        effective_sample_size: the median over examples of (sum_s w_s)² / sum_s w_s², which is S if all weights are
+            equal (Kish, Survey sampling, 1965).
+        share_under_5: the share of examples in which it is below 5.
+        share_k_over_0_7: the share of examples whose Pareto k̂ is above 0.7; None below 25 samples. See `pareto_k`.
+    """
+
+    samples: int
+    half: float | None
+    rise: float | None
+    effective_sample_size: float
+    share_under_5: float
+    share_k_over_0_7: float | None
+
+    @classmethod
+    def of(cls, found: Mapping[str, Array], samples: int) -> Convergence:
+        """From the estimates for each example; see `example_bounds`."""
+        half = float(found["importance_weighted_half"].mean()) if samples > 1 else None
+        size, k = found["effective_sample_size"], found["pareto_k"]
+        return cls(
+            samples,
+            half,
+            None if half is None else float(found["importance_weighted"].mean()) - half,
+            float(np.median(size)),
+            float(np.mean(size < FEW)),
+            None if np.isnan(k).any() else float(np.mean(k > HEAVY)),
+        )
+
+    @property
+    def warning(self) -> str:
+        """What says that the bound has not converged, and what to do; "" if nothing does."""
+        if self.rise is None:
+            return f"one sample says nothing about convergence; use --samples {self._enough:,}"
+        seen = []
+        if self.rise > RISE:
+            seen.append(f"the bound rose by {self.rise:.2f} nats from {self.samples // 2:,} samples")
+        if self.share_under_5 > SHARE:
+            seen.append(f"{self.share_under_5:.0%} of the examples have an effective sample size under {FEW:g}")
+        return f"not converged: {' and '.join(seen)}; use --samples {self._enough}" if seen else ""
+
+    @property
+    def _enough(self) -> int:
+        """A number of samples to try next: published tables use 5,000."""
+        return max(5000, 10 * self.samples)
 
 
 def bounds(
@@ -90,10 +172,10 @@ def bounds(
     samples: int,
     seed: Seed = 0,
     batch_size: int = 2000,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Bounds:
     """Estimate both bounds on log p(x), in nats per example, averaged over a split; see `example_bounds`."""
-    return Bounds.of(*example_bounds(vae, split, samples, seed, batch_size, progress), samples)
+    return Bounds.of(example_bounds(vae, split, samples, seed, batch_size, progress), samples)
 
 
 def example_bounds(
@@ -102,84 +184,43 @@ def example_bounds(
     samples: int,
     seed: Seed = 0,
     batch_size: int = 2000,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Array, Array]:
-    """Estimate both bounds on log p(x) for each example of a split: two arrays [N], in nats.
+    progress: Progress | None = None,
+) -> dict[str, Array]:
+    """Estimate both bounds on log p(x) for each example of a split.
+
+    The binarisation and the latents of an example are a function of the seed and of its place in the split. All
+    sums are in double precision. The memory depends neither on S nor on the number of examples.
 
     Args:
         vae: the model.
         split: the examples.
-        samples: S, the number of latents per example; they are drawn in parts, so that any number fits into
-            memory.
+        samples: S, the number of latents per example.
         seed: the samples and the binarisation on reading are a function of it.
-        batch_size: the number of latents that are decoded at a time.
-        progress: called with the number of finished examples and of all examples.
+        batch_size: the number of latents that are decoded at a time; the result does not depend on it.
+        progress: called now and then with the number of finished examples and of all examples.
+
+    Returns:
+        float64 [N] by name: `elbo` and `importance_weighted`, in nats; `elbo_error`, the Monte Carlo error of the
+        first; `importance_weighted_half`, the bound from the first half of the samples; `effective_sample_size`;
+        and `pareto_k`. What is not defined for one sample, or for few, is NaN.
 
     Raises:
         UserError: the split is empty, or a batch does not fit into memory.
     """
     if not len(split):
         raise UserError("Expected at least one example to evaluate; got none.")
-    part = min(samples, 50, batch_size)
-    rows = min(max(1, batch_size // part), len(split))
-    _check_room(vae, rows, part)
-
-    @tf.function(reduce_retracing=True)
-    def reduce(batch: Batch, key: Tensor) -> tuple[Tensor, Tensor]:
-        # In double precision: added to a log-weight of -10,000, one more sample is lost in single precision.
-        total = tf.zeros(tf.shape(batch.x)[:1], tf.float64)  # [B]: sum of log-weights
-        log_total = total - math.inf  # [B]: log of the sum of weights
-
-        def add(count: int, number: Tensor, total: Tensor, log_total: Tensor) -> tuple[Tensor, Tensor]:
-            log_w = vae.log_weights(
-                batch.x, count, fold_in(key, number), batch.condition, batch.observed
-            )  # [S, B]
-            log_w = tf.cast(log_w, tf.float64)
-            log_total = tf.reduce_logsumexp(tf.concat([log_total[None], log_w], axis=0), axis=0)
-            return total + tf.reduce_sum(log_w, axis=0), log_total
-
-        for number in tf.range(samples // part):
-            total, log_total = add(part, number, total, log_total)
-        if samples % part:
-            total, log_total = add(samples % part, samples // part, total, log_total)
-        return total / samples, log_total - math.log(samples)
-
+    weigher = Weigher(vae, samples, len(split), batch_size)
+    rows = weigher.parts.rows
     noise = fold_in(seed, Stream.EVALUATION)
-    reduced = []
-    done = 0
-    for number, batch in enumerate(batches_in_order(split, rows, noise)):
-        reduced.append([values.numpy() for values in reduce(batch, fold_in(noise, Stream.LATENT, number))])
-        done += len(batch.x)
-        if progress is not None:
-            progress(done, len(split))
-    elbo, importance_weighted = (np.concatenate(values) for values in zip(*reduced, strict=True))
-    return elbo, importance_weighted
-
-
-def _check_room(vae: VAE, rows: int, samples: int) -> None:
-    """Check that a batch fits into memory before it is computed, for models with large parts.
-
-    Raises:
-        UserError: a single tensor takes more than half of the memory.
-    """
-    available = available_memory()
-    widest = max(math.prod(shape) for shape in [vae.event_shape, *(variable.shape for variable in vae.variables)])
-    if available is None or 4 * widest * rows * samples < available / MARGIN:
-        return
-
-    def weights(x: Tensor, *condition: Tensor) -> Tensor:
-        return vae.log_weights(x, samples, tf.constant([0, 0]), *condition)
-
-    x = tf.TensorSpec((rows, *vae.event_shape), tf.float32)
-    condition = [tf.TensorSpec((rows, vae.condition_dim), tf.float32)] if vae.condition_dim else []
-    largest = largest_tensor(tf.autograph.experimental.do_not_convert(weights), x, *condition)
-    if 2 * largest.bytes > available:  # its input or output takes memory at the same time
-        raise UserError(
-            f"evaluate.batch_size: expected a batch that fits into the available memory, {readable(available)}; "
-            f"got {rows * samples} latents at a time, which make a tensor {largest}. Lower it."
-        )
-
-
-def _estimate(values: Array, samples: int) -> Estimate:
-    error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
-    return Estimate(float(np.mean(values)), error, len(values), samples)
+    found = []
+    for block, (batch, count) in enumerate(padded_batches(split, ROWS, noise)):
+        key = fold_in(noise, Stream.LATENT, block)
+        for first in range(0, count, rows):
+            wanted = min(rows, count - first)
+            running = Running(wanted, samples)
+            for log_w in weigher.weights(batch, key, first):
+                running.add(log_w[:, :wanted])
+                if progress is not None:
+                    progress(block * ROWS + first + wanted * running.count / samples, len(split))
+            found.append(running.found())
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}

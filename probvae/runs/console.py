@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from probvae.evaluation import Bits, Bounds
+from probvae.evaluation import Bits, Bounds, Convergence
 from probvae.runs.loading import Built
 from probvae.training import Callback, Compilation, Devices, Epoch, Progress
 
@@ -125,13 +125,19 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
 
 
 def print_evaluation(
-    console: Console, found: Bounds, bits: Mapping[str, Bits], gain: Bounds | None, record: Mapping[str, Any]
+    console: Console,
+    found: Bounds,
+    convergence: Convergence,
+    bits: Mapping[str, Bits],
+    gain: Bounds | None,
+    record: Mapping[str, Any],
 ) -> None:
     """The numbers of an evaluation, with unit and standard error; of discrete data in bits per dimension too.
 
     Args:
         console: where to print.
         found: the bounds.
+        convergence: how far the importance-weighted one has come.
         bits: the same in bits per dimension.
         gain: their differences from those of another model; None if there is none.
         record: the evaluation as it is written.
@@ -147,7 +153,8 @@ def print_evaluation(
         f"standard error over {elbo.examples:,} examples",
         f"            evidence lower bound  {elbo}{in_bits.get('elbo', '')}",
         f"            importance-weighted   {weighted}{in_bits.get('importance_weighted', '')}  "
-        f"({weighted.samples} samples; a tighter bound)",
+        f"({weighted.samples:,} samples; a tighter bound)",
+        *(f"            {line}" for line in _quality(found, convergence)),
         *(
             [
                 f"            gain on {record['settings']['compare_with']}: {gain.elbo}, importance-weighted "
@@ -165,3 +172,18 @@ def print_evaluation(
         ),
     ):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _quality(found: Bounds, convergence: Convergence) -> Iterator[str]:
+    """What the samples are worth, and what to do about it."""
+    elbo, weighted = (estimate.monte_carlo_error for estimate in found)
+    if elbo is not None and weighted is not None:
+        half = f"{convergence.half:.2f} with {convergence.samples // 2:,} samples"
+        yield f"Monte Carlo errors    {elbo:.3f} and {weighted:.3f}; the tighter bound is {half}"
+    heavy = convergence.share_k_over_0_7
+    yield f"effective samples     {convergence.effective_sample_size:,.0f} (median), under 5 for " + (
+        f"{convergence.share_under_5:.0%} of the examples"
+        + ("" if heavy is None else f"; Pareto k over 0.7 for {heavy:.0%}")
+    )
+    if convergence.warning:
+        yield convergence.warning

@@ -10,17 +10,19 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from probvae.components.metrics.accuracy import accuracy
 from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json
 from probvae.data.feeding.splits import labelled
-from probvae.evaluation import Bits, Bounds, example_bounds
+from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.comparison import compared_model
 from probvae.runs.console import print_evaluation
+from probvae.runs.environment import fingerprint, versions
 from probvae.runs.folder import Run, write
 from probvae.runs.loading import load_examples
 from probvae.runs.metrics import data_for, measured, print_metrics
@@ -28,6 +30,9 @@ from probvae.runs.results import check_new, collect, write_arrays
 from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
 from probvae.training import Checkpoint
+
+IDENTITY = ("checkpoint", "split", "fingerprint", "settings", "precision")
+"""What of an evaluation.json identifies the evaluation; evaluation.npz repeats it."""
 
 
 def evaluate(
@@ -44,7 +49,8 @@ def evaluate(
     """Evaluate the weights of a run's best epoch: the ELBO and the importance-weighted bound.
 
     On the test split of the run's own data, wherever it is read from, the numbers are written to its
-    evaluation.json, unless it has more samples of the same weights; other evaluations are only returned.
+    evaluation.json, and those of each example to evaluation.npz, unless it has more samples of the same weights;
+    other evaluations are only returned.
 
     Args:
         run: the run, or its folder.
@@ -55,7 +61,7 @@ def evaluate(
         data: what to evaluate instead of the run's data: a file of arrays, a table, a folder of images, or data in
             Python as `train` takes it.
         split: train, validation, test or all; None for test, or for all of `data`.
-        out: a new .npz or .csv file for the bounds of each example, [N] in nats.
+        out: a new .npz or .csv file for the estimates of each example, as in evaluation.npz.
         allow_other_data: whether the run's data may differ from what the run was trained on.
 
     Returns:
@@ -77,7 +83,7 @@ def evaluate(
             kept = f"not written: {loaded.evaluation_file} has {before:,} samples, and is kept"
             console.print(f"            {kept}", markup=False, soft_wrap=True)
         else:
-            write_evaluation(loaded, record, console)
+            write_evaluation(loaded, record, arrays, console)
     if out is not None:
         console.print(
             f"            {write_arrays(Path(out), arrays, examples.info.classes)}", markup=False, soft_wrap=True
@@ -107,10 +113,10 @@ def measure(
         console: where to print.
         selection: the split of the data to use.
         other: the model to compare with, on the same examples and with the same noise; None for none.
-        callback: called after each batch of examples; it may raise to stop.
+        callback: called now and then; it may raise to stop.
 
     Returns:
-        The numbers, as in evaluation.json, and the bounds of each example.
+        The numbers, as in evaluation.json, and the estimates for each example.
     """
     settings, splits = plan.evaluate, selection.splits(data)
     count = sum(map(len, splits.values()))
@@ -123,24 +129,25 @@ def measure(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("evaluating", total=total if other is None else 2 * total)
 
-        def both(examples: Split, vae: VAE) -> dict[str, Array]:
+        def estimates(examples: Split, vae: VAE) -> dict[str, Array]:
             before = bar.tasks[0].completed
 
-            def progress(done: int, _: int) -> None:
+            def progress(done: float, _: int) -> None:
                 bar.update(task, completed=before + done)
                 callback()
 
-            found = example_bounds(vae, examples, settings.samples, settings.seed, settings.batch_size, progress)
-            return dict(zip(Bounds._fields, found, strict=True))
+            return example_bounds(vae, examples, settings.samples, settings.seed, settings.batch_size, progress)
 
-        arrays = collect(splits, partial(both, vae=vae))
-        others = {} if other is None else collect(splits, partial(both, vae=other))
+        arrays = collect(splits, partial(estimates, vae=vae))
+        others = {} if other is None else collect(splits, partial(estimates, vae=other))
     p_is_conditional = vae.decoder.condition_dim or vae.prior.condition_dim  # otherwise it is log p(x)
-    found = Bounds.of(arrays["elbo"], arrays["importance_weighted"], settings.samples)
+    found, convergence = Bounds.of(arrays, settings.samples), Convergence.of(arrays, settings.samples)
     gain = None
     if others:
-        elbo, weighted = (arrays[name] - others[name] for name in Bounds._fields)
-        gain = Bounds.of(elbo, weighted, settings.samples)
+        elbo, weighted = (
+            Estimate.of(arrays[name] - others[name], None, settings.samples) for name in Bounds._fields
+        )
+        gain = Bounds(elbo, weighted)
     classified = {}
     if vae.classifier is not None:
         found_accuracy = accuracy(vae, splits.values(), settings.seed)
@@ -151,23 +158,43 @@ def measure(
         "unit": "nats per example",
         "measure": "probability" if vae.support.discrete else "density",
         "protocol": data.info.protocol,
+        "bits_of_seed": any(split.binarize_on_read for split in splits.values()),
+        "dataset": plan.components[("data",)].label,
+        "fingerprint": fingerprint(data),
         "settings": asdict(settings),
+        "precision": plan.train.precision,
+        "versions": versions(),
         "checkpoint": checkpoint.folder.name,
         "epoch": checkpoint.state.epoch,
+        "parameters": sum(math.prod(variable.shape) for variable in vae.trainable_variables),
         **({"condition": str(data.info.condition)} if p_is_conditional else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
+        "convergence": _as_numbers(convergence),
         **({"gain": {name: asdict(number) for name, number in gain._asdict().items()}} if gain else {}),
         **classified,
         **({"without_label": count - total} if total < count else {}),
         **({"metrics": metrics} if metrics else {}),
         **({"bits_per_dimension": {name: asdict(number) for name, number in bits.items()}} if bits else {}),
     }
-    print_evaluation(console, found, bits, gain, record)
+    print_evaluation(console, found, convergence, bits, gain, record)
     if metrics:
         print_metrics(console, metrics)
     else:
         console.print("            without metrics, which are of one split: choose it with --split", markup=False)
     return record, arrays
+
+
+def _as_numbers(convergence: Convergence) -> Table:
+    """The numbers of a convergence, with their units; those that are not defined for so few samples are left out."""
+    S, share = convergence.samples, "of the examples"
+    found = {
+        "importance_weighted_half": {"value": convergence.half, "samples": S // 2},
+        "effective_sample_size": {"value": convergence.effective_sample_size, "unit": f"of {S:,} samples, median"},
+        "effective_sample_size_under_5": {"value": convergence.share_under_5, "unit": share},
+        "pareto_k_over_0.7": {"value": convergence.share_k_over_0_7, "unit": share},
+    }
+    known: Table = {name: number for name, number in found.items() if number["value"] is not None}
+    return known | ({"note": convergence.warning} if convergence.warning else {})
 
 
 def _in_bits(found: Bounds, vae: VAE, splits: Mapping[str, Split]) -> dict[str, Bits]:
@@ -183,8 +210,10 @@ def _in_bits(found: Bounds, vae: VAE, splits: Mapping[str, Split]) -> dict[str, 
     return {name: estimate.bits(dimensions) for name, estimate in found._asdict().items()}
 
 
-def write_evaluation(run: Run, record: Table, console: Console) -> None:
-    """Write the evaluation of a run's test data to its folder."""
+def write_evaluation(run: Run, record: Table, arrays: Mapping[str, Array], console: Console) -> None:
+    """Write the evaluation of a run's test data to its folder, and the estimates for each example beside it."""
+    of = {"evaluation": np.array(json.dumps({name: record[name] for name in IDENTITY}))}
+    write_arrays(run.example_evaluation_file, {**arrays, **of})
     write(run.evaluation_file, json.dumps(record, indent=2) + "\n")
     console.print(f"            written to {run.evaluation_file}", markup=False, soft_wrap=True)
 

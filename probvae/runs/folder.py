@@ -1,6 +1,6 @@
 """The folder of a run: the place of each file, written so that a reader never sees half of one.
 
-spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.json  report.html  tensorboard/
+spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.{json,npz}  report.html  tensorboard/
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Run:
         self.metrics_file = folder / "metrics.jsonl"
         self.evaluation_file = folder / "evaluation.json"
         self.report_file = folder / "report.html"
+        self.example_evaluation_file = folder / "evaluation.npz"
         self.checkpoints = folder / "checkpoints"
         self.figures = folder / "figures"
         self.tensorboard = folder / "tensorboard"

@@ -170,8 +170,8 @@ def _report(run: Run, built: Built, console: Console, stop: StopRequest, registr
         )
     else:
         other = compared_model(run, built.plan.evaluate, registry)
-        record, _ = measure(vae, data, built.plan, checkpoint, console, other=other, callback=stop.check)
-        write_evaluation(run, record, console)
+        found = measure(vae, data, built.plan, checkpoint, console, other=other, callback=stop.check)
+        write_evaluation(run, *found, console)
     draw_figures(run, vae, data, console)
     stop.check()
 

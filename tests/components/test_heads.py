@@ -5,6 +5,7 @@ from math import lgamma
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,6 +138,17 @@ def test_bernoulli_log_prob_is_the_formula(event, leading):
     d = c.Bernoulli(event).likelihood(logits)
     np.testing.assert_allclose(d.log_prob(x), expected, rtol=1e-5)
     assert d.dtype == tf.float32
+
+
+def test_bernoulli_is_that_of_tfp_and_its_slope_is_exact_for_any_logits():
+    logits = tf.constant([-1e4, -100.0, -20.0, -1.0, 0.0, 1e-3, 5.0, 30.0, 1e4])
+    for x in (0.0, 1.0):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            log_prob = c.Bernoulli((1,)).elements(logits).log_prob(x)
+        expected = tfp.distributions.Bernoulli(logits=logits).log_prob(x)
+        np.testing.assert_allclose(log_prob, expected, rtol=1e-6, atol=4e-6)
+        np.testing.assert_allclose(tape.gradient(log_prob, logits), x - tf.sigmoid(logits), atol=1e-6)
 
 
 def continuous_bernoulli_log_prob(x, logits):

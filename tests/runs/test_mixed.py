@@ -6,7 +6,7 @@ import pytest
 import probvae
 from probvae.core import Split
 from probvae.errors import SpecError
-from probvae.evaluation import Bounds
+from probvae.evaluation import Bounds, Estimate
 from probvae.runs import inference
 from probvae.runs.evaluation import _in_bits
 from probvae.runs.selection import Selection
@@ -101,7 +101,8 @@ def test_the_elements_of_a_category_are_no_dimensions(tmp_path):
     (tmp_path / "names.csv").write_text("colour,eggs\n" + "red,3\nblue,1\n" * 20)
     vae = probvae.build(spec(tmp_path / "names.csv"))
     assert vae.support.discrete
-    found = Bounds.of(np.array([-3.0, -4.0]), np.array([-2.0, -3.0]), 5)
+    estimate = Estimate(-3.5, 0.5, None, 2, 5)
+    found = Bounds(estimate, estimate)
     assert _in_bits(found, vae, {"test": Split(np.zeros((2, 3), np.float32))}) == {}
 
 

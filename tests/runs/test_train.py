@@ -65,7 +65,7 @@ def no_plugins_left():
 
 def test_a_run_leaves_everything_in_its_folder(run):
     found = {path.name for path in run.folder.iterdir()}
-    files = {"spec.toml", "environment.json", "metrics.jsonl", "evaluation.json"}
+    files = {"spec.toml", "environment.json", "metrics.jsonl", "evaluation.json", "evaluation.npz"}
     assert found == files | {"checkpoints", "figures", "tensorboard", ".lock"}
     assert steps(run) == ["step-000006", "step-000009"]
     for step in steps(run):

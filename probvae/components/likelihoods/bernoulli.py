@@ -29,7 +29,18 @@ class Bernoulli(Elementwise):
 
     def elements(self, outputs: Tensor) -> Distribution:
         """The elements' distributions from outputs [..., *E]: [..., *E], []."""
-        return tfd.Bernoulli(logits=outputs, dtype=tf.float32)
+        return FusedBernoulli(logits=outputs, dtype=tf.float32)
+
+
+class FusedBernoulli(tfd.Bernoulli):  # type: ignore  # TFP carries no types
+    """A Bernoulli whose log-density takes one softplus for an element, where TFP's takes two.
+
+    log p(x) = x logit - log(1 + exp(logit))
+    """
+
+    def _log_prob(self, x: Tensor) -> Tensor:
+        logits = self.logits_parameter()
+        return tf.cast(x, logits.dtype) * logits - tf.math.softplus(logits)
 
 
 class ContinuousBernoulli(Elementwise):
