@@ -185,9 +185,9 @@ def measure(
 
 
 def _as_numbers(convergence: Convergence) -> Table:
-    """The numbers of a convergence, with their units; those that are not defined for so few samples are left out."""
+    """The numbers of a convergence, with their units, as far as they are defined for so few samples."""
     S, share = convergence.samples, "of the examples"
-    found = {
+    found: dict[str, Table] = {
         "importance_weighted_half": {"value": convergence.half, "samples": S // 2},
         "effective_sample_size": {"value": convergence.effective_sample_size, "unit": f"of {S:,} samples, median"},
         "effective_sample_size_under_5": {"value": convergence.share_under_5, "unit": share},

@@ -1,6 +1,7 @@
 """The folder of a run: the place of each file, written so that a reader never sees half of one.
 
-spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.{json,npz}  report.html  tensorboard/
+spec.toml  environment.json  metrics.jsonl  checkpoints/  figures/  evaluation.json  evaluation.npz
+report.html  tensorboard/
 """
 
 from __future__ import annotations
