@@ -16,7 +16,8 @@ _NAMES = {
 }
 _BITS = "bits_per_dimension"
 _NOTES = ("note", "notes", "warning", "warnings")
-_SEVERAL = 8  # the most numbers of one kind that are written out
+_TRANSPARENT = ("settings", "numbers", "versions")  # tables whose names say nothing
+_SEVERAL = 8  # the most values of one kind that are written out
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _number(table: Mapping[str, object], path: tuple[str, ...], unit: str) -> Nu
         own = _BITS.replace("_", " ") if _BITS in path else unit if estimate else ""
     apart = ("name", "value", "standard_error", "unit", *_NOTES)
     details = {
-        key.replace("_", " "): value_in_words(value)
+        key.replace("_", " "): f"{value:.3g}" if isinstance(value, float) else value_in_words(value)
         for key, value in table.items()
         if key not in apart and isinstance(value, (bool, int, float, str))
     }
@@ -117,20 +118,27 @@ def notes(evaluation: Mapping[str, object], name: str = "evaluation") -> list[tu
     return own + [note for key, value in inner for note in notes(value, key)]
 
 
-def protocol(evaluation: Mapping[str, object], name: str = "") -> dict[str, str]:
-    """How the numbers were made: every plain value of an evaluation and of tables within it, unless of numbers.
+def plain_values(table: Mapping[str, object], before: str = "") -> dict[str, str]:
+    """Every plain value of a table and of those within it; numbers, notes and what is empty or long are left out.
 
     Returns:
         Name in words -> value.
     """
     found: dict[str, str] = {}
-    for key, value in evaluation.items():
-        words = key.replace("_", " ")
+    for key, value in table.items():
+        name = f"{before}{key.replace('_', ' ')}"
         if isinstance(value, Mapping) and "value" not in value:
-            found |= protocol(value, name if key in ("settings", "numbers") else f"{name}{words}: ")
-        elif isinstance(value, (bool, int, float, str)) and value != "" and key not in (*_NOTES, "unit"):
-            found[f"{name}{words}"] = value_in_words(value)
+            found |= plain_values(value, before if key in _TRANSPARENT else f"{name}: ")
+        elif _is_plain(value) and value != "" and key not in (*_NOTES, "unit"):
+            found[name] = value_in_words(value)
     return found
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a string or a number, or a list of a few strings."""
+    if isinstance(value, list):
+        return 0 < len(value) <= _SEVERAL and all(isinstance(text, str) for text in value)
+    return isinstance(value, (bool, int, float, str))
 
 
 def value_in_words(value: object) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from probvae.core import Table
 from probvae.registry import Registry
 from probvae.report.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts, constants
 from probvae.report.findings import Finding, findings, finished
-from probvae.report.numbers import Number, notes, numbers, protocol, value_in_words
+from probvae.report.numbers import Number, notes, numbers, plain_values
 from probvae.report.series import Rows, best
 from probvae.report.style import COLOURS
 from probvae.report.words import GIVEN, commands, data_in_words, introduction, parts
@@ -84,19 +85,20 @@ def render(facts: Facts, registry: Registry) -> str:
     found = numbers(facts.evaluation)
     return _template().render(
         facts=facts,
+        run=shlex.quote(facts.folder),
         title=Path(facts.folder).name or facts.folder,
         introduction=introduction(facts.spec, facts.data),
         parts=parts(facts.spec, registry),
         best=best(facts.rows),
         headline=_headline(found),
         numbers=found,
-        protocol=protocol(facts.evaluation),
+        protocol=plain_values(facts.evaluation),
         findings=[*findings(facts.rows, settings), *_remarks(facts, found)],
         charts=charts(facts.rows),
         constants=constants(facts.rows),
         pictures=[picture for name in _CAPTIONS if (picture := _picture(facts.figures / f"{name}.png"))],
         data=data_in_words(facts.data),
-        environment=_flat({key: value for key, value in facts.environment.items() if key != "run"}),
+        environment=plain_values({key: value for key, value in facts.environment.items() if key != "run"}),
         commands=commands(
             facts.folder, facts.spec, facts.environment.get("plugins", []), finished(facts.rows, settings)
         ),
@@ -122,7 +124,7 @@ def _template() -> Template:
 def _headline(found: Sequence[Number]) -> list[tuple[Number, Number | None]]:
     """The first numbers, each with the same in bits per dimension; the tightest bound first."""
     bits = {number.path.rpartition(".")[2]: number for number in found if number.unit == "bits per dimension"}
-    others = [number for number in found if number not in bits.values()]
+    others = [number for number in found if number not in bits.values() and isinstance(number.value, float)]
     others.sort(key=lambda number: number.path != "importance_weighted")
     return [(number, bits.get(number.path)) for number in others[:_HEADLINE]]
 
@@ -141,7 +143,7 @@ def _remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
     if epoch is not None and lowest is not None and epoch != lowest.epoch:
         text = (
             f"They are of the weights of epoch {epoch}; the lowest loss is now that of epoch {lowest.epoch:g}. "
-            f"Make them anew with `probvae evaluate {facts.folder}`."
+            f"Make them anew with `probvae evaluate {shlex.quote(facts.folder)}`."
         )
         remarks.append(Finding("warning", "The numbers are of other weights", text))
     return remarks
@@ -155,15 +157,3 @@ def _picture(path: Path) -> Picture | None:
     width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))  # of a PNG's header
     address = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     return Picture(path.stem, _CAPTIONS[path.stem], address, width, height)
-
-
-def _flat(table: Mapping[str, object], before: str = "") -> dict[str, str]:
-    """The plain values of nested tables: key in words -> value; what is empty is left out."""
-    found: dict[str, str] = {}
-    for key, value in table.items():
-        name = f"{before}{key.replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            found |= _flat(value, "" if name == "versions" else f"{name}: ")
-        elif value not in (None, "", [], ()):
-            found[name] = value_in_words(value)
-    return found

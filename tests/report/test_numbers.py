@@ -1,6 +1,6 @@
 import pytest
 
-from probvae.report.numbers import notes, numbers, protocol, with_error
+from probvae.report.numbers import notes, numbers, plain_values, with_error
 
 EVALUATION = {
     "split": "test",
@@ -67,8 +67,8 @@ def test_an_error_has_at_least_two_significant_digits(value, error, text):
     assert with_error(value, error) == text
 
 
-def test_the_protocol_is_every_plain_value_and_the_settings():
-    assert protocol(EVALUATION) == {
+def test_the_plain_values_are_those_of_all_tables_but_of_numbers():
+    assert plain_values(EVALUATION) == {
         "split": "test",
         "protocol": "static",
         "samples": "100",
