@@ -26,7 +26,6 @@ from probvae.runs.environment import fingerprint, versions
 from probvae.runs.folder import Run, write
 from probvae.runs.loading import load_examples
 from probvae.runs.metrics import data_for, measured, print_metrics
-from probvae.runs.reporting import try_report
 from probvae.runs.results import check_new, collect, write_arrays
 from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
@@ -85,7 +84,6 @@ def evaluate(
             console.print(f"            {kept}", markup=False, soft_wrap=True)
         else:
             write_evaluation(loaded, record, arrays, console)
-            try_report(loaded, registry)
     if out is not None:
         console.print(
             f"            {write_arrays(Path(out), arrays, examples.info.classes)}", markup=False, soft_wrap=True
