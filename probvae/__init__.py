@@ -28,6 +28,7 @@ TARGETS = [
     "probvae.objectives:SemiSupervised",
     # from a spec
     "probvae.runs:build",
+    "probvae.runs:compare",
     "probvae.runs:evaluate",
     "probvae.runs:load",
     "probvae.runs:refit",

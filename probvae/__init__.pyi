@@ -75,6 +75,7 @@ from probvae.registry import RunView as RunView
 from probvae.registry import hookimpl as hookimpl
 from probvae.registry import register as register
 from probvae.runs import build as build
+from probvae.runs import compare as compare
 from probvae.runs import evaluate as evaluate
 from probvae.runs import load as load
 from probvae.runs import refit as refit

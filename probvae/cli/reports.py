@@ -1,9 +1,10 @@
-"""Looking at runs: report, runs."""
+"""Looking at runs: report, compare, runs."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,12 @@ from probvae.cli.options import json_option, run_argument
 from probvae.cli.start import ModelCommand
 
 if TYPE_CHECKING:
+    from probvae.core import Table
     from probvae.runs.listing import Listed
 
 _COLOURS = {"finished": "green", "running": "blue", "interrupted": "yellow", "damaged": "red"}
 _COLUMNS = ("run", "status", "data", "epochs", "best", "loss", "log p(x)", "size", "changed", "model")
+_COMPARED = ("run", "log p(x)", "difference", "ELBO", "samples", "parameters", "best epoch", "trained")
 
 
 @click.command(cls=ModelCommand)
@@ -34,6 +37,33 @@ def report(run: Path, opened: bool) -> None:
     click.echo(str(written))
     if opened:
         click.launch(written.resolve().as_uri())
+
+
+@click.command(cls=ModelCommand)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="A new .png file for a figure of the differences.")
+@json_option
+def compare(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
+    """Compare runs on the same data by the numbers of their evaluations.
+
+    Differences are from the first RUN: means over the same test examples, in nats, with their standard errors,
+    which are much smaller than those of the bounds. `probvae train` and `probvae evaluate` keep what they need in
+    evaluation.npz; use the same --samples for all runs.
+    """
+    from probvae.runs import compare as compare_runs
+
+    found = compare_runs(runs, out)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    differences = [None, *(difference["importance_weighted"] for difference in found["differences"])]
+    rows = [_compared(row, difference) for row, difference in zip(found["runs"], differences, strict=True)]
+    for number, cells in enumerate(_aligned([_COMPARED, *rows])):
+        click.secho("  ".join(cells).rstrip(), bold=number == 0)
+    for note in found["notes"]:
+        click.echo(f"note: {note}")
+    if out is not None:
+        click.echo(str(out))
 
 
 @click.command(cls=ModelCommand)
@@ -76,14 +106,37 @@ def runs(folder: Path, data: str | None, status: str | None, sort: str, as_json:
 def _print(runs: list[Listed]) -> None:
     """A line for each run, in columns; what is damaged is said at the end."""
     rows = [_COLUMNS, *map(_row, runs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for number, row in enumerate(rows):
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+    for number, (row, cells) in enumerate(zip(rows, _aligned(rows), strict=True)):
         cells[1] = click.style(cells[1], fg=_COLOURS.get(row[1]))
         click.secho("  ".join(cells).rstrip(), bold=number == 0)
     for run in runs:
         if run.problem:
             click.echo(f"damaged: {run.problem}")
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[list[str]]:
+    """The cells of each row, filled up to the width of their column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+
+
+def _compared(row: Table, difference: Table | None) -> tuple[str, ...]:
+    from probvae.report.numbers import with_error
+
+    def shown(number: Table) -> str:
+        return with_error(number["value"], number["standard_error"])
+
+    return (
+        row["run"],
+        shown(row["importance_weighted"]),
+        "" if difference is None else shown(difference),
+        shown(row["elbo"]),
+        f"{row['samples']:,}",
+        f"{row['parameters']:,}",
+        f"{row['best_epoch']} of {row['epochs']}",
+        f"{row['training_seconds'] / 60:,.1f} min",
+    )
 
 
 def _row(run: Listed) -> tuple[str, ...]:
@@ -103,4 +156,4 @@ def _row(run: Listed) -> tuple[str, ...]:
     )
 
 
-COMMANDS = [report, runs]
+COMMANDS = [report, compare, runs]

@@ -7,6 +7,7 @@ used.
 from probvae._lazy import lazy
 
 TARGETS = [
+    "probvae.report.differences:run_differences",
     "probvae.report.folder:draw",
     "probvae.report.folder:Drawn",
     "probvae.report.history:curves",

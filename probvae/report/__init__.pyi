@@ -1,5 +1,6 @@
 """Written by tools/stubs.py."""
 
+from probvae.report.differences import run_differences as run_differences
 from probvae.report.examples import reconstructions as reconstructions
 from probvae.report.examples import samples as samples
 from probvae.report.folder import Drawn as Drawn

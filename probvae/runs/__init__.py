@@ -9,6 +9,7 @@ TARGETS = [
     "probvae.runs.folder:Run",
     "probvae.runs.loading:build",
     "probvae.runs.loading:check",
+    "probvae.runs.comparison:compare",
     "probvae.runs.evaluation:evaluate",
     "probvae.runs.loading:load",
     "probvae.runs.refitting:refit",

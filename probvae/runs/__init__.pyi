@@ -1,5 +1,6 @@
 """Written by tools/stubs.py."""
 
+from probvae.runs.comparison import compare as compare
 from probvae.runs.evaluation import evaluate as evaluate
 from probvae.runs.folder import Run as Run
 from probvae.runs.loading import build as build

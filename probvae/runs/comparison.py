@@ -1,43 +1,181 @@
-"""The model of another run on the same data, with which one is compared."""
+"""Several runs on the same data side by side, by the estimates that their evaluations keep for each example."""
 
 from __future__ import annotations
 
-from probvae.core import VAE
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from probvae.core import Array, Count, Table, from_json
 from probvae.errors import UserError
-from probvae.evaluation import EvaluateSettings
-from probvae.registry import Registry
-from probvae.runs.folder import Run, find_run
-from probvae.runs.loading import load
+from probvae.evaluation import Bounds, Estimate
+from probvae.report.numbers import with_error
+from probvae.runs.folder import IDENTITY, Run, find_run
+from probvae.runs.results import check_new, writing
 from probvae.specs import read
 
 
-def compared_model(run: Run, settings: EvaluateSettings, registry: Registry | None = None) -> VAE | None:
-    """The trained model of the run that [evaluate] compare_with names; None if it names none.
+@dataclass(frozen=True)
+class _Settings:
+    samples: Count
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """What is read of an evaluation.json."""
+
+    settings: _Settings
+    bits_of_seed: bool
+    epoch: Count
+    parameters: Count
+    elbo: Estimate
+    importance_weighted: Estimate
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """A run with its evaluation and the estimates for each example: [N] by name."""
+
+    run: Run
+    found: _Evaluated
+    arrays: dict[str, Array]
+
+    @property
+    def name(self) -> str:
+        return str(self.run.folder)
+
+    @property
+    def row(self) -> Table:
+        """What the table says of it."""
+        epochs = self.run.metrics()
+        return {
+            "run": self.name,
+            "elbo": asdict(self.found.elbo),
+            "importance_weighted": asdict(self.found.importance_weighted),
+            "samples": self.found.settings.samples,
+            "parameters": self.found.parameters,
+            "epochs": int(epochs[-1]["epoch"]) if epochs else 0,
+            "best_epoch": self.found.epoch,
+            "training_seconds": float(sum(row.get("seconds", 0.0) for row in epochs)),
+        }
+
+
+def compare(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] | None = None) -> Table:
+    """Compare the evaluations of runs on the same test data, example by example; no model is computed.
+
+    Of two runs the mean of the differences of their bounds, with its standard error, says more than the two means:
+    examples differ from each other by far more than models do.
+
+    Args:
+        runs: two or more runs, or their folders. The first is the one that the others are compared with.
+        out: a new .png file for a figure of the differences.
+
+    Returns:
+        `runs`, a table for each; `differences` of the others from the first, each with an `elbo` and an
+        `importance_weighted`; and `notes`, what limits the comparison, in words.
 
     Raises:
-        UserError: as `check_compared`, or the run's spec names a component that is not installed.
-        CheckpointError: it has no valid checkpoint.
+        UserError: there are fewer than two; one has no evaluation with estimates for each example; or the runs are
+            of other data, or of other random bits.
     """
-    check_compared(run, settings)
-    return load(settings.compare_with, registry=registry) if settings.compare_with else None
+    check_new(out, [".png"])
+    if len(runs) < 2:
+        raise UserError(f"compare: expected two runs or more; got {len(runs)}. Name another.")
+    first, *others = (_read(find_run(run)) for run in runs)
+    for other in others:
+        _check_pair(first, other)
+    found = [{"run": other.name, "reference": first.name, **_differences(first, other)} for other in others]
+    if out is not None:
+        _draw(first, found, Path(out))
+    return {
+        "runs": [each.row for each in (first, *others)],
+        "differences": found,
+        "notes": _notes([first, *others], found),
+    }
 
 
-def check_compared(run: Run, settings: EvaluateSettings) -> None:
-    """Check that a run can be compared with the one that [evaluate] compare_with names.
+def _read(folder: Path) -> _Compared:
+    """A run with its evaluation.
 
     Raises:
-        UserError: it names no run, or one on other data.
+        UserError: it has none, or one without the estimates for each example.
     """
-    if not settings.compare_with:
-        return
-    fix = "Name a run on the same data, or compare with none: --set evaluate.compare_with=''."
+    run = Run(folder, read(folder).tables)
+    samples = run.evaluation().get("settings", {}).get("samples", 100)
+    fix = f"Make it with `probvae evaluate {folder} --samples {samples}`."
     try:
-        folder = find_run(settings.compare_with)
-    except UserError as error:
-        raise UserError(f"evaluate.compare_with: {error} {fix}") from error
-    other = Run(folder, read(folder).tables)
-    if differences := other.environment.data.differences(run.environment.data):
+        text = run.evaluation_file.read_bytes()
+        found, record = from_json(_Evaluated, text), json.loads(text)
+        with run.example_evaluation_file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        of = json.loads(str(arrays["evaluation"]))
+        if of != {name: record[name] for name in IDENTITY}:
+            raise ValueError("it is of another evaluation than evaluation.json")
+        if any(arrays[name].shape != (found.elbo.examples,) for name in (*Bounds._fields, "row")):
+            raise ValueError("it has another number of examples than evaluation.json")
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"evaluate.compare_with: expected a run on the data of {run.folder}; got {folder}, whose "
-            f"{'; '.join(differences)}. {fix}"
+            f"{run.example_evaluation_file}: expected the estimates of an evaluation for each example; got none "
+            f"({error}). {fix}"
+        ) from error
+    return _Compared(run, found, arrays)
+
+
+def _check_pair(one: _Compared, other: _Compared) -> None:
+    """Check that two evaluations are of the same examples.
+
+    Raises:
+        UserError: they are not.
+    """
+    expected = f"compare: expected runs on the data of {one.name}; got {other.name}, whose"
+    if differences := other.run.environment.data.differences(one.run.environment.data):
+        raise UserError(f"{expected} {'; '.join(differences)}. Compare runs on the same data.")
+    if one.found.bits_of_seed and one.found.settings.seed != other.found.settings.seed:
+        raise UserError(
+            f"{expected} test images are binarised with evaluate.seed = {other.found.settings.seed}, not "
+            f"{one.found.settings.seed}. Evaluate one of them with the seed of the other: --seed."
         )
+    if not np.array_equal(one.arrays["row"], other.arrays["row"]):
+        raise UserError(f"{expected} examples are others. Evaluate both on the same ones.")
+
+
+def _differences(first: _Compared, other: _Compared) -> Table:
+    """By how much the bounds of a run are above those of the first, in nats per example."""
+    samples = min(first.found.settings.samples, other.found.settings.samples)
+    return {
+        name: asdict(Estimate.of(other.arrays[name] - first.arrays[name], None, samples))
+        for name in Bounds._fields
+    }
+
+
+def _notes(runs: Sequence[_Compared], differences: Sequence[Table]) -> list[str]:
+    notes = []
+    for found in differences:
+        value, error = (found["importance_weighted"][key] for key in ("value", "standard_error"))
+        if error is None or abs(value) < 2 * error:
+            shown = with_error(value, error)
+            notes.append(f"{found['run']}: the difference, {shown} nats, is smaller than twice its standard error")
+    if len({each.found.settings.samples for each in runs}) > 1:
+        notes.append("the numbers of samples differ: more samples make a higher bound; evaluate with the same")
+    notes.append("each run is one training: errors are over the examples, and say nothing about other seeds")
+    return notes
+
+
+def _draw(first: _Compared, differences: Sequence[Table], path: Path) -> None:
+    from probvae.report import run_differences, save
+
+    bounds = [found["importance_weighted"] for found in differences]
+    figure = run_differences(
+        [found["run"] for found in differences],
+        [bound["value"] for bound in bounds],
+        [bound["standard_error"] or 0.0 for bound in bounds],
+        first.name,
+    )
+    with writing(path) as place:
+        save(figure, place)

@@ -20,19 +20,16 @@ from probvae.data.feeding.splits import labelled
 from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
-from probvae.runs.comparison import compared_model
+from probvae.runs.compare_with import compared_model
 from probvae.runs.console import print_evaluation
 from probvae.runs.environment import fingerprint, versions
-from probvae.runs.folder import Run, write
+from probvae.runs.folder import IDENTITY, Run, write
 from probvae.runs.loading import load_examples
 from probvae.runs.metrics import data_for, measured, print_metrics
 from probvae.runs.results import check_new, collect, write_arrays
 from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
 from probvae.training import Checkpoint
-
-IDENTITY = ("checkpoint", "split", "fingerprint", "settings", "precision")
-"""What of an evaluation.json identifies the evaluation; evaluation.npz repeats it."""
 
 
 def evaluate(

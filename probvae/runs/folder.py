@@ -26,6 +26,9 @@ CHANGEABLE_ON_RESUME = ("patience", "non_finite", "checkpoint_steps", "checkpoin
 UNSAVED = {"environment.json", "spec.toml", "metrics.jsonl", "checkpoints", "report.html", "tensorboard"}
 """What a run's folder may hold before its first checkpoint."""
 
+IDENTITY = ("checkpoint", "split", "fingerprint", "settings", "precision")
+"""What of an evaluation.json identifies the evaluation; evaluation.npz repeats it."""
+
 
 class Run:
     """A run's folder.

@@ -14,7 +14,7 @@ from probvae.data.feeding.splits import labelled
 from probvae.errors import Interrupted, UserError, WorkError, explained_errors
 from probvae.registry import Registry
 from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
-from probvae.runs.comparison import check_compared, compared_model
+from probvae.runs.compare_with import check_compared, compared_model
 from probvae.runs.console import Terminal, print_summary
 from probvae.runs.environment import versions
 from probvae.runs.evaluation import draw_figures, measure, samples_before, write_evaluation

@@ -1,0 +1,97 @@
+"""Runs side by side: the numbers of their evaluations, and differences example by example."""
+
+import json
+import shutil
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+import probvae
+from probvae.errors import UserError
+
+from ..program import program
+from .setups import PRIORS, spec, strict, tiny_images, train
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, undrawn):
+    """Two runs on the same data."""
+    folder = tmp_path_factory.mktemp("compared")
+    data = tiny_images(folder)
+    asked = spec(data, epochs=1)
+    other = {**asked, "model": {**asked["model"], "prior": {"use": "mixture", **PRIORS["mixture"]}}}
+    return [train(table, folder / name)[0] for name, table in (("first", asked), ("mixture", other))]
+
+
+def arrays(run):
+    with np.load(run.folder / "evaluation.npz") as file:
+        return dict(file)
+
+
+def test_differences_are_means_over_pairs_of_examples(runs, tmp_path):
+    first, other = runs
+    found = probvae.compare(runs, out=tmp_path / "differences.png")
+    for name in ("elbo", "importance_weighted"):
+        apart = arrays(other)[name] - arrays(first)[name]
+        difference = found["differences"][0][name]
+        assert difference["value"] == pytest.approx(apart.mean())
+        assert difference["standard_error"] == pytest.approx(apart.std(ddof=1) / len(apart) ** 0.5)
+        assert found["runs"][1][name] == strict(other.evaluation_file.read_text())[name]
+    row = found["runs"][0]
+    assert (row["run"], row["samples"], row["epochs"], row["best_epoch"]) == (str(first.folder), 5, 1, 1)
+    assert row["parameters"] == sum(np.prod(v.shape) for v in probvae.load(first).trainable_variables)
+    assert row["training_seconds"] == first.metrics()[0]["seconds"]
+    assert min(matplotlib.image.imread(tmp_path / "differences.png").shape[:2]) > 100
+
+
+def test_a_run_is_not_different_from_itself_and_the_notes_say_so(runs):
+    found = probvae.compare([runs[0], runs[0]])
+    assert found["differences"][0]["elbo"]["value"] == found["differences"][0]["elbo"]["standard_error"] == 0
+    assert probvae.compare(runs)["notes"][-1].startswith("each run is one training")
+
+
+def test_the_command_prints_a_table_and_json(runs):
+    folders = [str(run.folder) for run in runs]
+    printed = program("compare", *folders)
+    assert printed.status == 0
+    heading, *rows = printed.out.splitlines()
+    assert heading.split()[:2] == ["run", "log"]
+    assert [row.split()[0] for row in rows[:2]] == folders
+    assert "note: each run is one training" in printed.out
+    found = json.loads(program("compare", *folders, "--json").out)
+    assert found == probvae.compare(runs)
+
+
+def test_what_cannot_be_compared_is_refused_in_words(runs, tmp_path, undrawn):
+    other, _ = train(spec(tiny_images(tmp_path, divide_by=300.0), epochs=1), tmp_path / "run")
+    with pytest.raises(UserError, match=r"expected runs on the data of .*first; got .*run, whose"):
+        probvae.compare([runs[0], other])
+    kept = other.folder / "evaluation.npz"
+    content = kept.read_bytes()
+    for damaged in (content[:-200], b"", None):
+        kept.unlink() if damaged is None else kept.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"evaluation\.npz: expected .* `probvae evaluate .*run --samples 5`"):
+            probvae.compare([runs[0], other])
+    with pytest.raises(UserError, match="expected two runs or more; got 1"):
+        probvae.compare(runs[:1])
+
+
+def test_images_of_other_random_bits_are_not_compared(runs, tmp_path):
+    for name, run, seed in (("first", runs[0], 0), ("other", runs[1], 1)):
+        shutil.copytree(run.folder, tmp_path / name)
+        found = probvae.evaluate(tmp_path / name, [f"evaluate.seed={seed}", "evaluate.metrics=[]"])
+        (tmp_path / name / "evaluation.json").write_text(json.dumps(found | {"bits_of_seed": True}))
+    with pytest.raises(UserError, match=r"binarised with evaluate\.seed = 1, not 0"):
+        probvae.compare([tmp_path / "first", tmp_path / "other"])
+
+
+def test_estimates_of_another_evaluation_are_refused(runs):
+    first, other = runs
+    before = first.evaluation_file.read_text()
+    first.evaluation_file.write_text(before.replace('"samples": 5', '"samples": 6', 1))
+    try:
+        with pytest.raises(UserError, match=r"another evaluation .* --samples"):
+            probvae.compare([first, other])
+    finally:
+        first.evaluation_file.write_text(before)
