@@ -14,7 +14,7 @@ from probvae.report.series import Rows, best, series
 
 _SHORTEST = 5  # a trend needs this number of epochs
 _SHARE = 5  # the end of a training is the last fifth of its epochs
-_SIGNIFICANT = 3.0  # standard errors of a slope
+_SIGNIFICANT, _SUSPICIOUS = 4.0, 2.0  # standard errors of a slope
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _trend(rows: Rows, best_epoch: float) -> Finding | None:
     count = max(_SHORTEST, len(rows) // _SHARE)
     if len(settled) < _SHORTEST or not np.isfinite(loss).any():
         return None
-    after = epochs >= best_epoch
+    after = epochs > best_epoch  # without the best one, by whose choice the rest is higher
     rise = float(loss[-1] - np.nanmin(loss))
     if after.sum() >= _SHORTEST and _slope(epochs[after], loss[after]) > _SIGNIFICANT:
         overfits = _slope(epochs[after], train[after]) < -_SIGNIFICANT
@@ -99,13 +99,17 @@ def _trend(rows: Rows, best_epoch: float) -> Finding | None:
         )
         return Finding("warning", "Overfitting: the validation loss rises" if overfits else "The loss rises", text)
     last = slice(-count, None)
-    if _slope(epochs[last], loss[last]) < -_SIGNIFICANT:
+    slope = _slope(epochs[last], loss[last])
+    if slope < -_SIGNIFICANT:
         speed = -np.polynomial.Polynomial.fit(epochs[last], loss[last], 1).convert().coef[1]
         text = (
             f"In the last {len(loss[last])} epochs it fell by about {speed:.2g} nats per epoch. Train longer: "
             "the numbers would improve."
         )
         return Finding("warning", "The validation loss is still falling", text)
+    if slope < -_SUSPICIOUS or best_epoch == epochs[-1]:
+        text = f"It was lowest after epoch {best_epoch:g} of {epochs[-1]:g}. Train longer to see."
+        return Finding("note", "The validation loss may still fall", text)
     text = f"In the last {len(loss[last])} epochs it shows no trend; it was lowest after epoch {best_epoch:g}."
     return Finding("good", "The validation loss has settled", text)
 

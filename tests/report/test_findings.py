@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from probvae.report.findings import findings, finished, stopped_early
 
@@ -32,12 +31,21 @@ def test_a_loss_that_still_falls_is_a_warning_with_its_speed():
     assert "In the last 8 epochs it fell by about 0.5 nats per epoch." in finding.text
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_a_loss_without_a_trend_has_settled(seed):
-    loss = 250 + 100 * np.exp(-np.arange(40)) + noise(40, seed)
-    found = diagnoses(recorded(loss))
-    assert [finding.level for finding in found.values()] == ["good"]
-    assert "The validation loss has settled" in found
+def test_a_loss_without_a_trend_has_settled():
+    """Some random losses look like a trend at their end, and few like one that is worth a warning."""
+    flat = 250 + 100 * np.exp(-np.arange(40.0))
+    found = [list(diagnoses(recorded(flat + noise(40, seed)))) for seed in range(200)]
+    settled, may_fall = ["The validation loss has settled"], ["The validation loss may still fall"]
+    assert found.count(settled) > 180
+    assert found.count(settled) + found.count(may_fall) >= 198
+
+
+def test_a_loss_that_is_lowest_at_the_end_may_still_fall():
+    loss = 250 + noise(40)
+    loss[-1] = loss.min() - 0.01
+    finding = diagnoses(recorded(loss))["The validation loss may still fall"]
+    assert finding.level == "note"
+    assert "lowest after epoch 40 of 40" in finding.text
 
 
 def test_a_rise_of_the_validation_loss_is_overfitting_where_the_training_loss_falls():
