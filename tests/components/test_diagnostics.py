@@ -220,20 +220,20 @@ def code():
     return VAE(Affine(np.eye(2)), Near(), c.StandardNormal(2))
 
 
-def labelled_data(apart, count=2000, classes=2):
-    """Examples of classes whose means are `apart` on the first axis: x ~ N(apart y, I)."""
+def labelled_data(apart, count=2000):
+    """Examples of two classes whose means are `apart` on the first axis: x ~ N(apart y, I)."""
     parts = []
     for seed in (0, 1):
-        labels = np.arange(count) % classes
+        labels = np.arange(count) % 2
         parts.append((normal(count, 2, seed) + apart * labels[:, None] * np.array([1, 0]), labels))
     (train, train_labels), (test, labels) = parts
     return data_of(test, Split(train.astype(np.float32), train_labels), labels=labels)
 
 
 def test_a_probe_finds_classes_that_are_separate(code):
-    found = measure("probe", code, labelled_data(20.0))["probe"]
-    assert (found.value, found.standard_error) == (1.0, 0.0)
-    assert found.note == "always saying the most frequent class would give 0.5"
+    found = measure("probe", code, labelled_data(20.0))
+    assert (found["probe"].value, found["probe"].standard_error) == (1.0, 0.0)
+    assert found["most_frequent_class"].value == 0.5
 
 
 def test_a_probe_of_two_normals_has_the_accuracy_of_the_best_classifier(code):
@@ -244,8 +244,8 @@ def test_a_probe_of_two_normals_has_the_accuracy_of_the_best_classifier(code):
 
 
 def test_a_probe_of_noise_is_as_good_as_chance(code):
-    found = measure("probe", code, labelled_data(0.0, classes=4))["probe"]
-    assert abs(found.value - 0.25) < 4 * found.standard_error
+    found = measure("probe", code, labelled_data(0.0))["probe"]
+    assert abs(found.value - 0.5) < 4 * found.standard_error
 
 
 def test_examples_without_a_label_are_left_out(code):

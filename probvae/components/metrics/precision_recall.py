@@ -181,5 +181,4 @@ def _accuracy(features: keras.Sequential, last: keras.layers.Dense, test: Split,
         np.asarray(tf.argmax(last(features(batch.x)), axis=-1) == batch.labels)
         for batch, _ in chunks(test, seed, rows)
     ]
-    note = "of the classifier whose features samples are compared in"
-    return Measurement.share(np.concatenate(right), "share of the examples with a label", note)
+    return Measurement.share(np.concatenate(right), "share of the examples with a label")

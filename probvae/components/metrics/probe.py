@@ -19,7 +19,8 @@ class Probe(Metric):
     A multinomial logistic regression (Alain and Bengio, Understanding intermediate layers using linear classifier
     probes, 2016) is fitted to the labels of training examples, with the penalty |w|²/2 on the sum of their
     negative log-probabilities, by L-BFGS in double precision. Latents are standardised; where the posterior has no
-    mean, one draw takes its place. Examples without a label are left out, and missing values are 0.
+    mean, one draw takes its place. `most_frequent_class` is the accuracy of always naming one class. Examples
+    without a label are left out, and missing values are 0.
 
     Args:
         max_examples: how many training examples it is fitted to at most; of more, these are chosen at random.
@@ -46,9 +47,11 @@ class Probe(Metric):
         weights, constants = _regression((z - center) / spread, labels)
         z, expected = _latents(vae, data.test, labelled_rows(data.test), seed)
         found = np.argmax((z - center) / spread @ weights + constants, axis=1)
-        most = np.max(np.bincount(expected)) / len(expected)
-        note = f"always saying the most frequent class would give {most:.3g}"
-        return {"probe": Measurement.share(found == expected, "share of the examples with a label", note)}
+        unit = "share of the examples with a label"
+        return {
+            "probe": Measurement.share(found == expected, unit),
+            "most_frequent_class": Measurement.share(expected == np.argmax(np.bincount(expected)), unit),
+        }
 
 
 def _latents(vae: VAE, split: Split, rows: Array, seed: Seed) -> tuple[Array, Array]:
@@ -60,22 +63,32 @@ def _latents(vae: VAE, split: Split, rows: Array, seed: Seed) -> tuple[Array, Ar
 
 def _regression(z: Array, labels: Array) -> tuple[Array, Array]:
     """The weights [D, K] and the constants [K] of a logistic regression on z [N, D] and labels [N]."""
-    size, classes = z.shape[1], int(labels.max()) + 1
-    inputs, targets = tf.constant(z), tf.constant(labels, tf.int64)
+    start = tf.zeros((z.shape[1] + 1, int(labels.max()) + 1), tf.float64)
+    found = _fitted(tf.constant(z), tf.constant(labels, tf.int64), start).numpy()
+    return found[:-1], found[-1]
 
-    @tf.function
-    def loss(point: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean loss at weights and constants in one vector, and its gradient."""
 
-        def value(point: Tensor) -> Tensor:
-            matrix = tf.reshape(point, (size + 1, classes))
-            logits = inputs @ matrix[:-1] + matrix[-1]
-            cross_entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-            return tf.reduce_mean(cross_entropies) + tf.nn.l2_loss(matrix[:-1]) / len(z)
+@tf.function(
+    input_signature=[
+        tf.TensorSpec((None, None), tf.float64),
+        tf.TensorSpec((None,), tf.int64),
+        tf.TensorSpec((None, None), tf.float64),
+    ]
+)
+def _fitted(z: Tensor, labels: Tensor, start: Tensor) -> Tensor:
+    """The weights and, in the last row, the constants that minimise the mean loss: [D + 1, K], from a start."""
+    count = tf.cast(tf.shape(z)[0], tf.float64)
 
-        return tfp.math.value_and_gradient(value, point)
+    def loss(point: Tensor) -> Tensor:
+        matrix = tf.reshape(point, tf.shape(start))
+        logits = z @ matrix[:-1] + matrix[-1]  # [N, K]
+        cross_entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        return tf.reduce_mean(cross_entropies) + tf.nn.l2_loss(matrix[:-1]) / count
 
-    start = tf.zeros((size + 1) * classes, tf.float64)
-    found = tfp.optimizer.lbfgs_minimize(loss, start, tolerance=1e-6, max_iterations=1000)
-    matrix = found.position.numpy().reshape(size + 1, classes)
-    return matrix[:-1], matrix[-1]
+    def loss_and_gradient(point: Tensor) -> Tensor:
+        return tfp.math.value_and_gradient(loss, point)
+
+    found = tfp.optimizer.lbfgs_minimize(
+        loss_and_gradient, tf.reshape(start, [-1]), tolerance=1e-5, max_iterations=1000
+    )
+    return tf.reshape(found.position, tf.shape(start))
