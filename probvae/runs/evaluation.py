@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.progress import Progress
 from probvae.components.metrics.accuracy import accuracy
 from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json
 from probvae.data.feeding.splits import labelled
+from probvae.errors import UserError
 from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
@@ -77,7 +79,8 @@ def evaluate(
     if selection.split_name == "test" and (selection.compared or loaded.was_trained_on(examples)):
         before = samples_before(loaded, checkpoint)
         if before > built.plan.evaluate.samples:
-            kept = f"not written: {loaded.evaluation_file} has {before:,} samples, and is kept"
+            write(loaded.evaluation_file, _as_text(loaded.evaluation() | _all_metrics(loaded, record)))
+            kept = f"not written: {loaded.evaluation_file} has {before:,} samples, and is kept, with these metrics"
             console.print(f"            {kept}", markup=False, soft_wrap=True)
         else:
             write_evaluation(loaded, record, arrays, console)
@@ -208,11 +211,27 @@ def _in_bits(found: Bounds, vae: VAE, splits: Mapping[str, Split]) -> dict[str, 
 
 
 def write_evaluation(run: Run, record: Table, arrays: Mapping[str, Array], console: Console) -> None:
-    """Write the evaluation of a run's test data to its folder, and the estimates for each example beside it."""
+    """Write the evaluation of a run's test data to its folder, and the estimates for each example beside it.
+
+    Metrics that an earlier evaluation of the same weights has besides are kept.
+    """
     of = {"evaluation": np.array(json.dumps({name: record[name] for name in IDENTITY}))}
     write_arrays(run.example_evaluation_file, {**arrays, **of})
-    write(run.evaluation_file, json.dumps(record, indent=2) + "\n")
+    write(run.evaluation_file, _as_text(record | _all_metrics(run, record)))
     console.print(f"            written to {run.evaluation_file}", markup=False, soft_wrap=True)
+
+
+def _all_metrics(run: Run, record: Table) -> Table:
+    """The metrics of a record, and those besides that the run's evaluation of the same weights has."""
+    before: Table = {}
+    with suppress(UserError):  # a damaged file is replaced
+        before = run.evaluation()
+    same = before.get("checkpoint") == record["checkpoint"]
+    return {"metrics": (before.get("metrics", {}) if same else {}) | record.get("metrics", {})}
+
+
+def _as_text(record: Table) -> str:
+    return json.dumps(record, indent=2) + "\n"
 
 
 @dataclass(frozen=True)

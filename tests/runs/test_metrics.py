@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -59,14 +60,27 @@ def test_rate_and_distortion_add_up_to_the_bound(trained):
     assert -total == pytest.approx(elbo["value"], abs=5 * elbo["standard_error"])
 
 
-def test_evaluate_takes_the_names_of_metrics(trained):
-    run, _ = trained
+@pytest.fixture
+def copy(trained, tmp_path):
+    """The run in a folder that a test may change."""
+    shutil.copytree(trained[0].folder, tmp_path / "copy")
+    return probvae.runs.Run(tmp_path / "copy", trained[0].spec)
+
+
+def test_evaluate_takes_the_names_of_metrics_and_keeps_the_others(copy):
     options = ["--metrics", "probe,mutual_information", "--metrics", "active_units"]
-    ended = program("evaluate", run.folder, *options, "--json")
+    ended = program("evaluate", copy.folder, *options, "--samples", 9, "--json")
     assert ended.status == 0, ended.text
     found = json.loads(ended.out)["metrics"]
     assert list(found) == ["rate_distortion", "probe", "mutual_information", "active_units"]
     assert found["active_units"]["settings"]["threshold"] == 0.01
+    probvae.evaluate(copy.folder)  # with fewer samples, and other metrics
+    kept = copy.evaluation()
+    assert kept["settings"]["samples"] == 9
+    assert kept["metrics"] == found | {"active_units": kept["metrics"]["active_units"]}
+    assert kept["metrics"]["active_units"]["settings"]["threshold"] == 1e-9
+    probvae.evaluate(copy.folder, ["evaluate.samples=10", "evaluate.metrics=[]"])
+    assert list(copy.evaluation()["metrics"]) == list(kept["metrics"])
 
 
 def test_a_metric_that_the_data_does_not_suit_is_refused_before_the_work(trained, tmp_path):
