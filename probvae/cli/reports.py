@@ -42,8 +42,9 @@ def report(run: Path, opened: bool) -> None:
 @click.command(cls=ModelCommand)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="A new .png file for a figure of the differences.")
+@click.option("--html", type=click.Path(path_type=Path), help="A new .html file for a page with the curves too.")
 @json_option
-def compare(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
+def compare(runs: tuple[Path, ...], out: Path | None, html: Path | None, as_json: bool) -> None:
     """Compare runs on the same data by the numbers of their evaluations.
 
     Differences are from the first RUN: means over the same test examples, in nats, with their standard errors,
@@ -51,8 +52,13 @@ def compare(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     evaluation.npz; use the same --samples for all runs.
     """
     from probvae.runs import compare as compare_runs
+    from probvae.runs.reporting import write_comparison
+    from probvae.runs.results import check_new
 
+    check_new(html, [".html"], "--html")
     found = compare_runs(runs, out)
+    if html is not None:
+        write_comparison(found, html)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
@@ -62,8 +68,9 @@ def compare(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
         click.secho("  ".join(cells).rstrip(), bold=number == 0)
     for note in found["notes"]:
         click.echo(f"note: {note}")
-    if out is not None:
-        click.echo(str(out))
+    for written in (out, html):
+        if written is not None:
+            click.echo(str(written))
 
 
 @click.command(cls=ModelCommand)

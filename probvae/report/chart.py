@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -33,19 +34,26 @@ class Tick:
 
 @dataclass(frozen=True)
 class Line:
-    """A term on one split.
+    """Numbers for some epochs.
 
     Args:
-        side: the split, "train" or "validation".
-        name: its name in words.
+        style: the class in the page's style that colours it, as "train".
         parts: the `points` of polylines; several, where numbers are not finite in between.
         dots: where markers are, (x, y).
     """
 
-    side: str
-    name: str
+    style: str
     parts: tuple[str, ...]
     dots: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A ring around the best epoch, in the colour of a line."""
+
+    style: str
+    x: float
+    y: float
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,10 @@ class Chart:
         title: the term in words.
         unit: of the vertical axis; empty if it has none.
         description: the chart in words, for those who do not see it.
-        lines: one for each split that has numbers.
+        lines: one for each split, or for each run.
         across: ticks of the horizontal axis, in coordinates of the chart.
         up: ticks of the vertical axis.
-        best: (x, y) of the best epoch; None if it is not marked.
+        best: the best epoch; None if it is not marked.
     """
 
     title: str
@@ -68,7 +76,7 @@ class Chart:
     lines: tuple[Line, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
-    best: tuple[float, float] | None = None
+    best: Mark | None = None
 
 
 def charts(rows: Rows) -> list[Chart]:
@@ -77,7 +85,7 @@ def charts(rows: Rows) -> list[Chart]:
     if lowest is None:
         return []
     changing = [term for term in terms(rows) if term != "loss" and changes(rows, term)]
-    return [_chart(rows, "loss", lowest), *(_chart(rows, term) for term in changing)]
+    return [_term(rows, "loss", lowest), *(_term(rows, term) for term in changing)]
 
 
 def constants(rows: Rows) -> dict[str, float]:
@@ -87,22 +95,51 @@ def constants(rows: Rows) -> dict[str, float]:
     return {title(term): float(np.nanmax(found)) for term, found in values.items() if np.isfinite(found).any()}
 
 
-def _chart(rows: Rows, term: str, lowest: Best | None = None) -> Chart:
-    epochs = np.array([row["epoch"] for row in rows], np.float64)
-    both = np.stack([series(rows, side, term) for side in SIDES])  # [sides, epochs]
-    low, high = limits(both, lowest.loss if lowest else None)
-    room = 0.015 * (epochs[-1] - epochs[0]) or 0.5
-    across = _Axis(epochs[0] - room, epochs[-1] + room, LEFT, WIDTH - RIGHT)
+def compared_losses(runs: Sequence[Rows]) -> Chart | None:
+    """The validation losses of several runs, in the styles "run-0", "run-1", ...; None if none is finite."""
+    found = [(_epochs(rows), series(rows, "validation", "loss")) for rows in runs]
+    lines = {f"run-{number}": line for number, line in enumerate(found) if np.isfinite(line[1]).any()}
+    if not lines:
+        return None
+    lowest = [(best(rows), number) for number, rows in enumerate(runs, 1)]
+    text = "; ".join(
+        f"run {number}: lowest {plain_number(found.loss)} after epoch {found.epoch:g}"
+        for found, number in lowest
+        if found
+    )
+    return _chart("validation loss", unit("loss"), f"Validation loss in nats per example. {text}.", lines)
+
+
+def _epochs(rows: Rows) -> Array:
+    return np.array([row["epoch"] for row in rows], np.float64)
+
+
+def _term(rows: Rows, term: str, lowest: Best | None = None) -> Chart:
+    lines = {side: (_epochs(rows), series(rows, side, term)) for side in SIDES}
+    lines = {side: line for side, line in lines.items() if np.isfinite(line[1]).any()}
+    description = _described(rows, term, {side: values for side, (_, values) in lines.items()}, lowest)
+    return _chart(title(term), unit(term), description, lines, lowest)
+
+
+def _chart(
+    title: str, unit: str, description: str, lines: Mapping[str, tuple[Array, Array]], lowest: Best | None = None
+) -> Chart:
+    """A chart of lines: style -> (epochs, values)."""
+    longest = max(len(values) for _, values in lines.values())
+    padded = [np.pad(values, (0, longest - len(values)), constant_values=np.nan) for _, values in lines.values()]
+    low, high = limits(np.stack(padded), lowest.loss if lowest else None)
+    epochs = np.concatenate([epochs for epochs, _ in lines.values()])
+    room = 0.015 * np.ptp(epochs) or 0.5
+    across = _Axis(epochs.min() - room, epochs.max() + room, LEFT, WIDTH - RIGHT)
     up = _Axis(low, high, HEIGHT - BOTTOM, TOP)
-    found = {side: values for side, values in zip(SIDES, both, strict=True) if np.isfinite(values).any()}
     return Chart(
-        title(term),
-        unit(term),
-        _described(rows, term, found, lowest),
-        tuple(_line(side, across.at(epochs), up.at(values)) for side, values in found.items()),
+        title,
+        unit,
+        description,
+        tuple(_line(style, across.at(epochs), up.at(values)) for style, (epochs, values) in lines.items()),
         across.ticks(6, whole=True),
         up.ticks(5),
-        (float(across.at(lowest.epoch)), float(up.at(lowest.loss))) if lowest else None,
+        Mark(lowest.side, float(across.at(lowest.epoch)), float(up.at(lowest.loss))) if lowest else None,
     )
 
 
@@ -130,13 +167,13 @@ class _Axis:
         return tuple(Tick(float(self.at(value)), plain_number(value, digits)) for value in inside)
 
 
-def _line(side: str, across: Array, up: Array) -> Line:
+def _line(style: str, across: Array, up: Array) -> Line:
     kept = np.unique(np.linspace(0, len(up) - 1, min(len(up), _LONGEST)).round().astype(int))
     points = [(float(x), float(y)) for x, y in zip(across[kept], up[kept], strict=True)]
     finite = groupby(points, key=lambda point: math.isfinite(point[1]))
     parts = (" ".join(f"{x:g},{y:g}" for x, y in group) for there, group in finite if there)
     dots = [point for point in points if math.isfinite(point[1])] if len(points) <= _MARKED else []
-    return Line(side, SIDES[side], tuple(parts), tuple(dots))
+    return Line(style, tuple(parts), tuple(dots))
 
 
 def _described(rows: Rows, term: str, found: dict[str, Array], lowest: Best | None) -> str:

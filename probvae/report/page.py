@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import tomli_w
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from probvae.core import Table
 from probvae.registry import Registry
-from probvae.report.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts, constants
+from probvae.report.chart import charts, constants
 from probvae.report.findings import Finding, findings, finished
+from probvae.report.html import picture, template
 from probvae.report.numbers import Number, notes, numbers, plain_values
 from probvae.report.series import Rows, best
-from probvae.report.style import COLOURS
 from probvae.report.words import GIVEN, commands, data_in_words, introduction, parts
 
 _CAPTIONS = {
@@ -55,35 +52,12 @@ class Facts:
     figures: Path
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure.
-
-    Args:
-        name: of its file, without the suffix.
-        caption: what it shows.
-        address: the picture itself, as a data URI.
-        width: in pixels.
-        height: in pixels.
-    """
-
-    name: str
-    caption: str
-    address: str
-    width: int
-    height: int
-
-    @property
-    def wide(self) -> bool:
-        """Whether it needs the width of the page."""
-        return self.width > 1.8 * self.height
-
-
 def render(facts: Facts, registry: Registry) -> str:
     """The HTML text of a report, a function of its facts and of the installed components."""
     settings = facts.spec.get("train", {})
     found = numbers(facts.evaluation)
-    return _template().render(
+    pictures = [picture(facts.figures / f"{name}.png", caption) for name, caption in _CAPTIONS.items()]
+    return template("page.html").render(
         facts=facts,
         run=shlex.quote(facts.folder),
         title=Path(facts.folder).name or facts.folder,
@@ -96,7 +70,7 @@ def render(facts: Facts, registry: Registry) -> str:
         findings=[*findings(facts.rows, settings), *_remarks(facts, found)],
         charts=charts(facts.rows),
         constants=constants(facts.rows),
-        pictures=[picture for name in _CAPTIONS if (picture := _picture(facts.figures / f"{name}.png"))],
+        pictures=[each for each in pictures if each],
         data=data_in_words(facts.data),
         environment=plain_values({key: value for key, value in facts.environment.items() if key != "run"}),
         commands=commands(
@@ -104,21 +78,7 @@ def render(facts: Facts, registry: Registry) -> str:
         ),
         given=facts.spec.get("data", {}).get("use") == GIVEN,
         spec=tomli_w.dumps(facts.spec),
-        box={"width": WIDTH, "height": HEIGHT, "left": LEFT, "top": TOP, "right": RIGHT, "bottom": BOTTOM},
-        colours=COLOURS,
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("probvae.report", "template"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html")
 
 
 def _headline(found: Sequence[Number]) -> list[tuple[Number, Number | None]]:
@@ -147,13 +107,3 @@ def _remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
         )
         remarks.append(Finding("warning", "The numbers are of other weights", text))
     return remarks
-
-
-def _picture(path: Path) -> Picture | None:
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))  # of a PNG's header
-    address = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return Picture(path.stem, _CAPTIONS[path.stem], address, width, height)

@@ -1,16 +1,19 @@
-"""The report of a run, `report.html`: written after a training, and anew from the run's folder at any time."""
+"""Pages: the report of a run, from its folder at any time, and the comparison of several runs."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from probvae import registry as registries
 from probvae.errors import ReportWarning, explained
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, write
+from probvae.runs.results import writing
 from probvae.specs import read
 from probvae.training import Callback, Epoch
 
@@ -45,6 +48,24 @@ def write_report(run: str | os.PathLike[str], registry: Registry | None = None) 
     )
     write(found.report_file, render(facts, registry or registries.default()))
     return found.report_file
+
+
+def write_comparison(found: Mapping[str, Any], path: Path) -> None:
+    """Write the comparison of runs as one HTML file.
+
+    Args:
+        found: as `compare` returns it, of runs whose folders are there.
+        path: the file.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    from probvae.report.comparison import ComparedRun, render_comparison
+
+    runs = [Run(Path(row["run"]), read(row["run"]).tables) for row in found["runs"]]
+    text = render_comparison(found, [ComparedRun(run.spec, run.metrics(), run.figures) for run in runs])
+    with writing(path) as place:
+        place.write_text(text, encoding="utf-8")
 
 
 def try_report(run: Run, registry: Registry | None = None) -> Path | None:

@@ -79,12 +79,13 @@ def _warn_of_duplicates(ids: Array) -> None:
         )
 
 
-def check_new(path: str | os.PathLike[str] | None, suffixes: Sequence[str]) -> None:
+def check_new(path: str | os.PathLike[str] | None, suffixes: Sequence[str], option: str = "--out") -> None:
     """Raise if a file that a user names exists, links included, or its name does not end in one of the suffixes.
 
     Args:
         path: the file; None if the user names none.
         suffixes: that its name may end in.
+        option: that names it.
 
     Raises:
         UserError: it does.
@@ -92,9 +93,9 @@ def check_new(path: str | os.PathLike[str] | None, suffixes: Sequence[str]) -> N
     if path is None:
         return
     if os.path.lexists(path):
-        raise UserError(f"--out {path}: expected a file that does not exist yet. Remove it, or choose another.")
+        raise UserError(f"{option} {path}: expected a file that does not exist yet. Remove it, or choose another.")
     if (suffix := Path(path).suffix) not in suffixes:
-        raise UserError(f"--out {path}: expected a name that ends in {' or '.join(suffixes)}; got {suffix!r}.")
+        raise UserError(f"{option} {path}: expected a name that ends in {' or '.join(suffixes)}; got {suffix!r}.")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ def points(part):
 
 def test_a_line_has_a_point_for_each_epoch_in_proportion():
     (chart,) = charts(rows(5, loss=lambda epoch: 10.0 * epoch))
-    assert [line.name for line in chart.lines] == ["training", "validation"]
+    assert [line.style for line in chart.lines] == ["train", "validation"]
     ((part,), dots) = chart.lines[0].parts, chart.lines[0].dots
     assert points(part) == list(dots)
     (x1, y1), *_, (x5, y5) = points(part)
@@ -39,7 +39,8 @@ def test_ticks_are_where_their_labels_say():
 
 def test_the_best_epoch_is_marked_on_the_loss_only():
     loss, term = charts(rows(5, kl=float))
-    assert loss.best == loss.lines[1].dots[4]
+    assert (loss.best.x, loss.best.y) == loss.lines[1].dots[4]
+    assert loss.best.style == "validation"
     assert term.best is None
 
 

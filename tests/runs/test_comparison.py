@@ -63,6 +63,18 @@ def test_the_command_prints_a_table_and_json(runs):
     assert found == probvae.compare(runs)
 
 
+def test_the_page_has_the_numbers_curves_and_settings(runs, tmp_path):
+    folders, path = [str(run.folder) for run in runs], tmp_path / "compared.html"
+    printed = program("compare", *folders, "--html", path)
+    assert (printed.status, printed.out.splitlines()[-1]) == (0, str(path))
+    text = path.read_text(encoding="utf-8")
+    for content in (*folders, "model.prior.use", "standard_normal", "Validation loss in nats per example"):
+        assert content in text
+    refused = program("compare", *folders, "--html", path)
+    assert refused.status == 2
+    assert f"--html {path}: expected a file that does not exist yet" in refused.err
+
+
 def test_what_cannot_be_compared_is_refused_in_words(runs, tmp_path, undrawn):
     other, _ = train(spec(tiny_images(tmp_path, divide_by=300.0), epochs=1), tmp_path / "run")
     with pytest.raises(UserError, match=r"expected runs on the data of .*first; got .*run, whose"):
