@@ -270,6 +270,13 @@ def test_a_metric_that_learns_needs_labels_and_other_examples_to_test_on(name, c
         measure(name, code, replace(data, test=data.train))
 
 
+def test_accuracy_needs_a_classifier(code):
+    with pytest.raises(
+        ConfigError, match=r"accuracy metric: .* got no classifier and 10 test examples with a label"
+    ):
+        measure("accuracy", code, labelled_data(1.0, count=10))
+
+
 # Precision and recall
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Data, Measurement, Metric, Seed, Split, Stream, fold_in
-from probvae.errors import UserError
-
-_BATCH = 1000
+from probvae.components.metrics.chunks import chunks
+from probvae.components.metrics.labelled import labelled_rows
+from probvae.core import VAE, Data, Measurement, Metric, Seed, Split, fold_in
+from probvae.errors import ConfigError, UserError
 
 
 class Accuracy(Metric):
@@ -19,8 +19,20 @@ class Accuracy(Metric):
     Its standard error is sqrt(a (1 - a) / M), that of a share a of M examples that are independent.
     """
 
-    def __init__(self) -> None:
-        pass
+    def check(self, vae: VAE, data: Data) -> None:
+        """Check that the model has a classifier, and that test examples have labels.
+
+        Raises:
+            ConfigError: one of both is missing.
+        """
+        super().check(vae, data)
+        count = len(labelled_rows(data.test))
+        if vae.classifier is None or not count:
+            found = f"{'a' if vae.classifier else 'no'} classifier and {count:,} test examples with a label"
+            raise ConfigError(
+                f"accuracy metric: expected a model with a classifier, and test examples with a label; got "
+                f"{found}. Leave the metric out; `probe` needs labels alone."
+            )
 
     def __call__(self, vae: VAE, data: Data, seed: Seed) -> dict[str, Measurement]:
         """The number, a function of the seed where examples are binarised as they are read."""
@@ -33,18 +45,11 @@ def accuracy(vae: VAE, splits: Iterable[Split], seed: Seed) -> Measurement:
     Raises:
         UserError: the model has no classifier, or no example has a label.
     """
-    right = [_right(vae, split, fold_in(seed, Stream.USE, number)) for number, split in enumerate(splits)]
-    found = np.concatenate([np.zeros(0, bool), *right])
-    if not len(found):
+    right = [
+        np.asarray(tf.argmax(vae.labels(batch.x).logits_parameter(), axis=-1) == batch.labels)
+        for number, split in enumerate(splits)
+        for batch, _ in chunks(split, fold_in(seed, number), labelled_rows(split))
+    ]
+    if not right:
         raise UserError("accuracy: expected examples with labels; got none.")
-    return Measurement.share(found, "share of the examples with a label")
-
-
-def _right(vae: VAE, split: Split, seed: Seed) -> np.ndarray:
-    """Whether the label of each example with a label is its most probable class: bool [M]."""
-    found = []
-    for number, start in enumerate(range(0, len(split) if split.labels is not None else 0, _BATCH)):
-        batch = split.batch(slice(start, start + _BATCH), fold_in(seed, number))
-        most = tf.argmax(vae.labels(batch.x).logits_parameter(), axis=-1)  # [B]
-        found.append(np.asarray(most == batch.labels)[np.asarray(batch.labels) != -1])
-    return np.concatenate([np.zeros(0, bool), *found])
+    return Measurement.share(np.concatenate(right), "share of the examples with a label")

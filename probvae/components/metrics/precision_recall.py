@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from probvae.components.metrics.chunks import CHUNK, chunks, generator, some_of
-from probvae.components.metrics.labelled import check_labels, labelled_rows
-from probvae.core import (
-    VAE,
-    Array,
-    Data,
-    Measurement,
-    Metric,
-    Positive,
-    Seed,
-    Shape,
-    Split,
-    Stream,
-    Tensor,
-    fold_in,
-)
-
-_BATCH = 128
-_FEATURES = 64
+from probvae.components.metrics.chunks import CHUNK, chunks, some_of
+from probvae.components.metrics.features import Features
+from probvae.components.metrics.labelled import check_labels
+from probvae.core import VAE, Array, Data, Measurement, Metric, Positive, Seed, Split, Tensor
 
 
 class PrecisionRecall(Metric):
@@ -67,13 +51,13 @@ class PrecisionRecall(Metric):
 
     def __call__(self, vae: VAE, data: Data, seed: Seed) -> dict[str, Measurement]:
         """The numbers: a function of the seed."""
-        features, classifier = _trained(data.train, vae.event_shape, self.steps, seed)
+        features = Features(data.train, self.steps, seed)
         rows = some_of(np.arange(len(data.test)), self.max_examples, seed)
         real = [features(batch.x) for batch, _ in chunks(data.test, seed, rows)]
         made = [features(x) for x in _samples(vae, data.test, seed, rows)]
         return {
             **precision_recall(np.concatenate(real), np.concatenate(made), self.k),
-            "feature_accuracy": _accuracy(features, classifier, data.test, seed),
+            "feature_accuracy": features.accuracy(data.test, seed),
         }
 
 
@@ -125,60 +109,3 @@ def _samples(vae: VAE, test: Split, seed: Seed, rows: Array) -> Iterator[Tensor]
     for batch, noise in chunks(test, seed, rows):
         x = tf.cast(vae.sample(len(batch.x), noise, condition=batch.condition), tf.float32)
         yield x if batch.observed is None else tf.where(batch.observed, x, 0.0)
-
-
-def _trained(
-    split: Split, event_shape: Shape, steps: int, seed: Seed
-) -> tuple[keras.Sequential, keras.layers.Dense]:
-    """The features of a classifier that is trained on labelled examples, and its last layer."""
-    assert split.labels is not None
-    rng = generator(fold_in(seed, Stream.ORDER))
-    hidden = _hidden(event_shape, rng)
-    features = keras.Sequential([keras.Input(event_shape), *hidden])
-    last = keras.layers.Dense(int(split.labels.max()) + 1, kernel_initializer=_initial(rng))
-    last.build((None, _FEATURES))
-    optimizer = keras.optimizers.Adam(1e-3)
-    variables = [*features.trainable_variables, *last.trainable_variables]
-    optimizer.build(variables)
-
-    @tf.function(reduce_retracing=True)
-    def step(x: Tensor, labels: Tensor) -> None:
-        with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, last(features(x)))
-            loss = tf.reduce_mean(losses)
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-
-    rows, noise = labelled_rows(split), fold_in(seed, Stream.USE, Stream.ORDER)
-    for number in range(steps):
-        batch = split.batch(np.sort(rng.choice(rows, _BATCH)), fold_in(noise, number))
-        step(batch.x, batch.labels)
-    return features, last
-
-
-def _hidden(event_shape: Shape, rng: np.random.Generator) -> list[keras.layers.Layer]:
-    """The hidden layers: convolutional for images [H, W, C], dense otherwise."""
-    layers: list[keras.layers.Layer] = []
-    if len(event_shape) == 3 and min(event_shape[:2]) >= 8:
-        layers += [
-            keras.layers.Conv2D(filters, 3, 2, "same", activation="relu", kernel_initializer=_initial(rng))
-            for filters in (32, 64)
-        ]
-        layers.append(keras.layers.Flatten())
-    else:
-        layers += [keras.layers.Flatten(), keras.layers.Dense(256, "relu", kernel_initializer=_initial(rng))]
-    return [*layers, keras.layers.Dense(_FEATURES, "relu", kernel_initializer=_initial(rng))]
-
-
-def _initial(rng: np.random.Generator) -> keras.initializers.Initializer:
-    """He initialisation with a seed of its own."""
-    return keras.initializers.HeNormal(int(rng.integers(2**31)))
-
-
-def _accuracy(features: keras.Sequential, last: keras.layers.Dense, test: Split, seed: Seed) -> Measurement:
-    """The accuracy of the classifier on the test examples that have a label."""
-    rows = labelled_rows(test)
-    right = [
-        np.asarray(tf.argmax(last(features(batch.x)), axis=-1) == batch.labels)
-        for batch, _ in chunks(test, seed, rows)
-    ]
-    return Measurement.share(np.concatenate(right), "share of the examples with a label")
