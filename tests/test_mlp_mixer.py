@@ -29,7 +29,8 @@ def registry():
     "check", [check for check in testing.iter_checks("network") if check.tag is None], ids=lambda check: check.name
 )
 def test_it_keeps_the_contract_of_networks(check, registry):
-    result = run(briefly(check), Subject("network", "mlp_mixer.mixer", registry))
+    subject = Subject("network", "mlp_mixer.mixer", registry)
+    result = run(briefly(check, subject), subject)
     assert result.ok, str(result)
 
 

@@ -18,6 +18,7 @@ from math import log, sqrt
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from probvae.testing.spaces import Floats
 
@@ -71,8 +72,8 @@ def disagreement(
     worst = Disagreement("", -1.0, 0.0, 0.0)
     for number in range(FUNCTIONS):
         name, direction, phase = _function(number, samples.shape[1], rng)
-        left = r * (np.cos(one @ direction + phase) if number else 1.0)
-        right = rest * (np.cos(other @ direction + phase) if number else 1.0)
+        left = r * (_cosines(one @ direction + phase) if number else 1.0)
+        right = rest * (_cosines(other @ direction + phase) if number else 1.0)
         difference = left[:count] - right[:count]  # independent, each in [-2, 2]
         bound = sqrt(2 * difference.var(ddof=1) * chance / count) + 28 * chance / (3 * (count - 1))
         excess = abs(difference.mean()) / bound
@@ -99,6 +100,11 @@ def _function(number: int, dimensions: int, rng: np.random.Generator) -> tuple[s
 def _angles(points: Floats, middle: Floats, spread: Floats) -> Floats:
     """Points in units of the samples' spread; what lies far out is bent in, which keeps a cosine a function."""
     return np.asarray(np.arcsinh((points - middle) / spread) * 2)
+
+
+def _cosines(angles: Floats) -> npt.NDArray[np.float32]:
+    """In single precision, nine times as quick; any bounded function of a point will do."""
+    return np.cos(angles.astype(np.float32))
 
 
 def _sigmoid(x: Floats) -> Floats:

@@ -118,9 +118,10 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
     start = time.monotonic()
     keras.utils.set_random_seed(seed)
     searches = {part: Search(check, subject, region, SHRINKING[profile]) for part, region in check.regions.items()}
-    failure = None
+    failure, count = None, check.examples[profile]
     for search in searches.values():
-        search.try_random(max(1, check.examples[profile] // len(searches)), seed)
+        if count:
+            search.try_random(max(1, count // len(searches)), seed)
         if not search.failure:
             search.try_defaults(seed)
         if failure := search.failure:

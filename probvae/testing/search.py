@@ -169,6 +169,18 @@ class Search:
 
 def _ordinary(drawn: dict[str, st.SearchStrategy[object]], seed: int) -> Iterator[Table]:
     """A few tables of shapes for given configurations: not every shape suits every configuration."""
+    known = f"{drawn} {seed}"  # strategies say in words what they draw, the same for many checks
+    if known not in _ORDINARY:
+        _ORDINARY[known] = _drawn(drawn, seed)
+    # The first that hypothesis draws are the smallest; the last are as ordinary as any.
+    return reversed(_ORDINARY[known])
+
+
+_ORDINARY: dict[str, list[Table]] = {}
+"""The tables that have been drawn, which takes longer than some checks do."""
+
+
+def _drawn(drawn: dict[str, st.SearchStrategy[object]], seed: int) -> list[Table]:
     found: list[Table] = []
 
     @hypothesis.seed(seed)
@@ -178,5 +190,4 @@ def _ordinary(drawn: dict[str, st.SearchStrategy[object]], seed: int) -> Iterato
         found.append(table)
 
     collect()
-    # The first that hypothesis draws are the smallest; the last are as ordinary as any.
-    return reversed(found)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, get_args
 
 import keras
@@ -118,7 +118,7 @@ class Subject:
         """The parameter by which it asks for a condition, which of a likelihood head is the library size."""
         return self.signature.all.get("library_column" if self.kind == "likelihood" else "condition_dim")
 
-    @property
+    @cached_property
     def context(self) -> set[str]:
         """The context parameters that it, or a component that it may hold, asks for."""
         signatures = [self.signature, *self._inner(self.signature)]

@@ -146,29 +146,32 @@ def special_outputs_are_no_exceptions(subject: Subject, case: Case) -> None:
     direction = np.random.default_rng([case.seed, 15]).choice([-1.0, 1.0], size=D)
 
     def densities(away: Floats) -> Floats:
-        rows = tf.constant((special + away[:, np.newaxis] * direction).reshape(-1, *view.input_shape), tf.float32)
-        return f64(view.call(rows).log_prob(points))  # [8, N]
+        """Those [8, ..., N] of the points, at this distance [..., N] from each of the special outputs."""
+        rows = (special + away[..., np.newaxis] * direction).reshape(-1, *view.input_shape)
+        return f64(view.call(tf.constant(rows, tf.float32)).log_prob(points)).reshape(8, *away.shape)
 
     def off(away: Floats) -> Floats:
-        return (densities(away) + densities(-away)) / 2 - here
+        return densities(np.stack([away, -away])).mean(axis=1) - here[:, np.newaxis]  # [8, ..., N]
 
     middle = tf.zeros((1, *view.input_shape))
     points = tf.reshape(view.points(view.call(middle), 8), (8, 1, *view.event))
     low, high = np.zeros(len(values)), np.full(len(values), AWAY)
     here = densities(low)
-    near = np.abs(off(high)) / (1 + np.abs(here))
+    near = np.abs(off(high[np.newaxis])[:, 0]) / (1 + np.abs(here))
     # The point that is off most, [N], and the part of the way on which it becomes so, halved again and again.
-    which = np.argmax(np.where(np.isfinite(near), near, 0), axis=0), np.arange(len(values))
+    point = np.argmax(np.where(np.isfinite(near), near, 0), axis=0)
+    row = np.arange(len(values))
     for _ in range(HALVINGS):
         between = (low + high) / 2
-        below, at, above = (off(away)[which] for away in (low, between, high))
+        below, at, above = off(np.stack([low, between, high]))[point, :, row].T
         first = np.abs(at - below) > np.abs(above - at)
         low, high = np.where(first, low, between), np.where(first, between, high)
-    jump = np.abs(off(high) - off(low))[which] / (1 + np.abs(here[which]))
-    wrong = (near[which] > 1e-2) & (jump > 0.4 * near[which])
+    below, above = off(np.stack([low, high]))[point, :, row].T
+    jump, size = np.abs(above - below), 1 + np.abs(here[point, row])
+    wrong = (near[point, row] > 1e-2) & (jump / size > 0.4 * near[point, row])
     if np.any(wrong):
-        row = np.argmax(wrong)
+        worst = int(np.argmax(wrong))
         raise Violation(
-            f"log_prob of a point jumps by {jump[row] * (1 + abs(here[which][row])):.4g} between outputs that are "
-            f"{low[row]:.3g} and {high[row]:.3g} away from all {values[row]:g}."
+            f"log_prob of a point jumps by {jump[worst]:.4g} between outputs that are {low[worst]:.3g} and "
+            f"{high[worst]:.3g} away from all {values[worst]:g}."
         )
