@@ -120,12 +120,13 @@ def measure(
     """
     settings, splits = plan.evaluate, selection.splits(data)
     count = sum(map(len, splits.values()))
+    metrics: Table = {}
+    if len(splits) == 1:
+        ((name, split),) = splits.items()
+        metrics = measured(plan, vae, data_for(vae, data, split, name), console, callback)
     if vae.classifier is not None:
         splits = labelled(splits, vae.condition_dim)
     total = sum(map(len, splits.values()))
-    metrics = None
-    if len(splits) == 1:
-        metrics = measured(plan, vae, data_for(vae, data, *splits.values()), console, callback)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("evaluating", total=total if other is None else 2 * total)
 
@@ -173,7 +174,7 @@ def measure(
         **({"gain": {name: asdict(number) for name, number in gain._asdict().items()}} if gain else {}),
         **classified,
         **({"without_label": count - total} if total < count else {}),
-        **({"metrics": metrics} if metrics else {}),
+        "metrics": metrics,
         **({"bits_per_dimension": {name: asdict(number) for name, number in bits.items()}} if bits else {}),
     }
     print_evaluation(console, found, convergence, bits, gain, record)
@@ -226,8 +227,8 @@ def _all_metrics(run: Run, record: Table) -> Table:
     before: Table = {}
     with suppress(UserError):  # a damaged file is replaced
         before = run.evaluation()
-    same = before.get("checkpoint") == record["checkpoint"]
-    return {"metrics": (before.get("metrics", {}) if same else {}) | record.get("metrics", {})}
+    kept = before.get("metrics") if before.get("checkpoint") == record["checkpoint"] else None
+    return {"metrics": (kept if isinstance(kept, dict) else {}) | record["metrics"]}
 
 
 def _as_text(record: Table) -> str:

@@ -181,7 +181,7 @@ class Run:
                 raise TypeError(f"expected a table; got {type(found).__name__}")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{self.evaluation_file}: expected the numbers of an evaluation; got another file ({error}). "
                 f"Remove it, and write it anew with `probvae evaluate {self.folder}`."

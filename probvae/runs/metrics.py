@@ -16,14 +16,17 @@ from probvae.specs import Plan, build_component
 from probvae.specs.planned import located_errors
 
 
-def data_for(vae: VAE, data: Data, split: Split) -> Data:
-    """The data as metrics get it: a split in the place of the test split.
+def data_for(vae: VAE, data: Data, split: Split, name: str = "test") -> Data:
+    """The data as metrics get it: a split of that name in the place of the test split.
 
     Of a model with a classifier, training and test examples are those that have a label.
+
+    Raises:
+        ConfigError: the split has none.
     """
     if vae.classifier is None:
         return replace(data, test=split)
-    test = labelled({"test": split}, vae.condition_dim)["test"]
+    test = labelled({name: split}, vae.condition_dim)[name]
     if split is data.train:
         return replace(data, train=test, test=test)
     found = labelled({"train": data.train, "test": test}, vae.condition_dim)

@@ -95,6 +95,8 @@ def test_the_evidence_given_the_class_is_of_the_examples_that_have_a_label(run, 
     bounds, z = read(tmp_path / "bounds.npz"), read(tmp_path / "z.npz")
     np.testing.assert_array_equal(bounds["row"], z["row"][z["labels"] != -1])
     np.save(tmp_path / "new.npy", np.full((6, 4, 4), 230, np.uint8))
+    with pytest.raises(SpecError, match=r"probe metric: .* got the training examples"):
+        probvae.evaluate(run.folder, ['evaluate.metrics=["probe"]'], split="train")
     with pytest.raises(
         ConfigError, match=r"train: expected examples with a label, as the evaluation .* none of 6"
     ):
