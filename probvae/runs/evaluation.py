@@ -45,15 +45,16 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     allow_other_data: bool = False,
 ) -> Table:
-    """Evaluate the weights of a run's best epoch: the ELBO and the importance-weighted bound.
+    """Evaluate the weights of a run's best epoch: the ELBO, the importance-weighted bound, and metrics.
 
     On the test split of the run's own data, wherever it is read from, the numbers are written to its
-    evaluation.json, and those of each example to evaluation.npz, unless it has more samples of the same weights;
-    other evaluations are only returned.
+    evaluation.json, and those of each example to evaluation.npz, unless it has more samples of the same weights
+    (it then gets the metrics alone); other evaluations are only returned.
 
     Args:
         run: the run, or its folder.
-        overrides: settings of [evaluate], as `evaluate.samples=5000`, and of [data], for other data.
+        overrides: settings of [evaluate], as `evaluate.samples=5000` or `evaluate.metrics=["probe"]`, and of
+            [data], for other data.
         plugins: files to load as plugins first.
         console: where to print; None for the standard output.
         registry: where names are looked up; None for the default one.

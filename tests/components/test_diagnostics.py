@@ -301,21 +301,22 @@ def test_recall_falls_with_a_mode_that_is_missing_and_precision_with_samples_tha
     assert spurious["recall"].value > 0.9
 
 
-@pytest.mark.parametrize("k", [1, 5])
-def test_precision_and_recall_are_those_of_the_definition(k):
-    """By all distances in double precision, one by one."""
-    real, made = normal(60, 3), 1.5 * normal(50, 3, seed=1)
+@pytest.mark.parametrize(("N", "M", "k"), [(60, 50, 1), (700, 20, 5), (2, 3, 3), (1, 4, 1)])
+def test_precision_and_recall_are_those_of_the_definition(N, M, k):
+    """By all distances in double precision, one by one; with fewer points than k, to the last neighbour."""
+    real, made = normal(N, 3), 1.5 * normal(M, 3, seed=1)
 
     def radii(points):
-        return [sorted(np.linalg.norm(points - one, axis=1))[k] for one in points.astype(np.float64)]
+        place = min(k, len(points) - 1)
+        return [sorted(np.linalg.norm(points - one, axis=1))[place] for one in points.astype(np.float64)]
 
     around_real, around_made = radii(real), radii(made)
-    between = np.array([[np.linalg.norm(a - b) for b in made] for a in real.astype(np.float64)])  # [60, 50]
+    between = np.array([[np.linalg.norm(a - b) for b in made] for a in real.astype(np.float64)])  # [N, M]
     inside = between <= np.array(around_real)[:, None]
     found = precision_recall(real, made, k)
     assert found["precision"].value == pytest.approx(inside.any(0).mean())
     assert found["recall"].value == pytest.approx((between <= np.array(around_made)).any(1).mean())
-    assert found["density"].value == pytest.approx(inside.sum() / k / 50)
+    assert found["density"].value == pytest.approx(inside.sum() / k / M)
     assert found["coverage"].value == pytest.approx(inside.any(1).mean())
 
 
