@@ -19,7 +19,7 @@ _NEAR = 0.5
 
 
 class MutualInformation(Metric):
-    """The mean KL in two parts: what z says about the example, and how far all of q is from the prior.
+    """The mean KL in two parts: the information of z about the example, and the KL from q(z) to the prior.
 
     mean KL = I_q(n; z) + KL(q(z) || p(z)),  q(z) = 1/M sum_n q(z|x_n)
     I_q(n; z) = 1/M sum_n E_q(z|x_n)[log q(z|x_n) - log q(z)]

@@ -23,11 +23,11 @@ from probvae.core import (
 )
 
 COLLAPSED = 0.01
-"""Latents with fewer nats, on average over the examples, carry no information worth the name."""
+"""Latents with fewer nats, on average over the examples, carry almost no information about them."""
 
 
 class RateDistortion(Metric):
-    """The two parts of the evidence lower bound: what is lost of x, and what z costs, in nats per example.
+    """The two parts of the evidence lower bound: the loss of reconstructions and the KL, in nats per example.
 
     distortion = -E_q[log p(x|z)],  rate = KL(q(z|x) || p(z)),  ELBO = -(distortion + rate)
 
@@ -51,8 +51,8 @@ def _measurement(name: str, values: Array) -> Measurement:
         return found
     what = "z" if name == "rate" else name.removeprefix("rate_of_")
     note = (
-        f"posterior collapse: below {COLLAPSED} nats, the posterior of {what} is nearly its prior, and {what} "
-        "says next to nothing about x"
+        f"posterior collapse: below {COLLAPSED} nats, the posterior of {what} is nearly its prior, so that "
+        f"{what} has almost no information about x"
     )
     return Measurement(found.value, found.unit, found.standard_error, note)
 
