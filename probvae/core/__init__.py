@@ -1,5 +1,6 @@
 """The parts of a model, `VAE`, objectives and datasets: the foundation of all other packages."""
 
+from probvae.core.autograph import without_autograph
 from probvae.core.batch import Batch
 from probvae.core.checked import Checked
 from probvae.core.component import Component
@@ -156,6 +157,7 @@ __all__ = [
     "of_each_latent",
     "block_log_probs",
     "gradients_and_means",
+    "without_autograph",
     "Replicas",
     "same_example",
     "whole_batch",

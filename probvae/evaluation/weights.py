@@ -13,7 +13,17 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Batch, Tensor, available_memory, fold_in, readable, sample_and_log_prob
+from probvae.core import (
+    VAE,
+    Array,
+    Batch,
+    Tensor,
+    available_memory,
+    fold_in,
+    readable,
+    sample_and_log_prob,
+    without_autograph,
+)
 from probvae.core.room import largest_tensor
 from probvae.errors import UserError
 
@@ -75,7 +85,7 @@ class Weigher:
         self.parts = Parts.of(samples, examples, batch_size)
         self._at_once = max(1, CALL // (self.parts.rows * self.parts.samples))
         # Not by XLA, which takes a quarter more processor time for dense decoders, and two thirds more with flows.
-        self._weigh = tf.function(self._parts, reduce_retracing=True)
+        self._weigh = tf.function(without_autograph(self._parts, vae), reduce_retracing=True)
         _check_room(vae, self.parts)
 
     def weights(self, batch: Batch, key: Tensor, first: int) -> Iterator[Array]:

@@ -10,7 +10,20 @@ import tensorflow as tf
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from probvae.core import VAE, Array, Batch, Condition, DataInfo, Seed, Split, Stream, Tensor, fold_in, mean_of
+from probvae.core import (
+    VAE,
+    Array,
+    Batch,
+    Condition,
+    DataInfo,
+    Seed,
+    Split,
+    Stream,
+    Tensor,
+    fold_in,
+    mean_of,
+    without_autograph,
+)
 from probvae.evaluation import over_examples
 from probvae.report.columns import column_names, pairs, profiles
 from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, name_axes, plane, short, side_legend
@@ -143,7 +156,7 @@ def reconstructions(
         z = vae.posterior(batch.x, condition).sample(seed=noise)
         return {"x": batch.x, "z": z} | ({} if condition is None else {"condition": condition})
 
-    shown = over_examples(split, encoded, seed, rows)
+    shown = over_examples(split, without_autograph(encoded, vae), seed, rows)
     x = shown["x"]  # [B, *E]
     again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5), shown.get("condition"))
     shared_range(x, again)

@@ -21,6 +21,7 @@ from probvae.core import (
     Tensor,
     fold_in,
     gradients_and_means,
+    without_autograph,
 )
 from probvae.errors import TrainingError
 
@@ -74,6 +75,8 @@ class CompiledSteps:
         self._clip_norm = clip_norm
         self._skip_non_finite = skip_non_finite
         self._strategy = tf.distribute.get_strategy()
+        self._losses = without_autograph(objective, vae, objective)
+        self._differentiate = without_autograph(gradients_and_means, vae, objective)
         self.names = ("loss", *objective.terms)
         # XLA cannot compile what several replicas exchange. On one, it compiles the whole step.
         self._whole_by_xla = jit and self._strategy.num_replicas_in_sync == 1
@@ -138,8 +141,8 @@ class CompiledSteps:
 
     def _gradients(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor]:
         """What the rows of a batch add to the gradient and to the means."""
-        gradients, means = gradients_and_means(
-            self._vae, lambda: self._objective(self._vae, batch, seed, step), batch.weights
+        gradients, means = self._differentiate(
+            self._vae, lambda: self._losses(self._vae, batch, seed, step), batch.weights
         )
         return gradients, self._stacked(means)
 
@@ -170,7 +173,7 @@ class CompiledSteps:
         def in_each_replica(batch: Batch, seed: Tensor) -> Tensor:
             replicas = Replicas.here()
             own = replicas.share(batch)
-            losses = self._objective(self._vae, own, seed, tf.constant(FINAL_STEP))
+            losses = self._losses(self._vae, own, seed, tf.constant(FINAL_STEP))
             return replicas.sum(self._stacked(losses.means(own.weights)))
 
         return self._local(self._strategy.run(in_each_replica, (batch, seed)))

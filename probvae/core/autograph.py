@@ -1,0 +1,45 @@
+"""AutoGraph, which turns Python's `if` and `while` on tensors into operations, only where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
+
+import keras
+import tensorflow as tf
+
+from probvae.core.objective import Objective
+from probvae.core.vae import VAE
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+OWN = ("probvae.", "keras.")
+"""Modules without `if` and `while` on tensors: the contract kit traces components without AutoGraph, and AutoGraph
+never converts what is called inside of Keras layers."""
+
+
+def without_autograph(function: Callable[P, T], *used: VAE | Objective) -> Callable[P, T]:
+    """The function for `tf.function`; unconverted if everything it uses is part of probvae or Keras.
+
+    AutoGraph parses and rewrites the source of each function that is called in a trace, which takes half of the
+    time of a process's first training step. Components and objectives of others may need it.
+
+    Args:
+        function: what is traced.
+        used: the model, and the objective, that it calls.
+    """
+    if all(kind.__module__.startswith(OWN) for thing in used for kind in _classes(thing)):
+        return tf.autograph.experimental.do_not_convert(function)
+    return function
+
+
+def _classes(thing: object) -> Iterator[type]:
+    """The classes of a model and of all layers in it, or of an objective and of those that it holds."""
+    if isinstance(thing, keras.layers.Layer):
+        yield from map(type, thing._flatten_layers())
+        return
+    yield type(thing)
+    for value in vars(thing).values():
+        if isinstance(value, Objective):
+            yield from _classes(value)
