@@ -22,6 +22,7 @@ from probvae.components.likelihoods.zero_inflated_negative_binomial import (
 )
 from probvae.components.metrics.accuracy import Accuracy as Accuracy
 from probvae.components.metrics.active_units import ActiveUnits as ActiveUnits
+from probvae.components.metrics.annealed_importance import AnnealedImportance as AnnealedImportance
 from probvae.components.metrics.mutual_information import MutualInformation as MutualInformation
 from probvae.components.metrics.precision_recall import PrecisionRecall as PrecisionRecall
 from probvae.components.metrics.probe import Probe as Probe

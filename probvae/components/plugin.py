@@ -28,6 +28,7 @@ METRICS = {
     "mutual_information": "mutual_information:MutualInformation",
     "probe": "probe:Probe",
     "precision_recall": "precision_recall:PrecisionRecall",
+    "annealed_importance": "annealed_importance:AnnealedImportance",
 }
 """Name -> module and class in `probvae.components.metrics`."""
 

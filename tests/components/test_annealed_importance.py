@@ -1,0 +1,44 @@
+"""Annealed importance sampling of linear Gaussian models, whose log p(x) is known."""
+
+import numpy as np
+import pytest
+
+from probvae import components as c
+from probvae.components.metrics.annealed_importance import AnnealedImportance, simulated
+from probvae.components.metrics.chunks import chunks
+from probvae.core import REAL, VAE, Data, DataInfo, Split, fold_in
+from probvae.errors import ConfigError
+from probvae.testing.case import Case
+from probvae.testing.linear_gaussian import small_model
+
+N = 40
+
+
+def data_of(x):
+    test = Split(np.asarray(x, np.float32))
+    return Data(DataInfo((3,), REAL, (N, N, N), "made up", "here"), test, test, test)
+
+
+def test_chains_bracket_the_truth_whatever_the_encoder():
+    """The encoder is that of the prior. The chains see each simulated example as the metric does."""
+    model = small_model(Case(latent_dim=3, seed=4))
+    model.be_prior()
+    data = data_of(0.5 * model.examples(N))
+    found = AnnealedImportance(N, chains=4, steps=400, leapfrog_steps=3)(model.vae, data, 3)
+    test, noise = next(chunks(data.test, 3))
+    batch, _ = simulated(model.vae, test, fold_in(noise, 2))
+    truth = model.log_evidence(batch).mean()
+    gap = found["simulated_gap"]
+    assert gap.value == pytest.approx(found["simulated_upper"].value - found["simulated_lower"].value)
+    assert -3 * gap.standard_error < gap.value < 0.15
+    for name in ("simulated_lower", "simulated_upper"):
+        assert found[name].value == pytest.approx(truth, abs=0.1)
+    assert found["annealed"].value == pytest.approx(model.log_evidence(model.batch(test.x)).mean(), abs=0.1)
+    assert found["difference"].value == pytest.approx(0, abs=0.1)
+
+
+def test_latents_that_are_no_real_numbers_are_refused():
+    encoder = c.NetworkEncoder(c.Dense(hidden=(4,)), c.ConcretePosterior(3), (3,))
+    vae = VAE(encoder, c.NetworkDecoder(c.Dense(hidden=(4,)), c.Normal((3,)), 3), c.ConcretePrior(3))
+    with pytest.raises(ConfigError, match="expected latents that are real numbers"):
+        AnnealedImportance().check(vae, data_of(np.zeros((N, 3))))
