@@ -219,7 +219,10 @@ def refit(
 @click.command(cls=ModelCommand)
 @run_argument
 @click.option(
-    "--samples", type=click.IntRange(1), help="Importance samples per example; published tables use 5,000."
+    "--samples",
+    type=click.IntRange(1),
+    help="Importance samples per example. Default: those of the spec, 100 unless it says; published tables use "
+    "5,000.",
 )
 @click.option("--seed", type=int, help="Seed of the noise.")
 @click.option(
@@ -233,7 +236,7 @@ def refit(
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="A new .npz or .csv file for the bounds of each example.",
+    help="A new .npz or .csv file for the estimates of each example, as to find the least likely ones.",
 )
 @plugin_option
 @json_option
@@ -248,9 +251,11 @@ def evaluate(
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Evaluate RUN's best weights: the ELBO, the importance-weighted log-likelihood, and metrics.
+    """Evaluate RUN's best weights: two lower bounds on log p(x), how exact they are, and metrics.
 
-    Of the test split of its own data, the numbers are written to evaluation.json in its folder.
+    The ELBO and the importance-weighted bound come with their errors and with what says whether more samples would
+    raise the second. Of the test split of RUN's own data, the numbers are written to evaluation.json in its folder
+    and those of each example to evaluation.npz, for `probvae compare`.
     """
     from probvae.runs import evaluate as run_evaluation
 

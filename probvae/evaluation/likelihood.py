@@ -152,7 +152,7 @@ class Convergence:
     def warning(self) -> str:
         """What says that the bound has not converged, and what to do; "" if nothing does."""
         if self.rise is None:
-            return f"one sample says nothing about convergence; use --samples {self._enough:,}"
+            return f"one sample says nothing about convergence; use --samples {self._enough}"
         seen = []
         if self.rise > RISE:
             seen.append(f"the bound rose by {self.rise:.2f} nats from {self.samples // 2:,} samples")

@@ -13,7 +13,7 @@ from probvae import components as c
 from probvae.core import VAE, Decoder, Encoder, Split, Stream, fold_in
 from probvae.data import Batches
 from probvae.errors import ProbvaeError
-from probvae.evaluation import Estimate, bounds, example_bounds
+from probvae.evaluation import Convergence, Estimate, bounds, example_bounds
 from probvae.evaluation.pareto import pareto_k, tail_size
 from probvae.evaluation.weights import DRAWS, ROWS
 
@@ -137,22 +137,47 @@ def test_the_standard_error_covers_the_noise_of_the_samples(displaced):
     assert np.std(values, ddof=1) < 1.5 * found[0].standard_error
 
 
-def log_weights(vae, x, samples, seed):
+def log_weights(vae, split, samples, seed):
     """The log-weights [S, N] of at most ROWS examples by hand, in float64: drawn in units of ROWS x DRAWS."""
     noise = fold_in(seed, Stream.EVALUATION)
     key = fold_in(noise, Stream.LATENT, 0)
-    q = vae.posterior(np.resize(x, (ROWS, *x.shape[1:])))
+    N = len(split)
+    given = [None if array is None else array[np.arange(ROWS) % N] for array in (split.condition, split.observed)]
+    x = split.stored if split.observed is None else np.where(split.observed, split.stored, 0)
+    q = vae.posterior(x[np.arange(ROWS) % N], given[0])
     drawn = [q.sample(DRAWS, seed=fold_in(key, unit)) for unit in range(-(-samples // DRAWS))]
     z = tf.concat(drawn, axis=0)[:samples]  # [S, ROWS, D]
-    log_q, log_p = q.log_prob(z).numpy()[:, : len(x)], vae.log_joint(x, z[:, : len(x)]).numpy()
+    log_q = q.log_prob(z).numpy()[:, :N]
+    log_p = vae.log_joint(x, z[:, :N], *(None if values is None else values[:N] for values in given)).numpy()
     return log_p.astype(np.float64) - log_q
+
+
+def test_conditions_missing_values_and_a_mixture_posterior_enter_as_in_the_models_own_densities():
+    """With a prior of each condition, and a posterior in layers whose top is sampled evenly."""
+    rng, C = np.random.default_rng(3), 3
+    condition = np.eye(C, dtype=np.float32)[rng.integers(C, size=20)]
+    head = c.HierarchicalPosterior(4, c.MixturePosterior(2, 2), c.Dense(hidden=(4,)), c.DiagonalNormal(2))
+    vae = VAE(
+        c.NetworkEncoder(c.Dense(hidden=(4,)), head, (E,), C),
+        c.NetworkDecoder(c.Dense(hidden=(4,)), c.Bernoulli((E,)), 4, C),
+        c.Conditional(C, c.Dense(hidden=(4,)), c.DiagonalNormal(4)),
+    )
+    x = (rng.random((20, E)) < 0.5).astype(np.float32)
+    split = Split(x, condition=condition, observed=rng.random((20, E)) < 0.7)
+    log_w = log_weights(vae, split, 50, 5)
+    for batch_size in (7, 2000):
+        found = example_bounds(vae, split, 50, 5, batch_size)
+        np.testing.assert_allclose(found["elbo"], log_w.mean(axis=0), atol=1e-4)
+        np.testing.assert_allclose(
+            found["importance_weighted"], np.logaddexp.reduce(log_w) - math.log(50), atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("samples", [1, 7, 50, 120])
 def test_the_bounds_are_the_mean_and_the_log_mean_exp_of_the_log_weights(displaced, samples):
     """With their errors, in NumPy and from all weights at once."""
     split = drawn(9)
-    log_w = log_weights(displaced, split.stored, samples, 5)
+    log_w = log_weights(displaced, split, samples, 5)
     elbo, weighted = bounds(displaced, split, samples, seed=5)
     assert log_w.shape == (samples, 9)
     for found, values in [(elbo, log_w.mean(axis=0)), (weighted, np.logaddexp.reduce(log_w) - math.log(samples))]:
@@ -172,7 +197,7 @@ def test_the_bounds_are_the_mean_and_the_log_mean_exp_of_the_log_weights(displac
 @pytest.mark.parametrize("samples", [2, 30, 1001])
 def test_the_diagnostics_are_those_of_all_weights_at_once(displaced, samples):
     split = drawn(6)
-    log_w = log_weights(displaced, split.stored, samples, 5)
+    log_w = log_weights(displaced, split, samples, 5)
     found = example_bounds(displaced, split, samples, 5, batch_size=70)
     w = np.exp(log_w - log_w.max(axis=0))
     np.testing.assert_allclose(found["effective_sample_size"], w.sum(0) ** 2 / (w**2).sum(0), rtol=1e-4)
@@ -343,3 +368,24 @@ def test_bits_per_dimension_are_those_of_a_code():
     assert fair.bits(8).value == pytest.approx(1)
     assert str(fair.bits(8)) == "1.000 ± 0.072"
     assert str(Estimate(-8 * math.log(2), None, None, 1, 1).bits(4)) == "2.000 ± ?"
+
+
+def converged(samples, half, size, k):
+    """The convergence of two examples with a bound of -10."""
+    found = {"importance_weighted": -10.0, "importance_weighted_half": half, "effective_sample_size": size}
+    return Convergence.of({name: np.full(2, value) for name, value in {**found, "pareto_k": k}.items()}, samples)
+
+
+def test_what_has_not_converged_is_said_with_a_number_of_samples():
+    good = converged(1000, -10.05, 50.0, 0.6)
+    assert good.warning == ""
+    assert (good.half, good.effective_sample_size, good.share_under_5) == (-10.05, 50.0, 0.0)
+    assert good.share_k_over_0_7 == 0.0
+    rising = converged(100, -10.5, 3.0, np.nan)
+    assert rising.warning == (
+        "not converged: the bound rose by 0.50 nats from 50 samples and 100% of the examples have an effective "
+        "sample size under 5; use --samples 5000"
+    )
+    assert rising.share_k_over_0_7 is None
+    assert converged(5000, -10.2, 50.0, 0.9).warning.endswith("nats from 2,500 samples; use --samples 50000")
+    assert converged(1, np.nan, 1.0, np.nan).warning.startswith("one sample says nothing about convergence")

@@ -24,6 +24,7 @@ from probvae.core import (
     Tensor,
     as_seed,
     fold_in,
+    without_autograph,
 )
 from probvae.errors import ConfigError
 
@@ -116,9 +117,9 @@ class Chains:
         self.count = count
         self.steps = steps
         self.leapfrog_steps = leapfrog_steps
-        self._step_size = tf.function(self._adapted, autograph=False)
-        self._forwards = tf.function(partial(self._chain, backwards=False), autograph=False)
-        self._backwards = tf.function(partial(self._chain, backwards=True), autograph=False)
+        self._step_size = tf.function(without_autograph(self._adapted, vae))
+        self._forwards = tf.function(without_autograph(partial(self._chain, backwards=False), vae))
+        self._backwards = tf.function(without_autograph(partial(self._chain, backwards=True), vae))
 
     def from_prior(self, batch: Batch, seed: Tensor) -> Array:
         """A lower bound in mean on log p(x) of each example: [B]."""
