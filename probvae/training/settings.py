@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 
 from probvae.core import Checked, FilePath, Positive, PositiveFloat
 from probvae.errors import ConfigError
+from probvae.training.adam import Adam
 from probvae.training.compilation import Jit
 
 
@@ -86,7 +87,7 @@ class TrainSettings(Checked):
                 parameter="warmup_steps",
             )
 
-    def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    def optimizer(self, steps_per_epoch: int) -> Adam:
         """Adam with the learning rate as a function of the step; gradients are clipped before it sees them."""
         self.check(steps_per_epoch)
         rate = self.learning_rate
@@ -98,4 +99,4 @@ class TrainSettings(Checked):
                 warmup_target=self.learning_rate if self.warmup_steps else None,
                 warmup_steps=self.warmup_steps,
             )
-        return keras.optimizers.Adam(rate)
+        return Adam(rate)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -24,6 +23,7 @@ from probvae.core import (
     without_autograph,
 )
 from probvae.errors import TrainingError
+from probvae.training.adam import Adam
 
 
 class StepResults(NamedTuple):
@@ -62,7 +62,7 @@ class CompiledSteps:
         self,
         vae: VAE,
         objective: Objective,
-        optimizer: keras.optimizers.Optimizer,
+        optimizer: Adam,
         seed: Seed,
         clip_norm: float = 0.0,
         skip_non_finite: bool = False,
@@ -127,17 +127,10 @@ class CompiledSteps:
                 if self._clip_norm:
                     gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
                 gradients = [gradient / replicas.count for gradient in gradients]  # the optimizer sums them
-            return gradients, means, finite, stops
+            self._optimizer.apply_if(finite, gradients, self._vae.trainable_variables)
+            return means, finite, stops
 
-        gradients, *results = self._strategy.run(in_each_replica, (batch, seed, step, stop))
-        means, finite, stops = map(self._local, results)
-        if self._whole_by_xla:
-            self._apply_or_undo(gradients, finite)
-        elif finite:
-            self._strategy.run(self._apply, (gradients,))
-        else:
-            self._strategy.run(self._skip)
-        return means, finite, stops
+        return tuple(map(self._local, self._strategy.run(in_each_replica, (batch, seed, step, stop))))
 
     def _gradients(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor]:
         """What the rows of a batch add to the gradient and to the means."""
@@ -145,23 +138,6 @@ class CompiledSteps:
             self._vae, lambda: self._losses(self._vae, batch, seed, step), batch.weights
         )
         return gradients, self._stacked(means)
-
-    def _apply(self, gradients: list[Tensor]) -> None:
-        """In each replica: change the model by the sum of the replicas' gradients."""
-        self._optimizer.apply(gradients, self._vae.trainable_variables)
-
-    def _skip(self) -> None:
-        """In each replica: count a step that is skipped, as the learning rate is a function of the step."""
-        self._optimizer.iterations.assign_add(1)
-
-    def _apply_or_undo(self, gradients: list[Tensor], finite: Tensor) -> None:
-        """For XLA, which makes this one pass over each variable; a condition would make it copy them all."""
-        slots = [v for v in self._optimizer.variables if v is not self._optimizer.iterations]  # as in `_skip`
-        variables = [v.value for v in (*self._vae.trainable_variables, *slots)]
-        before = [tf.convert_to_tensor(variable) for variable in variables]
-        self._apply(gradients)
-        for variable, old in zip(variables, before, strict=True):
-            variable.assign(tf.where(finite, variable, old))
 
     def evaluate(self, batch: Batch, seed: Tensor) -> Array:
         """The means of the loss and its terms on a batch, with schedules at their end."""
