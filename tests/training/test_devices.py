@@ -60,11 +60,9 @@ def assert_close(found, reference):
 
 ON_DEVICES = {
     2: {
-        "clipped": {"prior": "mixture", "clip_norm": 0.5},
-        "coupled": {"prior": "mixture", "objective": "coupled"},
+        "hierarchical, coupled": {"prior": "hierarchical", "objective": "coupled"},
         "conditional": {"prior": "conditional"},
-        "hierarchical": {"prior": "hierarchical"},
-        "free bits per latent": {"objective": "free_bits_per_latent"},
+        "free bits per latent, clipped": {"objective": "free_bits_per_latent", "clip_norm": 0.5},
         "exemplar": {"prior": "exemplar"},
         "beta tc": {"objective": "beta_tc"},
         "info vae": {"objective": "info_vae"},
