@@ -31,6 +31,7 @@ demo: $(VENV)/.installed  ## Train a VAE with a learned mixture prior on real im
 	$(BIN)/probvae train examples/first.toml
 	@echo; echo "Next: change  use = \"mixture\"  in examples/first.toml to vamp, realnvp, maf or spline, or run"
 	@echo "      $(BIN)/probvae train examples/first.toml --set model.prior.use=vamp"
+	@echo; echo "Open $$(ls -t runs/first*/report.html | head -n 1) in a browser."
 
 test: lint types $(VENV)/.plugins  ## Lint, check types, run the tests and doctests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" tests probvae $(PLUGINS)

@@ -101,6 +101,9 @@ out_option = click.option(
     type=click.IntRange(1),
     help="Start this number of processes here that share each batch, as on a cluster: for trying that out.",
 )
+@click.option(
+    "--report", is_flag=True, help="Write report.html after each epoch too, to follow the training in a browser."
+)
 @other_data_option
 @json_option
 @verbosity_options
@@ -112,23 +115,24 @@ def train(
     plugins: tuple[Path, ...],
     devices: int | None,
     workers: int | None,
+    report: bool,
     allow_other_data: bool,
     as_json: bool,
 ) -> int:
-    """Train the model of SPEC, evaluate it on the test data and draw its figures.
+    """Train the model of SPEC, evaluate it on the test data, draw its figures and write its report.
 
     SPEC is a TOML or JSON file, or the folder of a run, whose own spec is then used.
 
-    The run's folder then holds the filled spec, checkpoints, metrics.jsonl, TensorBoard scalars, evaluation.json
-    and figures/. `--set model.prior.use=vamp` replaces a component; parameters of the old one that the new one
-    does not have are ignored, with a note.
+    The run's folder then holds the filled spec, checkpoints, metrics.jsonl, TensorBoard scalars, evaluation.json,
+    figures/ and report.html, a page with all of it. `--set model.prior.use=vamp` replaces a component; parameters
+    of the old one that the new one does not have are ignored, with a note.
 
     Ctrl-C saves after the step and prints how to resume; the resumed run ends as if it had never been stopped. On
     a cluster start the same command on every machine with TF_CONFIG and one --out for all.
     """
     if workers and workers > 1:
         flags = [f"--{verbosity()}"] if verbosity() else []
-        flags += ["--json"] * as_json + ["--allow-other-data"] * allow_other_data
+        flags += ["--json"] * as_json + ["--allow-other-data"] * allow_other_data + ["--report"] * report
         return _train_here(spec, out, resume, overrides, plugins, workers, flags)
     from probvae.runs import train as run_training
 
@@ -142,6 +146,7 @@ def train(
             printed,
             devices=devices or 0,
             allow_other_data=allow_other_data,
+            report=report,
         )
     _print_run(run, as_json)
     return 0

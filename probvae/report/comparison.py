@@ -9,7 +9,7 @@ from typing import Any
 
 from probvae.core import Table
 from probvae.report.chart import compared_losses
-from probvae.report.html import Picture, picture, template
+from probvae.report.html import Picture, picture, rendered
 from probvae.report.numbers import value_in_words, with_error
 from probvae.report.series import Rows
 
@@ -52,7 +52,8 @@ def render_comparison(found: Mapping[str, Any], runs: Sequence[ComparedRun]) -> 
         runs: the same runs.
     """
     differences = [difference["importance_weighted"] for difference in found["differences"]]
-    return template("comparison.html").render(
+    return rendered(
+        "comparison.html",
         title=f"{len(runs)} runs compared",
         runs=found["runs"],
         differences=[None, *differences],

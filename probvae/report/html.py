@@ -48,9 +48,14 @@ def picture(path: Path, caption: str) -> Picture | None:
     return Picture(caption, f"data:image/png;base64,{base64.b64encode(content).decode()}", width, height)
 
 
+def rendered(template: str, **values: object) -> str:
+    """The text of a template of this package with these values, each of them escaped."""
+    text = _template(template).render(values)
+    return text.encode(errors="replace").decode()  # JSON may hold half of a character
+
+
 @cache
-def template(name: str) -> Template:
-    """A template of this package; every value that is put into it is escaped."""
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("probvae.report", "template"),
         autoescape=True,

@@ -13,10 +13,10 @@ from probvae.core import Table
 from probvae.registry import Registry
 from probvae.report.chart import charts, constants
 from probvae.report.findings import Finding, findings, finished
-from probvae.report.html import picture, template
+from probvae.report.html import picture, rendered
 from probvae.report.numbers import Number, notes, numbers, plain_values
 from probvae.report.series import Rows, best
-from probvae.report.words import GIVEN, commands, data_in_words, introduction, parts
+from probvae.report.words import GIVEN, commands, data_in_words, introduction, parts, table_of
 
 _CAPTIONS = {
     "samples": "Samples: latents drawn from the prior, decoded.",
@@ -54,10 +54,11 @@ class Facts:
 
 def render(facts: Facts, registry: Registry) -> str:
     """The HTML text of a report, a function of its facts and of the installed components."""
-    settings = facts.spec.get("train", {})
+    settings = table_of(facts.spec, "train")
     found = numbers(facts.evaluation)
     pictures = [picture(facts.figures / f"{name}.png", caption) for name, caption in _CAPTIONS.items()]
-    return template("page.html").render(
+    return rendered(
+        "page.html",
         facts=facts,
         run=shlex.quote(facts.folder),
         title=Path(facts.folder).name or facts.folder,
@@ -76,15 +77,19 @@ def render(facts: Facts, registry: Registry) -> str:
         commands=commands(
             facts.folder, facts.spec, facts.environment.get("plugins", []), finished(facts.rows, settings)
         ),
-        given=facts.spec.get("data", {}).get("use") == GIVEN,
+        given=table_of(facts.spec, "data").get("use") == GIVEN,
         spec=tomli_w.dumps(facts.spec),
     )
 
 
 def _headline(found: Sequence[Number]) -> list[tuple[Number, Number | None]]:
-    """The first numbers, each with the same in bits per dimension; the tightest bound first."""
+    """The first numbers of the model, each with the same in bits per dimension; the tightest bound first."""
     bits = {number.path.rpartition(".")[2]: number for number in found if number.unit == "bits per dimension"}
-    others = [number for number in found if number not in bits.values() and isinstance(number.value, float)]
+    others = [
+        number
+        for number in found
+        if number not in bits.values() and isinstance(number.value, float) and "convergence" not in number.path
+    ]
     others.sort(key=lambda number: number.path != "importance_weighted")
     return [(number, bits.get(number.path)) for number in others[:_HEADLINE]]
 
@@ -92,13 +97,13 @@ def _headline(found: Sequence[Number]) -> list[tuple[Number, Number | None]]:
 def _remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
     """What the evaluation says in words, idle latents, and whether the numbers are of the best epoch."""
     remarks = [Finding("warning", name.capitalize(), text) for name, text in notes(facts.evaluation)]
-    latents = facts.spec.get("model", {}).get("latent_dim", 0)
+    latents = table_of(facts.spec, "model").get("latent_dim")
     for number in found:
-        title = number.name[0].upper() + number.name[1:]
+        title, value = number.name[0].upper() + number.name[1:], number.value
         remarks += [Finding("warning" if "collapse" in text else "note", title, text) for text in number.notes]
-        if number.path.endswith("active_units") and isinstance(number.value, float) and number.value < latents:
-            text = f"{latents - number.value:g} of {latents} do not depend on x."
-            remarks.append(Finding("note", "Inactive latents", text))
+        if number.path.endswith("active_units") and isinstance(value, float) and isinstance(latents, int):
+            text = f"{latents - value:g} of {latents} do not depend on x."
+            remarks += [Finding("note", "Inactive latents", text)] if value < latents else []
     epoch, lowest = facts.evaluation.get("epoch"), best(facts.rows)
     if epoch is not None and lowest is not None and epoch != lowest.epoch:
         text = (

@@ -43,9 +43,15 @@ class Part:
     parameters: dict[str, str]
 
 
+def table_of(spec: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """A table of a spec; an empty one where it is missing or something else."""
+    table = spec.get(name)
+    return table if isinstance(table, Mapping) else {}
+
+
 def parts(spec: Mapping[str, object], registry: Components) -> list[Part]:
     """The components of a spec, from the encoder to the data."""
-    tables = {**_table(spec, "model"), "objective": spec.get("objective"), "data": spec.get("data")}
+    tables = {**table_of(spec, "model"), "objective": spec.get("objective"), "data": spec.get("data")}
     return [part for name, table in tables.items() for part in _parts((name,), table, registry)]
 
 
@@ -81,7 +87,7 @@ def introduction(spec: Mapping[str, object], data: Mapping[str, object]) -> str:
         spec: the filled spec.
         data: what the data was: `event_shape`, `values`, `sizes`, and others, of which some may be missing.
     """
-    latents, dataset = _table(spec, "model").get("latent_dim"), _table(spec, "data").get("use")
+    latents, dataset = table_of(spec, "model").get("latent_dim"), table_of(spec, "data").get("use")
     shape, sizes, values = _list(data, "event_shape"), _list(data, "sizes"), data.get("values")
     text = "A variational autoencoder"
     if latents:
@@ -124,7 +130,7 @@ def commands(folder: str, spec: Mapping[str, object], plugins: Sequence[str], fi
         plugins: the files that were loaded as plugins.
         finished: whether the training is.
     """
-    train, data = _table(spec, "train"), _table(spec, "data")
+    train, data = table_of(spec, "train"), table_of(spec, "data")
     run, again, epochs = shlex.quote(folder), shlex.quote(f"{folder}-again"), train.get("epochs")
     found = [] if finished else [("resume the training", f"train {run} --resume")]
     if finished and train.get("schedule") == "constant" and isinstance(epochs, int):
@@ -141,6 +147,7 @@ def commands(folder: str, spec: Mapping[str, object], plugins: Sequence[str], fi
     files = "".join(f" --plugin {shlex.quote(file)}" for file in plugins)
     return [
         *(Command(purpose, f"probvae {line}{files}") for purpose, line in found),
+        Command("compare it with another run", f"probvae compare {run} OTHER --html comparison.html"),
         Command("make this report anew", f"probvae report {run}"),
     ]
 
@@ -152,8 +159,3 @@ def _times(shape: Sequence[object]) -> str:
 def _list(table: Mapping[str, object], name: str) -> Sequence[object]:
     value = table.get(name)
     return value if isinstance(value, (list, tuple)) else ()
-
-
-def _table(spec: Mapping[str, object], name: str) -> Mapping[str, object]:
-    table = spec.get(name)
-    return table if isinstance(table, Mapping) else {}

@@ -28,6 +28,7 @@ from probvae.runs.environment import fingerprint, versions
 from probvae.runs.folder import IDENTITY, Run, write
 from probvae.runs.loading import load_examples
 from probvae.runs.metrics import data_for, measured, print_metrics
+from probvae.runs.reporting import try_report
 from probvae.runs.results import check_new, collect, write_arrays
 from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
@@ -85,6 +86,7 @@ def evaluate(
             console.print(f"            {kept}", markup=False, soft_wrap=True)
         else:
             write_evaluation(loaded, record, arrays, console)
+        try_report(loaded, registry)
     if out is not None:
         console.print(
             f"            {write_arrays(Path(out), arrays, examples.info.classes)}", markup=False, soft_wrap=True

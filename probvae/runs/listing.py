@@ -14,7 +14,7 @@ from probvae.errors import UserError
 from probvae.report.findings import finished
 from probvae.report.numbers import numbers
 from probvae.report.series import best
-from probvae.report.words import parts
+from probvae.report.words import parts, table_of
 from probvae.runs.folder import Run
 from probvae.runs.lock import is_in_use
 from probvae.specs import read
@@ -89,7 +89,7 @@ def _listed(folder: Path) -> Listed:
     if not problem and rows and not run.begun:
         problem = f"{run.checkpoints}: expected a checkpoint; got none."
     bound, standard_error = _bound(evaluation)
-    lowest, train = best(rows), _table(run.spec, "train")
+    lowest, train = best(rows), table_of(run.spec, "train")
     complete = bool(evaluation) and finished(rows, train)
     status: Status = "finished" if complete else "interrupted"
     status = "damaged" if problem else "running" if is_in_use(folder) else status
@@ -98,7 +98,7 @@ def _listed(folder: Path) -> Listed:
     return Listed(
         folder=str(folder),
         status=status,
-        data=str(_table(run.spec, "data").get("use", "")),
+        data=str(table_of(run.spec, "data").get("use", "")),
         model=_model(run.spec),
         epochs=int(rows[-1]["epoch"]) if rows else 0,
         best_epoch=int(lowest.epoch) if lowest else None,
@@ -119,12 +119,7 @@ def _bound(evaluation: Table) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _table(spec: Mapping[str, object], name: str) -> Table:
-    table = spec.get(name)
-    return table if isinstance(table, dict) else {}
-
-
 def _model(spec: Mapping[str, object]) -> str:
     """The latents and the names of a model's parts, in one line."""
     names = [part.name for part in parts(spec, {}) if part.role not in ("objective", "data")]
-    return f"{_table(spec, 'model').get('latent_dim', '?')} latents, {', '.join(names)}" if names else ""
+    return f"{table_of(spec, 'model').get('latent_dim', '?')} latents, {', '.join(names)}" if names else ""

@@ -1,4 +1,4 @@
-"""The main job: train the model of a spec, evaluate it, draw its figures."""
+"""The main job: train the model of a spec, evaluate it, draw its figures, write its report."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from probvae.runs.initial_weights import initial_weights
 from probvae.runs.loading import Built, Spec, prepare, restore_best
 from probvae.runs.lock import locked
 from probvae.runs.metrics import checked_metrics, data_for
+from probvae.runs.reporting import LiveReport, try_report
 from probvae.runs.signals import StopRequest, listening
 from probvae.specs import Plan
 from probvae.training import Callback, Devices, Trainer, select_devices
@@ -39,8 +40,9 @@ def train(
     devices: int = 0,
     allow_other_data: bool = False,
     data: object = None,
+    report: bool = False,
 ) -> Run:
-    """Train the model of a spec, evaluate it on the test data and draw its figures.
+    """Train the model of a spec, evaluate it on the test data, draw its figures and write its report.
 
     Where the environment variable TF_CONFIG names a cluster, this process is one of its workers: all of them
     train, and the chief alone prints, saves, evaluates and draws.
@@ -58,6 +60,7 @@ def train(
         data: the data, in the place of the spec's [data] table: an array [N, *E], a pair of it and labels [N], a
             pandas.DataFrame, a finite tf.data.Dataset, a dataset or `Data`. What uses the run later needs data
             too.
+        report: whether to write the run's report after each epoch too, and not only at the end.
 
     Returns:
         The finished run.
@@ -103,6 +106,7 @@ def train(
             checked_metrics(built.plan, built.vae, data_for(built.vae, built.data.loaded, built.data.loaded.test))
             with _recorded(run, hooks, console):
                 records = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
+                records += [LiveReport(run, registry)] if report else []
                 _fit(run, built, here, resume, stop, console, records)
                 _report(run, built, console, stop, registry)
     return run
@@ -157,7 +161,7 @@ def _fit(
 
 
 def _report(run: Run, built: Built, console: Console, stop: StopRequest, registry: Registry) -> None:
-    """Evaluate the weights of the best epoch, and draw the figures."""
+    """Evaluate the weights of the best epoch, draw the figures, and write the report."""
     vae, data = built.vae, built.data.loaded
     checkpoint = restore_best(run, vae)
     before, wanted = samples_before(run, checkpoint), built.plan.evaluate.samples
@@ -173,6 +177,8 @@ def _report(run: Run, built: Built, console: Console, stop: StopRequest, registr
         found = measure(vae, data, built.plan, checkpoint, console, other=other, callback=stop.check)
         write_evaluation(run, *found, console)
     draw_figures(run, vae, data, console)
+    if written := try_report(run, registry):
+        console.print(f"Report:     {written}", markup=False, soft_wrap=True)
     stop.check()
 
 

@@ -61,7 +61,7 @@ def test_the_line_for_a_shell_gives_its_script(shell, completed):
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("ru", ["runs"]), ("list pri", ["prior"]), ("runs --sort b", ["bound"]), ("train --res", ["--resume"])],
+    [("ru", ["runs"]), ("list pri", ["prior"]), ("runs --sort b", ["bound"]), ("train --rep", ["--report"])],
 )
 def test_commands_options_and_values_are_completed(typed, offered, completed):
     words = {"COMP_WORDS": f"probvae {typed}", "COMP_CWORD": str(len(typed.split()))}

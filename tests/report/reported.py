@@ -1,9 +1,10 @@
-"""Facts of a run that was never trained, for pages."""
+"""Facts of runs that were never trained, and the pages of them."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from probvae.registry import Registry
+from probvae.report.comparison import ComparedRun, render_comparison
 from probvae.report.page import Facts, render
 from probvae.report.style import save
 
@@ -79,3 +80,35 @@ def pictures(figures):
 def page(figures, **changes):
     """The page of these facts."""
     return render(facts(figures, **changes), Registry())
+
+
+def row(name, value):
+    """A run in a comparison, with this bound."""
+    return {
+        "run": name,
+        "importance_weighted": {"value": value, "standard_error": 2.5},
+        "elbo": {"value": value - 3, "standard_error": 2.6},
+        "samples": 100,
+        "parameters": 123456,
+        "epochs": 12,
+        "best_epoch": 11,
+        "training_seconds": 90.0,
+    }
+
+
+def comparison(figures, names=("runs/a", "runs/b", "runs/c")):
+    """The page of runs with these names, of which the second is a bit better than the first."""
+    shifts = [0.0, 1.5, -0.25]
+    differences = [
+        {"run": name, "importance_weighted": {"value": shift, "standard_error": 0.125}}
+        for name, shift in list(zip(names, shifts, strict=True))[1:]
+    ]
+    found = {
+        "runs": [row(name, -300.0 + shift) for name, shift in zip(names, shifts, strict=True)],
+        "differences": differences,
+        "notes": ["each run is one training"],
+    }
+    epochs = (12, 20, 5)
+    specs = [SPEC, SPEC | {"objective": {"use": "iwae", "samples": 8}}, SPEC]
+    runs = [ComparedRun(spec, rows(n), figures) for spec, n in zip(specs, epochs, strict=True)]
+    return render_comparison(found, runs)

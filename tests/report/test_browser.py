@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from .reported import page, pictures
+from .reported import comparison, page, pictures
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -17,6 +17,7 @@ SURVEY = """
 <!DOCTYPE html><meta charset="utf-8"><pre id="found">nothing</pre>
 <iframe id="phone" src="report.html" style="border:0;width:360px;height:800px"></iframe>
 <iframe id="desk" src="report.html" style="border:0;width:1280px;height:800px"></iframe>
+<iframe id="compared" src="compared.html" style="border:0;width:360px;height:800px"></iframe>
 <iframe id="broken" src="broken.html" style="border:0;width:360px;height:800px"></iframe>
 <script>
 function survey(id) {
@@ -32,7 +33,7 @@ function survey(id) {
   };
 }
 window.onload = () => {
-  const found = ["phone", "desk", "broken"].map(id => [id, survey(id)]);
+  const found = ["phone", "desk", "compared", "broken"].map(id => [id, survey(id)]);
   document.getElementById("found").textContent = JSON.stringify(Object.fromEntries(found));
 };
 </script>
@@ -47,10 +48,11 @@ def seen(tmp_path_factory):
         pytest.skip(f"expected one of {', '.join(BROWSERS)}; got none. Install Chromium to test the report in it.")
     folder = tmp_path_factory.mktemp("browser")
     report = page(pictures(folder / "figures"))
+    compared = comparison(folder / "figures")
     broken = report.replace(
         "<h2", '<img src="none.png" alt=""><a href="#nowhere">x</a><p style="width:500px">x</p><h2', 1
     )
-    for name, text in {"report": report, "broken": broken, "survey": SURVEY}.items():
+    for name, text in {"report": report, "compared": compared, "broken": broken, "survey": SURVEY}.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     options = ["--headless", "--disable-gpu", "--allow-file-access-from-files", "--enable-logging=stderr"]
     options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000", "--dump-dom"]
@@ -91,3 +93,11 @@ def test_the_page_is_drawn_whole_and_no_wider_than_the_window(place, width, seen
     assert found["pictures"] == [300] * 4
     assert found["dead"] == 0
     assert found["small"] == 0
+
+
+def test_a_comparison_is_no_wider_than_a_phone(seen):
+    found = seen[0]["compared"]
+    assert found["width"] <= 360
+    assert len(found["charts"]) == 1
+    assert min(found["lines"]) > 50  # one of the runs has a quarter of the epochs
+    assert found["pictures"] == [300] * 3

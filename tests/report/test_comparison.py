@@ -6,45 +6,14 @@ from probvae.report.comparison import BAR, ComparedRun, bars, different_settings
 
 from .markup import Markup
 from .models import rows
-from .reported import SPEC, pictures
+from .reported import SPEC, comparison, pictures, row
 
 HOSTILE = "</td><script>alert(1)</script>\" onload='x' {{ 7*7 }}"
 
 
-def row(name, value):
-    return {
-        "run": name,
-        "importance_weighted": {"value": value, "standard_error": 2.5},
-        "elbo": {"value": value - 3, "standard_error": 2.6},
-        "samples": 100,
-        "parameters": 123456,
-        "epochs": 12,
-        "best_epoch": 11,
-        "training_seconds": 90.0,
-    }
-
-
-def page(folder, names=("runs/a", "runs/b", "runs/c")):
-    """The page of runs with these names, of which the second is a bit better than the first."""
-    shifts = [0.0, 1.5, -0.25]
-    differences = [
-        {"run": name, "importance_weighted": {"value": shift, "standard_error": 0.125}}
-        for name, shift in list(zip(names, shifts, strict=True))[1:]
-    ]
-    found = {
-        "runs": [row(name, -300.0 + shift) for name, shift in zip(names, shifts, strict=True)],
-        "differences": differences,
-        "notes": ["each run is one training"],
-    }
-    epochs = (12, 20, 5)
-    specs = [SPEC, SPEC | {"objective": {"use": "iwae", "samples": 8}}, SPEC]
-    runs = [ComparedRun(spec, rows(n), folder) for spec, n in zip(specs, epochs, strict=True)]
-    return render_comparison(found, runs)
-
-
 @pytest.fixture(scope="module")
 def markup(tmp_path_factory):
-    return Markup(page(pictures(tmp_path_factory.mktemp("figures"))))
+    return Markup(comparison(pictures(tmp_path_factory.mktemp("figures"))))
 
 
 def test_the_page_is_well_formed_and_loads_nothing(markup):
@@ -102,7 +71,7 @@ def test_the_pictures_of_many_runs_are_left_out_for_the_size_of_the_page(tmp_pat
 
 
 def test_nothing_of_a_run_becomes_markup(tmp_path):
-    markup = Markup(page(tmp_path, (HOSTILE, HOSTILE, HOSTILE)))
+    markup = Markup(comparison(tmp_path, (HOSTILE, HOSTILE, HOSTILE)))
     assert markup.wrong == []
     assert markup.all("script") == []
     assert markup.text.count(" ".join(HOSTILE.split())) > 5

@@ -165,6 +165,12 @@ def test_unknown_numbers_are_shown_and_other_content_is_left_out(tmp_path):
     assert "annealed: lower \N{MINUS SIGN}300.50 ± 1.50 nats per example" in text
 
 
+def test_half_of_a_character_is_replaced(tmp_path):
+    text = page(tmp_path, evaluation=EVALUATION | {"protocol": "a\ud800b"})
+    assert "a?b" in text
+    text.encode()
+
+
 def test_nothing_of_a_run_becomes_markup(tmp_path):
     changes = {
         "folder": HOSTILE,

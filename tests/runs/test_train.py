@@ -14,7 +14,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import probvae
 from probvae.core import named_variables
-from probvae.errors import CheckpointError, PluginWarning, SpecError, TrainingError, UserError, WorkError
+from probvae.errors import (
+    CheckpointError,
+    PluginWarning,
+    ReportWarning,
+    SpecError,
+    TrainingError,
+    UserError,
+    WorkError,
+)
 from probvae.registry import Registry
 from probvae.runs import evaluate
 from probvae.runs.callbacks import MetricsLog
@@ -65,7 +73,7 @@ def no_plugins_left():
 
 def test_a_run_leaves_everything_in_its_folder(run):
     found = {path.name for path in run.folder.iterdir()}
-    files = {"spec.toml", "environment.json", "metrics.jsonl", "evaluation.json", "evaluation.npz"}
+    files = {"spec.toml", "environment.json", "metrics.jsonl", "evaluation.json", "evaluation.npz", "report.html"}
     assert found == files | {"checkpoints", "figures", "tensorboard", ".lock"}
     assert steps(run) == ["step-000006", "step-000009"]
     for step in steps(run):
@@ -85,6 +93,27 @@ def test_the_figures_are_pictures(run):
         picture = matplotlib.image.imread(path)
         assert min(picture.shape[:2]) > 100
         assert picture[..., :3].std() > 0.01
+
+
+def test_a_training_ends_with_the_path_of_its_report(printed_run):
+    run, printed = printed_run
+    assert printed.splitlines()[-1] == f"Report:     {run.report_file}"
+    assert "after epoch 3 of 3" in run.report_file.read_text()
+
+
+def test_a_report_is_written_after_each_epoch_and_never_ends_a_training(data, undrawn, tmp_path, monkeypatch):
+    epochs = []
+
+    def fail(run, registry):
+        epochs.append(len(run.metrics()))
+        raise OSError("no space left")
+
+    monkeypatch.setattr("probvae.runs.reporting.write_report", fail)
+    with pytest.warns(ReportWarning, match=r"report.html was not written: OSError: no space left"):
+        run, printed = train(spec(data, epochs=2), tmp_path / "run", report=True)
+    assert epochs == [1, 2, 2]
+    assert run.evaluation_file.exists()
+    assert "Report:" not in printed
 
 
 def test_metrics_have_one_row_for_each_epoch(run):
@@ -607,6 +636,7 @@ def test_a_run_is_measured_again_with_more_samples(copy):
     record = evaluate(copy.folder, ["evaluate.samples=60"])
     assert record == strict(copy.evaluation_file.read_text())
     assert record["importance_weighted"]["samples"] == record["elbo"]["samples"] == 60
+    assert "S = 60" in copy.report_file.read_text()
     assert record["checkpoint"] == before["checkpoint"]
     gain = record["importance_weighted"]["value"] - before["importance_weighted"]["value"]
     assert gain > -0.2
