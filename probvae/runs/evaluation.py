@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from probvae.components.metrics.accuracy import accuracy
-from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json
+from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json, named_variables
 from probvae.data.feeding.splits import labelled
 from probvae.errors import UserError
 from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_bounds
@@ -170,7 +170,7 @@ def measure(
         "versions": versions(),
         "checkpoint": checkpoint.folder.name,
         "epoch": checkpoint.state.epoch,
-        "parameters": sum(math.prod(variable.shape) for variable in vae.trainable_variables),
+        "parameters": sum(math.prod(variable.shape) for variable in named_variables(vae).values()),
         **({"condition": str(data.info.condition)} if p_is_conditional else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
         "convergence": _as_numbers(convergence),

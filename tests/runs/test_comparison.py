@@ -40,7 +40,7 @@ def test_differences_are_means_over_pairs_of_examples(runs, tmp_path):
         assert found["runs"][1][name] == strict(other.evaluation_file.read_text())[name]
     row = found["runs"][0]
     assert (row["run"], row["samples"], row["epochs"], row["best_epoch"]) == (str(first.folder), 5, 1, 1)
-    assert row["parameters"] == sum(np.prod(v.shape) for v in probvae.load(first).trainable_variables)
+    assert row["parameters"] == sum(np.prod(v.shape) for v in probvae.load(first).variables)
     assert row["training_seconds"] == first.metrics()[0]["seconds"]
     assert min(matplotlib.image.imread(tmp_path / "differences.png").shape[:2]) > 100
 
