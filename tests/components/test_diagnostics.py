@@ -338,7 +338,7 @@ def test_a_prior_without_a_mode_of_the_data_loses_recall():
 # All of them
 
 
-SETTINGS = {"precision_recall": {"steps": 3}, "annealed_importance": {"examples": 4, "chains": 2, "steps": 3}}
+SETTINGS = {"precision_recall": {"steps": 3}, "annealed_importance": {"max_examples": 4, "chains": 2, "steps": 3}}
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ class AnnealedImportance(Metric):
     `simulated_gap`, what is left between both, says how exact the method is with these settings.
 
     Args:
-        examples: the first of the test examples are taken, and as many are simulated.
+        max_examples: at most this number of the test examples, the first, are taken, and as many are simulated.
         chains: K, for each example; the logarithm of the mean of their weights is taken.
         steps: the number of distributions between the prior and the posterior.
         leapfrog_steps: the number of gradients that each of their steps takes.
@@ -59,12 +59,12 @@ class AnnealedImportance(Metric):
 
     def __init__(
         self,
-        examples: Annotated[int, Ge(2)] = 50,
+        max_examples: Annotated[int, Ge(2)] = 50,
         chains: Positive = 10,
         steps: Positive = 500,
         leapfrog_steps: Positive = 5,
     ) -> None:
-        self.examples = examples
+        self.max_examples = max_examples
         self.chains = chains
         self.steps = steps
         self.leapfrog_steps = leapfrog_steps
@@ -84,7 +84,7 @@ class AnnealedImportance(Metric):
 
     def __call__(self, vae: VAE, data: Data, seed: Seed) -> dict[str, Measurement]:
         """The numbers: a function of the seed."""
-        rows = np.arange(min(self.examples, len(data.test)))
+        rows = np.arange(min(self.max_examples, len(data.test)))
         test, noise = next(chunks(data.test, seed, rows))
         chains = Chains(vae, self.chains, self.steps, self.leapfrog_steps)
         below = chains.from_prior(test, fold_in(noise, 0))
