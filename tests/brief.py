@@ -9,7 +9,7 @@ def briefly(check, subject):
     Where the regions of a check fix the shapes, a component without parameters has the same case twice: then only
     the defaults are tried.
     """
-    count = check.examples["fast"] // 3
+    count = max(1, check.examples["fast"] // 3)
     if len(check.regions) > 1 and not subject.signature.settable:
         count = 0
     return replace(check, examples={"fast": count})

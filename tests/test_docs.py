@@ -679,8 +679,9 @@ def test_the_code_on_missing_labels_does_what_it_says():
     names = {}
     exec(code, names)
     assert np.sum(names["known"]) == 600
-    assert 0.1 < names["value"] < 1
-    assert names["error"] == pytest.approx((names["value"] * (1 - names["value"]) / 1000) ** 0.5)
+    value = names["found"].value
+    assert 0.1 < value < 1
+    assert names["found"].standard_error == pytest.approx((value * (1 - value) / 1000) ** 0.5)
     (table,) = blocks(LABELS, "toml")
     example = tomllib.loads((ROOT / "examples" / "semi_supervised.toml").read_text())
     assert example["data"] == tomllib.loads(table)["data"]
