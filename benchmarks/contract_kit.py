@@ -26,6 +26,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from probvae.testing.checking import Profile
+
 HERE = Path(__file__).parent
 JSON, TABLES = HERE / "contract_kit.json", HERE / "contract_kit.md"
 ALARMS = ("failed", "unexpected")
@@ -36,7 +38,7 @@ sys.path.insert(0, str(HERE.parent / "tests" / "testing"))  # the packages `brok
 
 
 def report(
-    known: dict[str, Any], kind: str, factory: str | Callable[..., Any], profile: str, seed: int
+    known: dict[str, Any], kind: str, factory: str | Callable[..., Any], profile: Profile, seed: int
 ) -> dict[str, Any]:
     """The report of the kit on one component, as plain values; results that are known are kept."""
     from probvae import testing
@@ -64,7 +66,7 @@ def report(
     }
 
 
-def try_mutant(known: dict[str, Any], name: str, profile: str, seed: int) -> dict[str, Any]:
+def try_mutant(known: dict[str, Any], name: str, profile: Profile, seed: int) -> dict[str, Any]:
     """The row of a broken component."""
     from broken import BROKEN
 
@@ -72,14 +74,14 @@ def try_mutant(known: dict[str, Any], name: str, profile: str, seed: int) -> dic
     return {**report(known, mutant.kind, mutant.factory, profile, seed), "mistake": mutant.mistake}
 
 
-def try_correct(known: dict[str, Any], name: str, profile: str, seed: int) -> dict[str, Any]:
+def try_correct(known: dict[str, Any], name: str, profile: Profile, seed: int) -> dict[str, Any]:
     """The row of a correct component, with one seed."""
     from correct import CORRECT
 
     return report(known, CORRECT[name].kind, CORRECT[name].factory, profile, seed)
 
 
-def try_built_in(known: dict[str, Any], kind: str, name: str, profile: str) -> dict[str, Any]:
+def try_built_in(known: dict[str, Any], kind: str, name: str, profile: Profile) -> dict[str, Any]:
     """The row of a component of probvae itself."""
     return report(known, kind, name, profile, 0)
 

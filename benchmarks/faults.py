@@ -80,21 +80,20 @@ def measured(kind: tuple[str, str, str], kills: int, folder: Path) -> dict[str, 
     file = folder / "spec.toml"
     file.write_text(tomli_w.dumps(spec(*kind, images)))
     killed_until_done(file, folder / "whole", kills=0, seed=0)
-    whole, row = outcome(folder / "whole"), {"kills": Counter[str](), "runs": 0, "different": 0, "passed_over": 0}
+    whole, found = outcome(folder / "whole"), Counter[str]()
+    row = {"runs": 0, "different": 0, "passed_over": 0}
     start = time.monotonic()
-    while row["kills"].total() < kills:
+    while found.total() < kills:
         again = folder / "killed"
         seed = 1000 * KINDS.index(kind) + row["runs"]
-        lives = killed_until_done(file, again, min(PER_RUN, kills - row["kills"].total()), seed)
-        row["kills"] += lives.kills
+        lives = killed_until_done(file, again, min(PER_RUN, kills - found.total()), seed)
+        found += lives.kills
         row["runs"] += 1
         row["different"] += outcome(again) != whole
         row["passed_over"] += len(lives.skipped)
         shutil.rmtree(again)
-        print(
-            f"{' '.join(kind)}: {row['kills'].total()} of {kills} kills, {row['different']} different", flush=True
-        )
-    return {**row, "seconds": round(time.monotonic() - start)}
+        print(f"{' '.join(kind)}: {found.total()} of {kills} kills, {row['different']} different", flush=True)
+    return {"kills": found, **row, "seconds": round(time.monotonic() - start)}
 
 
 def table(rows: dict[str, Any]) -> str:

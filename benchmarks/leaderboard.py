@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import HERE, measured, render
+from probvae.core import from_json
 
 FOLDER = HERE / "fashion_mnist"
 RESULTS = FOLDER / "results"
@@ -59,13 +60,17 @@ class Row:
         return [json.loads(file.read_text()) for file in sorted(RESULTS.glob(f"{self.name}-*.json"))]
 
 
+@dataclass(frozen=True)
+class _Rows:
+    rows: list[Row]
+
+
 def rows() -> list[Row]:
     """All rows, in the order of the table."""
-    tables = tomllib.loads((FOLDER / "rows.toml").read_text())["rows"]
-    return [
-        Row(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
-        for table in tables
-    ]
+    found: list[Row] = from_json(
+        _Rows, json.dumps(tomllib.loads((FOLDER / "rows.toml").read_text())).encode()
+    ).rows
+    return found
 
 
 def train(row: Row, seed: int, runs: Path, samples: int) -> None:

@@ -29,8 +29,9 @@ from benchmarks.results import described, measured, render, write
 from probvae import BINARY, VAE, Data, DataInfo, Split
 from probvae.objectives import ELBO
 from probvae.training import Callback, Epoch, Trainer, TrainSettings
-from probvae.training.checkpoint import snapshot, verify
+from probvae.training.checkpoint import CheckpointState, snapshot, verify
 from probvae.training.checkpoint import write as write_checkpoint
+from probvae.training.running_means import RunningMeansState
 
 CALL = 20
 """How many steps of the hand-written loop are one call, which saves most of the time in Python."""
@@ -159,7 +160,11 @@ def saved(trainer: Trainer, folder: Path, step: int) -> tuple[float, float]:
     began = time.perf_counter()
     arrays = snapshot(trainer.vae, trainer.optimizer)
     copied = time.perf_counter()
-    verify(write_checkpoint(folder, arrays, {"step": step, "epoch": step, "best_step": 0}).folder)
+    verify(
+        write_checkpoint(
+            folder, arrays, CheckpointState("", step, step, 0, None, RunningMeansState({}, 0, 0.0, 0))
+        ).folder
+    )
     return copied - began, time.perf_counter() - copied
 
 

@@ -70,8 +70,9 @@ def supervised(labels: int, seed: int, hidden: int, batch_size: int, learning_ra
     kept.
     """
     data = DataSettings("labels", labels, seed).data(FashionMini().load())
-    known = np.flatnonzero(data.train.labels != -1)
-    x, y = data.train.unbinarised(known), data.train.labels[known]
+    labels_of = np.asarray(data.train.labels)
+    known = np.flatnonzero(labels_of != -1)
+    x, y = data.train.unbinarised(known), labels_of[known]
     validation, test = (part.batch(slice(None), tf.constant([0, 0])) for part in (data.validation, data.test))
     keras.utils.set_random_seed(seed)
     network = keras.Sequential(

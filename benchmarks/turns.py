@@ -117,7 +117,7 @@ def alternating(functions: Mapping[str, Callable[[], object]], rounds: int) -> d
         function()
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for number in range(rounds):
-        for name in functions if number % 2 else reversed(functions):
+        for name in functions if number % 2 else reversed([*functions]):
             began = time.perf_counter()
             functions[name]()
             seconds[name].append(time.perf_counter() - began)

@@ -31,7 +31,7 @@ def main() -> None:
     model = Autoencoder(encoder, decoder)
     model.compile(keras.optimizers.Adam(1e-3))
     dataset = batches(np.load(task["images"]), task["batch"])
-    facts = {"parameters": int(sum(np.prod(variable.shape) for variable in variables))}
+    facts: dict[str, float] = {"parameters": int(sum(np.prod(variable.shape) for variable in variables))}
     while True:
         turns.begin(**facts)
         history = model.fit(dataset, steps_per_epoch=task["steps"], verbose=0)

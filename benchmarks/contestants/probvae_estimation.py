@@ -21,7 +21,7 @@ def main() -> None:
         for name, variable in trainable_names(vae).items():
             variable.assign(weights[name])
     split, seed = Split(np.load(task["images"])), 0
-    facts = {}
+    facts: dict[str, float] = {}
     while True:
         turns.begin(**facts)
         found = example_bounds(vae, split, task["samples"], seed)

@@ -43,7 +43,7 @@ def main() -> None:
 
     run = one_by_one if "eager" in sys.argv[1:] else many
     stream, steps = iter(batches(np.load(task["images"]), task["batch"])), task["steps"]
-    facts = {"parameters": int(sum(np.prod(variable.shape) for variable in variables))}
+    facts: dict[str, float] = {"parameters": int(sum(np.prod(variable.shape) for variable in variables))}
     while True:
         turns.begin(**facts)
         total = float(run(stream, tf.constant(steps) if run is many else steps))
