@@ -15,7 +15,6 @@ changed, take its results out first, `forget CHECK`; after all have, delete cont
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -24,9 +23,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from probvae.testing.checking import Profile
+from benchmarks.results import parser_of
+
+if TYPE_CHECKING:
+    from probvae.testing.checking import Profile
 
 HERE = Path(__file__).parent
 JSON, TABLES = HERE / "contract_kit.json", HERE / "contract_kit.md"
@@ -244,11 +246,7 @@ def built_in(rows: dict[str, Any]) -> list[str]:
 
 def main(arguments: Sequence[str]) -> None:
     """Run what is missing, and write the results."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks contract_kit",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("contract_kit", __doc__)
     parser.add_argument("part", choices=(*PARTS, "forget"))
     parser.add_argument("checks", nargs="*", help="the checks to forget")
     parser.add_argument("--jobs", type=int, default=2, help="processes")

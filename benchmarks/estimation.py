@@ -8,7 +8,6 @@ environment of its own: `sh benchmarks/contestants/install.sh .venv-peers`.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import keras
 import numpy as np
 
 from benchmarks.reference import gated
-from benchmarks.results import described, measured, render, write
+from benchmarks.results import measured, page, parser_of, render, write
 from benchmarks.turns import interleaved, ratios
 from probvae.core import trainable_names
 from probvae.data import FashionMini
@@ -67,10 +66,6 @@ def compared(peers: str, samples: int, rounds: int) -> dict[str, Any]:
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = [
-        "# Importance-weighted estimates",
-        "",
-        described(results),
-        "",
         f"{IMAGES} images, {results['samples']:,} samples for each; medians of {results['rounds']} turns, and "
         "their range. All contestants take turns, each in a process of its own; a ratio is the median of those of "
         "paired turns. The peak of memory is that of the whole process.",
@@ -85,17 +80,12 @@ def table(results: dict[str, Any]) -> str:
             f"| {ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}) | {row['bound']:.2f} "
             f"| {row['peak'] / MEGA:,.0f} MiB |"
         )
-    return "\n".join(
-        [*lines, "", "Made by `python -m benchmarks estimation`; the numbers are in `estimation.json`.", ""]
-    )
+    return page("estimation", "Importance-weighted estimates", results, lines)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks estimation", description=__doc__, formatter_class=formatter
-    )
+    parser = parser_of("estimation", __doc__)
     parser.add_argument("--peers", required=True, help="a Python with PyTorch")
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)

@@ -10,7 +10,6 @@ table faults.md to this folder; kinds that are in them are not repeated.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -23,6 +22,8 @@ from typing import Any
 
 import numpy as np
 import tomli_w
+
+from benchmarks.results import parser_of
 
 HERE = Path(__file__).parent
 JSON, TABLE = HERE / "faults.json", HERE / "faults.md"
@@ -120,9 +121,7 @@ def table(rows: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Run what is missing, and write the results."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("faults", __doc__)
     parser.add_argument("--kills", type=int, default=100, help="how many in all, shared by the kinds of training")
     options = parser.parse_args(arguments)
     rows = json.loads(JSON.read_text()) if JSON.exists() else {}

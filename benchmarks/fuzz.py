@@ -14,7 +14,6 @@ a case failed, and its traceback is printed. The test suite runs the first few c
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -24,6 +23,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.results import parser_of
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
 
@@ -89,9 +90,7 @@ GENERATORS: dict[str, Callable[[int, int], Iterator[Trial]]] = {
 
 def main(arguments: Sequence[str]) -> None:
     """Run the cases of one kind; 1 if one failed."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("fuzz", __doc__)
     parser.add_argument("kind", choices=GENERATORS)
     parser.add_argument("--count", type=int, default=1000, help="how many cases")
     parser.add_argument("--first", type=int, default=0, help="the number of the first one")

@@ -1,4 +1,4 @@
-"""How many examples a second can a trained model sample, encode, reconstruct and evaluate?
+"""How many examples a second does a trained model sample, encode and reconstruct?
 
 The gated model of the leaderboard (784-300-300-40) with fresh weights on 10,000 images, by the functions that
 users call; samples also from priors whose sampler is a loop over D = 128 latents, or none.
@@ -8,7 +8,6 @@ users call; samples also from priors whose sampler is a loop over D = 128 latent
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.reference import EVENT, gated
-from benchmarks.results import described, measured, render, write
+from benchmarks.results import measured, page, parser_of, render, write
 from benchmarks.turns import alternating
 from probvae import VAE, Split
 from probvae.components import IAF, MAF, RealNVP, Spline, StandardNormal
@@ -66,10 +65,6 @@ def of_priors() -> dict[str, Callable[[], object]]:
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = [
-        "# Use of a trained model",
-        "",
-        described(results),
-        "",
         f"Medians of {results['rounds']} turns in one process: {COUNT:,} images of the gated model "
         f"784-300-300-40, and {DRAWS:,} draws from priors of {LATENTS} latents.",
         "",
@@ -81,17 +76,12 @@ def table(results: dict[str, Any]) -> str:
         for name, seconds in results[counts].items():
             median = statistics.median(seconds)
             lines.append(f"| {name} | {median:.3f} | {number / median:,.0f} {unit} |")
-    return "\n".join(
-        [*lines, "", "Made by `python -m benchmarks inference`; the numbers are in `inference.json`.", ""]
-    )
+    return page("inference", "Use of a trained model", results, lines)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks inference", description=__doc__, formatter_class=formatter
-    )
+    parser = parser_of("inference", __doc__)
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args(arguments)
     keras.utils.set_random_seed(0)

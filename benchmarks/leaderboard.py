@@ -11,7 +11,6 @@ continue where they were stopped, so that the command can be repeated until it i
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import HERE, measured, render
+from benchmarks.results import HERE, measured, parser_of, render
 from probvae.core import from_json
 
 FOLDER = HERE / "fashion_mnist"
@@ -143,11 +142,7 @@ def table(results: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Train what is missing, and write the table."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks leaderboard",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("leaderboard", __doc__)
     known = {row.name: row for row in rows()}
     parser.add_argument(
         "rows", nargs="*", metavar="ROW", help=f"one or several of {', '.join(known)}; all if none"

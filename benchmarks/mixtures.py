@@ -10,7 +10,6 @@ the largest over mixtures whose scales are 1e-3 to 1e3 apart.
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from benchmarks.results import described, measured, render, write
+from benchmarks.results import measured, page, parser_of, render, write
 from benchmarks.turns import alternating, ratios
 from probvae.components.mixtures import mixture
 from probvae.core import Array, Tensor
@@ -113,10 +112,6 @@ def errors(count: int) -> dict[str, float]:
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = [
-        "# The density of a mixture of normals",
-        "",
-        described(results),
-        "",
         f"Milliseconds for the log-density and its gradient, {POINTS} points of {DIMENSIONS} dimensions; medians "
         f"of {results['rounds']} turns in one process.",
         "",
@@ -128,17 +123,12 @@ def table(results: dict[str, Any]) -> str:
         times = " | ".join(f"{speed[name]['milliseconds']:.1f}" for name in ("TFP", "plain", "probvae"))
         gain = speed["TFP"]["probvae_over_it"]["median"]
         lines.append(f"| {int(count):,} | {times} | {gain:.1f} | {error['plain']:.1e} | {error['probvae']:.1e} |")
-    return "\n".join(
-        [*lines, "", "Made by `python -m benchmarks mixtures`; the numbers are in `mixtures.json`.", ""]
-    )
+    return page("mixtures", "The density of a mixture of normals", results, lines)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks mixtures", description=__doc__, formatter_class=formatter
-    )
+    parser = parser_of("mixtures", __doc__)
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args(arguments)
     counts = {str(count): {"speed": compared(count, options.rounds), "error": errors(count)} for count in COUNTS}

@@ -29,6 +29,7 @@ import keras
 import numpy as np
 
 from benchmarks.reference import EVENT, conv, dense
+from benchmarks.results import parser_of
 from probvae import Split
 from probvae.data import Arrays, Batches
 from probvae.objectives import ELBO
@@ -221,9 +222,7 @@ def table(found: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks on_disk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("on_disk", __doc__)
     parser.add_argument("--gigabytes", type=float, default=10.0)
     parser.add_argument("--folder", type=Path, help="where the data is written; a temporary folder if not given")
     parser.add_argument("--keep", action="store_true", help="leave the data there")

@@ -11,7 +11,6 @@ training, and how long a thread then writes it.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -25,7 +24,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from benchmarks.reference import EVENT, conv, dense
-from benchmarks.results import described, measured, render, write
+from benchmarks.results import measured, page, parser_of, render, write
 from probvae import BINARY, VAE, Data, DataInfo, Split
 from probvae.objectives import ELBO
 from probvae.training import Callback, Epoch, Trainer, TrainSettings
@@ -171,10 +170,6 @@ def saved(trainer: Trainer, folder: Path, step: int) -> tuple[float, float]:
 def table(found: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = [
-        "# The trainer and a hand-written loop",
-        "",
-        described(found),
-        "",
         f"Images per second, medians of {found['rounds']} alternating epochs in one process. The trainer's time "
         "includes its checkpoints.",
         "",
@@ -197,18 +192,12 @@ def table(found: dict[str, Any]) -> str:
     for name, row in found["kinds"].items():
         stalls, writes = (1000 * row["saving"][part] for part in ("stalls", "writes"))
         lines.append(f"| {name} | {row['variables']:,} | {stalls:.1f} ms | {writes:.0f} ms |")
-    return "\n".join(
-        [*lines, "", "Made by `python -m benchmarks overhead`; the numbers are in `overhead.json`.", ""]
-    )
+    return page("overhead", "The trainer and a hand-written loop", found, lines)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks overhead",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("overhead", __doc__)
     parser.add_argument("--rounds", type=int, default=15, help="epochs of each")
     options = parser.parse_args(arguments)
     kinds = {}

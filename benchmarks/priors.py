@@ -10,7 +10,6 @@ folder. A run that exists is read, not repeated, so the script can be stopped an
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import measured, read, render, write
+from benchmarks.results import measured, parser_of, read, render, write
 
 SEED_SPREAD = 1.1
 """By how many nats the test log-likelihood of one row has differed over three training seeds."""
@@ -100,9 +99,7 @@ def table(results: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Run what is missing, and write the results."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks priors", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("priors", __doc__)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--latents", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark-priors"))

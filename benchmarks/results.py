@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import importlib.metadata
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,21 @@ def described(results: dict[str, Any]) -> str:
         f"({', '.join(one['features'])}), {one['cores']} cores, with Python {results['python']}, {versions}."
     )
     return " ".join([measurement, *results["remarks"]])
+
+
+def page(name: str, title: str, results: dict[str, Any], lines: Sequence[str]) -> str:
+    """The text of NAME.md: the title, when and on what it was measured, the lines, and what made it."""
+    made_by = f"Made by `python -m benchmarks {name}`; the numbers are in `{name}.json`."
+    return "\n".join([f"# {title}", "", described(results), "", *lines, "", made_by, ""])
+
+
+def parser_of(name: str, about: str | None) -> argparse.ArgumentParser:
+    """The options of `python -m benchmarks NAME`, with the module's docstring as it is written."""
+    return argparse.ArgumentParser(
+        f"python -m benchmarks {name}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def read(name: str) -> dict[str, Any]:

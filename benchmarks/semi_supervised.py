@@ -11,7 +11,6 @@ started again.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -27,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 import probvae
-from benchmarks.results import measured, read, render, write
+from benchmarks.results import measured, parser_of, read, render, write
 from probvae.data import DataSettings, FashionMini
 
 HERE = Path(__file__).parent
@@ -143,11 +142,7 @@ def accuracies(rows: list[dict[str, Any]], labels: int, model: str) -> list[floa
 
 def main(arguments: Sequence[str]) -> None:
     """Run what is missing, and write the results."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks semi_supervised",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("semi_supervised", __doc__)
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark-semi-supervised"))
     parser.add_argument("--render", action="store_true", help="only write the table again, from the numbers")
     options = parser.parse_args(arguments)

@@ -8,7 +8,6 @@ there (`train.checkpoint_steps = 1`); the program is then stopped.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import HERE, described, measured, render, write
+from benchmarks.results import HERE, measured, page, parser_of, render, write
 from benchmarks.turns import alternating
 
 EXAMPLES = HERE.parent / "examples"
@@ -81,10 +80,6 @@ def first_step(spec: str, *options: str) -> None:
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = [
-        "# Start-up",
-        "",
-        described(results),
-        "",
         f"Seconds from the start of the process, medians of {results['rounds']} turns, and their range.",
         "",
         "| what | seconds | range |",
@@ -92,17 +87,12 @@ def table(results: dict[str, Any]) -> str:
     ]
     for name, seconds in results["seconds"].items():
         lines.append(f"| {name} | {statistics.median(seconds):.2f} | {min(seconds):.2f} to {max(seconds):.2f} |")
-    return "\n".join(
-        [*lines, "", "Made by `python -m benchmarks start_up`; the numbers are in `start_up.json`.", ""]
-    )
+    return page("start_up", "Start-up", results, lines)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks start_up", description=__doc__, formatter_class=formatter
-    )
+    parser = parser_of("start_up", __doc__)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args(arguments)
     turns = {name: partial(finished, command) for name, command in PROGRAMS.items()}

@@ -9,7 +9,6 @@ does less. Those of PyTorch need an environment of their own: `sh benchmarks/con
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.results import described, measured, render, write
+from benchmarks.results import measured, page, parser_of, render, write
 from benchmarks.turns import interleaved, ratios
 from probvae.core import Array
 from probvae.data import FashionMini
@@ -128,10 +127,6 @@ def compared(name: str, precision: str, peers: str, rounds: int) -> dict[str, An
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = [
-        "# Training, compared",
-        "",
-        described(results),
-        "",
         f"Images per second: the median of {results['rounds']} turns, and their range. All contestants take "
         "turns, each in a process of its own; a ratio is the median of those of paired turns. The loss is that "
         "of the last turn, in nats per image, after the same number of steps.",
@@ -151,15 +146,12 @@ def table(results: dict[str, Any]) -> str:
                     f"| {label} | {statistics.median(speeds):,.0f} | {min(speeds):,.0f} to {max(speeds):,.0f} "
                     f"| {ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}) | {row['loss']:.1f} |"
                 )
-    return "\n".join(
-        [*lines, "", "Made by `python -m benchmarks training`; the numbers are in `training.json`.", ""]
-    )
+    return page("training", "Training, compared", results, lines)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
-    parser = argparse.ArgumentParser("python -m benchmarks training", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = parser_of("training", __doc__)
     parser.add_argument(
         "--peers", default="", help="a Python with PyTorch and Pythae; without it they are left out"
     )
