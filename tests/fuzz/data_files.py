@@ -289,7 +289,7 @@ def bomb(_: bytes, rng: Rng) -> bytes:
         return _raw_member("train.npy", head, packed, count * 10**6)
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file, file.open("train.npy", "w") as member:
         member.write(header(rng, shape="(200, 250000)"))
-        for _ in range(200):
+        for _block in range(200):
             member.write(bytes(10**6))
     return content.getvalue()
 
