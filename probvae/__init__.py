@@ -32,6 +32,8 @@ TARGETS = [
     "probvae.runs:evaluate",
     "probvae.runs:load",
     "probvae.runs:refit",
+    "probvae.runs:sweep",
+    "probvae.runs:Interval",
     "probvae.runs:train",
     # plugins
     "probvae.registry:register",

@@ -74,11 +74,13 @@ from probvae.registry import ComponentSpec as ComponentSpec
 from probvae.registry import RunView as RunView
 from probvae.registry import hookimpl as hookimpl
 from probvae.registry import register as register
+from probvae.runs import Interval as Interval
 from probvae.runs import build as build
 from probvae.runs import compare as compare
 from probvae.runs import evaluate as evaluate
 from probvae.runs import load as load
 from probvae.runs import refit as refit
+from probvae.runs import sweep as sweep
 from probvae.runs import train as train
 
 __version__: str

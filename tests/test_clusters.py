@@ -12,10 +12,13 @@ import tomli_w
 import yaml
 
 from probvae.cli.runs import train
+from probvae.cli.sweeps import sweep
 from probvae.runs.folder import open_run
+from probvae.runs.sweeps.ranges import read_search
 
 ROOT = Path(__file__).parent.parent
 SLURM = ROOT / "examples" / "cluster" / "slurm.sh"
+SWEEP = ROOT / "examples" / "cluster" / "sweep.sh"
 KUBERNETES = ROOT / "examples" / "cluster" / "kubernetes.yaml"
 
 FILLED = {"train": {"schedule": "constant"}}
@@ -203,6 +206,34 @@ def test_sbatch_reads_all_of_its_options():
     assert options["signal"] == "TERM@120"  # to the workers; B: would send it to the shell
     assert options["open-mode"] == "append"
     assert {"requeue", "cpus-per-task"} <= set(options)
+
+
+# A sweep in a Slurm array
+
+
+@pytest.mark.parametrize(("status", "requeued"), [(0, False), (143, True), (1, False), (2, False)])
+def test_a_task_of_a_sweep_takes_trials_of_the_common_folder(status, requeued, records, monkeypatch):
+    (records / "statuses").write_text(str(status))
+    (records.parent / "bin" / "srun").write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    for name, value in {"JOB_ID": "17", "CPUS_PER_TASK": "8", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    done = subprocess.run(["bash", SWEEP], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (status, "")
+    (arguments,) = [file.read_text().splitlines() for file in records.glob("*.arguments")]
+    options = sweep.make_context("sweep", arguments[1:]).params
+    assert (options["spec"], options["out"]) == (Path("examples/first.toml"), Path("/shared/sweeps/first"))
+    assert read_search(options["search"])
+    asked = records / "asked"
+    assert (asked.read_text() if asked.exists() else "") == ("requeue 17\n" if requeued else "")
+
+
+@pytest.mark.parametrize("script", [SLURM, SWEEP], ids=["slurm.sh", "sweep.sh"])
+def test_sbatch_finds_the_options_before_the_first_command(script):
+    before, _, after = script.read_text().partition("\nspec=")
+    assert all(line.startswith("#") for line in before.splitlines() if line)
+    assert "#SBATCH" not in after
+    assert {"#SBATCH --signal=TERM@120", "#SBATCH --requeue"} <= set(before.splitlines())
 
 
 # Kubernetes

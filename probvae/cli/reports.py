@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import click
 
 from probvae.cli.options import json_option, run_argument
 from probvae.cli.start import ModelCommand
+from probvae.cli.tables import aligned
 
 if TYPE_CHECKING:
     from probvae.core import Table
@@ -64,7 +64,7 @@ def compare(runs: tuple[Path, ...], out: Path | None, html: Path | None, as_json
         return
     differences = [None, *(difference["importance_weighted"] for difference in found["differences"])]
     rows = [_compared(row, difference) for row, difference in zip(found["runs"], differences, strict=True)]
-    for number, cells in enumerate(_aligned([_COMPARED, *rows])):
+    for number, cells in enumerate(aligned([_COMPARED, *rows])):
         click.secho("  ".join(cells).rstrip(), bold=number == 0)
     for note in found["notes"]:
         click.echo(f"note: {note}")
@@ -113,19 +113,12 @@ def runs(folder: Path, data: str | None, status: str | None, sort: str, as_json:
 def _print(runs: list[Listed]) -> None:
     """A line for each run, in columns; what is damaged is said at the end."""
     rows = [_COLUMNS, *map(_row, runs)]
-    for number, (row, cells) in enumerate(zip(rows, _aligned(rows), strict=True)):
+    for number, (row, cells) in enumerate(zip(rows, aligned(rows), strict=True)):
         cells[1] = click.style(cells[1], fg=_COLOURS.get(row[1]))
         click.secho("  ".join(cells).rstrip(), bold=number == 0)
     for run in runs:
         if run.problem:
             click.echo(f"damaged: {run.problem}")
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[list[str]]:
-    """The cells of each row, filled up to the width of their column."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
 
 
 def _compared(row: Table, difference: Table | None) -> tuple[str, ...]:

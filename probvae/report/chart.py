@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from probvae.core import Array
+from probvae.report.axis import Axis, Tick
 from probvae.report.numbers import plain_number
 from probvae.report.series import SIDES, Best, Rows, best, changes, limits, series, terms, title, unit
 
@@ -22,14 +22,6 @@ LEFT, TOP, RIGHT, BOTTOM = 50, 8, 8, 34
 
 _MARKED = 30  # up to this number of epochs, each has a marker
 _LONGEST = 500  # the most points of a line, more than a screen shows
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A place on an axis, and its label."""
-
-    at: float
-    label: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A term for each epoch.
+    """Numbers against epochs, or against a setting.
 
     Args:
         title: the term in words.
@@ -68,6 +60,7 @@ class Chart:
         across: ticks of the horizontal axis, in coordinates of the chart.
         up: ticks of the vertical axis.
         best: the best epoch; None if it is not marked.
+        across_title: what the horizontal axis is.
     """
 
     title: str
@@ -77,6 +70,7 @@ class Chart:
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     best: Mark | None = None
+    across_title: str = "epoch"
 
 
 def charts(rows: Rows) -> list[Chart]:
@@ -130,8 +124,8 @@ def _chart(
     low, high = limits(np.stack(padded), lowest.loss if lowest else None)
     epochs = np.concatenate([epochs for epochs, _ in lines.values()])
     room = 0.015 * np.ptp(epochs) or 0.5
-    across = _Axis(epochs.min() - room, epochs.max() + room, LEFT, WIDTH - RIGHT)
-    up = _Axis(low, high, HEIGHT - BOTTOM, TOP)
+    across = Axis(epochs.min() - room, epochs.max() + room, LEFT, WIDTH - RIGHT)
+    up = Axis(low, high, HEIGHT - BOTTOM, TOP)
     return Chart(
         title,
         unit,
@@ -141,30 +135,6 @@ def _chart(
         up.ticks(5),
         Mark(lowest.side, float(across.at(lowest.epoch)), float(up.at(lowest.loss))) if lowest else None,
     )
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """A linear map from values between `low` and `high` to coordinates from `start` to `end`."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def at(self, values: float | Array) -> Array:
-        share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
-        return np.round(self.start + share * (self.end - self.start), 1)
-
-    def ticks(self, count: int, whole: bool = False) -> tuple[Tick, ...]:
-        """Ticks at round values."""
-        locator = MaxNLocator(count, integer=whole, min_n_ticks=1 if whole else 2)
-        values = np.array(locator.tick_values(self.low, self.high))
-        step = float(np.min(np.diff(values))) if len(values) > 1 else 1.0
-        exact = (n for n in range(12) if np.allclose(values, values.round(n), rtol=0, atol=1e-6 * step))
-        digits = next(exact, 12)
-        inside = [float(value) for value in values if self.low <= value <= self.high]
-        return tuple(Tick(float(self.at(value)), plain_number(value, digits)) for value in inside)
 
 
 def _line(style: str, across: Array, up: Array) -> Line:

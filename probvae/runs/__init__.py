@@ -14,6 +14,8 @@ TARGETS = [
     "probvae.runs.loading:load",
     "probvae.runs.refitting:refit",
     "probvae.runs.reporting:write_report",
+    "probvae.runs.sweeps.ranges:Interval",
+    "probvae.runs.sweeps.sweeping:sweep",
     "probvae.runs.training:train",
 ]
 

@@ -8,4 +8,6 @@ from probvae.runs.loading import check as check
 from probvae.runs.loading import load as load
 from probvae.runs.refitting import refit as refit
 from probvae.runs.reporting import write_report as write_report
+from probvae.runs.sweeps.ranges import Interval as Interval
+from probvae.runs.sweeps.sweeping import sweep as sweep
 from probvae.runs.training import train as train

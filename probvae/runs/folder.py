@@ -243,7 +243,7 @@ def open_run(spec: Table, name: str, out: str | Path | None, resume: bool) -> Ru
     free = ["versions", "evaluate", *(f"train.{name}" for name in CHANGEABLE_ON_RESUME)]
     if spec["train"]["schedule"] == "constant":  # a longer cosine would have had another past
         free.append("train.epochs")
-    changed = [f"{path} is {old!r} there and {new!r} here" for path, old, new in _differences(before, spec, free)]
+    changed = [f"{path} is {old!r} there and {new!r} here" for path, old, new in differences(before, spec, free)]
     if changed:
         raise UserError(
             f"{folder} is the run of another spec: {'; '.join(changed)}. Only [evaluate], "
@@ -253,17 +253,17 @@ def open_run(spec: Table, name: str, out: str | Path | None, resume: bool) -> Ru
     return run
 
 
-def _differences(
+def differences(
     old: Mapping[str, object], new: Mapping[str, object], free: Sequence[str], prefix: str = ""
 ) -> list[tuple[str, object, object]]:
-    """The key paths at which two specs differ, except for those that may."""
+    """The key paths at which two tables differ, except for those that may, with both values."""
     found = []
     for key in [*old, *(key for key in new if key not in old)]:
         path, before, after = prefix + key, old.get(key), new.get(key)
         if path in free or before == after:
             continue
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            found += _differences(before, after, free, f"{path}.")
+            found += differences(before, after, free, f"{path}.")
         else:
             found.append((path, before, after))
     return found

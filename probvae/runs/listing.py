@@ -65,7 +65,7 @@ def list_runs(folder: str | os.PathLike[str]) -> list[Listed]:
     root = Path(folder)
     if not root.is_dir():
         raise UserError(f"{root}: expected a folder of runs; got no such folder. `probvae train` makes runs/.")
-    return [_listed(path) for path in sorted(_runs(root))]
+    return [list_run(path) for path in sorted(_runs(root))]
 
 
 def _runs(root: Path) -> Iterator[Path]:
@@ -77,7 +77,8 @@ def _runs(root: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
 
 
-def _listed(folder: Path) -> Listed:
+def list_run(folder: Path) -> Listed:
+    """The run in a folder, which has a spec.toml and an environment.json."""
     run = Run(folder, {})
     problem, rows, evaluation = "", list[dict[str, float]](), dict[str, Any]()
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from probvae import registry as registries
+from probvae.core import Table
 from probvae.errors import ReportWarning, explained
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, write
@@ -64,6 +65,24 @@ def write_comparison(found: Mapping[str, Any], path: Path) -> None:
 
     runs = [Run(Path(row["run"]), read(row["run"]).tables) for row in found["runs"]]
     text = render_comparison(found, [ComparedRun(run.spec, run.metrics(), run.figures) for run in runs])
+    with writing(path) as place:
+        place.write_text(text, encoding="utf-8")
+
+
+def write_sweep_report(found: Mapping[str, Any], spec: Table, path: Path) -> None:
+    """Write the report of a sweep as one HTML file.
+
+    Args:
+        found: the results of the sweep.
+        spec: the spec as written, without the swept settings.
+        path: the file, in the folder of the sweep.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    from probvae.report.sweep import render_sweep
+
+    text = render_sweep(found, spec)
     with writing(path) as place:
         place.write_text(text, encoding="utf-8")
 

@@ -41,6 +41,7 @@ def train(
     allow_other_data: bool = False,
     data: object = None,
     report: bool = False,
+    callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Train the model of a spec, evaluate it on the test data, draw its figures and write its report.
 
@@ -61,6 +62,7 @@ def train(
             pandas.DataFrame, a finite tf.data.Dataset, a dataset or `Data`. What uses the run later needs data
             too.
         report: whether to write the run's report after each epoch too, and not only at the end.
+        callbacks: called as the training proceeds, after the run's own.
 
     Returns:
         The finished run.
@@ -105,8 +107,9 @@ def train(
             check_compared(run, built.plan.evaluate)
             checked_metrics(built.plan, built.vae, data_for(built.vae, built.data.loaded, built.data.loaded.test))
             with _recorded(run, hooks, console):
-                records = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
+                records: list[Callback] = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
                 records += [LiveReport(run, registry)] if report else []
+                records += callbacks
                 _fit(run, built, here, resume, stop, console, records)
                 _report(run, built, console, stop, registry)
     return run

@@ -106,7 +106,7 @@ class Document:
         if not equals or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in path):
             expected = "key.path=value, as model.prior.components=32"
             raise SpecError([Problem("--set", expected, repr(setting), where="command line")])
-        parsed = _value(value.strip(), place)
+        parsed = value_of(value.strip(), place)
         table = self.tables
         for depth, part in enumerate(path[:-1], 1):
             if part not in table:
@@ -233,7 +233,16 @@ def _read_json(text: str, path: Path) -> Document:
     return Document(tables, {(): str(path)}, folder=path.parent)
 
 
-def _value(text: str, place: str) -> Any:
+def value_of(text: str, place: str) -> Any:
+    """The value of a text in TOML, or of a bare word.
+
+    Args:
+        text: the value.
+        place: the option that it is from.
+
+    Raises:
+        SpecError: it is several values, or one that no parser takes.
+    """
     try:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:

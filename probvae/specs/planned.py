@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,6 +130,27 @@ class Plan:
     def evaluate(self) -> EvaluateSettings:
         """The settings of [evaluate]."""
         return EvaluateSettings(**self.settings["evaluate"].values)
+
+    def written(self) -> Table:
+        """The spec as it was written, but with absolute paths, so that it means the same in any folder."""
+        tables: Table = copy.deepcopy(self.document.tables)
+        for table in self._tables():
+            place, filled = tables, table.filled()
+            for key in table.path if self.document.has(table.path) else ():
+                place = place[key]
+            for name, parameter in table.signature.plain.items():
+                if parameter.is_path and self.document.has((*table.path, name)):
+                    place[name] = filled[name]
+        return tables
+
+    def _tables(self) -> Iterator[PlannedTable]:
+        """All tables, those within components included."""
+        found = [*self.settings.values(), *self.components.values()]
+        while found:
+            table = found.pop()
+            found += table.components.values() if isinstance(table, PlannedComponent) else ()
+            found += [table.shared] if isinstance(table, PlannedDataset) else []
+            yield table
 
     def filled(self) -> Table:
         """The spec with every default written out."""

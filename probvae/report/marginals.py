@@ -1,0 +1,112 @@
+"""The results of a sweep against each of its parameters, as the geometry of inline SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from probvae.core import Array
+from probvae.report.axis import Axis, Tick, log_ticks, name_ticks
+from probvae.report.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, Line
+from probvae.report.numbers import plain_number, value_in_words
+
+_LOG = 20.0
+"""From this ratio of the largest to the smallest value on, an axis is logarithmic."""
+
+_LONGEST_NAME = 16  # characters of a tick's label
+_TITLES = {"loss": "validation loss", "bound": "log p(x)"}
+
+
+def marginals(trials: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Chart]:
+    """A chart of the loss and one of the bound against each parameter; none where there is one value only.
+
+    Args:
+        trials: each with `settings`, `status`, `loss` and `bound`, as those of a sweep.
+        keys: the parameters.
+    """
+    found = [
+        _chart(trials, key, measure) for key in keys for measure in _TITLES if _different(trials, key, measure) > 1
+    ]
+    return [chart for chart in found if chart]
+
+
+def _different(trials: Sequence[Mapping[str, Any]], key: str, measure: str) -> int:
+    measured = [trial for trial in trials if key in trial["settings"] and trial[measure] is not None]
+    return len({value_in_words(trial["settings"][key]) for trial in measured})
+
+
+def _chart(trials: Sequence[Mapping[str, Any]], key: str, measure: str) -> Chart | None:
+    shown = {
+        status: [
+            (trial["settings"][key], float(trial[measure]))
+            for trial in trials
+            if trial["status"] == status and key in trial["settings"] and trial[measure] is not None
+        ]
+        for status in ("finished", "pruned")
+    }
+    if not shown["finished"]:
+        return None
+    axis, ticks, places = _across([value for points in shown.values() for value, _ in points])
+    heights = np.array([height for _, height in shown["finished"]])
+    room = 0.06 * float(np.ptp(heights)) or 0.5
+    up = Axis(float(heights.min()) - room, float(heights.max()) + room, HEIGHT - BOTTOM, TOP)
+    lines = [
+        _dots(status, axis.at(np.array([places(value) for value, _ in points])), up, [y for _, y in points])
+        for status, points in shown.items()
+        if points
+    ]
+    means = _means(shown["finished"])
+    if len(means) < len(shown["finished"]):
+        across = axis.at(np.array([places(value) for value, _, _ in means]))
+        heights = up.at(np.array([mean for _, mean, _ in means]))
+        order = np.argsort(across)
+        path = " ".join(f"{across[n]:g},{heights[n]:g}" for n in order)
+        lines.insert(0, Line("mean", (path,), ()))
+    described = "; ".join(
+        f"{value_in_words(value)}: {plain_number(mean)}" + (f" (mean of {count})" if count > 1 else "")
+        for value, mean, count in sorted(means, key=lambda one: places(one[0]))
+    )
+    text = f"{_TITLES[measure]} in nats per example against {key}. {described}."
+    return Chart(
+        _TITLES[measure],
+        "nats per example",
+        text[0].upper() + text[1:],
+        tuple(lines),
+        ticks,
+        up.ticks(5),
+        across_title=key,
+    )
+
+
+def _dots(style: str, across: Array, up: Axis, heights: Sequence[float]) -> Line:
+    """Trials as markers; those beyond the others' losses are at the edge."""
+    inside = up.at(np.clip(heights, up.low, up.high))
+    return Line(style, (), tuple(zip(across.tolist(), inside.tolist(), strict=True)))
+
+
+def _means(points: Sequence[tuple[Any, float]]) -> list[tuple[Any, float, int]]:
+    """The mean of the trials of each value, and their number."""
+    groups: dict[str, tuple[Any, list[float]]] = {}
+    for value, height in points:
+        groups.setdefault(value_in_words(value), (value, []))[1].append(height)
+    return [(value, float(np.mean(heights)), len(heights)) for value, heights in groups.values()]
+
+
+def _across(values: Sequence[Any]) -> tuple[Axis, tuple[Tick, ...], Any]:
+    """The horizontal axis of a parameter's values, its ticks, and the place of a value on it."""
+    numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+    if not numeric:
+        names = list(dict.fromkeys(map(value_in_words, values)))
+        axis = Axis(-0.5, len(names) - 0.5, LEFT, WIDTH - RIGHT)
+        shown = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names]
+        return axis, name_ticks(axis, shown), lambda value: names.index(value_in_words(value))
+    low, high = min(values), max(values)
+    log = low > 0 and high / low >= _LOG
+    ends = (math.log10(low), math.log10(high)) if log else (float(low), float(high))
+    room = 0.05 * (ends[1] - ends[0]) or 0.5
+    axis = Axis(ends[0] - room, ends[1] + room, LEFT, WIDTH - RIGHT)
+    whole = all(isinstance(value, int) for value in values)
+    return axis, log_ticks(axis) if log else axis.ticks(6, whole=whole), math.log10 if log else float

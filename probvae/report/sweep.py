@@ -1,0 +1,67 @@
+"""The report of a sweep as one HTML file, with links to those of its runs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from probvae.core import Table
+from probvae.report.html import rendered
+from probvae.report.marginals import marginals
+from probvae.report.numbers import plain_number, value_in_words, with_error
+
+_SEED = "train.seed"
+"""A parameter whose values are repetitions, and have no chart."""
+
+
+def render_sweep(found: Mapping[str, Any], spec: Table) -> str:
+    """The HTML text of a sweep.
+
+    Args:
+        found: `folder`, `parameters`, `order`, `trials`, `settings` and `notes`, as in the results of a sweep.
+        spec: the spec as written, without the swept settings.
+    """
+    folder, trials = found["folder"], found["trials"]
+    ended = {
+        status: [trial for trial in trials if trial["status"] == status]
+        for status in ("finished", "pruned", "failed", "running", "interrupted", "waiting")
+    }
+    keys = [key for key in found["parameters"] if key != _SEED]
+    return rendered(
+        "sweep.html",
+        title=Path(folder).name or folder,
+        folder=shlex.quote(folder),
+        found=found,
+        keys=keys,
+        best=next(iter(ended["finished"]), None),
+        counts={status: len(members) for status, members in ended.items() if members},
+        without_result=[*ended["failed"], *ended["pruned"]],
+        charts=marginals(trials, keys),
+        links=_links(folder, trials),
+        spec=tomli_w.dumps(spec),
+        in_words=_in_words,
+        number=plain_number,
+        with_error=with_error,
+    )
+
+
+def _links(folder: str, trials: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """The addresses of the reports of the runs that have one, relative to the sweep's folder, by number."""
+    reports = {trial["number"]: Path(trial["folder"]) / "report.html" for trial in trials}
+    return {
+        number: Path(os.path.relpath(report, folder)).as_posix()
+        for number, report in reports.items()
+        if report.is_file()
+    }
+
+
+def _in_words(value: object) -> str:
+    """A value of a setting: numbers as in a spec, without commas."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_in_words(inner)}" for key, inner in value.items())
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value_in_words(value)

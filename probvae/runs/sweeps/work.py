@@ -1,0 +1,89 @@
+"""Training the trials of a sweep in this process, one after another."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+from rich.console import Console
+
+from probvae.errors import explained
+from probvae.registry import Registry
+from probvae.report.series import best
+from probvae.runs.sweeps.definition import Definition
+from probvae.runs.sweeps.search import PrunedError
+from probvae.runs.sweeps.source import Ended, Record, Source, Taken
+from probvae.runs.training import train
+from probvae.training import Callback
+
+LOGS = "logs"
+"""The folder of what the trainings print, in that of a sweep."""
+
+
+def train_all(
+    folder: Path,
+    definition: Definition,
+    source: Source,
+    registry: Registry,
+    given: object = None,
+    started: Callable[[Record], Sequence[Callback]] = lambda _: (),
+    ended: Callable[[], None] = lambda: None,
+) -> None:
+    """Train trials until there is none to take.
+
+    Args:
+        folder: of the sweep.
+        definition: of the sweep.
+        source: of the trials.
+        registry: where names are looked up.
+        given: the data in Python; None for that of the spec.
+        started: called with each trial before its training; returns callbacks for it.
+        ended: called after each trial.
+
+    Raises:
+        KeyboardInterrupt: a signal came; the training of the time is saved.
+    """
+    while taken := source.take():
+        try:
+            how = _train(folder, definition, taken, registry, given, started(taken.record))
+            taken.end(*how)
+        finally:
+            taken.claim.release()
+        ended()
+        keras.backend.clear_session()
+        gc.collect()  # graphs are circles of references
+
+
+def _train(
+    folder: Path,
+    definition: Definition,
+    taken: Taken,
+    registry: Registry,
+    given: object,
+    callbacks: Sequence[Callback],
+) -> tuple[Ended, str, float | None]:
+    """Train a trial from its newest checkpoint: how it ended, why, and its lowest validation loss."""
+    record = taken.record
+    log = folder / LOGS / f"{record.folder.name}.txt"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        try:
+            run = train(
+                definition.spec,
+                record.folder,
+                resume=True,
+                overrides=definition.settings_of(record.settings),
+                plugins=definition.plugins,
+                console=Console(file=file, width=120, highlight=False),
+                registry=registry,
+                data=given,
+                callbacks=[*taken.callbacks, *callbacks],
+            )
+            lowest = best(run.metrics())
+        except PrunedError as error:
+            return "pruned", str(error), None
+        except Exception as error:  # the others are trained all the same
+            return "failed", " ".join(explained(error).split()), None
+    return ("finished", "", lowest.loss) if lowest else ("failed", "it has no finite loss", None)

@@ -1,0 +1,219 @@
+"""Grids: what is checked first, what is trained, and what a second call finds."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tomli_w
+
+from probvae.errors import SpecError, UserError
+from probvae.runs.listing import list_runs
+from probvae.runs.sweeps.source import claimed
+
+from .fakes import EPOCHS, Killed, loss_of
+
+RATES = {"train.learning_rate": [1e-2, 1e-3]}
+GRID = {**RATES, "train.seed": range(3)}
+
+
+def test_every_combination_is_trained_and_the_best_comes_first(swept, training, tmp_path):
+    found = swept(over=GRID)
+    assert len(training.trained) == 6 * EPOCHS
+    assert [(trial.settings["train.learning_rate"], trial.settings["train.seed"]) for trial in found.trials] == [
+        (rate, seed) for rate in (1e-3, 1e-2) for seed in range(3)
+    ]
+    assert found.best.settings == {"train.learning_rate": 1e-3, "train.seed": 0}
+    assert found.best.loss == 100
+    assert (found.best.epochs, found.best.best_epoch, found.best.bound) == (EPOCHS, EPOCHS, -99)
+    assert {run.folder for run in list_runs(tmp_path / "sweep")} == {trial.folder for trial in found.trials}
+
+
+def test_settings_have_means_over_seeds_with_the_standard_error_of_the_mean(swept, training):
+    found = swept(over=GRID)
+    assert [one.settings for one in found.settings] == [{"train.learning_rate": rate} for rate in (1e-3, 1e-2)]
+    losses = [loss_of({"train": {"learning_rate": 1e-3, "seed": seed}}) for seed in range(3)]
+    best = found.settings[0]
+    assert best.trials == 3
+    assert best.loss.value == pytest.approx(np.mean(losses))
+    assert best.loss.standard_error == pytest.approx(np.std(losses, ddof=1) / np.sqrt(3))
+    assert best.bound.value == pytest.approx(1 - np.mean(losses))
+
+
+def test_without_seeds_there_is_nothing_to_join(swept, training):
+    assert swept(over=RATES).settings == []
+
+
+def test_a_second_call_trains_nothing(swept, training):
+    first = swept(over=GRID)
+    training.trained.clear()
+    assert swept(over=GRID) == first
+    assert swept(spec=first.folder, out=None) == first
+    assert training.trained == []
+    assert "6 have ended already" in swept.text
+
+
+def test_a_sweep_that_was_killed_continues_with_the_next_epoch(swept, training):
+    training.killed_at = 2 * EPOCHS + 1
+    with pytest.raises(Killed):
+        swept(over=GRID)
+    training.killed_at = None
+    found = swept(over=GRID)
+    assert "2 have ended already; 1 continue from their checkpoints" in swept.text
+    assert len(training.trained) == len(set(training.trained)) == 6 * EPOCHS
+    assert found.count("finished") == 6
+
+
+def test_a_failed_trial_has_its_reason_and_the_others_are_trained(swept, training):
+    training.failing = lambda spec: spec["train"]["seed"] == 1
+    found = swept(over=GRID)
+    assert found.count("finished") == 4
+    failed = [trial for trial in found.trials if trial.status == "failed"]
+    assert [trial.settings["train.seed"] for trial in failed] == [1, 1]
+    assert failed[0].reason.startswith("ValueError: the model is wrong (fakes.py, line ")
+    assert "failed: ValueError: the model is wrong" in swept.text
+    assert [one.trials for one in found.settings] == [2, 2]
+
+
+def test_a_failed_trial_is_trained_by_the_next_call(swept, training):
+    training.failing = lambda spec: spec["train"]["seed"] == 1
+    swept(over=GRID)
+    training.failing = lambda spec: False
+    training.trained.clear()
+    assert swept(over=GRID).count("finished") == 6
+    assert len(training.trained) == 2 * EPOCHS
+
+
+def test_a_trial_that_another_process_trains_is_left_to_it(swept, training, tmp_path):
+    training.killed_at = 0
+    with pytest.raises(Killed):
+        swept(over=GRID)
+    training.killed_at = None
+    held = claimed(tmp_path / "sweep" / "runs" / "004-learning_rate=0.001-seed=1")
+    found = swept(over=GRID)
+    assert (found.count("finished"), found.count("waiting")) == (5, 1)
+    held.release()
+    assert swept(over=GRID).count("finished") == 6
+
+
+def test_a_claim_ends_with_its_process(tmp_path):
+    code = (
+        "import sys, os\nfrom pathlib import Path\nfrom filelock import FileLock\n"
+        "FileLock(Path(sys.argv[1]) / '.trial.lock').acquire()\nos.kill(os.getpid(), 9)"
+    )
+    (tmp_path / "run").mkdir()
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], check=False)
+    assert ended.returncode == -9
+    claim = claimed(tmp_path / "run")
+    assert claim is not None
+    assert claimed(tmp_path / "run") is None
+    claim.release()
+
+
+def test_settings_of_all_trials_are_set_once(swept, training):
+    found = swept(over=RATES, overrides=["train.seed=7"])
+    assert found.best.loss == 103.5
+
+
+def test_parameters_of_the_objective_are_compared_by_log_p(swept, training):
+    found = swept(over={"objective.beta": [2.0, 0.5]})
+    assert found.order == "log p(x)"
+    assert any("objective.beta: with another value the loss is another quantity" in note for note in found.notes)
+
+
+def test_paths_of_the_spec_are_those_of_its_folder(swept, training, base, tmp_path, monkeypatch):
+    """So that a sweep can be continued from another folder."""
+    relative = base | {"data": base["data"] | {"train": "tiny.npz"}}
+    file = tmp_path / "relative.toml"
+    file.write_text(tomli_w.dumps(relative))
+    found = swept(spec=file, over=RATES)
+    monkeypatch.chdir("/")
+    assert swept(spec=found.folder, out=None) == found
+    definition = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    assert definition["spec"]["data"]["train"] == str(tmp_path / "tiny.npz")
+
+
+# Errors come before any training
+
+
+def problems(swept, **options):
+    with pytest.raises(SpecError) as caught:
+        swept(**options)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_every_point_is_checked_first_and_each_mistake_reported_once(swept, training, tmp_path):
+    over = {"train.learning_rate": [1e-3, "fast"], "objective.betta": [1], "train.seed": range(3)}
+    key, rate = problems(swept, over=over)
+    assert key.startswith("--over objective.betta: objective.betta: expected a known key; got 'betta'.")
+    assert "Did you mean 'beta'?" in key
+    assert rate.startswith('--over train.learning_rate: train.learning_rate: expected a number > 0; got "fast".')
+    assert training.trained == []
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_model_that_cannot_be_built_is_found_first(swept, training, tmp_path):
+    (problem,) = problems(swept, over={"model.prior.use": ["standard_normal", "conditional"]})
+    assert problem.startswith("--over model.prior.use=conditional: model.prior: ")
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "expected parameters to sweep; got none"),
+        ({"over": {"train.seed": []}}, "--over train.seed: expected at least one value; got none"),
+        ({"over": {"train.seed": [1, 1]}}, "expected each value once; got 1 twice"),
+        (
+            {"over": RATES, "overrides": ["train.learning_rate=1"]},
+            "expected it in --over or in --set; got it in both",
+        ),
+        (
+            {"over": RATES, "search": {"train.learning_rate": [1]}},
+            "train.learning_rate: expected it in --over or in",
+        ),
+        (
+            {"over": RATES, "search": {"train.batch_size": [8]}},
+            "--over and --search: expected one of the two; got both",
+        ),
+        ({"search": {"objective.beta": [1, 2]}}, "Use --over objective.beta=..., and compare log p"),
+        ({"search": {"train.seed": [1, 2]}}, "Use --over train.seed=0..4"),
+        ({"over": RATES, "trials": 3}, "--trials: expected it with --search only"),
+        ({"over": RATES, "storage": "sqlite:///x"}, "--storage: expected it with --search only"),
+        ({"over": RATES, "jobs": 2, "data": np.zeros((9, 2))}, "jobs: expected 1 with data in Python"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused(options, words, swept, training):
+    with pytest.raises(UserError) as caught:
+        swept(**options)
+    assert words in str(caught.value)
+    assert training.trained == []
+
+
+def test_a_folder_of_another_sweep_is_refused(swept, training, base):
+    swept(over=RATES)
+    with pytest.raises(UserError, match=r"sweep belongs to another sweep: over\.train\.learning_rate is .* there"):
+        swept(over={"train.learning_rate": [1e-3]})
+    with pytest.raises(UserError, match=r"spec\.train\.epochs is 4 there and 5 here. Choose another folder with"):
+        swept(spec=base | {"train": base["train"] | {"epochs": 5}}, over=RATES)
+
+
+def test_a_folder_with_other_files_is_refused(swept, training, tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="expected a new folder, or that of a sweep; got one with other files"):
+        swept(over=RATES)
+
+
+def test_a_damaged_definition_is_said(swept, training, tmp_path):
+    swept(over=RATES)
+    (tmp_path / "sweep" / "sweep.json").write_text("{")
+    with pytest.raises(UserError, match=r"sweep\.json: expected the definition of a sweep; got another file"):
+        swept(over=RATES)
+
+
+def test_the_folder_of_a_sweep_has_its_own_parameters(swept, training):
+    found = swept(over=RATES)
+    with pytest.raises(UserError, match="expected no other parameters with the folder of a sweep"):
+        swept(spec=found.folder, out=None, over=RATES)

@@ -1,0 +1,153 @@
+"""Searches by Optuna: what is chosen, pruned, and continued."""
+
+import pytest
+
+from probvae.errors import UserError
+from probvae.runs.sweeps.definition import without_password
+from probvae.runs.sweeps.ranges import Interval
+
+from .fakes import EPOCHS, Killed
+
+optuna = pytest.importorskip("optuna")
+
+RATE = {"train.learning_rate": Interval(1e-5, 1e-1, log=True)}
+
+
+def chosen(found):
+    return [trial.settings for trial in sorted(found.trials, key=lambda trial: trial.number)]
+
+
+def test_a_search_has_as_many_trials_as_asked_within_its_interval(swept, training):
+    found = swept(search=RATE, trials=8)
+    assert len(found.trials) == 8
+    rates = [settings["train.learning_rate"] for settings in chosen(found)]
+    assert len(set(rates)) == 8
+    assert 1e-5 <= min(rates) < 1e-4 < max(rates) <= 1e-1
+    assert found.best.loss == min(trial.loss for trial in found.trials if trial.status == "finished")
+
+
+def test_trials_that_are_worse_than_others_at_the_same_epoch_are_pruned(swept, training):
+    found = swept(search=RATE, trials=12)
+    pruned = [trial for trial in found.trials if trial.status == "pruned"]
+    assert pruned
+    assert all("its best validation loss was above the median of the others" in trial.reason for trial in pruned)
+    assert min(trial.number for trial in pruned) >= 5  # the first ones are what others are compared with
+    assert all(trial.epochs < EPOCHS for trial in pruned)
+    assert len(training.trained) == sum(trial.epochs for trial in found.trials)
+    medians = sorted(trial.loss for trial in found.trials if trial.status == "finished" and trial.number < 5)
+    assert all(trial.loss > medians[2] for trial in pruned if trial.number == 5)
+
+
+def test_values_of_every_kind_are_chosen(swept, training):
+    network = [{"use": "dense", "hidden": [4]}, {"use": "dense", "hidden": [8, 4]}]
+    search = {
+        "model.encoder.network": network,
+        "train.batch_size": Interval(8, 16),
+        "train.clip_norm": Interval(0, 2),  # of a parameter that takes fractions
+        "train.schedule": ["constant", "cosine"],
+    }
+    settings = chosen(swept(search=search, trials=6))
+    assert all(one["model.encoder.network"] in network for one in settings)
+    assert all(isinstance(one["train.batch_size"], int) and 8 <= one["train.batch_size"] <= 16 for one in settings)
+    assert any(one["train.clip_norm"] % 1 for one in settings)
+    assert len({one["train.schedule"] for one in settings}) == 2
+
+
+def test_a_search_that_was_killed_ends_as_one_that_was_not(swept, training, tmp_path):
+    whole = swept(search=RATE, trials=8, out=tmp_path / "whole" / "sweep")
+    training.trained.clear()
+    for killed_at in (0, 6, 17):
+        training.killed_at = killed_at
+        with pytest.raises(Killed):
+            swept(search=RATE, trials=8)
+    training.killed_at = None
+    found = swept(search=RATE, trials=8)
+    assert chosen(found) == chosen(whole)
+    assert [trial.status for trial in found.trials] == [trial.status for trial in whole.trials]
+    assert len(training.trained) == len(set(training.trained))  # no epoch twice
+
+
+def test_more_trials_continue_a_search(swept, training):
+    first = swept(search=RATE, trials=3)
+    training.trained.clear()
+    found = swept(search=RATE, trials=5)
+    assert chosen(found)[:3] == chosen(first)
+    assert len(found.trials) == 5
+    assert len(training.trained) <= 2 * EPOCHS
+    assert len(swept(spec=found.folder, out=None, trials=6).trials) == 6
+
+
+def test_a_failed_trial_counts_and_has_its_reason(swept, training):
+    training.failing = lambda spec: spec["train"]["learning_rate"] > 1e-3
+    found = swept(search=RATE, trials=6)
+    failed = [trial for trial in found.trials if trial.status == "failed"]
+    assert failed
+    assert all("ValueError: the model is wrong" in trial.reason for trial in failed)
+    assert found.best.settings["train.learning_rate"] <= 1e-3
+
+
+def test_machines_without_a_common_folder_share_a_study(swept, training, tmp_path):
+    storage = str(tmp_path / "study.journal")
+    one = swept(search=RATE, trials=4, storage=storage)
+    other = tmp_path / "other machine" / "sweep"
+    found = swept(search=RATE, trials=6, storage=storage, out=other)
+    assert len(found.trials) == 6
+    assert chosen(found)[:4] == chosen(one)
+    assert len(list((other / "runs").iterdir())) == 2
+    assert all(trial.loss is not None for trial in found.trials)
+
+
+def test_the_running_trial_of_another_machine_is_left_to_it(swept, training, tmp_path):
+    storage = str(tmp_path / "journal")
+    training.killed_at = 1
+    with pytest.raises(Killed):
+        swept(search=RATE, trials=2, storage=storage)
+    training.killed_at = None
+    found = swept(search=RATE, trials=2, storage=storage, out=tmp_path / "other" / "sweep")
+    assert [trial.status for trial in found.trials] == ["finished", "waiting"]
+    found = swept(search=RATE, trials=2, storage=storage)
+    assert found.count("finished") == 2
+
+
+def test_a_study_of_another_sweep_is_refused(swept, training, tmp_path):
+    storage = str(tmp_path / "study.journal")
+    swept(search=RATE, trials=1, storage=storage)
+    other = {"train.learning_rate": Interval(1e-3, 1e-2)}
+    with pytest.raises(UserError, match=r"the study 'sweep' there is of another sweep"):
+        swept(search=other, trials=1, storage=storage, out=tmp_path / "other" / "sweep")
+
+
+def test_a_storage_that_cannot_be_used_is_said_without_its_password(swept, training, tmp_path):
+    with pytest.raises(UserError, match=r"--storage nonsense://me:\*\*\*@host/db: expected the URL of a database"):
+        swept(search=RATE, trials=1, storage="nonsense://me:secret@host/db")
+    assert not (tmp_path / "sweep").exists()
+    found = swept(search=RATE, trials=1, storage=f"sqlite:///{tmp_path / 'study.db'}")
+    with pytest.raises(UserError, match="expected --storage, as its study is in sqlite:///"):
+        swept(spec=found.folder, out=None)
+
+
+def test_the_password_of_a_storage_is_not_written():
+    assert without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    for plain in ("postgresql://me@host/db", "sqlite:///a:b@c.db", "study.journal"):
+        assert without_password(plain) == plain
+
+
+def test_ends_of_intervals_are_checked_first(swept, training):
+    with pytest.raises(
+        UserError, match=r"--search train\.learning_rate: train\.learning_rate: expected a number > 0"
+    ):
+        swept(search={"train.learning_rate": Interval(-1.0, 1.0)})
+    with pytest.raises(UserError, match=r"train\.batch_size: expected an integer >= 1; got 8\.5"):
+        swept(search={"train.batch_size": Interval(8.5, 16.0)})
+    assert training.trained == []
+
+
+def test_a_missing_optuna_is_said_in_one_line(swept, training, monkeypatch, tmp_path):
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    with pytest.raises(
+        UserError, match=r"cannot be imported .*Install it: pip install 'probvae\[sweep\]'"
+    ) as caught:
+        swept(search=RATE)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "sweep").exists()
+    swept(over={"train.learning_rate": [1e-3]}, out=tmp_path / "grid")  # which needs no Optuna
