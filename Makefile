@@ -7,7 +7,7 @@ PLUGINS := $(wildcard plugins/probvae-*)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types slow deep clean
+.PHONY: help demo test lint types docs slow deep clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ types: $(VENV)/.plugins  ## Check types, strictly
 	$(BIN)/mypy
 	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/mypy); done
 
+docs: $(VENV)/.installed  ## Build the documentation site, strictly, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html in a browser."
+
 slow: $(VENV)/.installed  ## Run the long tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
 
@@ -51,4 +55,4 @@ deep: $(VENV)/.installed  ## Run the tests with many more random cases
 	PROBVAE_HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n $(WORKERS)
 
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis

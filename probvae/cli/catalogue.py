@@ -62,7 +62,7 @@ def show(words: tuple[str, ...], as_json: bool, plugins: tuple[Path, ...]) -> No
     """
     with without_notes():
         load_plugins(default(), plugins)
-    found = description(_find(words), default(), _described)
+    found = description(_find(words), default(), described)
     if as_json:
         click.echo(json.dumps(found, indent=2, default=str))
         return
@@ -108,7 +108,8 @@ def _find(words: tuple[str, ...]) -> ComponentSpec:
     return registry[kinds[0], name]
 
 
-def _described(spec: ComponentSpec) -> Description:
+def described(spec: ComponentSpec) -> Description:
+    """What `show` prints of a component, as plain values; its class is imported."""
     with without_notes():
         from probvae.core import Signature
         from probvae.specs.plan import shared_settings

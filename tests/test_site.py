@@ -1,0 +1,68 @@
+"""The documentation site builds without a warning, has a page for each component, and needs no network."""
+
+import doctest
+import html
+import json
+import logging
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+from probvae.registry import Registry
+
+mkdocs = pytest.importorskip("mkdocs", reason="the site needs pip install 'probvae[docs]'")
+
+ROOT = Path(__file__).parent.parent
+BUILT_IN = [(kind, name) for kind, name in Registry() if "." not in name]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the site, as `make docs` builds it."""
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.chdir(ROOT)
+        warnings.simplefilter("ignore")  # of the packages that build it; its own are raised, as it is strict
+        config = load_config("mkdocs.yml", site_dir=str(folder), strict=True)
+        config.plugins.on_startup(command="build", dirty=False)
+        build(config)
+    logging.getLogger("mkdocs").handlers.clear()
+    assert all(doctest.testmod(hook).failed == 0 for hook in config.hooks.values())
+    return folder
+
+
+def test_a_component_has_a_page_with_its_spec(site):
+    for kind, name in BUILT_IN:
+        page = (site / "components" / kind / f"{name}.html").read_text(encoding="utf-8")
+        assert re.search(f"<code>{name}</code> .{kind}.", page)
+        assert f'"{name}"' in html.unescape(page)
+
+
+def test_nothing_is_loaded_from_a_network(site):
+    loaded = re.compile(
+        r'<(?:script|img|iframe|source)[^>]+src="(?:https?:)?//|<link[^>]+rel="(?:stylesheet|preconnect|preload)"[^>]+href="(?:https?:)?//'
+    )
+    pages = [*site.rglob("*.html")]
+    assert len(pages) > len(BUILT_IN) + 20
+    assert [page for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
+    styles = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
+    assert not re.search(r"url\(['\"]?(?:https?:)?//|@import", styles)
+
+
+def test_the_search_knows_pages_components_and_names(site):
+    index = json.loads(
+        (site / "search" / "search_index.js").read_text(encoding="utf-8").removeprefix("var __index = ")
+    )
+    places = {entry["location"].partition("#")[0] for entry in index["docs"]}
+    assert {"tutorial.html", "components/prior/vamp.html", "api/probvae.html"} <= places
+
+
+def test_every_page_is_in_the_navigation(site):
+    home = (site / "index.html").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f'href="{page.stem}.html"' in home or page.stem == "index", page.name
