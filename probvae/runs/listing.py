@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -94,7 +95,6 @@ def list_run(folder: Path) -> Listed:
     complete = bool(evaluation) and finished(rows, train)
     status: Status = "finished" if complete else "interrupted"
     status = "damaged" if problem else "running" if is_in_use(folder) else status
-    files = [path.stat() for path in folder.rglob("*") if path.is_file()]
     changed = max(path.stat().st_mtime for path in (run.spec_file, run.metrics_file) if path.exists())
     return Listed(
         folder=str(folder),
@@ -106,10 +106,20 @@ def list_run(folder: Path) -> Listed:
         best_loss=lowest.loss if lowest else None,
         bound=bound,
         standard_error=standard_error,
-        size=sum(file.st_size for file in files),
+        size=_size(folder),
         changed=f"{datetime.fromtimestamp(changed):%Y-%m-%d %H:%M:%S}",
         problem=problem,
     )
+
+
+def _size(folder: Path) -> int:
+    """The size of all files, in bytes; those that a training removes meanwhile do not count."""
+    size = 0
+    for path, _, files in os.walk(folder):
+        for name in files:
+            with suppress(OSError):
+                size += os.stat(os.path.join(path, name)).st_size
+    return size
 
 
 def _bound(evaluation: Table) -> tuple[float | None, float | None]:

@@ -57,6 +57,18 @@ def test_a_run_is_described_by_its_spec_its_rows_and_its_evaluation(place):
     assert run.size == sum(path.stat().st_size for path in (place / "early").rglob("*") if path.is_file())
 
 
+def test_files_that_a_training_removes_meanwhile_are_no_error(place, monkeypatch):
+    known = os.walk
+
+    def walk(folder):
+        for path, folders, files in known(folder):
+            yield path, folders, [*files, "removed.safetensors"]
+
+    before = listed(place)["early"].size
+    monkeypatch.setattr(os, "walk", walk)
+    assert listed(place)["early"].size == before
+
+
 def test_a_damaged_run_says_what_is_wrong(place):
     assert "metrics.jsonl:1: expected the numbers of an epoch" in listed(place)["wrong"].problem
     shutil.rmtree(place / "done" / "checkpoints")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock
 
 from probvae.core import Table, from_json
@@ -88,8 +89,8 @@ class Definition:
 
 def define(
     spec: Spec,
-    over: Mapping[str, Values],
-    search: Mapping[str, Values | Interval],
+    over: Mapping[str, Iterable[Any]],
+    search: Mapping[str, Iterable[Any] | Interval],
     overrides: Sequence[str],
     plugins: Sequence[str | Path],
     storage: str,
@@ -112,15 +113,22 @@ def define(
         UserError: the parameters are not those of a grid or of a search.
         SpecError: with all problems of the spec at any of the points.
     """
-    _check_keys(over, search, overrides)
+    grid = {key: _plain(values) for key, values in over.items()}
+    space = {key: given if isinstance(given, Interval) else _plain(given) for key, given in search.items()}
+    _check_keys(grid, space, overrides)
     with_given = overrides if given is None else ["data.use=given", *overrides]
     base = read_plan(spec, with_given, plugins, registry, needs_data=True)
-    listed = {key: list(values) for key, values in over.items()}
-    choices = {key: given if isinstance(given, Interval) else list(given) for key, given in search.items()}
+    listed = {key: list(values) for key, values in grid.items()}
+    choices = {key: given if isinstance(given, Interval) else list(given) for key, given in space.items()}
     files = [str(Path(file).resolve()) for file in plugins]
     found = Definition(base.written(), files, listed, choices, without_password(storage))
     _check_plans(found, registry, given)
     return replace(found, search={key: _typed(found, key, registry) for key in choices})
+
+
+def _plain(values: Iterable[Any]) -> Values:
+    """Values with those of NumPy as Python's."""
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in values)
 
 
 def _check_keys(
@@ -154,7 +162,12 @@ def _check_keys(
             continue
         if not values:
             raise UserError(f"{option} {key}: expected at least one value; got none.")
-        texts = [json.dumps(value) for value in values]
+        try:
+            texts = [json.dumps(value) for value in values]
+        except TypeError as error:
+            raise UserError(
+                f"{option} {key}: expected values that a spec can hold; got others: {error}."
+            ) from None
         if twice := [text for number, text in enumerate(texts) if text in texts[:number]]:
             raise UserError(f"{option} {key}: expected each value once; got {twice[0]} twice.")
     for key in search:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from probvae.core import Table
-from probvae.runs.listing import list_run
+from probvae.runs.listing import Listed, list_run
 from probvae.runs.sweeps.definition import SEED, Definition
 from probvae.runs.sweeps.source import Record, Source
 
@@ -151,15 +151,12 @@ def _rank(number: float | Mean | None, lowest_first: bool) -> float:
 def _trial(record: Record) -> Trial:
     there = all((record.folder / name).is_file() for name in ("spec.toml", "environment.json"))
     run = list_run(record.folder) if there else None
-    status: Status = record.ended or ("running" if run and run.status == "running" else "waiting")
-    if status == "waiting" and run:
-        status = "interrupted"
     loss = run.best_loss if run and run.best_loss is not None else record.loss
     return Trial(
         number=record.number,
         settings=record.settings,
         folder=str(record.folder),
-        status=status,
+        status=record.ended or _unfinished(record, run),
         reason=record.reason or (run.problem if run and not record.ended else ""),
         epochs=run.epochs if run else 0,
         best_epoch=run.best_epoch if run else None,
@@ -167,6 +164,14 @@ def _trial(record: Record) -> Trial:
         bound=run.bound if run else None,
         standard_error=run.standard_error if run else None,
     )
+
+
+def _unfinished(record: Record, run: Listed | None) -> Status:
+    if run and run.status == "running":
+        return "running"
+    if record.begun and not record.folder.exists():  # on another machine
+        return "running"
+    return "interrupted" if run or record.begun else "waiting"
 
 
 def _settings(trials: Sequence[Trial]) -> list[Setting]:

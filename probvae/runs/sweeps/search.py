@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 
 from probvae.core import Table
-from probvae.errors import UserError, WorkError
+from probvae.errors import TemporaryError, UserError, WorkError
 from probvae.runs.folder import differences
 from probvae.runs.sweeps.definition import Definition, without_password
 from probvae.runs.sweeps.ranges import Interval, folder_name
@@ -47,6 +48,23 @@ def optuna() -> Optuna:
         ) from error
     package.logging.set_verbosity(package.logging.ERROR)
     return package
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Convert the errors of a storage that cannot be reached any more.
+
+    Raises:
+        TemporaryError: it cannot.
+    """
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("optuna", "sqlalchemy"):
+            raise
+        raise TemporaryError(
+            f"The study of the search cannot be used: {' '.join(str(error).split())}. The same command continues."
+        ) from error
 
 
 class Search(Source):
@@ -167,6 +185,7 @@ class Search(Source):
             ended.get(frozen.state),
             frozen.user_attrs.get(_REASON, ""),
             frozen.value if frozen.state == states.COMPLETE else min(losses, default=None),
+            begun=True,
         )
 
 

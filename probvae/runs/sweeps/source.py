@@ -32,6 +32,7 @@ class Record:
         ended: how it ended; None if it has not.
         reason: why it failed or was pruned.
         loss: the lowest validation loss, if the source knows it.
+        begun: whether a process has taken it, on this machine or another.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Record:
     ended: Ended | None = None
     reason: str = ""
     loss: float | None = None
+    begun: bool = False
 
 
 @dataclass(frozen=True)

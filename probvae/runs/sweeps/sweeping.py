@@ -21,7 +21,7 @@ from probvae.runs.sweeps.grid import Grid
 from probvae.runs.sweeps.processes import run_processes
 from probvae.runs.sweeps.ranges import Interval
 from probvae.runs.sweeps.results import Sweep, results
-from probvae.runs.sweeps.search import Search, open_storage, optuna
+from probvae.runs.sweeps.search import Search, open_storage, optuna, storage_errors
 from probvae.runs.sweeps.source import Source
 from probvae.runs.sweeps.work import train_all
 
@@ -81,29 +81,31 @@ def sweep(
         raise UserError(f"jobs: expected 1 with data in Python, which other processes do not have; got {jobs}.")
     if trials is not None and not (search or is_sweep(spec)):
         raise UserError("--trials: expected it with --search only; a grid has as many trials as combinations.")
-    folder, definition = _definition(spec, over, search, out, overrides, plugins, storage, registry, data)
-    source = open_source(folder, definition, trials, storage)
-    if isinstance(source, Grid):
-        source.retry()
-    found = results(folder, definition, source)
-    console.print(_introduction(found, source.total, jobs), markup=False, soft_wrap=True)
-    with Display(console, source.total, found.trials) as display:
+    with console.status("checking the settings"):
+        folder, definition = _definition(spec, over, search, out, overrides, plugins, storage, registry, data)
+    with storage_errors():
+        source = open_source(folder, definition, trials, storage)
+        if isinstance(source, Grid):
+            source.retry()
+        found = results(folder, definition, source)
+        console.print(_introduction(found, source.total, jobs), markup=False, soft_wrap=True)
+        with Display(console, source.total, found.trials) as display:
 
-        def update() -> None:
-            """Show the trials that have ended since, and renew the report."""
-            if display.is_new(source.records()):
-                display.update(_reported(folder, definition, source).trials)
+            def update() -> None:
+                """Show the trials that have ended since, and renew the report."""
+                if display.is_new(source.records()):
+                    display.update(_reported(folder, definition, source).trials)
 
-        try:
-            if jobs > 1:
-                run_processes(folder, jobs, source.total, storage, update)
-            else:
-                train_all(folder, definition, source, registry, data, display.started, update)
-        except KeyboardInterrupt:
-            console.print("Stopped. The same command continues.")
-            raise
-        finally:
-            found = _reported(folder, definition, source)
+            try:
+                if jobs > 1:
+                    run_processes(folder, jobs, source.total, storage, update)
+                else:
+                    train_all(folder, definition, source, registry, data, display.started, update)
+            except KeyboardInterrupt:
+                console.print("Stopped. The same command continues.")
+                raise
+            finally:
+                found = _reported(folder, definition, source)
     return found
 
 
@@ -118,8 +120,8 @@ def work(folder: Path, trials: int | None, storage: str) -> None:
     """Train trials of the sweep in a folder, as one of several processes that another one has started."""
     definition, registry = read_definition(folder), registries.default()
     load_plugins(registry, definition.plugins)
-    source = open_source(folder, definition, trials, storage)
-    train_all(folder, definition, source, registry)
+    with storage_errors():
+        train_all(folder, definition, open_source(folder, definition, trials, storage), registry)
 
 
 def open_source(folder: Path, definition: Definition, trials: int | None, storage: str) -> Source:
@@ -163,15 +165,11 @@ def _definition(
         return folder, definition
     if storage and not search:
         raise UserError("--storage: expected it with --search only; a grid needs its folder alone.")
-    grid = {key: tuple(values) for key, values in (over or {}).items()}
-    space = {
-        key: values if isinstance(values, Interval) else tuple(values) for key, values in (search or {}).items()
-    }
     if search:
         optuna()  # before anything is written
     if storage:
         open_storage(storage)
-    definition = define(spec, grid, space, overrides, plugins, storage, registry, given)
+    definition = define(spec, over or {}, search or {}, overrides, plugins, storage, registry, given)
     name = "sweep" if isinstance(spec, Mapping) else Path(spec).stem
     folder = Path(out) if out else Path("sweeps") / name
     enter(folder, definition)

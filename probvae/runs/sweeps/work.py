@@ -6,7 +6,6 @@ import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import keras
 from rich.console import Console
 
 from probvae.errors import explained
@@ -52,8 +51,7 @@ def train_all(
         finally:
             taken.claim.release()
         ended()
-        keras.backend.clear_session()
-        gc.collect()  # graphs are circles of references
+        gc.collect()  # graphs, which are circles of references
 
 
 def _train(

@@ -66,4 +66,7 @@ def faked(monkeypatch):
     """A fake training in the place of the real one."""
     training = FakeTraining()
     monkeypatch.setattr(work, "train", training)
+    monkeypatch.setattr(
+        work.gc, "collect", lambda: None
+    )  # there is nothing to collect, and all of TensorFlow to see
     return training

@@ -111,6 +111,11 @@ def test_a_claim_ends_with_its_process(tmp_path):
     claim.release()
 
 
+def test_values_of_numpy_are_values(swept, training):
+    found = swept(over={"train.learning_rate": np.logspace(-3, -2, 2), "train.seed": np.arange(2)})
+    assert found.best.settings == {"train.learning_rate": 1e-3, "train.seed": 0}
+
+
 def test_settings_of_all_trials_are_set_once(swept, training):
     found = swept(over=RATES, overrides=["train.seed=7"])
     assert found.best.loss == 103.5
@@ -165,6 +170,7 @@ def test_a_model_that_cannot_be_built_is_found_first(swept, training, tmp_path):
         ({}, "expected parameters to sweep; got none"),
         ({"over": {"train.seed": []}}, "--over train.seed: expected at least one value; got none"),
         ({"over": {"train.seed": [1, 1]}}, "expected each value once; got 1 twice"),
+        ({"over": {"train.seed": [print]}}, "--over train.seed: expected values that a spec can hold; got others"),
         (
             {"over": RATES, "overrides": ["train.learning_rate=1"]},
             "expected it in --over or in --set; got it in both",

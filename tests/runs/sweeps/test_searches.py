@@ -2,7 +2,7 @@
 
 import pytest
 
-from probvae.errors import UserError
+from probvae.errors import TemporaryError, UserError
 from probvae.runs.sweeps.definition import without_password
 from probvae.runs.sweeps.ranges import Interval
 
@@ -104,7 +104,7 @@ def test_the_running_trial_of_another_machine_is_left_to_it(swept, training, tmp
         swept(search=RATE, trials=2, storage=storage)
     training.killed_at = None
     found = swept(search=RATE, trials=2, storage=storage, out=tmp_path / "other" / "sweep")
-    assert [trial.status for trial in found.trials] == ["finished", "waiting"]
+    assert [trial.status for trial in found.trials] == ["finished", "running"]
     found = swept(search=RATE, trials=2, storage=storage)
     assert found.count("finished") == 2
 
@@ -124,6 +124,19 @@ def test_a_storage_that_cannot_be_used_is_said_without_its_password(swept, train
     found = swept(search=RATE, trials=1, storage=f"sqlite:///{tmp_path / 'study.db'}")
     with pytest.raises(UserError, match="expected --storage, as its study is in sqlite:///"):
         swept(spec=found.folder, out=None)
+
+
+def test_a_storage_that_is_gone_is_a_temporary_error(swept, training, monkeypatch):
+    error = optuna.exceptions.StorageInternalError("the connection\nis lost")
+
+    def tell(*_, **__):
+        raise error
+
+    monkeypatch.setattr(optuna.study.Study, "tell", tell)
+    with pytest.raises(
+        TemporaryError, match=r"cannot be used: the connection is lost\. The same command continues"
+    ):
+        swept(search=RATE, trials=1)
 
 
 def test_the_password_of_a_storage_is_not_written():
