@@ -14,8 +14,8 @@ from .runs.sweeps.fakes import faked
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
-TEXTS = [PAGE, (ROOT / "README.md").read_text(encoding="utf-8")]
-COMMANDS = [line for text in TEXTS for line in re.findall(r"^(?:\|.*`)?(probvae sweep [^`|\n]+)", text, re.M)]
+TEXTS = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/sweeps.md", "docs/beta.md")]
+COMMANDS = [line for text in TEXTS for line in re.findall(r"^(?:\|.*`| *)(probvae sweep [^`|\n]+)", text, re.M)]
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -92,7 +92,7 @@ def sweep(
 
     if worker:
         stop_with_parent()
-        work(spec, trials, storage)
+        work(spec, storage)
         return 0
     with results_on_stderr(as_json) as printed:
         found = run_sweep(

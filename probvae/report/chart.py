@@ -32,11 +32,13 @@ class Line:
         style: the class in the page's style that colours it, as "train".
         parts: the `points` of polylines; several, where numbers are not finite in between.
         dots: where markers are, (x, y).
+        radius: of the markers.
     """
 
     style: str
     parts: tuple[str, ...]
     dots: tuple[tuple[float, float], ...]
+    radius: float = 2.2
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,11 +14,17 @@ from probvae.report.axis import Axis, Tick, log_ticks, name_ticks
 from probvae.report.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, Line
 from probvae.report.numbers import plain_number, value_in_words
 
-_LOG = 20.0
+_LOG = 8.0
 """From this ratio of the largest to the smallest value on, an axis is logarithmic."""
 
+_RADIUS = 3.5
+"""Of the markers of runs."""
+
+_APART = 24.0
+"""The least distance of two ticks at values of a grid; where they are closer, ticks are at round values."""
+
 _LONGEST_NAME = 16  # characters of a tick's label
-_TITLES = {"loss": "validation loss", "bound": "log p(x)"}
+_TITLES = {"loss": "validation loss", "bound": "bound on log p(x)"}
 
 
 def marginals(trials: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Chart]:
@@ -84,7 +91,7 @@ def _chart(trials: Sequence[Mapping[str, Any]], key: str, measure: str) -> Chart
 def _dots(style: str, across: Array, up: Axis, heights: Sequence[float]) -> Line:
     """Trials as markers; those beyond the others' losses are at the edge."""
     inside = up.at(np.clip(heights, up.low, up.high))
-    return Line(style, (), tuple(zip(across.tolist(), inside.tolist(), strict=True)))
+    return Line(style, (), tuple(zip(across.tolist(), inside.tolist(), strict=True)), _RADIUS)
 
 
 def _means(points: Sequence[tuple[Any, float]]) -> list[tuple[Any, float, int]]:
@@ -108,5 +115,9 @@ def _across(values: Sequence[Any]) -> tuple[Axis, tuple[Tick, ...], Any]:
     ends = (math.log10(low), math.log10(high)) if log else (float(low), float(high))
     room = 0.05 * (ends[1] - ends[0]) or 0.5
     axis = Axis(ends[0] - room, ends[1] + room, LEFT, WIDTH - RIGHT)
+    place = math.log10 if log else float
+    own = [Tick(float(axis.at(place(value))), f"{value:g}") for value in sorted(set(values))]
+    if all(after.at - before.at >= _APART for before, after in itertools.pairwise(own)):
+        return axis, tuple(own), place
     whole = all(isinstance(value, int) for value in values)
-    return axis, log_ticks(axis) if log else axis.ticks(6, whole=whole), math.log10 if log else float
+    return axis, log_ticks(axis) if log else axis.ticks(6, whole=whole), place

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def render_sweep(found: Mapping[str, Any], spec: Table) -> str:
         folder=shlex.quote(folder),
         found=found,
         keys=keys,
+        first=_first(found),
         best=next(iter(ended["finished"]), None),
         counts={status: len(members) for status, members in ended.items() if members},
         without_result=[*ended["failed"], *ended["pruned"]],
@@ -48,6 +50,36 @@ def render_sweep(found: Mapping[str, Any], spec: Table) -> str:
         number=plain_number,
         with_error=with_error,
     )
+
+
+@dataclass(frozen=True)
+class _First:
+    """The best setting, or the best run where no seeds were swept, in words."""
+
+    settings: Mapping[str, Any]
+    loss: str
+    about: str
+    bound: str
+    errors: str
+
+
+def _first(found: Mapping[str, Any]) -> _First | None:
+    for one in found["settings"]:
+        if one["loss"]:
+            loss, bound = (
+                with_error(mean["value"], mean["standard_error"]) if mean else ""
+                for mean in (one["loss"], one["bound"])
+            )
+            seeds = f"mean of {one['trials']} seed{'s' * (one['trials'] != 1)}"
+            return _First(one["settings"], loss, seeds, bound, "± its standard error over seeds")
+    for trial in found["trials"]:
+        if trial["status"] == "finished":
+            bound = "" if trial["bound"] is None else with_error(trial["bound"], trial["standard_error"])
+            epochs = f"epoch {trial['best_epoch']} of {trial['epochs']}"
+            return _First(
+                trial["settings"], plain_number(trial["loss"]), epochs, bound, "± its standard error over examples"
+            )
+    return None
 
 
 def _links(folder: str, trials: Sequence[Mapping[str, Any]]) -> dict[int, str]:

@@ -68,6 +68,7 @@ def test_every_trial_is_there_with_its_numbers_and_its_reason():
     minus = "\N{MINUS SIGN}"
     assert f"1 0.001 vamp 240.00 11 of 12 {minus}240.00 ± 0.25 finished" in text
     assert "2 0.01 vamp 260.00 3 of 3 pruned" in text
+    assert "Best run train.learning_rate 0.001 model.prior.use vamp Validation loss 240.00 nats" in text
     assert "2 finished, 1 pruned, 1 failed" in text
     assert "failed not finite" in text
     assert "pruned above the median" in text
@@ -83,6 +84,9 @@ def test_settings_have_their_means_over_seeds():
     }
     text = Markup(render_sweep(swept(settings=[one], parameters=["model.prior.use", "train.seed"]), {})).text
     assert "vamp 3 240.50 ± 0.75" in text
+    assert (
+        "Best setting model.prior.use vamp Validation loss 240.50 ± 0.75 nats per example, mean of 3 seeds" in text
+    )
 
 
 def test_a_run_is_linked_to_its_report_if_it_has_one(tmp_path):
@@ -123,7 +127,7 @@ def dots(line):
 
 def test_a_chart_has_a_marker_for_each_trial_on_a_log_axis():
     loss, bound = marginals(swept()["trials"], ["train.learning_rate", "model.prior.use"])
-    assert (loss.title, bound.title) == ("validation loss", "log p(x)")
+    assert (loss.title, bound.title) == ("validation loss", "bound on log p(x)")
     assert loss.across_title == "train.learning_rate"
     assert [tick.label for tick in loss.across] == ["0.0001", "0.001", "0.01"]
     finished, pruned = loss.lines
@@ -149,6 +153,22 @@ def test_repetitions_are_joined_by_their_mean():
     assert "1: 12.00 (mean of 2); 2: 13.00" in loss.description
 
 
+def test_values_that_are_too_close_have_round_ticks():
+    near = [trial(n, {"a.b": value}, float(n)) for n, value in enumerate([1.0, 1.01, 2.0])]
+    assert [tick.label for tick in marginals(near, ["a.b"])[0].across] == [
+        "1.0",
+        "1.2",
+        "1.4",
+        "1.6",
+        "1.8",
+        "2.0",
+    ]
+    far = [trial(n, {"a.b": value}, float(n)) for n, value in enumerate([0.5, 1, 2, 4])]
+    ticks = marginals(far, ["a.b"])[0].across
+    assert [tick.label for tick in ticks] == ["0.5", "1", "2", "4"]
+    assert np.ptp(np.diff([tick.at for tick in ticks])) < 0.2  # on a log axis
+
+
 def test_names_and_lists_have_a_place_each():
     trials = [trial(n, {"a.b": value}, float(n)) for n, value in enumerate(["vamp", [32, 64], "x" * 40])]
     loss, _ = marginals(trials, ["a.b"])
@@ -164,6 +184,6 @@ def test_a_parameter_of_one_value_has_no_chart():
 
 def test_all_of_a_chart_is_within_it():
     text = render_sweep(swept(), {})
-    places = re.findall(r'<circle class="(?:finished|pruned)" cx="([\d.]+)" cy="([\d.]+)" r="2.2"', text)
+    places = re.findall(r'<circle class="(?:finished|pruned)" cx="([\d.]+)" cy="([\d.]+)" r="3.5"', text)
     assert len(places) == 5
     assert all(LEFT <= float(x) <= WIDTH - RIGHT and TOP <= float(y) <= HEIGHT - BOTTOM for x, y in places)

@@ -26,6 +26,9 @@ FILE = "sweep.json"
 SEED = "train.seed"
 """The parameter whose values are repetitions of a setting."""
 
+TRIALS = 30
+"""How many trials a search has by default."""
+
 _OF_THE_LOSS = ("objective.", "data.")
 """The beginnings of keys that change what the loss measures."""
 
@@ -40,6 +43,7 @@ class Definition:
         over: of a grid: the values by key.
         search: of a search: the values to choose from, or the interval, by key.
         storage: of a search: where its study is, without its password; "" for a file in the folder.
+        trials: of a search: how many trials it has; 0 of a grid, or if that is not said.
     """
 
     spec: Table
@@ -47,6 +51,7 @@ class Definition:
     over: dict[str, list[Any]] = field(default_factory=dict)
     search: dict[str, list[Any] | Interval] = field(default_factory=dict)
     storage: str = ""
+    trials: int = 0
 
     @property
     def keys(self) -> list[str]:
@@ -255,28 +260,48 @@ def read_definition(folder: Path) -> Definition:
         ) from error
 
 
-def enter(folder: Path, definition: Definition) -> None:
-    """Make the folder of a sweep, or check that it is that of the same sweep.
+def enter(folder: Path, definition: Definition) -> Definition:
+    """Make the folder of a sweep, or check that it is that of the same sweep, whose number of trials may change.
+
+    Returns:
+        The definition, with the number of trials of the folder, or the default, where it says none.
 
     Raises:
         UserError: it belongs to another sweep, holds something else, or cannot be written.
     """
-    file = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):  # two machines may start at once
-            if not file.exists():
-                if any(folder.glob("[!.]*")):
-                    raise UserError(
-                        f"{folder}: expected a new folder, or that of a sweep; got one with other files. Choose "
-                        "another with --out."
-                    )
-                write(file, json.dumps(asdict(definition), indent=2) + "\n")
-                return
+            before = _definition_before(folder, definition)
+            trials = definition.trials or (before.trials if before else TRIALS if definition.search else 0)
+            definition = replace(definition, trials=trials)
+            if definition != before:
+                write(folder / FILE, json.dumps(asdict(definition), indent=2) + "\n")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error}. Choose another folder with --out.") from error
-    before, now = (json.loads(json.dumps(asdict(one))) for one in (read_definition(folder), definition))
-    if changed := [f"{path} is {old!r} there and {new!r} here" for path, old, new in differences(before, now, [])]:
+    return definition
+
+
+def _definition_before(folder: Path, definition: Definition) -> Definition | None:
+    """The definition in a folder, which is that of the same sweep; None in an empty one.
+
+    Raises:
+        UserError: it is that of another sweep, or the folder holds something else.
+    """
+    if not is_sweep(folder):
+        if any(folder.glob("[!.]*")):
+            raise UserError(
+                f"{folder}: expected a new folder, or that of a sweep; got one with other files. Choose another "
+                "with --out."
+            )
+        return None
+    before = read_definition(folder)
+    then, now = (json.loads(json.dumps(asdict(one))) for one in (before, definition))
+    changed = [
+        f"{path} is {old!r} there and {new!r} here" for path, old, new in differences(then, now, ["trials"])
+    ]
+    if changed:
         raise UserError(
             f"{folder} belongs to another sweep: {'; '.join(changed)}. Choose another folder with --out."
         )
+    return before

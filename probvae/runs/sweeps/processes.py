@@ -21,7 +21,7 @@ _TICK = 1.0
 """The seconds between two looks at the trials."""
 
 
-def run_processes(folder: Path, count: int, trials: int, storage: str, tick: Callable[[], None]) -> None:
+def run_processes(folder: Path, count: int, storage: str, tick: Callable[[], None]) -> None:
     """Have `count` processes train the trials of the sweep in a folder.
 
     A process that dies leaves its trial interrupted; the others go on.
@@ -29,7 +29,6 @@ def run_processes(folder: Path, count: int, trials: int, storage: str, tick: Cal
     Args:
         folder: of the sweep.
         count: the number of processes; each gets a GPU, if there are any, or its share of the processors.
-        trials: the number of trials of a search.
         storage: where the study of a search is, if it is not in the folder.
         tick: called about every second.
 
@@ -37,7 +36,7 @@ def run_processes(folder: Path, count: int, trials: int, storage: str, tick: Cal
         Interrupted: a signal came; all trainings are saved.
         WorkError: a process died.
     """
-    command = [sys.executable, "-m", "probvae", "sweep", str(folder), "--trials", str(trials), "--worker"]
+    command = [sys.executable, "-m", "probvae", "sweep", str(folder), "--worker"]
     command += ["--storage", storage] if storage else []
     received: list[int] = []
     workers: list[subprocess.Popen[bytes]] = []

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from probvae.core import Table
+from probvae.report.numbers import with_error
 from probvae.runs.listing import Listed, list_run
 from probvae.runs.sweeps.definition import SEED, Definition
 from probvae.runs.sweeps.source import Record, Source
@@ -137,7 +138,24 @@ def results(folder: Path, definition: Definition, source: Source) -> Sweep:
     settings = _settings(trials) if SEED in definition.over else []
     settings.sort(key=lambda one: _rank(one.loss if by_loss else one.bound, by_loss))
     order: Literal["loss", "log p(x)"] = "loss" if by_loss else "log p(x)"
-    return Sweep(str(folder), definition.keys, order, trials, settings, _notes(definition, trials))
+    return Sweep(str(folder), definition.keys, order, trials, settings, _notes(definition, trials, settings))
+
+
+def _closeness(settings: Sequence[Setting], by_loss: bool) -> list[str]:
+    """Whether the difference of the best two settings is within its error."""
+    means = [one.loss if by_loss else one.bound for one in settings[:2]]
+    known = [mean for mean in means if mean and mean.standard_error is not None]
+    if len(known) < 2:
+        return []
+    first, second = known
+    error = math.hypot(first.standard_error or 0.0, second.standard_error or 0.0)
+    difference = abs(first.value - second.value)
+    if difference >= 2 * error:
+        return []
+    return [
+        f"the difference of the best two settings, {with_error(difference, error)} nats, is smaller than twice "
+        "its standard error"
+    ]
 
 
 def _rank(number: float | Mean | None, lowest_first: bool) -> float:
@@ -189,14 +207,14 @@ def _settings(trials: Sequence[Trial]) -> list[Setting]:
     return found
 
 
-def _notes(definition: Definition, trials: Sequence[Trial]) -> list[str]:
+def _notes(definition: Definition, trials: Sequence[Trial], settings: Sequence[Setting]) -> list[str]:
     notes = []
-    for table, meaning in (("objective", "the loss is"), ("data", "the data, the loss and log p(x) are")):
+    for table, meaning in (("objective", "the loss is"), ("data", "the loss and log p(x) are")):
         if keys := [key for key in definition.keys if key.startswith(f"{table}.")]:
             notes.append(
-                f"{', '.join(keys)}: with another value {meaning} another quantity; the best are those of the "
-                "highest log p(x)" + (" where the data is the same" if table == "data" else "")
+                f"with another value of {', '.join(keys)} {meaning} another quantity; log p(x) makes the order"
             )
+    notes += _closeness(settings, definition.comparable)
     if SEED in definition.over:
         notes.append("the errors of settings are standard errors of the mean over seeds")
     elif any(trial.bound is not None for trial in trials):

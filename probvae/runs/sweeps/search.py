@@ -75,15 +75,14 @@ class Search(Source):
     Args:
         folder: of the sweep.
         definition: of the sweep, which has values or intervals to search.
-        trials: how many there are to be, with those before.
         storage: where the study is: a URL of Optuna's, a journal file, or "" for a journal file in the folder.
 
     Raises:
         UserError: Optuna is not installed, or the storage cannot be used or has another study of that name.
     """
 
-    def __init__(self, folder: Path, definition: Definition, trials: int, storage: str = "") -> None:
-        self.total = trials
+    def __init__(self, folder: Path, definition: Definition, storage: str = "") -> None:
+        self.total = definition.trials
         self._optuna = optuna()
         self._folder = folder
         self._definition = definition

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,6 @@ from probvae.runs.sweeps.results import Sweep, results
 from probvae.runs.sweeps.search import Search, open_storage, optuna, storage_errors
 from probvae.runs.sweeps.source import Source
 from probvae.runs.sweeps.work import train_all
-
-TRIALS = 30
-"""How many trials a search has by default."""
 
 
 def sweep(
@@ -55,7 +52,7 @@ def sweep(
         over: for a grid: the values by key, as `{"objective.beta": [0.5, 1], "train.seed": range(5)}`.
         search: for a search by Optuna, which minimises the validation loss: the values to choose from, or an
             `Interval`, by key.
-        trials: how many trials a search has, with those of earlier calls. Default: 30.
+        trials: how many trials a search has, with those of earlier calls. Default: as many as before, or 30.
         out: the folder; None for sweeps/NAME after the spec's file.
         jobs: how many processes train at once on this machine.
         overrides: `key.path=value` settings of all trials.
@@ -79,12 +76,25 @@ def sweep(
     registry = registry or registries.default()
     if jobs > 1 and data is not None:
         raise UserError(f"jobs: expected 1 with data in Python, which other processes do not have; got {jobs}.")
-    if trials is not None and not (search or is_sweep(spec)):
-        raise UserError("--trials: expected it with --search only; a grid has as many trials as combinations.")
     with console.status("checking the settings"):
-        folder, definition = _definition(spec, over, search, out, overrides, plugins, storage, registry, data)
+        if not isinstance(spec, Mapping) and is_sweep(spec):
+            if over or search or overrides or out:
+                raise UserError(
+                    f"{spec}: expected no other parameters with the folder of a sweep, which has its own; got "
+                    "some. Leave them out, or give the spec and a new folder (--out)."
+                )
+            folder, definition = Path(spec), read_definition(Path(spec))
+            load_plugins(registry, [*definition.plugins, *plugins])
+        else:
+            if search:
+                optuna()  # which is missed before anything is checked
+            definition = define(spec, over or {}, search or {}, overrides, plugins, storage, registry, data)
+            name = "sweep" if isinstance(spec, Mapping) else Path(spec).stem
+            folder = Path(out) if out else Path("sweeps") / name
+        _check_options(definition, trials, storage)
+        definition = enter(folder, replace(definition, trials=trials or 0))
     with storage_errors():
-        source = open_source(folder, definition, trials, storage)
+        source = open_source(folder, definition, storage)
         if isinstance(source, Grid):
             source.retry()
         found = results(folder, definition, source)
@@ -98,7 +108,7 @@ def sweep(
 
             try:
                 if jobs > 1:
-                    run_processes(folder, jobs, source.total, storage, update)
+                    run_processes(folder, jobs, storage, update)
                 else:
                     train_all(folder, definition, source, registry, data, display.started, update)
             except KeyboardInterrupt:
@@ -116,64 +126,37 @@ def _reported(folder: Path, definition: Definition, source: Source) -> Sweep:
     return found
 
 
-def work(folder: Path, trials: int | None, storage: str) -> None:
+def work(folder: Path, storage: str) -> None:
     """Train trials of the sweep in a folder, as one of several processes that another one has started."""
     definition, registry = read_definition(folder), registries.default()
     load_plugins(registry, definition.plugins)
     with storage_errors():
-        train_all(folder, definition, open_source(folder, definition, trials, storage), registry)
+        train_all(folder, definition, open_source(folder, definition, storage), registry)
 
 
-def open_source(folder: Path, definition: Definition, trials: int | None, storage: str) -> Source:
+def open_source(folder: Path, definition: Definition, storage: str) -> Source:
     """The trials of a sweep.
 
     Raises:
         UserError: Optuna is not installed, or its storage cannot be used.
     """
-    if definition.over:
-        return Grid(folder, definition)
-    return Search(folder, definition, trials or TRIALS, storage)
+    return Grid(folder, definition) if definition.over else Search(folder, definition, storage)
 
 
-def _definition(
-    spec: Spec,
-    over: Mapping[str, Sequence[Any]] | None,
-    search: Mapping[str, Sequence[Any] | Interval] | None,
-    out: str | Path | None,
-    overrides: Sequence[str],
-    plugins: Sequence[str | Path],
-    storage: str,
-    registry: Registry,
-    given: object,
-) -> tuple[Path, Definition]:
-    """The folder of a sweep and its definition: that of the folder to continue, or a new one, checked.
+def _check_options(definition: Definition, trials: int | None, storage: str) -> None:
+    """Check the options that are of searches only, and that a storage can be opened.
 
     Raises:
-        UserError: see `sweep`.
+        UserError: they are given with a grid, or the storage is missing or cannot be used.
     """
-    if not isinstance(spec, Mapping) and is_sweep(spec):
-        folder = Path(spec)
-        if over or search or overrides or out:
-            raise UserError(
-                f"{folder}: expected no other parameters with the folder of a sweep, which has its own; got some. "
-                "Leave them out, or give the spec and a new folder (--out)."
-            )
-        definition = read_definition(folder)
-        if definition.storage and not storage:
-            raise UserError(f"{folder}: expected --storage, as its study is in {definition.storage}; got none.")
-        load_plugins(registry, [*definition.plugins, *plugins])
-        return folder, definition
-    if storage and not search:
+    if definition.over and trials is not None:
+        raise UserError("--trials: expected it with --search only; a grid has as many trials as combinations.")
+    if definition.over and storage:
         raise UserError("--storage: expected it with --search only; a grid needs its folder alone.")
-    if search:
-        optuna()  # before anything is written
+    if definition.storage and not storage:
+        raise UserError(f"expected --storage, as the study is in {definition.storage}; got none.")
     if storage:
         open_storage(storage)
-    definition = define(spec, over or {}, search or {}, overrides, plugins, storage, registry, given)
-    name = "sweep" if isinstance(spec, Mapping) else Path(spec).stem
-    folder = Path(out) if out else Path("sweeps") / name
-    enter(folder, definition)
-    return folder, definition
 
 
 def _introduction(before: Sweep, total: int, jobs: int) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import tensorflow as tf
 from rich.console import Console
 
 from probvae.errors import explained
@@ -44,14 +46,27 @@ def train_all(
     Raises:
         KeyboardInterrupt: a signal came; the training of the time is saved.
     """
-    while taken := source.take():
-        try:
-            how = _train(folder, definition, taken, registry, given, started(taken.record))
-            taken.end(*how)
-        finally:
-            taken.claim.release()
-        ended()
-        gc.collect()  # graphs, which are circles of references
+    with _no_notes():
+        while taken := source.take():
+            try:
+                how = _train(folder, definition, taken, registry, given, started(taken.record))
+                taken.end(*how)
+            finally:
+                taken.claim.release()
+            ended()
+            gc.collect()  # graphs, which are circles of references
+
+
+@contextmanager
+def _no_notes() -> Iterator[None]:
+    """Keep TensorFlow from warning that a function was traced for each training."""
+    logger = tf.get_logger()
+    before = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _train(

@@ -41,6 +41,14 @@ def test_settings_have_means_over_seeds_with_the_standard_error_of_the_mean(swep
     assert best.bound.value == pytest.approx(1 - np.mean(losses))
 
 
+def test_a_difference_within_its_error_is_said(swept, training, tmp_path):
+    close = swept(over={"train.learning_rate": [1e-3, 1.1e-3], "train.seed": [0, 1]})
+    said = "the difference of the best two settings, 0.02 ± 0.35 nats, is smaller than twice its standard error"
+    assert said in close.notes
+    apart = swept(over={"train.learning_rate": [1e-3, 1e-2], "train.seed": [0, 1]}, out=tmp_path / "apart")
+    assert not any("smaller than twice" in note for note in apart.notes)
+
+
 def test_without_seeds_there_is_nothing_to_join(swept, training):
     assert swept(over=RATES).settings == []
 
@@ -124,7 +132,7 @@ def test_settings_of_all_trials_are_set_once(swept, training):
 def test_parameters_of_the_objective_are_compared_by_log_p(swept, training):
     found = swept(over={"objective.beta": [2.0, 0.5]})
     assert found.order == "log p(x)"
-    assert any("objective.beta: with another value the loss is another quantity" in note for note in found.notes)
+    assert any("with another value of objective.beta the loss is another quantity" in note for note in found.notes)
 
 
 def test_paths_of_the_spec_are_those_of_its_folder(swept, training, base, tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ def records(tmp_path, monkeypatch):
 
 def run(records, action, tick=lambda: None, storage=""):
     (records / "do").write_text(action)
-    processes.run_processes(records / "sweep", 3, 7, storage, tick)
+    processes.run_processes(records / "sweep", 3, storage, tick)
 
 
 def test_each_process_takes_trials_of_the_folder_with_its_share_of_the_processors(records):
@@ -41,7 +41,7 @@ def test_each_process_takes_trials_of_the_folder_with_its_share_of_the_processor
     run(records, "sleep 0.1", lambda: ticks.append(1), "journal")
     assert ticks
     assert [file.read_text() for file in records.glob("*.threads")] == ["2\n"] * 3
-    expected = f"-m probvae sweep {records / 'sweep'} --trials 7 --worker --storage journal".split()
+    expected = f"-m probvae sweep {records / 'sweep'} --worker --storage journal".split()
     assert [file.read_text().split() for file in records.glob("*.arguments")] == [expected] * 3
 
 

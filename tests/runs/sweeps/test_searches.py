@@ -74,7 +74,9 @@ def test_more_trials_continue_a_search(swept, training):
     assert chosen(found)[:3] == chosen(first)
     assert len(found.trials) == 5
     assert len(training.trained) <= 2 * EPOCHS
+    assert len(swept(spec=found.folder, out=None).trials) == 5  # as many as before
     assert len(swept(spec=found.folder, out=None, trials=6).trials) == 6
+    assert len(swept(search=RATE).trials) == 6
 
 
 def test_a_failed_trial_counts_and_has_its_reason(swept, training):
@@ -122,7 +124,7 @@ def test_a_storage_that_cannot_be_used_is_said_without_its_password(swept, train
         swept(search=RATE, trials=1, storage="nonsense://me:secret@host/db")
     assert not (tmp_path / "sweep").exists()
     found = swept(search=RATE, trials=1, storage=f"sqlite:///{tmp_path / 'study.db'}")
-    with pytest.raises(UserError, match="expected --storage, as its study is in sqlite:///"):
+    with pytest.raises(UserError, match="expected --storage, as the study is in sqlite:///"):
         swept(spec=found.folder, out=None)
 
 
