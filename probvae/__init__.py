@@ -30,6 +30,7 @@ TARGETS = [
     "probvae.runs:build",
     "probvae.runs:compare",
     "probvae.runs:evaluate",
+    "probvae.runs:export",
     "probvae.runs:load",
     "probvae.runs:refit",
     "probvae.runs:sweep",

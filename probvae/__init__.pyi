@@ -78,6 +78,7 @@ from probvae.runs import Interval as Interval
 from probvae.runs import build as build
 from probvae.runs import compare as compare
 from probvae.runs import evaluate as evaluate
+from probvae.runs import export as export
 from probvae.runs import load as load
 from probvae.runs import refit as refit
 from probvae.runs import sweep as sweep

@@ -23,6 +23,7 @@ FLOORS = {
     "data": 2,
     "training": 3,
     "evaluation": 3,
+    "exporting": 3,
     "specs": 4,
     "report": 4,
     "runs": 5,

@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from probvae import __version__
-from probvae.cli import catalogue, checks, data, new_plugin, reports, runs, specs, sweeps
+from probvae.cli import catalogue, checks, data, new_plugin, reports, runs, sharing, specs, sweeps
 from probvae.cli.options import disable_option, verbosity, verbosity_options
 from probvae.errors import (
     Interrupted,
@@ -80,7 +80,7 @@ def app() -> None:
     """
 
 
-for module in (runs, sweeps, reports, checks, specs, catalogue, data, new_plugin):
+for module in (runs, sweeps, reports, sharing, checks, specs, catalogue, data, new_plugin):
     for command in module.COMMANDS:
         app.add_command(command)
 

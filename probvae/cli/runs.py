@@ -1,4 +1,4 @@
-"""Training a model, and using a trained one: train, refit, evaluate, sample, reconstruct, encode."""
+"""Training a model, and using a trained one: train, refit, evaluate, sample, reconstruct, encode, export."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from probvae.cli.options import (
 from probvae.cli.start import ModelCommand
 
 if TYPE_CHECKING:
+    from probvae.runs.exporting import Format
     from probvae.runs.folder import Run
     from probvae.runs.results import Output
     from probvae.runs.selection import Selection
@@ -360,8 +361,38 @@ def encode(
     _print(inference.encode(run, selection, out, plugins), as_json)
 
 
+@click.command(cls=ModelCommand)
+@run_argument
+@click.option(
+    "--format",
+    type=click.Choice(["saved_model", "onnx"]),
+    default="saved_model",
+    show_default=True,
+    help="For TensorFlow, or for ONNX Runtime and others.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A new folder. Default: export/FORMAT in the run's folder."
+)
+@plugin_option
+@json_option
+def export(run: Path, format: Format, out: Path | None, plugins: tuple[Path, ...], as_json: bool) -> None:
+    """Export the model of RUN to files that need no probvae, and compare them with the model.
+
+    A SavedModel has the signatures encode, decode, sample, bounds (on log p(x) of each example) and log_weight.
+    ONNX has those without random numbers, where it has their operations; what is left out is said, with the
+    reason. export.json beside the files has shapes, classes, how x is prepared, and the largest differences.
+    """
+    from probvae.runs import export as export_run
+
+    with results_on_stderr(as_json):
+        written = export_run(run, out, format, plugins)
+    click.echo(
+        json.dumps({"folder": str(written.folder), **written.record}, indent=2) if as_json else str(written)
+    )
+
+
 def _print(written: Output, as_json: bool) -> None:
     click.echo(json.dumps({"path": str(written.path), "shapes": written.shapes}) if as_json else str(written))
 
 
-COMMANDS = [train, refit, evaluate, sample, reconstruct, encode]
+COMMANDS = [train, refit, evaluate, sample, reconstruct, encode, export]

@@ -1,6 +1,7 @@
 """The errors and warnings of probvae, and conversions of other errors to them."""
 
 from probvae.errors.explaining import as_probvae_error, explained, explained_errors
+from probvae.errors.extras import from_extra
 from probvae.errors.kinds import (
     CheckpointError,
     CheckpointWarning,
@@ -47,6 +48,7 @@ __all__ = [
     "TemporaryError",
     "Interrupted",
     "did_you_mean",
+    "from_extra",
     "explained",
     "as_probvae_error",
     "explained_errors",

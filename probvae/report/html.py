@@ -49,7 +49,7 @@ def picture(path: Path, caption: str) -> Picture | None:
 
 
 def rendered(template: str, **values: object) -> str:
-    """The text of a template of this package with these values, each of them escaped."""
+    """The text of a template of this package with these values, each of them escaped in HTML."""
     text = _template(template).render(values)
     return text.encode(errors="replace").decode()  # JSON may hold half of a character
 
@@ -58,7 +58,7 @@ def rendered(template: str, **values: object) -> str:
 def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("probvae.report", "template"),
-        autoescape=True,
+        autoescape=name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

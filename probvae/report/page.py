@@ -68,7 +68,7 @@ def render(facts: Facts, registry: Registry) -> str:
         headline=_headline(found),
         numbers=found,
         protocol=plain_values(facts.evaluation),
-        findings=[*findings(facts.rows, settings), *_remarks(facts, found)],
+        findings=[*findings(facts.rows, settings), *remarks(facts, found)],
         charts=charts(facts.rows),
         constants=constants(facts.rows),
         pictures=[each for each in pictures if each],
@@ -94,7 +94,7 @@ def _headline(found: Sequence[Number]) -> list[tuple[Number, Number | None]]:
     return [(number, bits.get(number.path)) for number in others[:_HEADLINE]]
 
 
-def _remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
+def remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
     """What the evaluation says in words, idle latents, and whether the numbers are of the best epoch."""
     remarks = [Finding("warning", name.capitalize(), text) for name, text in notes(facts.evaluation)]
     latents = table_of(facts.spec, "model").get("latent_dim")

@@ -11,6 +11,7 @@ TARGETS = [
     "probvae.runs.loading:check",
     "probvae.runs.comparison:compare",
     "probvae.runs.evaluation:evaluate",
+    "probvae.runs.exporting:export",
     "probvae.runs.loading:load",
     "probvae.runs.refitting:refit",
     "probvae.runs.reporting:write_report",

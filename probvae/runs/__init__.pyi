@@ -2,6 +2,7 @@
 
 from probvae.runs.comparison import compare as compare
 from probvae.runs.evaluation import evaluate as evaluate
+from probvae.runs.exporting import export as export
 from probvae.runs.folder import Run as Run
 from probvae.runs.loading import build as build
 from probvae.runs.loading import check as check

@@ -38,6 +38,7 @@ class DataRecord:
         condition: what the columns of its condition are, if it has one.
         fitted: what was learnt from the training examples, as `DataInfo` has it.
         groups: what the elements of an example are, as `DataInfo` has it.
+        divide_by: what stored values are divided by; None in runs of versions that did not record it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -51,6 +52,7 @@ class DataRecord:
     condition: Condition | None = None
     fitted: Table = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
+    divide_by: float | None = None
 
     @classmethod
     def of(cls, data: Data) -> DataRecord:
@@ -67,13 +69,14 @@ class DataRecord:
             info.condition,
             info.fitted,
             info.groups,
+            data.train.divide_by,
         )
 
     def differences(self, other: DataRecord) -> list[str]:
         """How another dataset differs from this one, in words; a file of the same content may be elsewhere."""
         then, now = asdict(self), asdict(other)
         hashed = bool(self.fingerprint and other.fingerprint)
-        apart = {"fingerprint", "fitted", "groups", *(["source"] if hashed else [])}
+        apart = {"fingerprint", "fitted", "groups", "divide_by", *(["source"] if hashed else [])}
         compared = [key for key in now if key not in apart]
         found = [f"{key} was {then[key]!r} and is {now[key]!r}" for key in compared if then[key] != now[key]]
         if hashed and not found and self.fingerprint != other.fingerprint:
@@ -140,6 +143,8 @@ class Environment:
         choices: what the objective leaves open, as decided for this model.
         init_from: where the initial weights come from, if from another run.
         data: what the data was.
+        requires: the components of plugins that its spec names, each with the distribution and its version, or the
+            file, that it comes from.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -152,13 +157,28 @@ class Environment:
     choices: dict[str, str]
     init_from: Origin | None
     data: DataRecord
+    requires: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def made_with(self) -> str:
+        """The plugins of the run, in words; empty if it has none."""
+        files = [f"--plugin {file}" for file in self.plugins]
+        packages = [f"{name} of {source}" for name, source in self.requires.items() if source not in self.plugins]
+        return ", ".join([" ".join(files)] * bool(files) + packages)
 
     @classmethod
     def here(
-        cls, run: str, plugins: list[str], choices: dict[str, str], init_from: Origin | None, data: DataRecord
+        cls,
+        run: str,
+        plugins: list[str],
+        choices: dict[str, str],
+        init_from: Origin | None,
+        data: DataRecord,
+        requires: dict[str, str],
     ) -> Environment:
         """The environment of a run that is trained by this process."""
-        return cls(run, versions(), platform.platform(), os.cpu_count(), plugins, choices, init_from, data)
+        machine = versions(), platform.platform(), os.cpu_count()
+        return cls(run, *machine, plugins, choices, init_from, data, requires)
 
 
 def versions() -> dict[str, str]:

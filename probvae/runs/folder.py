@@ -65,6 +65,7 @@ class Run:
         choices: Mapping[str, str],
         origin: Origin | None = None,
         allow_other_data: bool = False,
+        requires: Mapping[str, str] | None = None,
     ) -> None:
         """Make the folder, and write the spec and the environment.
 
@@ -74,6 +75,7 @@ class Run:
             choices: what the objective leaves open, as decided for this model.
             origin: where the initial weights come from, if from another run.
             allow_other_data: whether a run may continue on other data.
+            requires: the components of plugins in the spec, each with what it comes from.
 
         Raises:
             UserError: the folder cannot be made, or it is a run on other data.
@@ -88,6 +90,7 @@ class Run:
             choices=dict(choices),
             init_from=origin or (before.init_from if before else None),
             data=record,
+            requires=dict(requires or {}),
         )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -167,10 +167,10 @@ def load_run(
     try:
         checked = read_plan(path, _with_given(overrides, given), plugins, registry, needs_data=True)
     except SpecError as error:
-        if not environment.plugins:
+        if not (made_with := environment.made_with):
             raise
-        files = " ".join(f"--plugin {file}" for file in environment.plugins)
-        problem = Problem("plugins", "the plugins of the run", "others", f"It was made with {files}.", str(path))
+        hint = f"It was made with {made_with}. A plugin is code: use those that you trust."
+        problem = Problem("plugins", "the plugins of the run", "others", hint, str(path))
         raise SpecError([*error.problems, problem]) from error
     was = environment.data
     shape = was.event_shape

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probvae import registry as registries
 from probvae.core import Table
@@ -17,6 +17,9 @@ from probvae.runs.folder import Run, find_run, write
 from probvae.runs.results import writing
 from probvae.specs import read
 from probvae.training import Callback, Epoch
+
+if TYPE_CHECKING:
+    from probvae.report.page import Facts
 
 
 def write_report(run: str | os.PathLike[str], registry: Registry | None = None) -> Path:
@@ -32,23 +35,33 @@ def write_report(run: str | os.PathLike[str], registry: Registry | None = None) 
     Raises:
         UserError: the folder holds no run, or a file in it is damaged.
     """
-    from probvae.report.page import Facts, render  # with Jinja2, whose failure must not stop a training
+    from probvae.report.page import render  # with Jinja2, whose failure must not stop a training
 
     folder = find_run(run)
     found = Run(folder, read(folder).tables)
-    environment = asdict(found.environment)
-    data = environment.pop("data") | {"condition": str(found.environment.data.condition or "")}
-    facts = Facts(
-        folder=str(folder),
-        spec=found.spec,
+    write(found.report_file, render(facts_of(found), registry or registries.default()))
+    return found.report_file
+
+
+def facts_of(run: Run) -> Facts:
+    """What pages on a run are made from.
+
+    Raises:
+        UserError: a file in its folder is damaged.
+    """
+    from probvae.report.page import Facts
+
+    environment = asdict(run.environment)
+    data = environment.pop("data") | {"condition": str(run.environment.data.condition or "")}
+    return Facts(
+        folder=str(run.folder),
+        spec=run.spec,
         environment=environment,
         data=data,
-        rows=found.metrics(),
-        evaluation=found.evaluation(),
-        figures=found.figures,
+        rows=run.metrics(),
+        evaluation=run.evaluation(),
+        figures=run.figures,
     )
-    write(found.report_file, render(facts, registry or registries.default()))
-    return found.report_file
 
 
 def write_comparison(found: Mapping[str, Any], path: Path) -> None:

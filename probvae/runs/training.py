@@ -24,6 +24,7 @@ from probvae.runs.loading import Built, Spec, prepare, restore_best
 from probvae.runs.lock import locked
 from probvae.runs.metrics import checked_metrics, data_for
 from probvae.runs.reporting import LiveReport, try_report
+from probvae.runs.requirements import required
 from probvae.runs.signals import StopRequest, listening
 from probvae.specs import Plan
 from probvae.training import Callback, Devices, Trainer, select_devices
@@ -98,7 +99,12 @@ def train(
                 _fit(run, built, here, resume, stop, console)
                 return run
             run.create(
-                built.data.loaded, plugins, built.choices, start.origin if start else None, allow_other_data
+                built.data.loaded,
+                plugins,
+                built.choices,
+                start.origin if start else None,
+                allow_other_data,
+                required(built.plan, registry),
             )
             print_summary(console, run.folder, built, here)
             if start:

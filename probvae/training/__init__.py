@@ -1,7 +1,13 @@
 """Training: the loop, its checkpoints and callbacks."""
 
 from probvae.training.callbacks import Callback, Epoch, Progress
-from probvae.training.checkpoint import Checkpoint, best_checkpoint, newest_checkpoint, restore
+from probvae.training.checkpoint import (
+    Checkpoint,
+    best_checkpoint,
+    newest_checkpoint,
+    restore,
+    weights_only,
+)
 from probvae.training.compilation import Compilation
 from probvae.training.devices import Devices, select_devices
 from probvae.training.settings import TrainSettings
@@ -23,4 +29,5 @@ __all__ = [
     "restore",
     "select_devices",
     "warm_start",
+    "weights_only",
 ]

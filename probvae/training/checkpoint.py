@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -235,14 +235,38 @@ def prune(root: Path, keep: int, best: int) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def weights_only(checkpoint: Checkpoint, root: Path) -> Checkpoint:
+    """Write a copy of a checkpoint without the optimizer's state, with which a model can be used and not resumed.
+
+    Args:
+        checkpoint: the original.
+        root: the folder of checkpoints to write to.
+
+    Raises:
+        CheckpointError: it cannot be read, or written.
+    """
+    with _opened(checkpoint.folder / WEIGHTS) as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    state = replace(checkpoint.state, best_step=checkpoint.step)
+    return write(root, {WEIGHTS: weights, OPTIMIZER: {}}, state)
+
+
 def restore(checkpoint: Checkpoint, vae: keras.Model, optimizer: keras.optimizers.Optimizer | None = None) -> None:
     """Assign the values of a checkpoint to a model and its optimizer: all of them, or none.
 
     Raises:
-        CheckpointError: the checkpoint is of another model; names the differences.
+        CheckpointError: the checkpoint is of another model; names the differences. Or it has no state of an
+            optimizer, and one is to be restored.
     """
     targets = [(WEIGHTS, named_variables(vae))]
     if optimizer is not None:
+        with _opened(checkpoint.folder / OPTIMIZER) as file:
+            if not file.keys():
+                raise CheckpointError(
+                    f"{checkpoint.folder}: expected the state of the optimizer, to resume the training; got "
+                    "weights only, as of a run that was pushed without it. Train a new run from its weights: "
+                    f"--set train.init_from={checkpoint.folder.parents[1]}"
+                )
         targets.append((OPTIMIZER, _optimizer_variables(optimizer, vae)))
     read = [(variables, _read(checkpoint.folder / file, variables)) for file, variables in targets]
     for variables, arrays in read:

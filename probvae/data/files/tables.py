@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import os
 import warnings
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from probvae.core import Array
 from probvae.data.files.array_files import listed, shown
 from probvae.data.files.kinds import PARQUET, TEXT, kind_at
 from probvae.data.files.memory import check_memory
-from probvae.errors import ConfigError, UserError
+from probvae.errors import ConfigError, UserError, from_extra
 
 Frame: TypeAlias = Any  # a pandas.DataFrame; pandas is an extra
 
@@ -24,7 +23,6 @@ _EXPECTED = "a table, CSV or Parquet"
 _DELIMITERS = ",;\t"
 _COPIES = 3
 """The memory that a table takes at least, in sizes of its file: in pandas, as examples, and in the trainer."""
-INSTALL = "pip install 'probvae[tables]'"
 
 
 def pandas() -> Any:
@@ -33,12 +31,7 @@ def pandas() -> Any:
     Raises:
         UserError: it is not installed.
     """
-    try:
-        return importlib.import_module("pandas")
-    except ImportError as error:
-        raise UserError(
-            f"Tables are read by pandas, which cannot be imported ({error}). Install it: {INSTALL}"
-        ) from error
+    return from_extra("pandas", "tables", "Tables are read")
 
 
 def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
@@ -74,7 +67,8 @@ def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
         raise ConfigError.of(place, _EXPECTED, f"no file {path.absolute()}") from None
     except ImportError as error:
         raise UserError(
-            f"{path}: Parquet is read by pyarrow, which is not installed. Install it: {INSTALL}"
+            f"{path}: Parquet is read by pyarrow, which is not installed. Install it: pip install "
+            "'probvae[tables]'"
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError.of(

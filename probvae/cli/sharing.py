@@ -1,0 +1,63 @@
+"""Sharing runs by the Hugging Face Hub: push, pull."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+
+from probvae.cli.options import json_option, run_argument
+from probvae.cli.start import ModelCommand
+
+
+@click.command(cls=ModelCommand)
+@run_argument
+@click.argument("repository", metavar="USER/NAME")
+@click.option("--public", is_flag=True, help="Make a new repository public. Default: private.")
+@click.option(
+    "--resumable", is_flag=True, help="Push the newest checkpoint and the optimizer's state too, for resuming."
+)
+@json_option
+def push(run: Path, repository: str, public: bool, resumable: bool, as_json: bool) -> None:
+    """Push RUN to the Hugging Face Hub, with a model card made from its numbers.
+
+    That are the spec, the environment, the curves, the numbers, the figures and the best weights. The card is
+    README.md in the run's folder: it is written if there is none, and pushed as it is otherwise.
+    """
+    from probvae.runs.sharing import CARD
+    from probvae.runs.sharing import push as push_run
+
+    pushed = push_run(run, repository, public, resumable)
+    if as_json:
+        click.echo(json.dumps(pushed._asdict()))
+        return
+    click.echo(f"{pushed.address}: {len(pushed.files)} files")
+    click.echo(f"card: {run / CARD}, {'as it was' if pushed.own_card else 'written now'}; edit it and push again")
+    if pushed.paths:
+        click.echo(f"note: the spec has paths of this machine, which readers see: {', '.join(pushed.paths)}")
+
+
+@click.command(cls=ModelCommand)
+@click.argument("repository", metavar="USER/NAME")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@json_option
+def pull(repository: str, folder: Path | None, as_json: bool) -> None:
+    """Pull a run from the Hugging Face Hub into DIR, a new folder, by default runs/NAME.
+
+    Only the files of a run are fetched: arrays, TOML, JSON, pictures and the card. None of them is executed.
+    """
+    from probvae.runs.sharing import pull as pull_run
+
+    pulled = pull_run(repository, folder)
+    if as_json:
+        click.echo(json.dumps({"folder": str(pulled.folder), "missing": pulled.missing}))
+        return
+    click.echo(str(pulled.folder))
+    for name, source in pulled.missing.items():
+        click.echo(f"note: it needs {name} of {source}, which is not installed")
+    click.echo(f"Next: probvae sample {shlex.quote(str(pulled.folder))}")
+
+
+COMMANDS = [push, pull]
