@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ def render_sweep(found: Mapping[str, Any], spec: Table) -> str:
         counts={status: len(members) for status, members in ended.items() if members},
         without_result=[*ended["failed"], *ended["pruned"]],
         charts=marginals(trials, keys),
-        links=_links(folder, trials),
+        reports=_links(folder, {trial["number"]: Path(trial["folder"]) / "report.html" for trial in trials}),
+        logs=_links(folder, {trial["number"]: Path(trial["log"]) for trial in trials}),
         spec=tomli_w.dumps(spec),
         in_words=_in_words,
         number=plain_number,
@@ -82,13 +83,10 @@ def _first(found: Mapping[str, Any]) -> _First | None:
     return None
 
 
-def _links(folder: str, trials: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """The addresses of the reports of the runs that have one, relative to the sweep's folder, by number."""
-    reports = {trial["number"]: Path(trial["folder"]) / "report.html" for trial in trials}
+def _links(folder: str, files: Mapping[int, Path]) -> dict[int, str]:
+    """The addresses of the files that exist, relative to the sweep's folder, by the numbers of their trials."""
     return {
-        number: Path(os.path.relpath(report, folder)).as_posix()
-        for number, report in reports.items()
-        if report.is_file()
+        number: Path(os.path.relpath(file, folder)).as_posix() for number, file in files.items() if file.is_file()
     }
 
 

@@ -112,3 +112,42 @@ def comparison(figures, names=("runs/a", "runs/b", "runs/c")):
     specs = [SPEC, SPEC | {"objective": {"use": "iwae", "samples": 8}}, SPEC]
     runs = [ComparedRun(spec, rows(n), figures) for spec, n in zip(specs, epochs, strict=True)]
     return render_comparison(found, runs)
+
+
+def trial(number, settings, loss, status="finished", reason="", folder="sweeps/rates"):
+    """A trial of a sweep."""
+    finished = status == "finished"
+    return {
+        "number": number,
+        "settings": settings,
+        "folder": f"{folder}/runs/{number:03d}-a",
+        "log": f"{folder}/logs/{number:03d}-a.txt",
+        "status": status,
+        "reason": reason,
+        "epochs": 12 if finished else 3,
+        "best_epoch": 11 if finished else 3,
+        "loss": loss,
+        "bound": -loss if finished else None,
+        "standard_error": 0.25 if finished else None,
+    }
+
+
+def swept(folder="sweeps/rates", settings=(), **changes):
+    """The results of a search with four trials."""
+    rates = [1e-4, 1e-3, 1e-2, 1e-1]
+    ends = [("finished", ""), ("finished", ""), ("pruned", "above the median"), ("failed", "not finite")]
+    losses = [250.0, 240.0, 260.0, None]
+    trials = [
+        trial(number, {"train.learning_rate": rate, "model.prior.use": "vamp"}, loss or 0.0, *end, folder=folder)
+        for number, (rate, loss, end) in enumerate(zip(rates, losses, ends, strict=True))
+    ]
+    trials[3]["loss"] = None
+    return {
+        "folder": str(folder),
+        "parameters": ["train.learning_rate", "model.prior.use"],
+        "order": "loss",
+        "trials": [trials[1], trials[0], *trials[2:]],
+        "settings": list(settings),
+        "notes": ["each setting is one training"],
+        **changes,
+    }

@@ -9,6 +9,9 @@ import subprocess
 
 import pytest
 
+from probvae.report.sweep import render_sweep
+
+from . import reported
 from .reported import comparison, page, pictures
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -18,6 +21,7 @@ SURVEY = """
 <iframe id="phone" src="report.html" style="border:0;width:360px;height:800px"></iframe>
 <iframe id="desk" src="report.html" style="border:0;width:1280px;height:800px"></iframe>
 <iframe id="compared" src="compared.html" style="border:0;width:360px;height:800px"></iframe>
+<iframe id="swept" src="swept.html" style="border:0;width:360px;height:800px"></iframe>
 <iframe id="broken" src="broken.html" style="border:0;width:360px;height:800px"></iframe>
 <script>
 function survey(id) {
@@ -33,7 +37,7 @@ function survey(id) {
   };
 }
 window.onload = () => {
-  const found = ["phone", "desk", "compared", "broken"].map(id => [id, survey(id)]);
+  const found = ["phone", "desk", "compared", "swept", "broken"].map(id => [id, survey(id)]);
   document.getElementById("found").textContent = JSON.stringify(Object.fromEntries(found));
 };
 </script>
@@ -49,10 +53,12 @@ def seen(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     report = page(pictures(folder / "figures"))
     compared = comparison(folder / "figures")
+    swept = render_sweep(reported.swept(), reported.SPEC)
     broken = report.replace(
         "<h2", '<img src="none.png" alt=""><a href="#nowhere">x</a><p style="width:500px">x</p><h2', 1
     )
-    for name, text in {"report": report, "compared": compared, "broken": broken, "survey": SURVEY}.items():
+    pages = {"report": report, "compared": compared, "swept": swept, "broken": broken, "survey": SURVEY}
+    for name, text in pages.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     options = ["--headless", "--disable-gpu", "--allow-file-access-from-files", "--enable-logging=stderr"]
     options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000", "--dump-dom"]
@@ -101,3 +107,10 @@ def test_a_comparison_is_no_wider_than_a_phone(seen):
     assert len(found["charts"]) == 1
     assert min(found["lines"]) > 50  # one of the runs has a quarter of the epochs
     assert found["pictures"] == [300] * 3
+
+
+def test_a_sweep_is_no_wider_than_a_phone(seen):
+    found = seen[0]["swept"]
+    assert found["width"] <= 360
+    assert len(found["charts"]) == 2
+    assert found["dead"] == 0

@@ -10,45 +10,9 @@ from probvae.report.marginals import marginals
 from probvae.report.sweep import render_sweep
 
 from .markup import Markup
+from .reported import swept, trial
 
 HOSTILE = "</td><script>alert(1)</script>\" onload='x' {{ 7*7 }}"
-
-
-def trial(number, settings, loss, status="finished", reason="", folder="sweeps/rates"):
-    finished = status == "finished"
-    return {
-        "number": number,
-        "settings": settings,
-        "folder": f"{folder}/runs/{number:03d}-a",
-        "status": status,
-        "reason": reason,
-        "epochs": 12 if finished else 3,
-        "best_epoch": 11 if finished else 3,
-        "loss": loss,
-        "bound": -loss if finished else None,
-        "standard_error": 0.25 if finished else None,
-    }
-
-
-def swept(folder="sweeps/rates", settings=(), **changes):
-    """The results of a search with four trials."""
-    rates = [1e-4, 1e-3, 1e-2, 1e-1]
-    ends = [("finished", ""), ("finished", ""), ("pruned", "above the median"), ("failed", "not finite")]
-    losses = [250.0, 240.0, 260.0, None]
-    trials = [
-        trial(number, {"train.learning_rate": rate, "model.prior.use": "vamp"}, loss or 0.0, *end, folder=folder)
-        for number, (rate, loss, end) in enumerate(zip(rates, losses, ends, strict=True))
-    ]
-    trials[3]["loss"] = None
-    return {
-        "folder": str(folder),
-        "parameters": ["train.learning_rate", "model.prior.use"],
-        "order": "loss",
-        "trials": [trials[1], trials[0], *trials[2:]],
-        "settings": list(settings),
-        "notes": ["each setting is one training"],
-        **changes,
-    }
 
 
 def test_the_page_is_well_formed_and_loads_nothing():
@@ -89,14 +53,14 @@ def test_settings_have_their_means_over_seeds():
     )
 
 
-def test_a_run_is_linked_to_its_report_if_it_has_one(tmp_path):
-    report = tmp_path / "runs" / "001-a" / "report.html"
-    report.parent.mkdir(parents=True)
-    report.write_text("")
+def test_a_run_is_linked_to_its_report_and_its_log_if_it_has_them(tmp_path):
+    for file in ("runs/001-a/report.html", "logs/003-a.txt"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text("")
     links = [
         a["href"] for a in Markup(render_sweep(swept(tmp_path), {})).all("a") if not a["href"].startswith("#")
     ]
-    assert links == ["runs/001-a/report.html"]
+    assert links == ["runs/001-a/report.html", "logs/003-a.txt"]
 
 
 def test_text_of_a_sweep_is_no_markup():

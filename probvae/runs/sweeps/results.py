@@ -28,6 +28,7 @@ class Trial:
         number: from 0, in the order of the sweep.
         settings: the values of the swept parameters, by key.
         folder: of its run, which need not exist on this machine.
+        log: the file of what its training prints.
         status: "finished"; "pruned" by a search; "failed"; "running", while a process trains it; "interrupted",
             and resumed by the command of the sweep; or "waiting".
         reason: why it was pruned or failed; empty otherwise.
@@ -41,6 +42,7 @@ class Trial:
     number: int
     settings: Table
     folder: str
+    log: str
     status: Status
     reason: str
     epochs: int
@@ -174,6 +176,7 @@ def _trial(record: Record) -> Trial:
         number=record.number,
         settings=record.settings,
         folder=str(record.folder),
+        log=str(record.log),
         status=record.ended or _unfinished(record, run),
         reason=record.reason or (run.problem if run and not record.ended else ""),
         epochs=run.epochs if run else 0,
@@ -209,11 +212,12 @@ def _settings(trials: Sequence[Trial]) -> list[Setting]:
 
 def _notes(definition: Definition, trials: Sequence[Trial], settings: Sequence[Setting]) -> list[str]:
     notes = []
-    for table, meaning in (("objective", "the loss is"), ("data", "the loss and log p(x) are")):
+    for table, meaning, advice in (
+        ("objective", "the loss is", ": compare log p(x)"),
+        ("data", "the loss and log p(x) are", ", unless the test data is the same"),
+    ):
         if keys := [key for key in definition.keys if key.startswith(f"{table}.")]:
-            notes.append(
-                f"with another value of {', '.join(keys)} {meaning} another quantity; log p(x) makes the order"
-            )
+            notes.append(f"with another value of {', '.join(keys)} {meaning} another quantity{advice}")
     notes += _closeness(settings, definition.comparable)
     if SEED in definition.over:
         notes.append("the errors of settings are standard errors of the mean over seeds")

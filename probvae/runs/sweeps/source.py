@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 from probvae.core import Table
 from probvae.training import Callback
 
-RUNS = "runs"
-"""The folder of the runs in that of a sweep."""
+RUNS, LOGS = "runs", "logs"
+"""The folders of the runs, and of what their trainings print, in that of a sweep."""
 
 _CLAIM = ".trial.lock"
 
@@ -42,6 +42,11 @@ class Record:
     reason: str = ""
     loss: float | None = None
     begun: bool = False
+
+    @property
+    def log(self) -> Path:
+        """The file of what its training prints."""
+        return self.folder.parents[1] / LOGS / f"{self.folder.name}.txt"
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def sweep(
                 if jobs > 1:
                     run_processes(folder, jobs, storage, update)
                 else:
-                    train_all(folder, definition, source, registry, data, display.started, update)
+                    train_all(definition, source, registry, data, display.started, update)
             except KeyboardInterrupt:
                 console.print("Stopped. The same command continues.")
                 raise
@@ -131,7 +131,7 @@ def work(folder: Path, storage: str) -> None:
     definition, registry = read_definition(folder), registries.default()
     load_plugins(registry, definition.plugins)
     with storage_errors():
-        train_all(folder, definition, open_source(folder, definition, storage), registry)
+        train_all(definition, open_source(folder, definition, storage), registry)
 
 
 def open_source(folder: Path, definition: Definition, storage: str) -> Source:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import tensorflow as tf
 from rich.console import Console
@@ -19,12 +18,8 @@ from probvae.runs.sweeps.source import Ended, Record, Source, Taken
 from probvae.runs.training import train
 from probvae.training import Callback
 
-LOGS = "logs"
-"""The folder of what the trainings print, in that of a sweep."""
-
 
 def train_all(
-    folder: Path,
     definition: Definition,
     source: Source,
     registry: Registry,
@@ -35,7 +30,6 @@ def train_all(
     """Train trials until there is none to take.
 
     Args:
-        folder: of the sweep.
         definition: of the sweep.
         source: of the trials.
         registry: where names are looked up.
@@ -49,7 +43,7 @@ def train_all(
     with _no_notes():
         while taken := source.take():
             try:
-                how = _train(folder, definition, taken, registry, given, started(taken.record))
+                how = _train(definition, taken, registry, given, started(taken.record))
                 taken.end(*how)
             finally:
                 taken.claim.release()
@@ -70,7 +64,6 @@ def _no_notes() -> Iterator[None]:
 
 
 def _train(
-    folder: Path,
     definition: Definition,
     taken: Taken,
     registry: Registry,
@@ -79,9 +72,8 @@ def _train(
 ) -> tuple[Ended, str, float | None]:
     """Train a trial from its newest checkpoint: how it ended, why, and its lowest validation loss."""
     record = taken.record
-    log = folder / LOGS / f"{record.folder.name}.txt"
-    log.parent.mkdir(exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
+    record.log.parent.mkdir(exist_ok=True)
+    with record.log.open("a", encoding="utf-8") as file:
         try:
             run = train(
                 definition.spec,
