@@ -2,6 +2,7 @@
 
 import doctest
 import html
+import importlib.util
 import json
 import logging
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from probvae.registry import Registry
+from probvae.specs import plan, read
 
 mkdocs = pytest.importorskip("mkdocs", reason="the site needs pip install 'probvae[docs]'")
 
@@ -36,11 +38,37 @@ def site(tmp_path_factory):
     return folder
 
 
-def test_a_component_has_a_page_with_its_spec(site):
+def module(name):
+    """A module of tools/site."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / "site" / f"{name}.py")
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_a_component_has_a_page_with_its_spec_and_its_figure(site):
     for kind, name in BUILT_IN:
         page = (site / "components" / kind / f"{name}.html").read_text(encoding="utf-8")
         assert re.search(f"<code>{name}</code> .{kind}.", page)
         assert f'"{name}"' in html.unescape(page)
+    figures = [*(site / "components" / "figures").iterdir()]
+    assert {tuple(path.stem.split(".")) for path in figures} <= {*BUILT_IN}
+    assert max(path.stat().st_size for path in figures) < 100_000
+
+
+def test_the_models_in_the_figures_can_be_trained_again():
+    figures = module("figures")
+    shown = {pair: figures.of_a_run(*pair) for pair in BUILT_IN}
+    assert {kind for (kind, _), run in shown.items() if run is None} == {"likelihood", "dataset", "metric"}
+    for run in filter(None, shown.values()):
+        settings = [text for text in run.settings if text != "objective.use=rate"]  # of `probvae refit`
+        plan(read(figures.SPEC).override(settings), Registry())
+
+
+def test_figures_that_are_of_no_run_can_be_drawn_again():
+    drawings = module("drawings")
+    for figure in (drawings.likelihood("poisson"), drawings.dataset("given")):
+        assert figure.axes
 
 
 def test_nothing_is_loaded_from_a_network(site):

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import tomli_w
+from figures import of_a_run
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 from probvae.cli.catalogue import described
 from probvae.cli.descriptions import Description
@@ -44,6 +45,31 @@ PURPOSES = {
 }
 
 
+CAPTIONS = {
+    "encoder": "The posterior means of test images, over the mass of the prior.",
+    "decoder": "The decoder's means at the quantiles of the prior.",
+    "prior": "Test images in latent space and the prior, which were trained together.",
+    "classifier": "The probabilities that the classifier gives to test images of each class.",
+    "network": "Test images and their reconstructions by a model with this network.",
+    "posterior": "Draws from the posteriors of five test images, after a training with this posterior.",
+    "likelihood": "The likelihood of one element, its parameters fitted to real values.",
+    "objective": "Learning curves of a small model with this objective.",
+    "dataset": "Some of its examples, or of data that it can read.",
+    "metric": "The metric for models that were trained differently.",
+}
+"""What the figures of a kind show."""
+
+NO_FIGURE = "*Without a figure.*"
+
+API = """::: {}
+    options:
+      members: false
+      show_docstring_description: false
+      show_docstring_parameters: false
+      show_root_toc_entry: false
+      heading_level: 3
+"""
+
 FORMULA = re.compile(r"(?!.*\b(?:19|20)\d\d\b)(?!.*\. [A-Z])\S.* [=∝] .*")
 """A line of a docstring that is a formula: neither a source nor a sentence is in it."""
 
@@ -62,11 +88,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for kind, specs in _built_in().items():
         files.append(File.generated(config, f"{_folder(kind)}/index.md", content=index(kind, specs)))
         for spec in specs:
-            figure = f"figures/{kind}.{spec.name}.png"
-            there = (Path(config.docs_dir) / "components" / figure).exists()
-            content = page(described(spec), spec.target, figure if there else "")
+            path = Path(config.docs_dir) / "components" / "figures" / f"{kind}.{spec.name}.png"
+            content = page(described(spec), spec.target, figure(kind, spec.name) if path.exists() else NO_FIGURE)
             files.append(File.generated(config, f"{_folder(kind)}/{spec.name}.md", content=content))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Link the names of components in the tables of the page on their kind."""
+    (kind,) = [kind for kind, about in PURPOSES.items() if f"../../{page.file.src_uri})" in about] or [""]
+    names = "|".join(spec.name for spec in _built_in().get(kind, []))
+    return re.sub(rf"\| `({names})` \|", rf"| [`\1`](components/{kind}/\1.md) |", markdown) if names else markdown
 
 
 def index(kind: str, specs: list[ComponentSpec]) -> str:
@@ -81,15 +113,14 @@ def page(found: Description, target: str, figure: str) -> str:
     Args:
         found: its description.
         target: its class, as `package.module:Class`.
-        figure: the path of its figure, from the folder components/; empty if there is none.
+        figure: its figure, with a caption.
     """
     parts = [
         f"# `{found['name']}` ({found['kind']})",
         escaped(found["summary"]),
         *paragraphs(found["description"]),
     ]
-    if figure:
-        parts.append(f"![{found['summary']}](../{figure})")
+    parts.append(figure)
     parts += ["## In a spec", f"```toml\n{snippet(found)}```"]
     if found["parameters"]:
         rows = "".join(map(_row, found["parameters"]))
@@ -100,35 +131,38 @@ def page(found: Description, target: str, figure: str) -> str:
         parts.append(f"Supplied by the assembler: {', '.join(f'`{name}`' for name in found['context'])}.")
     module, _, name = target.partition(":")
     package = ".".join(module.split(".")[:2])
-    parts += ["## In Python", f"```python\nfrom {package} import {name}\n```"]
+    parts += ["## In Python", f"```python\nfrom {package} import {name}\n```", API.format(f"{module}.{name}")]
     return "\n\n".join(parts) + "\n"
+
+
+def figure(kind: str, name: str) -> str:
+    """The figure of a component with its caption, and the command that trains the model in it."""
+    text = f"![{CAPTIONS[kind]}](../figures/{kind}.{name}.png)\n\n*{CAPTIONS[kind]}*"
+    shown = of_a_run(kind, name)
+    if shown is None:
+        return text
+    settings = (f"--set '{setting}'" for setting in shown.settings)
+    command = " \\\n    ".join(["probvae train examples/first.toml", *settings])
+    summary = "<summary>The model in this figure</summary>"
+    return f"{text}\n\n<details markdown>{summary}\n\n```\n{command}\n```\n\n</details>"
 
 
 def snippet(found: Description) -> str:
     """A part of a spec that names the component with its defaults."""
-    values = {p["name"]: _value(p) for p in found["parameters"] if not p["required"] and p["default"] is not None}
-    if found["kind"] == "metric":
-        table = {"evaluate": {"metrics": [{"use": found["name"], **values} if values else found["name"]]}}
-        return tomli_w.dumps(table)
-    lines = [f"[{TABLES[found['kind']]}]\n", tomli_w.dumps({"use": found["name"]})]
+    set_, open_ = {}, []
     for p in found["parameters"]:
-        if p["name"] in values:
-            lines.append(_toml(p["name"], values[p["name"]]))
+        if p["required"] or p["default"] is None:
+            open_.append(f"# {p['name']}: {p['expected']}{', required' if p['required'] else ''}\n")
         else:
-            lines.append(f"# {p['name']}: {p['expected']}{', required' if p['required'] else ''}\n")
-    return "".join(lines)
-
-
-def _toml(name: str, value: object) -> str:
-    return (
-        f"{name} = {{ use = {json.dumps(value['use'])} }}\n"
-        if isinstance(value, dict)
-        else tomli_w.dumps({name: value})
-    )
-
-
-def _value(parameter: Description) -> object:
-    return {"use": parameter["default"]} if parameter["kind"] else parameter["default"]
+            value = json.dumps(p["default"])  # these are the same in TOML
+            set_[p["name"]] = f"{{ use = {value} }}" if p["kind"] else value
+    if found["kind"] == "metric":
+        inner = ", ".join(
+            f"{name} = {value}" for name, value in {"use": json.dumps(found["name"]), **set_}.items()
+        )
+        return f"[evaluate]\nmetrics = [{{ {inner} }}]\n"
+    lines = [f"{name} = {value}\n" for name, value in {"use": json.dumps(found["name"]), **set_}.items()]
+    return "".join([f"[{TABLES[found['kind']]}]\n", *lines, *open_])
 
 
 def _row(parameter: Description) -> str:

