@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,9 +22,21 @@ FLIPPED = 1e-2
 """The share of a draw's elements that may differ by more: an integer changes where a number rounds otherwise."""
 
 
+class Difference(NamedTuple):
+    """How much an output differs from the model's.
+
+    Args:
+        largest: the largest absolute difference of an element.
+        of: the largest absolute value of an element of the model's.
+    """
+
+    largest: float
+    of: float
+
+
 def differences(
     vae: VAE, signatures: Mapping[str, Signature], exported: Mapping[str, Exported], condition: Condition | None
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Difference]]:
     """By how much the outputs of exported functions differ from the model's, on samples of the model.
 
     Args:
@@ -33,21 +46,25 @@ def differences(
         condition: what the columns of the condition are, for a conditional model.
 
     Returns:
-        The largest absolute difference by signature and output.
+        The differences by signature and output.
 
     Raises:
         WorkError: one is too large.
     """
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, Difference]] = {}
     for count in BATCHES:
         inputs = _inputs(vae, count, condition, seed=count)
         for name, run in exported.items():
             signature = signatures[name]
             given = {key: inputs[key] for key in signature.inputs}
-            expected, outputs, largest = signature.function(**given), run(given), found.setdefault(name, {})
-            for key, value in signature.outputs.items():
-                difference = _difference(f"{name}: {key}", value, expected[key].numpy(), outputs[key])
-                largest[key] = max(largest.get(key, 0.0), difference)
+            expected, outputs, before = signature.function(**given), run(given), found.get(name, {})
+            found[name] = {
+                key: max(
+                    _difference(f"{name}: {key}", value, expected[key].numpy(), outputs[key]),
+                    before.get(key, Difference(0.0, 0.0)),
+                )
+                for key, value in signature.outputs.items()
+            }
     return found
 
 
@@ -78,8 +95,8 @@ def _conditions(condition: Condition, count: int, seed: Seed) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def _difference(what: str, value: Value, expected: Array, found: Array) -> float:
-    """The largest absolute difference between two arrays.
+def _difference(what: str, value: Value, expected: Array, found: Array) -> Difference:
+    """The difference between two arrays.
 
     Raises:
         WorkError: they differ in shape or type, or by too much.
@@ -91,11 +108,12 @@ def _difference(what: str, value: Value, expected: Array, found: Array) -> float
         )
     with np.errstate(invalid="ignore"):
         apart = np.where(found == expected, 0.0, np.abs(found - expected, dtype=np.float64))
-    scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
-    wrong = ~(apart <= LARGEST * scale)  # also where one of them is NaN
+    of = float(np.abs(expected).max(initial=0.0))
+    largest = LARGEST * max(1.0, of)
+    wrong = ~(apart <= largest)  # also where one of them is NaN
     if wrong.mean() > (FLIPPED if value.drawn else 0.0):
         raise WorkError(
-            f"{what}: expected the numbers of the model, up to {LARGEST * scale:.2g}; got others from the "
+            f"{what}: expected the numbers of the model, up to {largest:.2g}; got others from the "
             f"exported file, which differ by {np.abs(apart).max():.2g}."
         )
-    return float(apart.max(initial=0.0))
+    return Difference(float(apart.max(initial=0.0)), of)

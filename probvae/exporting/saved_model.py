@@ -43,7 +43,7 @@ def write(vae: VAE, signatures: Mapping[str, Signature], folder: Path) -> dict[s
     module.variables_of_the_model = [variable.value for variable in named_variables(vae).values()]
     for name, function in functions.items():
         setattr(module, name, function)
-    tf.saved_model.save(module, str(folder), signatures=functions)
+    tf.saved_model.save(module, str(folder), functions)
     return left_out
 
 

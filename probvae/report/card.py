@@ -65,9 +65,13 @@ def _results(facts: Facts, repository: str, found: Sequence[Number]) -> Table:
     """The numbers of the evaluation in the hub's form."""
     dataset = str(table_of(facts.spec, "data").get("use", "unknown"))
     metrics = [
-        {"type": number.path, "value": number.value, "name": f"{number.name}, {number.unit}".rstrip(", ")}
+        {
+            "type": number.path.rpartition(".")[2],
+            "value": number.value,
+            "name": f"{number.name}, {number.unit}".rstrip(", "),
+        }
         for number in found
-        if isinstance(number.value, float)
+        if isinstance(number.value, float) and "convergence" not in number.path
     ]
     result = {
         "task": {"type": "density-estimation", "name": "Density estimation"},

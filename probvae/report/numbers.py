@@ -13,6 +13,10 @@ _NAMES = {
     "gain.elbo": "gain of the evidence lower bound",
     "gain.importance_weighted": "gain of the importance-weighted bound",
     "accuracy": "accuracy of the classifier",
+    "convergence.importance_weighted_half": "importance-weighted bound from half of the samples",
+    "convergence.effective_sample_size": "effective sample size",
+    "convergence.effective_sample_size_under_5": "effective sample size under 5",
+    "convergence.pareto_k_over_0.7": "Pareto k over 0.7",
 }
 _BITS = "bits_per_dimension"
 _NOTES = ("note", "notes", "warning", "warnings")

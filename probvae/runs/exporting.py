@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from probvae import exporting
 from probvae.core import VAE, Condition, Table
 from probvae.errors import UserError, explained_errors
-from probvae.exporting import Signature
+from probvae.exporting import Difference, Signature
 from probvae.registry import Registry
 from probvae.runs.environment import DataRecord, versions
 from probvae.runs.folder import write
@@ -44,8 +44,10 @@ class Export:
     def __str__(self) -> str:
         lines = [f"{self.folder}: {self.record['format']}, {self.record['bytes'] / 1e6:.1f} MB"]
         for signature in self.record["signatures"].values():
-            largest = max(output["largest_difference"] for output in signature["outputs"].values())
-            lines.append(f"  {signature['call']}  (largest difference to the model {largest:.1e})")
+            apart = max((output["largest_difference"], output["of"]) for output in signature["outputs"].values())
+            lines.append(
+                "  {}  (largest difference to the model {:.1e}, of {:.3g})".format(signature["call"], *apart)
+            )
         lines += [f"  without {name}: {reason}." for name, reason in self.record["left_out"].items()]
         return "\n".join(lines)
 
@@ -126,13 +128,18 @@ def _written(kind: ModuleType, vae: VAE, place: Path, data: DataRecord) -> Table
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise UserError(f"Expected a model of which something can be exported; got none. {reasons}.")
     largest = exporting.differences(vae, signatures, functions, data.condition)
-    described = {name: _described(signatures[name], largest[name]) for name in functions}
+    described = {name: _described(each, largest[name]) for name, each in signatures.items() if name in functions}
     return {"signatures": described, "left_out": left_out}
 
 
-def _described(signature: Signature, largest: Mapping[str, float]) -> Table:
+def _described(signature: Signature, differences: Mapping[str, Difference]) -> Table:
     outputs = {
-        name: {**value.record(), "largest_difference": largest[name]} for name, value in signature.outputs.items()
+        name: {
+            **value.record(),
+            "largest_difference": differences[name].largest,
+            "of": differences[name].of,
+        }
+        for name, value in signature.outputs.items()
     }
     inputs = {name: value.record() for name, value in signature.inputs.items()}
     return {"call": str(signature), "is": signature.meaning, "inputs": inputs, "outputs": outputs}

@@ -19,6 +19,7 @@ from probvae.runs.requirements import required
 from probvae.runs.sharing import CARD, pull, push
 from probvae.specs import plan, read
 
+from ..program import program
 from .hub import TOKEN, running
 from .setups import steps
 
@@ -88,6 +89,22 @@ def test_a_resumable_run_is_pushed_with_its_optimizer_and_a_later_push_replaces_
             assert (again.checkpoints / step / name).read_bytes() == (run.checkpoints / step / name).read_bytes()
     push(run, NAME)
     assert len([path for path in hub.repositories[NAME] if path.endswith("manifest.json")]) == 1
+
+
+def test_the_commands_say_what_they_did(hub, run):
+    pushed = program("push", run.folder, NAME)
+    assert pushed.status == 0, pushed.text
+    assert re.search(
+        rf"/{NAME}: \d+ files\ncard: {run.folder / CARD}, written now; edit it and push again\n", pushed.out
+    )
+    assert pushed.out.endswith("note: the spec has paths of this machine, which readers see: data.train\n")
+    pulled = program("pull", NAME, "--json")
+    assert json.loads(pulled.out) == {"folder": "runs/tiny", "missing": {}}
+    again = program("pull", NAME)
+    assert again.status == 2
+    assert "runs/tiny: expected a folder that does not exist yet" in again.err
+    shown = program("pull", NAME, "with space")
+    assert shown.out == "with space\nNext: probvae sample 'with space'\n"
 
 
 # The card
