@@ -66,7 +66,7 @@ def _results(facts: Facts, repository: str, found: Sequence[Number]) -> Table:
     dataset = str(table_of(facts.spec, "data").get("use", "unknown"))
     metrics = [
         {
-            "type": number.path.rpartition(".")[2],
+            "type": _key(number),
             "value": number.value,
             "name": f"{number.name}, {number.unit}".rstrip(", "),
         }
@@ -79,3 +79,8 @@ def _results(facts: Facts, repository: str, found: Sequence[Number]) -> Table:
         "metrics": metrics,
     }
     return {"name": Path(repository).name, "results": [result]}
+
+
+def _key(number: Number) -> str:
+    """The place of a number in evaluation.json, without the tables that every metric has."""
+    return ".".join(key for key in number.path.split(".") if key not in ("metrics", "numbers"))

@@ -295,7 +295,7 @@ def test_the_server_of_the_example_decodes(address, vae, onnx):
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [
-        ("bounds", {}, "expected one of decode, encode, log_weight; got 'bounds'"),
+        ("bounds", {}, "expected one of encode, decode, log_weight; got 'bounds'"),
         ("decode", {}, "expected z; got nothing"),
         ("decode", {"z": [[1.0]]}, "z: expected shape [None, 2]; got [1, 1]"),
     ],
