@@ -20,6 +20,9 @@ _LOG = 8.0
 _RADIUS = 3.5
 """Of the markers of runs."""
 
+_FAR = 3.0
+"""From this number of interquartile ranges on, a run is far from the others."""
+
 _APART = 24.0
 """The least distance of two ticks at values of a grid; where they are closer, ticks are at round values."""
 
@@ -57,16 +60,14 @@ def _chart(trials: Sequence[Mapping[str, Any]], key: str, measure: str) -> Chart
     if not shown["finished"]:
         return None
     axis, ticks, places = _across([value for points in shown.values() for value, _ in points])
-    heights = np.array([height for _, height in shown["finished"]])
-    room = 0.06 * float(np.ptp(heights)) or 0.5
-    up = Axis(float(heights.min()) - room, float(heights.max()) + room, HEIGHT - BOTTOM, TOP)
+    up = _up(np.array([height for _, height in shown["finished"]]))
     lines = [
         _dots(status, axis.at(np.array([places(value) for value, _ in points])), up, [y for _, y in points])
         for status, points in shown.items()
         if points
     ]
     means = _means(shown["finished"])
-    if len(means) < len(shown["finished"]):
+    if all(count > 1 for _, _, count in means):  # repetitions, as those of a grid with seeds
         across = axis.at(np.array([places(value) for value, _, _ in means]))
         heights = up.at(np.array([mean for _, mean, _ in means]))
         order = np.argsort(across)
@@ -88,9 +89,18 @@ def _chart(trials: Sequence[Mapping[str, Any]], key: str, measure: str) -> Chart
     )
 
 
+def _up(heights: Array) -> Axis:
+    """The vertical axis, on which runs that are far from the others have no place."""
+    low, high = np.quantile(heights, (0.25, 0.75))
+    reach = _FAR * (high - low) or np.inf
+    low, high = max(heights.min(), low - reach), min(heights.max(), high + reach)
+    room = 0.08 * (high - low) or 0.5
+    return Axis(float(low - room), float(high + room), HEIGHT - BOTTOM, TOP)
+
+
 def _dots(style: str, across: Array, up: Axis, heights: Sequence[float]) -> Line:
-    """Trials as markers; those beyond the others' losses are at the edge."""
-    inside = up.at(np.clip(heights, up.low, up.high))
+    """Trials as markers; those beyond the axis are at the edge."""
+    inside = np.clip(up.at(np.array(heights)), TOP + _RADIUS, HEIGHT - BOTTOM - _RADIUS)
     return Line(style, (), tuple(zip(across.tolist(), inside.tolist(), strict=True)), _RADIUS)
 
 

@@ -33,6 +33,7 @@ def render_sweep(found: Mapping[str, Any], spec: Table) -> str:
         for status in ("finished", "pruned", "failed", "running", "interrupted", "waiting")
     }
     keys = [key for key in found["parameters"] if key != _SEED]
+    charts, best = marginals(trials, keys), next(iter(ended["finished"]), None)
     return rendered(
         "sweep.html",
         title=Path(folder).name or folder,
@@ -40,10 +41,13 @@ def render_sweep(found: Mapping[str, Any], spec: Table) -> str:
         found=found,
         keys=keys,
         first=_first(found),
-        best=next(iter(ended["finished"]), None),
+        best=best,
+        best_folder=best and shlex.quote(best["folder"]),
+        seeds=shlex.quote(f"{folder}-seeds"),
         counts={status: len(members) for status, members in ended.items() if members},
         without_result=[*ended["failed"], *ended["pruned"]],
-        charts=marginals(trials, keys),
+        charts=charts,
+        means=any(line.style == "mean" for chart in charts for line in chart.lines),
         reports=_links(folder, {trial["number"]: Path(trial["folder"]) / "report.html" for trial in trials}),
         logs=_links(folder, {trial["number"]: Path(trial["log"]) for trial in trials}),
         spec=tomli_w.dumps(spec),

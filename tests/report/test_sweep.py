@@ -100,21 +100,22 @@ def test_a_chart_has_a_marker_for_each_trial_on_a_log_axis():
     assert worse == loss.across[0].at
     assert better == loss.across[1].at
     assert TOP < high < low < HEIGHT - BOTTOM  # a lower loss is lower
-    assert pruned.dots == ((loss.across[2].at, TOP),)  # beyond the others: at the edge
+    assert pruned.dots == ((loss.across[2].at, TOP + 3.5),)  # beyond the others: at the edge
     assert "0.0001: 250.00; 0.001: 240.00" in loss.description
 
 
 def test_repetitions_are_joined_by_their_mean():
-    trials = [trial(n, {"a.b": beta}, loss) for n, (beta, loss) in enumerate([(1, 10.0), (1, 14.0), (2, 13.0)])]
+    points = [(1, 10.0), (1, 14.0), (2, 13.0), (2, 13.0)]
+    trials = [trial(n, {"a.b": beta}, loss) for n, (beta, loss) in enumerate(points)]
     loss, _ = marginals(trials, ["a.b"])
     mean, runs = loss.lines
     assert mean.style == "mean"
     points = [tuple(map(float, point.split(","))) for point in mean.parts[0].split()]
     assert len(points) == 2
-    (x, first), (_, second), (_, third) = runs.dots
+    (x, first), (_, second), (_, third), _ = runs.dots
     assert points[0] == pytest.approx((x, (first + second) / 2), abs=0.1)
     assert points[1][1] == third
-    assert "1: 12.00 (mean of 2); 2: 13.00" in loss.description
+    assert "1: 12.00 (mean of 2); 2: 13.00 (mean of 2)" in loss.description
 
 
 def test_values_that_are_too_close_have_round_ticks():
@@ -139,6 +140,19 @@ def test_names_and_lists_have_a_place_each():
     assert [tick.label for tick in loss.across] == ["vamp", "32, 64", f"{'x' * 15}…"]
     assert np.allclose(np.diff([tick.at for tick in loss.across]), (WIDTH - RIGHT - LEFT) / 3, atol=0.2)
     assert [x for x, _ in loss.lines[0].dots] == [tick.at for tick in loss.across]
+
+
+def test_values_of_single_runs_are_not_joined():
+    trials = [trial(n, {"a.b": value}, float(n)) for n, value in enumerate([1, 1, 2])]
+    assert [line.style for line in marginals(trials, ["a.b"])[0].lines] == ["finished"]
+
+
+def test_a_run_that_is_far_from_the_others_is_at_the_edge():
+    losses = [240.0, 241.0, 242.0, 243.0, 244.0, 900.0]
+    loss, _ = marginals([trial(n, {"a.b": n}, loss) for n, loss in enumerate(losses)], ["a.b"])
+    heights = [y for _, y in loss.lines[0].dots]
+    assert heights[-1] == TOP + 3.5
+    assert heights[0] - heights[4] > 30  # the others are apart
 
 
 def test_a_parameter_of_one_value_has_no_chart():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,16 +13,15 @@ import numpy as np
 from filelock import FileLock
 
 from probvae.core import Table
-from probvae.errors import TemporaryError, UserError, WorkError
+from probvae.errors import TemporaryError, UserError, WorkError, from_extra
 from probvae.runs.folder import differences
 from probvae.runs.sweeps.definition import Definition, without_password
 from probvae.runs.sweeps.ranges import Interval, folder_name
 from probvae.runs.sweeps.source import RUNS, Ended, Record, Source, Taken, claimed
-from probvae.training import Callback, Epoch
+from probvae.training import Callback, Epoch, Progress
 
 Optuna: TypeAlias = Any  # an extra
 
-INSTALL = "pip install 'probvae[sweep]'"
 JOURNAL = "study.journal"
 
 _DEFINITION, _REASON = "probvae", "reason"
@@ -40,12 +38,7 @@ def optuna() -> Optuna:
     Raises:
         UserError: it is not installed.
     """
-    try:
-        package: Optuna = importlib.import_module("optuna")
-    except ImportError as error:
-        raise UserError(
-            f"A search is done by Optuna, which cannot be imported ({error}). Install it: {INSTALL}"
-        ) from error
+    package: Optuna = from_extra("optuna", "sweep", "A search is done")
     package.logging.set_verbosity(package.logging.ERROR)
     return package
 
@@ -191,6 +184,8 @@ class Search(Source):
 class _Pruning(Callback):
     """Reports each epoch's validation loss to Optuna, and stops the training where others were better.
 
+    It stops with the first step of the next epoch, so that the last one is saved.
+
     Args:
         trial: Optuna's.
         known: the epochs that were reported before the training was interrupted.
@@ -199,19 +194,30 @@ class _Pruning(Callback):
     def __init__(self, trial: Optuna, known: set[int]) -> None:
         self._trial = trial
         self._known = known
+        self._pruned_after = 0
+
+    def resumed(self, epoch: int, step: int, complaints: Sequence[str]) -> None:
+        """Judge the last epoch before the interruption."""
+        self._judge(epoch)
 
     def epoch_ended(self, epoch: Epoch) -> None:
-        """Report the epoch.
+        """Report the epoch."""
+        if epoch.epoch not in self._known:
+            self._trial.report(epoch.validation["loss"], epoch.epoch)
+        self._judge(epoch.epoch)
+
+    def _judge(self, epoch: int) -> None:
+        self._pruned_after = epoch if self._trial.should_prune() else 0
+
+    def progress(self, progress: Progress) -> None:
+        """Stop after an epoch that was judged so.
 
         Raises:
-            PrunedError: most trials had a lower loss at this epoch.
+            PrunedError: most trials had a lower loss at that epoch.
         """
-        loss = epoch.validation["loss"]
-        if epoch.epoch not in self._known:
-            self._trial.report(loss, epoch.epoch)
-        if self._trial.should_prune():
+        if self._pruned_after:
             raise PrunedError(
-                f"after epoch {epoch.epoch} its best validation loss was above the median of the others"
+                f"after epoch {self._pruned_after} its lowest validation loss was above the median of the others"
             )
 
 

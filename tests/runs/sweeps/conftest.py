@@ -30,7 +30,7 @@ def swept(tmp_path, base):
 
     def run(**options):
         text = io.StringIO()
-        console = Console(file=text, width=200, highlight=False)
+        console = Console(file=text, width=200, highlight=False, force_terminal=options.pop("terminal", False))
         try:
             return probvae.sweep(
                 options.pop("spec", base),

@@ -7,7 +7,7 @@ from probvae.runs import Run
 from probvae.runs.loading import read_plan
 from probvae.runs.sweeps import work
 from probvae.specs import SpecData
-from probvae.training import Epoch
+from probvae.training import Epoch, Progress
 
 EPOCHS = 4
 
@@ -45,9 +45,14 @@ class FakeTraining:
         if not run.environment_file.exists():
             run.create(SpecData.of(plan).loaded, [], {})
         (run.checkpoints / "step-000001").mkdir(parents=True, exist_ok=True)
-        for epoch in range(len(run.metrics()) + 1, EPOCHS + 1):
+        if rows := run.metrics():
+            for callback in callbacks:
+                callback.resumed(len(rows), len(rows), [])
+        for epoch in range(len(rows) + 1, EPOCHS + 1):
             if self.killed_at == len(self.trained):
                 raise Killed
+            for callback in callbacks:
+                callback.progress(Progress(epoch, 1, 1, {}, 1.0))
             self.trained.append((out.name, epoch))
             loss = loss_of(filled) + EPOCHS - epoch
             row = {"epoch": epoch, "step": epoch, "train/loss": loss, "validation/loss": loss}
@@ -66,7 +71,5 @@ def faked(monkeypatch):
     """A fake training in the place of the real one."""
     training = FakeTraining()
     monkeypatch.setattr(work, "train", training)
-    monkeypatch.setattr(
-        work.gc, "collect", lambda: None
-    )  # there is nothing to collect, and all of TensorFlow to see
+    monkeypatch.setattr(work.gc, "collect", lambda: None)  # which would search all of TensorFlow
     return training

@@ -62,6 +62,12 @@ def test_a_second_call_trains_nothing(swept, training):
     assert "6 have ended already" in swept.text
 
 
+def test_a_terminal_shows_the_trial_and_its_epochs_beside_a_bar(swept, training):
+    swept(over=RATES, terminal=True)
+    assert "trial 1: train.learning_rate=0.001, epoch 4, validation loss 100.00" in swept.text
+    assert "[2/2] trial 1: train.learning_rate=0.001  loss 100.00 after epoch 4" in swept.text
+
+
 def test_a_sweep_that_was_killed_continues_with_the_next_epoch(swept, training):
     training.killed_at = 2 * EPOCHS + 1
     with pytest.raises(Killed):

@@ -73,7 +73,7 @@ def killed(file, folder, *options, after):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=60)  # until its workers have saved and stopped
 
 
 @pytest.mark.slow

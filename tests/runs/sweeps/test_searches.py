@@ -30,7 +30,7 @@ def test_trials_that_are_worse_than_others_at_the_same_epoch_are_pruned(swept, t
     found = swept(search=RATE, trials=12)
     pruned = [trial for trial in found.trials if trial.status == "pruned"]
     assert pruned
-    assert all("its best validation loss was above the median of the others" in trial.reason for trial in pruned)
+    assert all("its lowest validation loss was above the median of the others" in trial.reason for trial in pruned)
     assert min(trial.number for trial in pruned) >= 5  # the first ones are what others are compared with
     assert all(trial.epochs < EPOCHS for trial in pruned)
     assert len(training.trained) == sum(trial.epochs for trial in found.trials)
@@ -77,6 +77,12 @@ def test_more_trials_continue_a_search(swept, training):
     assert len(swept(spec=found.folder, out=None).trials) == 5  # as many as before
     assert len(swept(spec=found.folder, out=None, trials=6).trials) == 6
     assert len(swept(search=RATE).trials) == 6
+
+
+def test_the_best_run_is_a_spec_to_sweep_its_seed(swept, training, tmp_path):
+    found = swept(search=RATE, trials=2)
+    again = swept(spec=found.best.folder, over={"train.seed": [1, 2]}, out=tmp_path / "seeds")
+    assert [one.loss - found.best.loss for one in again.trials] == [0.5, 1.0]
 
 
 def test_a_failed_trial_counts_and_has_its_reason(swept, training):
