@@ -26,12 +26,12 @@ class Difference(NamedTuple):
     """How much an output differs from the model's.
 
     Args:
-        largest: the largest absolute difference of an element.
-        of: the largest absolute value of an element of the model's.
+        largest_difference: of an element, absolute.
+        largest_value: of an element of the model's, absolute.
     """
 
-    largest: float
-    of: float
+    largest_difference: float
+    largest_value: float
 
 
 def differences(
@@ -108,12 +108,12 @@ def _difference(what: str, value: Value, expected: Array, found: Array) -> Diffe
         )
     with np.errstate(invalid="ignore"):
         apart = np.where(found == expected, 0.0, np.abs(found - expected, dtype=np.float64))
-    of = float(np.abs(expected).max(initial=0.0))
-    largest = LARGEST * max(1.0, of)
-    wrong = ~(apart <= largest)  # also where one of them is NaN
+    largest_value = float(np.abs(expected).max(initial=0.0))
+    accepted = LARGEST * max(1.0, largest_value)
+    wrong = ~(apart <= accepted)  # also where one of them is NaN
     if wrong.mean() > (FLIPPED if value.drawn else 0.0):
         raise WorkError(
-            f"{what}: expected the numbers of the model, up to {largest:.2g}; got others from the "
+            f"{what}: expected the numbers of the model, up to {accepted:.2g}; got others from the "
             f"exported file, which differ by {np.abs(apart).max():.2g}."
         )
-    return Difference(float(apart.max(initial=0.0)), of)
+    return Difference(float(apart.max(initial=0.0)), largest_value)

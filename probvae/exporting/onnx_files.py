@@ -109,12 +109,11 @@ def _converted(function: tf.types.experimental.PolymorphicFunction, signature: S
 @contextmanager
 def _silent(logger: logging.Logger) -> Iterator[None]:
     """A logger that writes nothing: what it says of unknown operators is said in words."""
-    before, logger.disabled = logger.level, True
+    before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.disabled = False
         logger.setLevel(before)
 
 

@@ -44,10 +44,12 @@ class Export:
     def __str__(self) -> str:
         lines = [f"{self.folder}: {self.record['format']}, {self.record['bytes'] / 1e6:.1f} MB"]
         for signature in self.record["signatures"].values():
-            apart = max((output["largest_difference"], output["of"]) for output in signature["outputs"].values())
-            lines.append(
-                "  {}  (largest difference to the model {:.1e}, of {:.3g})".format(signature["call"], *apart)
-            )
+            lines.append(f"  {signature['call']}")
+            for name, output in signature["outputs"].items():
+                difference, value = output["largest_difference"], output["largest_value"]
+                lines.append(
+                    f"    {name}: largest difference to the model {difference:.1e}, of values up to {value:.3g}"
+                )
         lines += [f"  without {name}: {reason}." for name, reason in self.record["left_out"].items()]
         return "\n".join(lines)
 
@@ -133,14 +135,7 @@ def _written(kind: ModuleType, vae: VAE, place: Path, data: DataRecord) -> Table
 
 
 def _described(signature: Signature, differences: Mapping[str, Difference]) -> Table:
-    outputs = {
-        name: {
-            **value.record(),
-            "largest_difference": differences[name].largest,
-            "of": differences[name].of,
-        }
-        for name, value in signature.outputs.items()
-    }
+    outputs = {name: value.record() | differences[name]._asdict() for name, value in signature.outputs.items()}
     inputs = {name: value.record() for name, value in signature.inputs.items()}
     return {"call": str(signature), "is": signature.meaning, "inputs": inputs, "outputs": outputs}
 
