@@ -32,6 +32,8 @@ TARGETS = [
     "probvae.runs:evaluate",
     "probvae.runs:export",
     "probvae.runs:load",
+    "probvae.runs:pull",
+    "probvae.runs:push",
     "probvae.runs:refit",
     "probvae.runs:sweep",
     "probvae.runs:Interval",

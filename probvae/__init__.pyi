@@ -80,6 +80,8 @@ from probvae.runs import compare as compare
 from probvae.runs import evaluate as evaluate
 from probvae.runs import export as export
 from probvae.runs import load as load
+from probvae.runs import pull as pull
+from probvae.runs import push as push
 from probvae.runs import refit as refit
 from probvae.runs import sweep as sweep
 from probvae.runs import train as train

@@ -24,17 +24,19 @@ def push(run: Path, repository: str, public: bool, resumable: bool, as_json: boo
     """Push RUN to the Hugging Face Hub, with a model card made from its numbers.
 
     That are the spec, the environment, the curves, the numbers, the figures and the best weights. The card is
-    README.md in the run's folder: it is written if there is none, and pushed as it is otherwise.
+    README.md in the run's folder: it is written anew unless you have edited it, and then pushed as it is.
     """
+    from probvae.runs import push as push_run
     from probvae.runs.sharing import CARD
-    from probvae.runs.sharing import push as push_run
 
     pushed = push_run(run, repository, public, resumable)
     if as_json:
         click.echo(json.dumps(pushed._asdict()))
         return
     click.echo(f"{pushed.address}: {len(pushed.files)} files")
-    click.echo(f"card: {run / CARD}, {'as it was' if pushed.own_card else 'written now'}; edit it and push again")
+    click.echo(
+        f"card: {run / CARD}, {'as you edited it' if pushed.own_card else 'written now'}; edit it, and push again"
+    )
     if pushed.paths:
         click.echo(f"note: the spec has paths of this machine, which readers see: {', '.join(pushed.paths)}")
 
@@ -48,7 +50,7 @@ def pull(repository: str, folder: Path | None, as_json: bool) -> None:
 
     Only the files of a run are fetched: arrays, TOML, JSON, pictures and the card. None of them is executed.
     """
-    from probvae.runs.sharing import pull as pull_run
+    from probvae.runs import pull as pull_run
 
     pulled = pull_run(repository, folder)
     if as_json:

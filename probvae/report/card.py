@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +20,8 @@ _TAGS = ("probvae", "variational-autoencoder", "tensorflow", "tensorflow-probabi
 _SHOWN = ("samples", "reconstructions")
 _IMAGES = "unconditional-image-generation"
 _RANKS_OF_IMAGES = (2, 3)
+_MARK = re.compile(r"\n<!-- written by probvae, (\w+) -->\n$")
+"""The end of a card, with a hash of the rest."""
 
 
 def render_card(facts: Facts, registry: Registry, repository: str, requires: Mapping[str, str]) -> str:
@@ -30,7 +34,7 @@ def render_card(facts: Facts, registry: Registry, repository: str, requires: Map
         requires: the components of plugins in the model, each with what it comes from.
     """
     found = numbers(facts.evaluation)
-    return rendered(
+    text = rendered(
         "card.md",
         facts=facts,
         header=_header(facts, repository, found),
@@ -46,6 +50,17 @@ def render_card(facts: Facts, registry: Registry, repository: str, requires: Map
         remarks=[remark for remark in remarks(facts, found) if remark.level != "good"],
         pictures=[name for name in _SHOWN if (facts.figures / f"{name}.png").is_file()],
     )
+    return f"{text}\n<!-- written by probvae, {_hash(text)} -->\n"
+
+
+def is_edited(card: str) -> bool:
+    """Whether a card is not as it was written."""
+    mark = _MARK.search(card)
+    return mark is None or mark[1] != _hash(card[: mark.start()])
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _header(facts: Facts, repository: str, found: Sequence[Number]) -> str:

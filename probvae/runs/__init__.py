@@ -13,6 +13,8 @@ TARGETS = [
     "probvae.runs.evaluation:evaluate",
     "probvae.runs.exporting:export",
     "probvae.runs.loading:load",
+    "probvae.runs.sharing:pull",
+    "probvae.runs.sharing:push",
     "probvae.runs.refitting:refit",
     "probvae.runs.reporting:write_report",
     "probvae.runs.sweeps.ranges:Interval",

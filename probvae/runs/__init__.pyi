@@ -9,6 +9,8 @@ from probvae.runs.loading import check as check
 from probvae.runs.loading import load as load
 from probvae.runs.refitting import refit as refit
 from probvae.runs.reporting import write_report as write_report
+from probvae.runs.sharing import pull as pull
+from probvae.runs.sharing import push as push
 from probvae.runs.sweeps.ranges import Interval as Interval
 from probvae.runs.sweeps.sweeping import sweep as sweep
 from probvae.runs.training import train as train

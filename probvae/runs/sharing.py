@@ -38,7 +38,7 @@ class Pushed(NamedTuple):
     Args:
         address: of the repository.
         files: their paths in it.
-        own_card: whether the card was there, and was pushed as it is.
+        own_card: whether the card was edited before, and was pushed as it is.
         paths: the settings of the spec that are paths of this machine, which others see.
     """
 
@@ -58,8 +58,8 @@ def push(
     """Push a run to a repository of models on the Hugging Face Hub, which is made if there is none.
 
     It gets the spec, the record of the environment, the curves, the numbers, the figures, the weights of the best
-    epoch, and a model card: README.md in the run's folder, which is written if it is not there. It does not get
-    the estimates of each example, nor the state of the optimizer unless the run is to be resumed.
+    epoch, and a model card: README.md in the run's folder, which is written anew unless somebody has edited it. It
+    does not get the estimates of each example, nor the state of the optimizer unless the run is to be resumed.
 
     Args:
         run: the run, or its folder.
@@ -74,7 +74,7 @@ def push(
         CheckpointError: no checkpoint is valid.
         TemporaryError: the hub cannot be reached.
     """
-    from probvae.report.card import render_card
+    from probvae.report.card import is_edited, render_card
 
     hub, repository = _hub(), _checked_name(repository)
     folder = find_run(run)
@@ -86,7 +86,7 @@ def push(
             "HF_TOKEN."
         )
     card = folder / CARD
-    own_card = card.is_file()
+    own_card = card.is_file() and is_edited(card.read_text(encoding="utf-8", errors="replace"))
     if not own_card:
         text = render_card(facts_of(found), registry or registries.default(), repository, environment.requires)
         write(card, text)

@@ -95,7 +95,7 @@ def test_the_commands_say_what_they_did(hub, run):
     pushed = program("push", run.folder, NAME)
     assert pushed.status == 0, pushed.text
     assert re.search(
-        rf"/{NAME}: \d+ files\ncard: {run.folder / CARD}, written now; edit it and push again\n", pushed.out
+        rf"/{NAME}: \d+ files\ncard: {run.folder / CARD}, written now; edit it, and push again\n", pushed.out
     )
     assert pushed.out.endswith("note: the spec has paths of this machine, which readers see: data.train\n")
     pulled = program("pull", NAME, "--json")
@@ -134,11 +134,15 @@ def test_the_card_has_the_numbers_with_their_errors_and_how_to_load(hub, run):
     assert "&" not in text
 
 
-def test_a_card_that_was_edited_is_pushed_as_it_is(hub, run):
+def test_a_card_is_written_anew_until_it_is_edited(hub, run):
+    assert not push(run, "somebody/before").own_card
     assert not push(run, NAME).own_card
-    (run.folder / CARD).write_text("---\nlicense: mit\n---\nMine.")
+    written = (run.folder / CARD).read_text(encoding="utf-8")
+    assert f"probvae pull {NAME} tiny" in written
+    edited = written.replace("---\nlibrary_name", "---\nlicense: mit\nlibrary_name")
+    (run.folder / CARD).write_text(edited, encoding="utf-8")
     assert push(run, NAME).own_card
-    assert hub.repositories[NAME][CARD] == b"---\nlicense: mit\n---\nMine."
+    assert hub.repositories[NAME][CARD].decode() == (run.folder / CARD).read_text(encoding="utf-8") == edited
 
 
 def test_paths_of_this_machine_in_the_spec_are_named(hub, run):
