@@ -85,13 +85,13 @@ def sweep(
     training that was stopped continues from its checkpoint. On machines that share the folder, start the same
     command on each. SPEC may also be the folder of a sweep, to continue it.
     """  # noqa: D301 (click's mark of a paragraph that is not wrapped)
-    from probvae.runs.sweeps.processes import stop_with_parent
+    from probvae.runs.signals import stop_with_input
     from probvae.runs.sweeps.ranges import read_grid, read_search
     from probvae.runs.sweeps.sweeping import sweep as run_sweep
     from probvae.runs.sweeps.sweeping import work
 
     if worker:
-        stop_with_parent()
+        stop_with_input()
         work(spec, storage)
         return 0
     with results_on_stderr(as_json) as printed:

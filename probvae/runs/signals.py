@@ -123,6 +123,17 @@ class StopRequest:
             raise Interrupted(self.signal_number)
 
 
+def stop_with_input() -> None:
+    """Send SIGTERM to this process once its standard input ends: a pipe from its parent ends with the parent."""
+
+    def wait() -> None:
+        while os.read(0, 64):  # not of sys.stdin, whose lock would be held at the end of the interpreter
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def _do_nothing(_: int, __: FrameType | None) -> None:
     """The handler: Python has written the signal's number to the pipe already."""
 

@@ -1,25 +1,23 @@
-"""What a sweep is: a spec, and the values that some of its parameters take. Kept in its folder, checked first."""
+"""What a sweep is: a spec, and the values that some of its parameters take, as its folder keeps them."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from filelock import FileLock
 
 from probvae.core import Table, from_json
-from probvae.errors import Problem, SpecError, UserError
+from probvae.errors import UserError
 from probvae.registry import Registry
 from probvae.runs.folder import differences, write
-from probvae.runs.loading import Spec, prepare, read_plan
-from probvae.runs.sweeps.ranges import Interval, Values, as_setting, described
+from probvae.runs.loading import read_plan
+from probvae.runs.sweeps.ranges import Interval, as_setting
 from probvae.specs import Plan
 
 FILE = "sweep.json"
@@ -29,7 +27,7 @@ SEED = "train.seed"
 TRIALS = 30
 """How many trials a search has by default."""
 
-_OF_THE_LOSS = ("objective.", "data.")
+OF_THE_LOSS = ("objective.", "data.")
 """The beginnings of keys that change what the loss measures."""
 
 
@@ -61,7 +59,7 @@ class Definition:
     @property
     def comparable(self) -> bool:
         """Whether the losses of all settings are the same quantity."""
-        return not any(key.startswith(_OF_THE_LOSS) for key in self.keys)
+        return not any(key.startswith(OF_THE_LOSS) for key in self.keys)
 
     def points(self) -> list[Table]:
         """The settings of a grid, the last key running fastest."""
@@ -90,149 +88,6 @@ class Definition:
             SpecError: with all problems of the spec with these settings.
         """
         return read_plan(self.spec, self.settings_of(point), self.plugins, registry, needs_data=True)
-
-
-def define(
-    spec: Spec,
-    over: Mapping[str, Iterable[Any]],
-    search: Mapping[str, Iterable[Any] | Interval],
-    overrides: Sequence[str],
-    plugins: Sequence[str | Path],
-    storage: str,
-    registry: Registry,
-    given: object = None,
-) -> Definition:
-    """The definition of a sweep; every point of a grid is checked, and every value and end of a search.
-
-    Args:
-        spec: the spec.
-        over: of a grid: the values by key.
-        search: of a search: the values to choose from, or the interval, by key.
-        overrides: settings of all trials.
-        plugins: files to load as plugins first.
-        storage: of a search: where its study is; "" for a file in the folder.
-        registry: where names are looked up.
-        given: the data in Python, in the place of the spec's dataset; None to use that.
-
-    Raises:
-        UserError: the parameters are not those of a grid or of a search.
-        SpecError: with all problems of the spec at any of the points.
-    """
-    grid = {key: _plain(values) for key, values in over.items()}
-    space = {key: given if isinstance(given, Interval) else _plain(given) for key, given in search.items()}
-    _check_keys(grid, space, overrides)
-    with_given = overrides if given is None else ["data.use=given", *overrides]
-    base = read_plan(spec, with_given, plugins, registry, needs_data=True)
-    listed = {key: list(values) for key, values in grid.items()}
-    choices = {key: given if isinstance(given, Interval) else list(given) for key, given in space.items()}
-    files = [str(Path(file).resolve()) for file in plugins]
-    found = Definition(base.written(), files, listed, choices, without_password(storage))
-    _check_plans(found, registry, given)
-    return replace(found, search={key: _typed(found, key, registry) for key in choices})
-
-
-def _plain(values: Iterable[Any]) -> Values:
-    """Values with those of NumPy as Python's."""
-    return tuple(value.item() if isinstance(value, np.generic) else value for value in values)
-
-
-def _check_keys(
-    over: Mapping[str, Values], search: Mapping[str, Values | Interval], overrides: Sequence[str]
-) -> None:
-    """Check which parameters are swept.
-
-    Raises:
-        UserError: there is none; a grid and a search are mixed; or a search changes what it minimises.
-    """
-    both = [key for key in over if key in search]
-    if both:
-        raise UserError(f"{both[0]}: expected it in --over or in --search; got it in both. Leave one out.")
-    if over and search:
-        raise UserError(
-            "--over and --search: expected one of the two; got both. A grid trains every combination of its "
-            "values; a search chooses the next trial by the results so far. Search first, then train the best "
-            "setting with --over train.seed=0..4."
-        )
-    if not over and not search:
-        raise UserError(
-            "expected parameters to sweep; got none. Name some, as --over objective.beta=0.5,1,2 or --search "
-            "train.learning_rate=1e-4..1e-2:log."
-        )
-    fixed = [setting.partition("=")[0].strip() for setting in overrides]
-    for key, values in {**over, **search}.items():
-        option = "--over" if key in over else "--search"
-        if key in fixed:
-            raise UserError(f"{key}: expected it in {option} or in --set; got it in both. Leave one out.")
-        if isinstance(values, Interval):
-            continue
-        if not values:
-            raise UserError(f"{option} {key}: expected at least one value; got none.")
-        try:
-            texts = [json.dumps(value) for value in values]
-        except TypeError as error:
-            raise UserError(
-                f"{option} {key}: expected values that a spec can hold; got others: {error}."
-            ) from None
-        if twice := [text for number, text in enumerate(texts) if text in texts[:number]]:
-            raise UserError(f"{option} {key}: expected each value once; got {twice[0]} twice.")
-    for key in search:
-        if key.startswith(_OF_THE_LOSS):
-            table = key.partition(".")[0]
-            raise UserError(
-                f"--search {key}: expected parameters that leave the loss the same quantity; got one of "
-                f"[{table}]. A search minimises the validation loss: it would find the easiest loss, not the best "
-                f"model. Use --over {key}=..., and compare log p(x)."
-            )
-        if key == SEED:
-            raise UserError(
-                f"--search {key}: expected parameters of the model or of its training; got the seed, whose values "
-                "are repetitions. Use --over train.seed=0..4."
-            )
-
-
-def _check_plans(definition: Definition, registry: Registry, given: object) -> None:
-    """Check the spec at every point, and build each model that differs from the others.
-
-    Raises:
-        SpecError: with all problems, each once.
-    """
-    problems: dict[Problem, Problem] = {}  # without and with its place
-    models: dict[str, Table] = {}
-    for point in definition.samples():
-        with _collected(problems, definition, point):
-            filled = definition.plan(point, registry).filled()
-            parts = {table: filled[table] for table in ("model", "objective", "data")}
-            models.setdefault(json.dumps(parts, default=str), point)
-    for point in models.values() if not problems else ():
-        with _collected(problems, definition, point):
-            settings = definition.settings_of(point)
-            prepare(definition.spec, settings, definition.plugins, registry, fetch=False, given=given)
-    if problems:
-        raise SpecError(problems.values())
-
-
-@contextmanager
-def _collected(problems: dict[Problem, Problem], definition: Definition, point: Table) -> Iterator[None]:
-    """Add the problems of a point that are not known from another one."""
-    option = "--over" if definition.over else "--search"
-    try:
-        yield
-    except SpecError as error:
-        for problem in error.problems:
-            key = problem.where.removeprefix("--set ").partition("=")[0]
-            where = f"{option} {key}" if key in point else problem.where or f"{option} {described(point)}"
-            problems.setdefault(replace(problem, where=""), replace(problem, where=where))
-
-
-def _typed(definition: Definition, key: str, registry: Registry) -> list[Any] | Interval:
-    """The values of a searched parameter; an interval of integers has fractions where the parameter takes them."""
-    given = definition.search[key]
-    if not isinstance(given, Interval) or not given.whole:
-        return given
-    value: Any = definition.plan(next(iter(definition.samples())), registry).filled()
-    for part in key.split("."):
-        value = value[part]
-    return replace(given, low=float(given.low), high=float(given.high)) if isinstance(value, float) else given
 
 
 def without_password(storage: str) -> str:

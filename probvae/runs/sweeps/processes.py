@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -66,7 +64,7 @@ def _started(command: Sequence[str], environment: dict[str, str]) -> subprocess.
     """A process in a session of its own: otherwise a terminal's Ctrl-C would reach it too, and count twice."""
     return subprocess.Popen(
         command,
-        stdin=subprocess.PIPE,  # which ends with this process, see `stop_with_parent`
+        stdin=subprocess.PIPE,  # which ends with this process: see `stop_with_input`
         stdout=subprocess.DEVNULL,
         env=environment,
         start_new_session=True,
@@ -82,13 +80,3 @@ def _share(index: int, count: int) -> dict[str, str]:
     if "TF_NUM_INTRAOP_THREADS" in os.environ:
         return {}
     return {"TF_NUM_INTRAOP_THREADS": str(max(1, (os.cpu_count() or 1) // count))}
-
-
-def stop_with_parent() -> None:
-    """From now on, stop this process as SIGTERM does when the process that started it is gone."""
-
-    def wait() -> None:
-        sys.stdin.buffer.read()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, daemon=True).start()

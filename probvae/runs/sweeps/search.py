@@ -3,61 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
 from probvae.core import Table
-from probvae.errors import TemporaryError, UserError, WorkError, from_extra
+from probvae.errors import UserError
 from probvae.runs.folder import differences
-from probvae.runs.sweeps.definition import Definition, without_password
+from probvae.runs.sweeps.definition import Definition
+from probvae.runs.sweeps.pruning import Pruning
 from probvae.runs.sweeps.ranges import Interval, folder_name
 from probvae.runs.sweeps.source import RUNS, Ended, Record, Source, Taken, claimed
-from probvae.training import Callback, Epoch, Progress
-
-Optuna: TypeAlias = Any  # an extra
+from probvae.runs.sweeps.storage import Optuna, open_storage, optuna
 
 JOURNAL = "study.journal"
 
 _DEFINITION, _REASON = "probvae", "reason"
 """Attributes of a study and of a trial."""
-
-
-class PrunedError(WorkError):
-    """A trial was stopped before its end, as others were better at the same epoch."""
-
-
-def optuna() -> Optuna:
-    """The package optuna, which prints errors only.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    package: Optuna = from_extra("optuna", "sweep", "A search is done")
-    package.logging.set_verbosity(package.logging.ERROR)
-    return package
-
-
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Convert the errors of a storage that cannot be reached any more.
-
-    Raises:
-        TemporaryError: it cannot.
-    """
-    try:
-        yield
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("optuna", "sqlalchemy"):
-            raise
-        raise TemporaryError(
-            f"The study of the search cannot be used: {' '.join(str(error).split())}. The same command continues."
-        ) from error
 
 
 class Search(Source):
@@ -126,12 +92,15 @@ class Search(Source):
 
     def _taken(self, frozen: Optuna, new: bool) -> Taken | None:
         """A running trial of the study, if nobody else trains it."""
-        trial = self._optuna.trial.Trial(self._study, frozen._trial_id)  # Optuna's way to go on with one
+        if not (new or self._own or self._record(frozen).folder.exists()):  # another machine has its folder
+            return None
+        trial = self._optuna.trial.Trial(self._study, frozen._trial_id)  # as Optuna itself continues with one
         settings = self._settings(trial)
         folder = self._folder / RUNS / folder_name(frozen.number, settings)
-        if not (new or self._own or folder.exists()):  # another machine has its folder
-            return None
         if not (claim := claimed(folder)):
+            return None
+        if self._study.get_trials(deepcopy=False)[frozen.number].state.is_finished():  # before the claim
+            claim.release()
             return None
 
         def end(ended: Ended, reason: str, loss: float | None) -> None:
@@ -142,7 +111,7 @@ class Search(Source):
             self._study.tell(frozen.number, loss if ended == "finished" else None, state=state)
 
         record = Record(frozen.number, settings, folder)
-        return Taken(record, claim, end, [_Pruning(trial, set(frozen.intermediate_values))])
+        return Taken(record, claim, end, [Pruning(trial, set(frozen.intermediate_values))])
 
     def _settings(self, trial: Optuna) -> Table:
         """The settings of a trial, those chosen before included."""
@@ -179,66 +148,6 @@ class Search(Source):
             frozen.value if frozen.state == states.COMPLETE else min(losses, default=None),
             begun=True,
         )
-
-
-class _Pruning(Callback):
-    """Reports each epoch's validation loss to Optuna, and stops the training where others were better.
-
-    It stops with the first step of the next epoch, so that the last one is saved.
-
-    Args:
-        trial: Optuna's.
-        known: the epochs that were reported before the training was interrupted.
-    """
-
-    def __init__(self, trial: Optuna, known: set[int]) -> None:
-        self._trial = trial
-        self._known = known
-        self._pruned_after = 0
-
-    def resumed(self, epoch: int, step: int, complaints: Sequence[str]) -> None:
-        """Judge the last epoch before the interruption."""
-        self._judge(epoch)
-
-    def epoch_ended(self, epoch: Epoch) -> None:
-        """Report the epoch."""
-        if epoch.epoch not in self._known:
-            self._trial.report(epoch.validation["loss"], epoch.epoch)
-        self._judge(epoch.epoch)
-
-    def _judge(self, epoch: int) -> None:
-        self._pruned_after = epoch if self._trial.should_prune() else 0
-
-    def progress(self, progress: Progress) -> None:
-        """Stop after an epoch that was judged so.
-
-        Raises:
-            PrunedError: most trials had a lower loss at that epoch.
-        """
-        if self._pruned_after:
-            raise PrunedError(
-                f"after epoch {self._pruned_after} its lowest validation loss was above the median of the others"
-            )
-
-
-def open_storage(storage: str) -> Optuna:
-    """A storage of Optuna: a database by its URL, or a journal file.
-
-    Raises:
-        UserError: Optuna is not installed, or the storage cannot be opened.
-    """
-    package = optuna()
-    journal = package.storages.journal
-    try:
-        if "://" in storage:
-            return package.storages.RDBStorage(storage)
-        lock = journal.JournalFileOpenLock(storage)  # for NFS 3 and later, and without links, for Windows
-        return package.storages.JournalStorage(journal.JournalFileBackend(storage, lock))
-    except Exception as error:  # of Optuna, SQLAlchemy, or the driver of a database
-        raise UserError(
-            f"--storage {without_password(storage)}: expected the URL of a database that Optuna can use, or a "
-            f"journal file; got an error ({type(error).__name__}: {error})."
-        ) from error
 
 
 def _choice(value: object) -> object:

@@ -15,14 +15,16 @@ from probvae.registry import Registry
 from probvae.runs.loading import Spec
 from probvae.runs.plugins import load_plugins
 from probvae.runs.reporting import write_sweep_report
-from probvae.runs.sweeps.definition import Definition, define, enter, is_sweep, read_definition
+from probvae.runs.sweeps.defining import define
+from probvae.runs.sweeps.definition import Definition, enter, is_sweep, read_definition
 from probvae.runs.sweeps.display import Display
 from probvae.runs.sweeps.grid import Grid
 from probvae.runs.sweeps.processes import run_processes
 from probvae.runs.sweeps.ranges import Interval
 from probvae.runs.sweeps.results import Sweep, results
-from probvae.runs.sweeps.search import Search, open_storage, optuna, storage_errors
+from probvae.runs.sweeps.search import Search
 from probvae.runs.sweeps.source import Source
+from probvae.runs.sweeps.storage import open_storage, optuna, storage_errors
 from probvae.runs.sweeps.work import train_all
 
 

@@ -13,7 +13,7 @@ from probvae.errors import explained
 from probvae.registry import Registry
 from probvae.report.series import best
 from probvae.runs.sweeps.definition import Definition
-from probvae.runs.sweeps.search import PrunedError
+from probvae.runs.sweeps.pruning import PrunedError
 from probvae.runs.sweeps.source import Ended, Record, Source, Taken
 from probvae.runs.training import train
 from probvae.training import Callback

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -71,3 +72,12 @@ def test_the_input_of_a_process_ends_with_the_one_that_started_it(records):
         started.wait(0.2)
     started.stdin.close()
     assert started.wait(10) == 7
+
+
+@pytest.mark.parametrize(("parent", "status"), [("lives", 0), ("is gone", -signal.SIGTERM)])
+def test_a_process_stops_with_its_input_and_ends_with_its_work(parent, status):
+    code = "import time; from probvae.runs.signals import stop_with_input; stop_with_input(); time.sleep(0.5)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        if parent == "is gone":
+            process.stdin.close()
+        assert process.wait(20) == status

@@ -3,8 +3,10 @@
 import pytest
 
 from probvae.errors import TemporaryError, UserError
-from probvae.runs.sweeps.definition import without_password
+from probvae.runs.sweeps.definition import Definition, without_password
 from probvae.runs.sweeps.ranges import Interval
+from probvae.runs.sweeps.search import Search
+from probvae.runs.sweeps.source import claimed
 
 from .fakes import EPOCHS, Killed
 
@@ -115,6 +117,21 @@ def test_the_running_trial_of_another_machine_is_left_to_it(swept, training, tmp
     assert [trial.status for trial in found.trials] == ["finished", "running"]
     found = swept(search=RATE, trials=2, storage=storage)
     assert found.count("finished") == 2
+
+
+def test_a_trial_that_ends_before_it_is_claimed_is_not_taken_again(tmp_path, monkeypatch):
+    definition = Definition({}, [], search={"a.b": Interval(0.0, 1.0)}, trials=1)
+    taken = Search(tmp_path, definition).take()
+
+    def claimed_late(folder):
+        taken.end("finished", "", 1.0)
+        taken.claim.release()
+        return claimed(folder)
+
+    monkeypatch.setattr("probvae.runs.sweeps.search.claimed", claimed_late)
+    other = Search(tmp_path, definition)
+    assert other.take() is None
+    assert [record.loss for record in other.records()] == [1.0]
 
 
 def test_a_study_of_another_sweep_is_refused(swept, training, tmp_path):
