@@ -6,6 +6,7 @@ import importlib.util
 import json
 import logging
 import re
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -14,9 +15,15 @@ import pytest
 from probvae.registry import Registry
 from probvae.specs import plan, read
 
+from .browser import look
+
 mkdocs = pytest.importorskip("mkdocs", reason="the site needs pip install 'probvae[docs]'")
 
 ROOT = Path(__file__).parent.parent
+WITHOUT_FIGURE = {
+    ("dataset", "kmnist"),
+    *(("metric", name) for name in Registry().names("metric") if name != "accuracy"),
+}
 BUILT_IN = [(kind, name) for kind, name in Registry() if "." not in name]
 
 
@@ -51,8 +58,12 @@ def test_a_component_has_a_page_with_its_spec_and_its_figure(site):
         page = (site / "components" / kind / f"{name}.html").read_text(encoding="utf-8")
         assert re.search(f"<code>{name}</code> .{kind}.", page)
         assert f'"{name}"' in html.unescape(page)
+        figure = f"figures/{kind}.{name}.png"
+        assert f'src="../{figure}"' in page or (kind, name) in WITHOUT_FIGURE, (
+            f"run tools/site/figures.py {kind} {name}"
+        )
     figures = [*(site / "components" / "figures").iterdir()]
-    assert {tuple(path.stem.split(".")) for path in figures} <= {*BUILT_IN}
+    assert {tuple(path.stem.split(".")) for path in figures} == {*BUILT_IN} - WITHOUT_FIGURE
     assert max(path.stat().st_size for path in figures) < 100_000
 
 
@@ -69,6 +80,29 @@ def test_figures_that_are_of_no_run_can_be_drawn_again():
     drawings = module("drawings")
     for figure in (drawings.likelihood("poisson"), drawings.dataset("given")):
         assert figure.axes
+
+
+def test_what_a_page_shows_of_a_spec_is_valid(site):
+    base = read(ROOT / "examples" / "first.toml").tables
+    conditional = {"data": {"use": "fashion_mini", "condition": "labels"}}
+    for kind, name in BUILT_IN:
+        page = (site / "components" / kind / f"{name}.html").read_text(encoding="utf-8")
+        (block,) = re.findall(r'<div class="language-toml highlight">(.*?)</div>', page, re.S)
+        text = html.unescape(re.sub("<.*?>", "", block))
+        if ", required" not in text:
+            spec = merged(merged(base, conditional if name == "conditional" else {}), tomllib.loads(text))
+            plan(read(spec), Registry())
+
+
+def merged(table, other):
+    """Two tables, where both have a component the other's."""
+    if "use" in other or not isinstance(table, dict):
+        return other
+    both = {
+        key: merged(table.get(key, {}), value) if isinstance(value, dict) else value
+        for key, value in other.items()
+    }
+    return {**table, **both}
 
 
 def test_nothing_is_loaded_from_a_network(site):
@@ -88,6 +122,38 @@ def test_the_search_knows_pages_components_and_names(site):
     )
     places = {entry["location"].partition("#")[0] for entry in index["docs"]}
     assert {"tutorial.html", "components/prior/vamp.html", "api/probvae.html"} <= places
+
+
+SURVEY = """
+<!DOCTYPE html><meta charset="utf-8"><pre id="found">nothing</pre>
+<iframe src="index.html"></iframe> <iframe src="faq.html"></iframe>
+<iframe src="components/objective/elbo.html"></iframe> <iframe src="api/probvae.html"></iframe>
+<style>iframe { border: 0; width: 360px; height: 800px }</style>
+<script>
+window.onload = async () => {
+  const frames = [...document.querySelectorAll("iframe")], pages = frames.map(frame => frame.contentDocument);
+  const field = pages[2].querySelector(".md-search__input");
+  field.focus();
+  field.value = "importance sampling";
+  field.dispatchEvent(new frames[2].contentWindow.KeyboardEvent("keyup", { bubbles: true }));
+  await new Promise(done => setTimeout(done, 4000));
+  document.getElementById("found").textContent = JSON.stringify({
+    widths: pages.map(page => page.documentElement.scrollWidth),
+    pictures: pages.flatMap(page => [...page.querySelectorAll("img")]).filter(image => !image.naturalWidth).length,
+    results: [...pages[2].querySelectorAll(".md-search-result__link")].map(link => new URL(link.href).pathname),
+  });
+};
+</script>
+"""
+
+
+def test_pages_fit_on_a_phone_and_are_searched_without_a_server(site, tmp_path):
+    (site / "survey.html").write_text(SURVEY, encoding="utf-8")
+    found, console = look(site / "survey.html", tmp_path, milliseconds=10_000)
+    assert max(found["widths"]) <= 360
+    assert found["pictures"] == 0
+    assert any(path.endswith("/evaluation.html") for path in found["results"])
+    assert console == []
 
 
 def test_every_page_is_in_the_navigation(site):

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from figures import of_a_run
 from mkdocs.config.defaults import MkDocsConfig
@@ -14,52 +15,89 @@ from mkdocs.structure.pages import Page
 
 from probvae.cli.catalogue import described
 from probvae.cli.descriptions import Description
-from probvae.registry import KINDS, ComponentSpec, Registry
+from probvae.registry import ComponentSpec, Registry
 
-TABLES = {
-    "encoder": "model.encoder",
-    "decoder": "model.decoder",
-    "prior": "model.prior",
-    "classifier": "model.classifier",
-    "network": "model.encoder.network",
-    "posterior": "model.encoder.posterior",
-    "likelihood": "model.decoder.likelihood",
-    "objective": "objective",
-    "dataset": "data",
+
+class Kind(NamedTuple):
+    """What the pages of a kind share.
+
+    Args:
+        table: where a spec names a component of it.
+        purpose: what a component of it is.
+        page: the page in docs/ about it.
+        caption: what the figures show.
+    """
+
+    table: str
+    purpose: str
+    page: str
+    caption: str
+
+
+KINDS = {
+    "encoder": Kind(
+        "model.encoder",
+        "The posterior q(z given x): a network with a posterior head.",
+        "concepts.md",
+        "The posterior means of test images, over the mass of the prior.",
+    ),
+    "decoder": Kind(
+        "model.decoder",
+        "The likelihood p(x given z): a network with a likelihood head.",
+        "concepts.md",
+        "The decoder's means at the quantiles of the prior.",
+    ),
+    "prior": Kind(
+        "model.prior",
+        "The distribution p(z) of the latents.",
+        "priors.md",
+        "Test images in latent space and the prior, which were trained together.",
+    ),
+    "classifier": Kind(
+        "model.classifier",
+        "The distribution q(y given x) of labels.",
+        "labels.md",
+        "The probabilities that the classifier gives to test images of each class.",
+    ),
+    "network": Kind(
+        "model.encoder.network",
+        "Functions inside encoders, decoders, classifiers and conditional priors.",
+        "networks.md",
+        "Test images and their reconstructions by a model with this network.",
+    ),
+    "posterior": Kind(
+        "model.encoder.posterior",
+        "Heads that make q(z given x) from a network's outputs.",
+        "posteriors.md",
+        "Draws from the posteriors of five test images, after a training with this posterior.",
+    ),
+    "likelihood": Kind(
+        "model.decoder.likelihood",
+        "Heads that make p(x given z) from a network's outputs.",
+        "likelihoods.md",
+        "The likelihood of one element, its parameters fitted to real values.",
+    ),
+    "objective": Kind(
+        "objective",
+        "What is minimised, in nats per example.",
+        "objectives.md",
+        "Learning curves of a small model with this objective.",
+    ),
+    "dataset": Kind(
+        "data",
+        "Training, validation and test examples.",
+        "your_data.md",
+        "Some of its examples, or of data that it can read.",
+    ),
+    "metric": Kind(
+        "evaluate",
+        "Named numbers of a trained model, with their errors.",
+        "metrics.md",
+        "The metric for models that were trained differently.",
+    ),
 }
-"""Where a spec names a component of a kind; metrics are a list."""
 
-PURPOSES = {
-    "encoder": "The posterior q(z given x): a network with a posterior head.",
-    "decoder": "The likelihood p(x given z): a network with a likelihood head.",
-    "prior": "The distribution p(z) of the latents. [Which to choose](../../priors.md)",
-    "classifier": "The distribution q(y given x) of labels. [Missing labels](../../labels.md)",
-    "network": "Functions inside encoders, decoders, classifiers and conditional priors. "
-    "[Which network goes where](../../networks.md)",
-    "posterior": "Heads that make q(z given x) from a network's outputs. [Which to choose](../../posteriors.md)",
-    "likelihood": "Heads that make p(x given z) from a network's outputs. "
-    "[Which for which data](../../likelihoods.md)",
-    "objective": "What is minimised, in nats per example. [What each is for](../../objectives.md)",
-    "dataset": "Training, validation and test examples. [Your own data](../../your_data.md)",
-    "metric": "Named numbers of a trained model, with their errors. [What each says](../../metrics.md)",
-}
-
-
-CAPTIONS = {
-    "encoder": "The posterior means of test images, over the mass of the prior.",
-    "decoder": "The decoder's means at the quantiles of the prior.",
-    "prior": "Test images in latent space and the prior, which were trained together.",
-    "classifier": "The probabilities that the classifier gives to test images of each class.",
-    "network": "Test images and their reconstructions by a model with this network.",
-    "posterior": "Draws from the posteriors of five test images, after a training with this posterior.",
-    "likelihood": "The likelihood of one element, its parameters fitted to real values.",
-    "objective": "Learning curves of a small model with this objective.",
-    "dataset": "Some of its examples, or of data that it can read.",
-    "metric": "The metric for models that were trained differently.",
-}
-"""What the figures of a kind show."""
-
-NO_FIGURE = "*Without a figure.*"
+NO_FIGURE = "*No figure: its files could not be downloaded where the figures were made.*"
 
 API = """::: {}
     options:
@@ -96,15 +134,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Link the names of components in the tables of the page on their kind."""
-    (kind,) = [kind for kind, about in PURPOSES.items() if f"../../{page.file.src_uri})" in about] or [""]
-    names = "|".join(spec.name for spec in _built_in().get(kind, []))
-    return re.sub(rf"\| `({names})` \|", rf"| [`\1`](components/{kind}/\1.md) |", markdown) if names else markdown
+    for kind, specs in _built_in().items():
+        if page.file.src_uri == KINDS[kind].page:
+            names = "|".join(spec.name for spec in specs)
+            markdown = re.sub(rf"\| `({names})` \|", rf"| [`\1`]({_folder(kind)}/\1.md) |", markdown)
+    return markdown
 
 
 def index(kind: str, specs: list[ComponentSpec]) -> str:
     """The page of a kind."""
     rows = "".join(f"| [`{spec.name}`]({spec.name}.md) | {_cell(spec.summary())} |\n" for spec in specs)
-    return f"# {_title(kind)}\n\n{PURPOSES[kind]}\n\n| name | is |\n|---|---|\n{rows}"
+    more = f"[More about it](../../{KINDS[kind].page})."
+    return f"# {_title(kind)}\n\n{KINDS[kind].purpose} {more}\n\n| name | is |\n|---|---|\n{rows}"
 
 
 def page(found: Description, target: str, figure: str) -> str:
@@ -115,12 +156,8 @@ def page(found: Description, target: str, figure: str) -> str:
         target: its class, as `package.module:Class`.
         figure: its figure, with a caption.
     """
-    parts = [
-        f"# `{found['name']}` ({found['kind']})",
-        escaped(found["summary"]),
-        *paragraphs(found["description"]),
-    ]
-    parts.append(figure)
+    parts = [f"# `{found['name']}` ({found['kind']})", escaped(found["summary"])]
+    parts += [*paragraphs(found["description"]), figure]
     parts += ["## In a spec", f"```toml\n{snippet(found)}```"]
     if found["parameters"]:
         rows = "".join(map(_row, found["parameters"]))
@@ -137,7 +174,8 @@ def page(found: Description, target: str, figure: str) -> str:
 
 def figure(kind: str, name: str) -> str:
     """The figure of a component with its caption, and the command that trains the model in it."""
-    text = f"![{CAPTIONS[kind]}](../figures/{kind}.{name}.png)\n\n*{CAPTIONS[kind]}*"
+    caption = KINDS[kind].caption
+    text = f"![{caption}](../figures/{kind}.{name}.png)\n\n*{caption}*"
     shown = of_a_run(kind, name)
     if shown is None:
         return text
@@ -149,20 +187,18 @@ def figure(kind: str, name: str) -> str:
 
 def snippet(found: Description) -> str:
     """A part of a spec that names the component with its defaults."""
-    set_, open_ = {}, []
-    for p in found["parameters"]:
-        if p["required"] or p["default"] is None:
-            open_.append(f"# {p['name']}: {p['expected']}{', required' if p['required'] else ''}\n")
+    values, others = {"use": json.dumps(found["name"])}, []  # JSON's strings, numbers and lists are TOML's too
+    for parameter in found["parameters"]:
+        name, value = parameter["name"], json.dumps(parameter["default"])
+        if parameter["default"] is not None:
+            values[name] = f"{{ use = {value} }}" if parameter["kind"] else value
         else:
-            value = json.dumps(p["default"])  # these are the same in TOML
-            set_[p["name"]] = f"{{ use = {value} }}" if p["kind"] else value
+            others.append(f"# {name}: {parameter['expected']}{', required' if parameter['required'] else ''}\n")
+    lines = [f"{name} = {value}" for name, value in values.items()]
+    table = "model.decoder.network" if found["name"] == "conv_transpose" else KINDS[found["kind"]].table
     if found["kind"] == "metric":
-        inner = ", ".join(
-            f"{name} = {value}" for name, value in {"use": json.dumps(found["name"]), **set_}.items()
-        )
-        return f"[evaluate]\nmetrics = [{{ {inner} }}]\n"
-    lines = [f"{name} = {value}\n" for name, value in {"use": json.dumps(found["name"]), **set_}.items()]
-    return "".join([f"[{TABLES[found['kind']]}]\n", *lines, *open_])
+        lines = [f"metrics = [{{ {', '.join(lines)} }}]"]
+    return "".join([f"[{table}]\n", *(f"{line}\n" for line in lines), *others])
 
 
 def _row(parameter: Description) -> str:

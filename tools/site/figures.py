@@ -19,8 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "components" / "figures"
 SPEC = ROOT / "examples" / "first.toml"
-WIDTH, COLOURS = 800, 64
-"""Of the files: pixels, and different colours."""
+WIDTH, COLOURS, LARGEST = 800, 64, 90_000
+"""Of the files: pixels, different colours, and bytes; larger ones have fewer pixels."""
 
 
 class Shown(NamedTuple):
@@ -91,7 +91,8 @@ def _of_betas(name: str) -> Any:
     """A metric of models that differ in β, or of classifiers that differ in the number of labels."""
     from drawings import metric
 
-    common = (*SMALL, "model.prior.use=standard_normal", "model.latent_dim=8")
+    latents = 32 if name == "active_units" else 8
+    common = (*SMALL, "model.prior.use=standard_normal", f"model.latent_dim={latents}")
     if name == "accuracy":
         runs = {f"labels = {n}": run((*SMALL, *CLASSES[:-1], f"data.labelled={n}")) for n in (50, 200, 600, 6000)}
     else:
@@ -99,7 +100,7 @@ def _of_betas(name: str) -> Any:
     return metric(name, runs, NUMBERS.get(name, name))
 
 
-NUMBERS = {"rate_distortion": "rate", "precision_recall": "precision"}
+NUMBERS = {"rate_distortion": "rate", "precision_recall": "precision", "annealed_importance": "annealed"}
 """The number of a metric that is shown, where it has not the metric's name."""
 
 
@@ -142,11 +143,14 @@ def save(figure: Any, path: Path) -> None:
         image = Image.open(buffer)
     else:
         image = Image.open(figure)
-    image = image.convert("RGB")
-    if image.width > WIDTH:
-        image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
+    image, width = image.convert("RGB"), min(WIDTH, image.width)
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    while True:
+        smaller = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+        smaller.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size <= LARGEST:
+            break
+        width = round(0.9 * width)
 
 
 def main(chosen: Sequence[str]) -> None:
