@@ -94,10 +94,16 @@ def _session(path: Path) -> Any:
 def _converted(function: tf.types.experimental.PolymorphicFunction, signature: Signature) -> Any:
     """The ONNX model of a function; the axes that the caller chooses are named `batch`."""
     import tf2onnx
+    from onnx import numpy_helper
 
     given = [tf.TensorSpec(value.shape, value.dtype, name) for name, value in signature.inputs.items()]
     with _silent(logging.getLogger("tf2onnx")):
         model, _ = tf2onnx.convert.from_function(function, given, opset=OPSET, custom_op_handlers=handlers())
+    # tf2onnx takes constants from outside of the function for inputs.
+    constants = {inner.name: outer for outer, inner in function.get_concrete_function().graph.captures}
+    for tensor in [tensor for tensor in model.graph.input if tensor.name not in signature.inputs]:
+        model.graph.initializer.append(numpy_helper.from_array(constants[tensor.name].numpy(), tensor.name))
+        model.graph.input.remove(tensor)
     for values, tensors in ((signature.inputs, model.graph.input), (signature.outputs, model.graph.output)):
         for tensor in tensors:
             for axis, size in zip(tensor.type.tensor_type.shape.dim, values[tensor.name].shape, strict=True):

@@ -406,6 +406,12 @@ def test_conditions_are_inputs_in_onnx_and_an_operation_that_it_lacks_is_named(t
     ]
 
 
+def test_constants_from_outside_of_a_graph_are_in_its_onnx(tmp_path):
+    vae = built({"prior": {"use": "maf", "layers": 1, "hidden": [8]}}, (3,))  # its masks are such constants
+    found, left_out = exported(vae, tmp_path, exporting.onnx_files, ["log_weight"])
+    assert (found.keys(), left_out) == ({"log_weight"}, {})
+
+
 class OfPython(probvae.Prior):
     """A standard normal whose density is computed by Python."""
 
