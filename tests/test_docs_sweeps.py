@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from probvae.cli.app import app
 from probvae.registry import default
 from probvae.runs.sweeps.ranges import read_grid, read_search
+from probvae.runs.sweeps.results import Setting, Sweep, Trial
 
 from .runs.sweeps.fakes import faked
 
@@ -41,6 +43,14 @@ def test_the_values_of_its_table_are_read():
         ([64], [128, 64]),
         ({"use": "mixture", "components": 8}, {"use": "vamp"}),
     ]
+
+
+def test_its_tables_have_the_fields_of_the_results():
+    for name, kind in {"the sweep": Sweep, "a trial": Trial, "a setting, with its seeds joined": Setting}.items():
+        row = re.search(rf"^\| {name} \| (.*) \|$", PAGE, re.M)[1]
+        listed = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)+", "", row))
+        shown = {"best"} if kind is Sweep else {"value", "standard_error"} if kind is Setting else set()
+        assert set(listed) == {field.name for field in fields(kind)} | shown
 
 
 def test_its_code_runs(tmp_path, monkeypatch, capsys):

@@ -82,22 +82,26 @@ def write_comparison(found: Mapping[str, Any], path: Path) -> None:
         place.write_text(text, encoding="utf-8")
 
 
-def write_sweep_report(found: Mapping[str, Any], spec: Table, path: Path) -> None:
-    """Write the report of a sweep as one HTML file.
+def try_sweep_report(found: Mapping[str, Any], spec: Table, path: Path) -> None:
+    """Write the report of a sweep as one HTML file; one that cannot be written is a warning.
 
     Args:
         found: the results of the sweep.
         spec: the spec as written, without the swept settings.
         path: the file, in the folder of the sweep.
-
-    Raises:
-        UserError: the file cannot be written.
     """
     from probvae.report.sweep import render_sweep
 
-    text = render_sweep(found, spec)
-    with writing(path) as place:
-        place.write_text(text, encoding="utf-8")
+    try:
+        with writing(path) as place:
+            place.write_text(render_sweep(found, spec), encoding="utf-8")
+    except Exception as error:
+        warnings.warn(
+            f"{path} was not written: {explained(error)}. The runs are not affected; "
+            f"`probvae sweep {path.parent}` tries again.",
+            ReportWarning,
+            stacklevel=2,
+        )
 
 
 def try_report(run: Run, registry: Registry | None = None) -> Path | None:

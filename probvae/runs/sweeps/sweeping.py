@@ -14,7 +14,7 @@ from probvae.errors import UserError
 from probvae.registry import Registry
 from probvae.runs.loading import Spec
 from probvae.runs.plugins import load_plugins
-from probvae.runs.reporting import write_sweep_report
+from probvae.runs.reporting import try_sweep_report
 from probvae.runs.sweeps.defining import define
 from probvae.runs.sweeps.definition import Definition, enter, is_sweep, read_definition
 from probvae.runs.sweeps.display import Display
@@ -124,7 +124,7 @@ def sweep(
 def _reported(folder: Path, definition: Definition, source: Source) -> Sweep:
     """The results so far, of which the report is written."""
     found = results(folder, definition, source)
-    write_sweep_report(asdict(found), definition.spec, folder / "report.html")
+    try_sweep_report(asdict(found), definition.spec, folder / "report.html")
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tomli_w
 
-from probvae.errors import SpecError, UserError
+from probvae.errors import ReportWarning, SpecError, UserError
 from probvae.runs.listing import list_runs
 from probvae.runs.sweeps.source import claimed
 
@@ -128,6 +128,14 @@ def test_a_claim_ends_with_its_process(tmp_path):
 def test_values_of_numpy_are_values(swept, training):
     found = swept(over={"train.learning_rate": np.logspace(-3, -2, 2), "train.seed": np.arange(2)})
     assert found.best.settings == {"train.learning_rate": 1e-3, "train.seed": 0}
+
+
+def test_a_report_that_cannot_be_written_is_a_warning(swept, training, tmp_path):
+    swept(over=RATES)
+    (tmp_path / "sweep" / "report.html").unlink()
+    (tmp_path / "sweep" / "report.html").mkdir()
+    with pytest.warns(ReportWarning, match=r"report\.html was not written: .*The runs are not affected"):
+        assert swept(over=RATES).count("finished") == 2
 
 
 def test_settings_of_all_trials_are_set_once(swept, training):
