@@ -37,6 +37,8 @@ def push(run: Path, repository: str, public: bool, resumable: bool, as_json: boo
     click.echo(
         f"card: {run / CARD}, {'as you edited it' if pushed.own_card else 'written now'}; edit it, and push again"
     )
+    if pushed.plugins:
+        click.echo(f"note: it needs plugins that are not pushed: {', '.join(pushed.plugins)}")
     if pushed.paths:
         click.echo(f"note: the spec has paths of this machine, which readers see: {', '.join(pushed.paths)}")
 

@@ -21,7 +21,7 @@ from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, write
 from probvae.runs.reporting import facts_of
 from probvae.specs import read
-from probvae.training import best_checkpoint, newest_checkpoint, weights_only
+from probvae.training import Checkpoint, best_checkpoint, newest_checkpoint, weights_only
 
 CARD = "README.md"
 _FILES = ("spec.toml", "environment.json", "metrics.jsonl", "evaluation.json")
@@ -40,12 +40,14 @@ class Pushed(NamedTuple):
         files: their paths in it.
         own_card: whether the card was edited before, and was pushed as it is.
         paths: the settings of the spec that are paths of this machine, which others see.
+        plugins: the files that the run needs as plugins, which are not pushed.
     """
 
     address: str
     files: list[str]
     own_card: bool
     paths: list[str]
+    plugins: list[str]
 
 
 def push(
@@ -69,8 +71,8 @@ def push(
         registry: where the components are described; None for the default one.
 
     Raises:
-        UserError: the folder holds no run; the name is wrong; there is no token, or it may not write there; or the
-            extra `hub` is not installed.
+        UserError: the folder holds no run, or cannot be written to; the name is wrong; there is no token, or it
+            may not write there; or the extra `hub` is not installed.
         CheckpointError: no checkpoint is valid.
         TemporaryError: the hub cannot be reached.
     """
@@ -85,15 +87,19 @@ def push(
             "push: expected a token of the Hugging Face Hub; got none. Log in with `hf auth login`, or set "
             "HF_TOKEN."
         )
+    best, _ = best_checkpoint(found.checkpoints, found.identity)
     card = folder / CARD
-    own_card = card.is_file() and is_edited(card.read_text(encoding="utf-8", errors="replace"))
-    if not own_card:
-        text = render_card(facts_of(found), registry or registries.default(), repository, environment.requires)
-        write(card, text)
+    try:
+        own_card = card.is_file() and is_edited(card.read_text(encoding="utf-8", errors="replace"))
+        if not own_card:
+            text = render_card(facts_of(found), registry or registries.default(), repository, environment.requires)
+            write(card, text)
+    except OSError as error:
+        raise UserError(f"{card} cannot be written: {error}. Push a copy of the run's folder.") from error
     api = hub.HfApi(library_name="probvae", library_version=__version__)
     with tempfile.TemporaryDirectory() as place:
         stage = Path(place)
-        _stage(found, stage, resumable)
+        _stage(found, best, stage, resumable)
         files = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
         with _explained(hub, f"push {repository}"):
             address = api.create_repo(repository, private=not public, exist_ok=True)
@@ -103,10 +109,10 @@ def push(
                 commit_message=f"probvae {__version__}: {folder.name}",
                 delete_patterns="checkpoints/*",  # those of an earlier push
             )
-    return Pushed(str(address), files, own_card, [*_paths(found.spec)])
+    return Pushed(str(address), files, own_card, [*_paths(found.spec)], environment.plugins)
 
 
-def _stage(run: Run, stage: Path, resumable: bool) -> None:
+def _stage(run: Run, best: Checkpoint, stage: Path, resumable: bool) -> None:
     """Copy what is pushed of a run."""
     for name in (CARD, *_FILES):
         if (run.folder / name).is_file():
@@ -114,7 +120,6 @@ def _stage(run: Run, stage: Path, resumable: bool) -> None:
     for figure in sorted(run.figures.glob("*.png")):
         (stage / "figures").mkdir(exist_ok=True)
         shutil.copy(figure, stage / "figures")
-    best, _ = best_checkpoint(run.checkpoints, run.identity)
     if not resumable:
         weights_only(best, stage / "checkpoints")
         return

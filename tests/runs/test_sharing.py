@@ -149,6 +149,22 @@ def test_paths_of_this_machine_in_the_spec_are_named(hub, run):
     assert push(run, NAME).paths == ["data.train"]
 
 
+def test_plugin_files_are_named_and_not_pushed(hub, run):
+    environment = json.loads(run.environment_file.read_text())
+    run.environment_file.write_text(json.dumps(environment | {"plugins": ["/home/me/own.py"]}))
+    pushed = program("push", run.folder, NAME)
+    assert "note: it needs plugins that are not pushed: /home/me/own.py\n" in pushed.out
+    assert not [path for path in hub.repositories[NAME] if path.endswith(".py")]
+
+
+def test_a_run_without_a_checkpoint_is_not_pushed(hub, run):
+    shutil.rmtree(run.checkpoints)
+    with pytest.raises(CheckpointError, match="has no valid checkpoint"):
+        push(run, NAME)
+    assert not (run.folder / CARD).exists()
+    assert hub.requests == []
+
+
 # Files of somebody else
 
 
