@@ -52,7 +52,7 @@ def test_a_sweep_stopped_within_a_training_ends_as_one_that_was_not(swept, base,
 @pytest.fixture
 def file(tmp_path):
     file = tmp_path / "tiny.toml"
-    file.write_text(tomli_w.dumps(spec(tiny_images(tmp_path), epochs=200)))
+    file.write_text(tomli_w.dumps(spec(tiny_images(tmp_path), epochs=100)))
     return file
 
 
@@ -82,7 +82,7 @@ def test_a_grid_killed_again_and_again_ends_as_one_that_was_not(jobs, file, tmp_
     options = ("--over", "objective.beta=0.5,1", "--over", "train.seed=0..1")
     whole = started(file, tmp_path / "whole", *options, "--jobs", jobs)
     assert "trial 3" in whole.communicate(timeout=600)[0]
-    for after in (100, 250, 250):
+    for after in (60, 120, 100):
         killed(file, tmp_path / "killed", *options, "--jobs", jobs, after=after)
         deadline = time.monotonic() + 60
         while any(run.status == "running" for run in list_runs(tmp_path / "killed")):  # workers save and stop
