@@ -13,6 +13,8 @@ from probvae.scaffold import PLACES, PluginNames, render
 ROOT = Path(__file__).parents[1]
 TYPED = ROOT / "tests" / "typed"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ONE_PROGRAM = {"faq.md", "tutorial.md"}
+"""The pages whose code is one program, in parts."""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,8 @@ def reported(tmp_path_factory):
         (folder / path.name).write_text(path.read_text(encoding="utf-8"))
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for number, code in enumerate(re.findall(r"^```python\n(.*?)^```$", text, re.S | re.M)):
+        blocks = re.findall(r"^```python\n(.*?)^```$", text, re.S | re.M)
+        for number, code in enumerate(["\n".join(blocks)] if page.name in ONE_PROGRAM else blocks):
             if code.startswith(('"""', "import ", "from ")):  # whole files only
                 named = re.match(r'"""(\w+\.py): ', code)
                 (folder / (named[1] if named else f"{page.stem}_{number}.py")).write_text(code)
