@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 PLUGINS := $(wildcard plugins/probvae-*)
 WORKERS ?= 2
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types docs slow deep clean
@@ -12,35 +13,37 @@ WORKERS ?= 2
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Made anew when the dependencies change; the stamp is written last, so a broken install is tried again.
-$(VENV)/.installed: pyproject.toml
+# A stamp is written last, so that a broken install is tried again, and anew when the dependencies change.
+$(VENV)/.made:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
 		echo "probvae needs Python 3.11, 3.12 or 3.13; found $$($(or $(PYTHON),python3) --version 2>/dev/null || echo none)." \
 		"Install one, or name it: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# The plugins in this repository are installed as anyone's are: through their entry points.
-$(VENV)/.plugins: $(VENV)/.installed $(PLUGINS:%=%/pyproject.toml)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		$(foreach plugin,$(PLUGINS),--editable './$(plugin)[dev]')
+$(VENV)/.plain: $(VENV)/.made pyproject.toml
+	$(PIP) --editable .
 	@touch $@
 
-demo: $(VENV)/.installed  ## Train a VAE with a learned mixture prior on real images, draw it, measure it
+# With the plugins in this repository, which are installed as anyone's are: through their entry points.
+$(VENV)/.installed: $(VENV)/.made pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+	$(PIP) --editable '.[dev]' $(foreach plugin,$(PLUGINS),--editable './$(plugin)[dev]')
+	@touch $(VENV)/.plain $@
+
+demo: $(VENV)/.plain  ## Train a VAE with a learned mixture prior on real images, draw it, measure it
 	$(BIN)/probvae train examples/first.toml
 	@echo; echo "Next: change  use = \"mixture\"  in examples/first.toml to vamp, realnvp, maf or spline, or run"
 	@echo "      $(BIN)/probvae train examples/first.toml --set model.prior.use=vamp"
 	@echo; echo "Open $$(ls -t runs/first*/report.html | head -n 1) in a browser."
 
-test: lint types $(VENV)/.plugins  ## Lint, check types, run the tests and doctests
+test: lint types $(VENV)/.installed  ## Lint, check types, run the tests and doctests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" tests probvae $(PLUGINS)
 
 lint: $(VENV)/.installed  ## Run ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.plugins  ## Check types, strictly
+types: $(VENV)/.installed  ## Check types, strictly
 	$(BIN)/mypy
 	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/mypy); done
 

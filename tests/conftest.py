@@ -31,6 +31,21 @@ settings.load_profile(os.environ.get("PROBVAE_HYPOTHESIS_PROFILE", "ci"))
 def pytest_configure(config):
     # Warnings are errors, but for those that a dependency makes when it is imported.
     config.addinivalue_line("filterwarnings", "ignore:distutils Version classes are deprecated:DeprecationWarning")
+    config.addinivalue_line("filterwarnings", "ignore:Even though the .*run_functions_eagerly:UserWarning")
+
+
+def trace_quickly():
+    """Leave out what pays in long runs only: each test traces functions of its own and runs them a few times.
+
+    Tests that start the program in another process have TensorFlow's optimisation of graphs, as users do.
+    """
+    if "tensorflow" in sys.modules:  # not in the process that only distributes the tests
+        import keras
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        tf.debugging.disable_traceback_filtering()
+        keras.config.disable_traceback_filtering()
 
 
 def leave_out_of_searches_for_garbage():
@@ -39,11 +54,35 @@ def leave_out_of_searches_for_garbage():
     gc.freeze()
 
 
+EAGER = ("runs", "cli")
+"""The folders whose tests are not about the functions that a training traces.
+
+Tracing takes most of the time of a small training. A test with the mark `traced` traces them, as users do.
+"""
+
+
+def is_eager(item):
+    return not {*EAGER}.isdisjoint(item.path.parts) and item.get_closest_marker("traced") is None
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures, which train
+def pytest_runtest_setup(item):
+    if is_eager(item):
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+
+
 def pytest_collection_finish():
+    trace_quickly()
     leave_out_of_searches_for_garbage()
 
 
 def pytest_runtest_teardown(item, nextitem):
+    if is_eager(item):
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(False)
     if nextitem is None or nextitem.path != item.path:
         leave_out_of_searches_for_garbage()
 

@@ -11,6 +11,7 @@ import pytest
 
 from probvae.registry import Registry
 
+from .brief import check_briefly
 from .program import forget_plugins, program
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +62,7 @@ def test_the_prior_trains_when_pasted(tmp_path, monkeypatch):
     assert "my_prior.student_t prior" in done.out
     assert Path("runs/spec/evaluation.json").is_file()
 
+    check_briefly(monkeypatch)
     right = program("check", "--plugin", "my_prior.py")
     assert right.status == 0, right.text
     assert "prior my_prior.student_t keeps its contract" in right.out

@@ -5,6 +5,10 @@ import re
 
 import pytest
 
+from ..brief import check_briefly
+
+pytestmark = pytest.mark.traced  # the kit compares what is traced with what is not
+
 SUM_FORGOTTEN = '''
 import probvae
 import tensorflow as tf
@@ -50,7 +54,8 @@ def test_the_line_that_repeats_a_failure_can_be_pasted(forgetful):
         testing.replay("shapes", "prior", "forgetful_prior.forgetful", plugin=str(forgetful), latent_dim=1)
 
 
-def test_json_is_one_report_for_each_component_and_nothing_else(program):
+def test_json_is_one_report_for_each_component_and_nothing_else(program, monkeypatch):
+    check_briefly(monkeypatch)
     ended = program("check", "--component", "likelihood", "bernoulli", "--json", "--seed", "3")
     assert ended.status == 0
     (report,) = json.loads(ended.out)

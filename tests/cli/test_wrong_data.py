@@ -221,6 +221,7 @@ CASES = {
 }
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_program_says_what_is_wrong_and_what_helps(case, program, folder):
     if ON_TABLE in case.data or "label" in case.data:

@@ -80,6 +80,7 @@ OF_MAPS = (
     "density_integrates_to_one",
     "samples_are_from_the_density",
     "restores",
+    "restores_in_a_fresh_process",
 )
 """The checks of these in the quick run."""
 
@@ -98,8 +99,6 @@ OF_HEADS = (
 
 def in_the_quick_run(check, subject):
     """The bijectors of the flow priors are checked by themselves in the deep run only, as the priors are here."""
-    if check.name == "restores_in_a_fresh_process" and subject.kind == "prior":
-        return False  # tests/runs/test_every_model.py does so with each of them, trained, and all else of a run
     if check.name in OF_HEADS and subject.kind in ("encoder", "decoder"):
         return False
     if subject.kind == "prior" and subject.name in FLOWS:

@@ -36,22 +36,14 @@ def trainable(model):
     return {name: variable.numpy() for name, variable in trainable_names(model).items()}
 
 
-FLOWS = ("realnvp", "maf", "autoregressive", "spline")
-ONCE = {"conv": FLOWS, "dense": tuple(prior for prior in PRIORS if prior not in FLOWS)}
-"""Each prior once; XLA, which compiles dense models, takes long for flows."""
-
-
-EACH_WITH_ALL = {parts: tuple(PRIORS) for parts in PARTS}
-
-
-@pytest.mark.parametrize(
-    "models", [ONCE, pytest.param(EACH_WITH_ALL, marks=pytest.mark.slow)], ids=["once", "all"]
-)
-def test_every_prior_is_trained_saved_and_the_same_in_a_fresh_process(models, tmp_path, monkeypatch):
+@pytest.mark.slow
+@pytest.mark.traced
+def test_every_prior_is_trained_saved_and_the_same_in_a_fresh_process(tmp_path, monkeypatch):
+    """The quick run has the checks `learns` and `restores_in_a_fresh_process` of each prior."""
     trained = []
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda run, vae, *_: trained.append(outputs(vae)))
     data, runs = clothes(tmp_path), []
-    for parts, prior in [(parts, prior) for parts, priors in models.items() for prior in priors]:
+    for parts, prior in [(parts, prior) for parts in PARTS for prior in PRIORS]:
         asked = spec(data, prior, parts, epochs=2, jit="auto")
         initial = trainable(probvae.build(asked))
         run, _ = train(asked, tmp_path / f"{parts}-{prior}")

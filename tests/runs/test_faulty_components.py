@@ -6,6 +6,8 @@ from probvae.errors import SpecError, WorkError
 
 from .setups import spec, tiny_images, train
 
+pytestmark = pytest.mark.traced
+
 SOURCE = """
 import os, sys
 import probvae, tensorflow as tf

@@ -14,6 +14,8 @@ from probvae.runs.signals import ASKING
 from .faults import killed_until_done, outcome
 from .setups import rows, spec, tiny_images, train
 
+pytestmark = pytest.mark.traced
+
 EPOCHS = 400
 
 

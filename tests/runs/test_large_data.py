@@ -26,6 +26,7 @@ def test_a_run_on_a_file_is_a_run_on_the_array(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="has no peak of memory")
+@pytest.mark.traced  # and so quick enough
 def test_a_large_sparse_matrix_is_never_dense_in_a_run(tmp_path, monkeypatch):
     """20,000 rows of 4,000 counts, 2.5 % of them above 0: 320 MB if it were dense, 16 MB as it is."""
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)

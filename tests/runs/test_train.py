@@ -361,6 +361,7 @@ def plugins(tmp_path):
     return [tmp_path / "failing.py", tmp_path / "tracker.py"]
 
 
+@pytest.mark.traced
 def test_hooks_are_called_in_order_and_one_that_fails_disturbs_nothing(run, data, tmp_path, plugins, undrawn):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -195,7 +195,16 @@ def no_smaller_case(monkeypatch):
     monkeypatch.setitem(SHRINKING, "fast", 0.0)
 
 
-@pytest.mark.parametrize(("name", "check"), KNOWN.items())
+def one_of_each_kind_first():
+    """The mistakes, and the check that is for each; in the quick run, one for each kind and check."""
+    seen = set()
+    for name, check in KNOWN.items():
+        pair = (BROKEN[name].kind, check)
+        yield pytest.param(name, check, marks=[pytest.mark.slow] if pair in seen else [])
+        seen.add(pair)
+
+
+@pytest.mark.parametrize(("name", "check"), [*one_of_each_kind_first()])
 def test_a_mistake_is_caught_by_the_check_that_is_for_it(name, check):
     mutant = BROKEN[name]
     (result,) = testing.check(mutant.kind, mutant.factory, only=[check]).results

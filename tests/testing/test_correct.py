@@ -1,4 +1,4 @@
-"""What is right raises no alarm: here what was one once, and what is near one; all of it in the benchmark."""
+"""What is right raises no alarm: briefly, what was one once and what is near one; all of it in the benchmark."""
 
 import numpy as np
 import pytest
@@ -12,11 +12,15 @@ from ..brief import briefly
 from .correct import CORRECT
 
 
-def assert_green(name, check, seed=0):
+def briefly_checked(name, only, seed=0):
     component = CORRECT[name]
-    report = testing.check(component.kind, component.factory, only=[check], seed=seed)
-    assert report.ok, str(report)
-    assert report.results[0].status == "passed"
+    subject = testing.Subject(component.kind, component.factory)
+    return [run(briefly(check, subject), subject, seed=seed) for check in checks_for(subject, only)]
+
+
+def assert_green(name, check, seed=0):
+    (result,) = briefly_checked(name, [check], seed)
+    assert result.status == "passed", str(result)
 
 
 def test_a_kink_at_a_sample_is_no_wrong_gradient():
@@ -69,8 +73,7 @@ def test_a_likelihood_may_have_no_mean():
 
 
 def test_an_encoder_may_round_its_data():
-    component = CORRECT["encoder_binarised"]
-    (result,) = testing.check(component.kind, component.factory, only=["samples_move_with_the_density"]).results
+    (result,) = briefly_checked("encoder_binarised", ["samples_move_with_the_density"])
     assert (result.status, result.ok) == ("not_run", True)
 
 
@@ -87,16 +90,13 @@ def test_the_exact_posterior_of_the_model_for_diagonal_ones_is_diagonal(D):
 
 @pytest.mark.parametrize("name", ["objective_divergence_of_marginals", "objective_sticking_the_landing"])
 def test_objectives_for_some_posteriors_or_with_a_gradient_of_their_own_are_right(name):
-    """Briefly, as these checks are costly; in full in the benchmark."""
-    subject = testing.Subject("objective", CORRECT[name].factory)
-    for check in checks_for(subject, ["bounds_the_evidence", "gradients_descend_the_loss"]):
-        assert run(briefly(check, subject), subject).status == "passed"
+    for result in briefly_checked(name, ["bounds_the_evidence", "gradients_descend_the_loss"]):
+        assert result.status == "passed", str(result)
 
 
 @pytest.mark.parametrize("name", [name for name in CORRECT if name.endswith(("condition", "by_class"))])
 def test_components_with_a_condition_are_right(name):
-    component = CORRECT[name]
     conditions = ["conditions_are_taken_as_declared", "conditions_are_used", "conditions_are_of_their_rows"]
     only = ["builds", "shapes", *conditions]
-    report = testing.check(component.kind, component.factory, only=only)
-    assert [result.status for result in report.results] == ["passed"] * len(only), str(report)
+    results = briefly_checked(name, only)
+    assert [result.status for result in results] == ["passed"] * len(only), "\n".join(map(str, results))

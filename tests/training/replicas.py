@@ -9,6 +9,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
+import tensorflow as tf
 from setups import OBJECTIVES, Record, data_for, trainer, vae, weights
 
 from probvae.errors import TrainingError
@@ -17,6 +18,7 @@ from probvae.training import select_devices
 
 def main(folder: str, devices: str, trainings: str) -> None:
     """Train once for each of the trainings, name -> options, one after the other."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # for long trainings only
     here = select_devices(int(devices))
     for name, options in json.loads(trainings).items():
         train(here, Path(folder, name), **options)

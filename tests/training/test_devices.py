@@ -76,7 +76,11 @@ def on_one_device(prior="standard_normal", objective="elbo", **settings):
     return trained(vae(prior), OBJECTIVES[objective](), examples=data_for(prior), **settings)
 
 
-@pytest.mark.parametrize(("devices", "trainings"), ON_DEVICES.items(), ids=["two", "four"])
+@pytest.mark.parametrize(
+    ("devices", "trainings"),
+    [(2, ON_DEVICES[2]), pytest.param(4, ON_DEVICES[4], marks=pytest.mark.slow)],
+    ids=["two", "four"],
+)
 def test_devices_that_share_the_batches_train_what_one_does(devices, trainings, tmp_path):
     """20 examples in batches of 8: the last of an epoch is half empty, so that some replicas have no example."""
     process = start(tmp_path, devices, **trainings)

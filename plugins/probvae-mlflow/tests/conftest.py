@@ -16,6 +16,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # before anything imports MLflo
 import numpy as np
 import probvae
 import pytest
+import tensorflow as tf
 from mlflow import MlflowClient
 from probvae.registry import Registry, default
 from rich.console import Console
@@ -24,6 +25,7 @@ from rich.console import Console
 def pytest_configure(config):
     # MLflow 3 maps its tables with a loader that SQLAlchemy 2.1 deprecates.
     config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy is deprecated")
+    config.addinivalue_line("filterwarnings", "ignore:Even though the .*run_functions_eagerly:UserWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -113,14 +115,26 @@ def spec(tmp_path):
 
 
 @pytest.fixture
-def train():
-    """Trains as a new process would, with the plugins that are installed."""
+def train(monkeypatch):
+    """Trains as a new process would, with the plugins that are installed.
+
+    Two files stand for the figures, and no function is traced, which takes most of the time of a small training.
+    """
+
+    def draw(run, *_):
+        run.figures.mkdir(exist_ok=True)
+        for name in ("samples", "learning_curve"):
+            (run.figures / f"{name}.png").write_bytes(b"a picture")
+
+    monkeypatch.setattr("probvae.runs.training.draw_figures", draw)
 
     def run(spec, out, **options):
         console = Console(file=io.StringIO(), width=200)
         return probvae.train(spec, out, console=console, registry=Registry(), **options)
 
-    return run
+    tf.config.run_functions_eagerly(True)
+    yield run
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture
