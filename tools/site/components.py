@@ -93,7 +93,7 @@ KINDS = {
         "evaluate",
         "Named numbers of a trained model, with their errors.",
         "metrics.md",
-        "The metric for small models that differ in β, or in the number of labels.",
+        "The metric for small models that differ in β, or in what the axis says.",
     ),
 }
 

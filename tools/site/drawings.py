@@ -275,29 +275,33 @@ DATASETS: dict[str, Callable[[], tuple[str, Data | Split | Figure]]] = {
 """What is shown of each dataset, in words and as data or as a figure."""
 
 
-def metric(name: str, runs: dict[str, Path], number: str) -> Figure:
-    """A number of a metric for several runs.
+def metric(name: str, number: str, cases: dict[str, tuple[Path, str]]) -> Figure:
+    """A number of a metric in several cases.
 
     Args:
         name: the metric.
-        runs: folders, by what distinguishes the runs.
         number: which of its numbers.
+        cases: by what distinguishes them, the folder of a run and what follows the name in the metric's table.
     """
     from rich.console import Console
 
     found = []
-    for folder in runs.values():
-        record = probvae.evaluate(
-            folder, [f'evaluate.metrics=["{name}"]', "evaluate.samples=10"], console=Console(quiet=True)
-        )
+    for folder, settings in cases.values():
+        overrides = [f'evaluate.metrics=[{{ use = "{name}"{settings} }}]', "evaluate.samples=10"]
+        record = probvae.evaluate(folder, overrides, console=Console(quiet=True))
         found.append(record["metrics"][name]["numbers"][number])
     values = [one["value"] for one in found]
     errors = [one["standard_error"] or 0.0 for one in found]
-    what, _, _ = next(iter(runs)).partition(" = ")
-    figure = chart(6.6, 2.8, f"{number.replace('_', ' ')}, by {what}", "Of trained models, with standard errors.")
+    what, _, _ = next(iter(cases)).partition(" = ")
+    figure = chart(
+        6.6,
+        2.8,
+        f"{number.replace('_', ' ')}, by {what}",
+        "Of trained models, with standard errors.",
+    )
     axes = plain(figure.add_subplot())
     axes.errorbar(
-        [text.partition(" = ")[2] for text in runs], values, errors, fmt="o-", capsize=3, color=COLOURS[0]
+        [text.partition(" = ")[2] for text in cases], values, errors, fmt="o-", capsize=3, color=COLOURS[0]
     )
     axes.set(xlabel=what, ylabel=found[0]["unit"])
     return figure
