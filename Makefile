@@ -25,10 +25,14 @@ $(VENV)/.plain: $(VENV)/.made pyproject.toml
 	$(PIP) --editable .
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.plain
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
 # With the plugins in this repository, which are installed as anyone's are: through their entry points.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 	$(PIP) --editable '.[dev]' $(foreach plugin,$(PLUGINS),--editable './$(plugin)[dev]')
-	@touch $(VENV)/.plain $@
+	@touch $(VENV)/.plain $(VENV)/.docs $@
 
 demo: $(VENV)/.plain  ## Train a VAE with a learned mixture prior on real images, draw it, measure it
 	$(BIN)/probvae train examples/first.toml
@@ -47,7 +51,7 @@ types: $(VENV)/.installed  ## Check types, strictly
 	$(BIN)/mypy
 	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/mypy); done
 
-docs: $(VENV)/.installed  ## Build the documentation site, strictly, into build/site
+docs: $(VENV)/.docs  ## Build the documentation site, strictly, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open build/site/index.html in a browser."
 
