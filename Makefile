@@ -8,7 +8,7 @@ WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs slow deep clean
+.PHONY: help demo test lint types docs slow deep packages clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,5 +61,8 @@ slow: $(VENV)/.installed  ## Run the long tests
 deep: $(VENV)/.installed  ## Run the tests with many more random cases
 	PROBVAE_HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n $(WORKERS)
 
+packages: $(VENV)/.made  ## Build the packages, install and use them; PYTHONS="python3.11 python3.13" names interpreters
+	$(BIN)/python tools/packages.py $(PYTHONS)
+
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
