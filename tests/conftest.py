@@ -34,20 +34,6 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:Even though the .*run_functions_eagerly:UserWarning")
 
 
-def trace_quickly():
-    """Leave out what pays in long runs only: each test traces functions of its own and runs them a few times.
-
-    Tests that start the program in another process have TensorFlow's optimisation of graphs, as users do.
-    """
-    if "tensorflow" in sys.modules:  # not in the process that only distributes the tests
-        import keras
-        import tensorflow as tf
-
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-        tf.debugging.disable_traceback_filtering()
-        keras.config.disable_traceback_filtering()
-
-
 def leave_out_of_searches_for_garbage():
     """Later searches then pass over all that is there by now: modules, and graphs that TensorFlow keeps."""
     gc.collect()
@@ -55,31 +41,30 @@ def leave_out_of_searches_for_garbage():
 
 
 EAGER = ("runs", "cli")
-"""The folders whose tests are not about the functions that a training traces.
-
-Tracing takes most of the time of a small training. A test with the mark `traced` traces them, as users do.
-"""
-
-
-def is_eager(item):
-    return not {*EAGER}.isdisjoint(item.path.parts) and item.get_closest_marker("traced") is None
+"""The folders whose tests are not about the functions that a training traces."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures, which train
 def pytest_runtest_setup(item):
-    if is_eager(item):
+    """Leave out what pays in long trainings only, unless the test has the mark `traced`.
+
+    TensorFlow does not optimise graphs, and in some folders it traces none, which takes most of the time of a
+    training of few steps. What runs in another process has both, as users do.
+    """
+    if "tensorflow" in sys.modules:
         import tensorflow as tf
 
-        tf.config.run_functions_eagerly(True)
+        as_users = item.get_closest_marker("traced") is not None
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not as_users})
+        tf.config.run_functions_eagerly(not as_users and not {*EAGER}.isdisjoint(item.path.parts))
 
 
 def pytest_collection_finish():
-    trace_quickly()
     leave_out_of_searches_for_garbage()
 
 
 def pytest_runtest_teardown(item, nextitem):
-    if is_eager(item):
+    if "tensorflow" in sys.modules:
         import tensorflow as tf
 
         tf.config.run_functions_eagerly(False)

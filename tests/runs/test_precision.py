@@ -24,6 +24,7 @@ def undrawn(monkeypatch):
     monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize("epochs", [3, pytest.param(6, marks=pytest.mark.slow)])
 def test_bfloat16_reaches_the_same_bound_on_real_images(epochs, tmp_path, undrawn):
     """With the same noise: XLA's is another."""

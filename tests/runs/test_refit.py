@@ -18,6 +18,8 @@ from probvae.registry import Registry
 from .setups import PRIORS, assert_same, kept, rows, spec, steps, stored, strict, tiny_images, train
 from .test_semi_supervised import semi_supervised
 
+pytestmark = pytest.mark.traced  # as these are long enough for it to pay
+
 
 def clusters(folder):
     """The [data] table of binary images of three kinds: the latents of a trained model form three groups."""

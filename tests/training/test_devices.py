@@ -61,14 +61,17 @@ def assert_close(found, reference):
 ON_DEVICES = {
     2: {
         "hierarchical, coupled": {"prior": "hierarchical", "objective": "coupled"},
-        "conditional": {"prior": "conditional"},
         "free bits per latent, clipped": {"objective": "free_bits_per_latent", "clip_norm": 0.5},
-        "exemplar": {"prior": "exemplar"},
         "beta tc": {"objective": "beta_tc"},
         "info vae": {"objective": "info_vae"},
         "semi-supervised": {"prior": "classified", "objective": "semi_supervised"},
     },
-    4: {"vamp": {"prior": "vamp"}, "free bits": {"prior": "mixture", "objective": "free_bits"}},
+    4: {
+        "conditional": {"prior": "conditional"},
+        "exemplar": {"prior": "exemplar"},
+        "vamp": {"prior": "vamp"},
+        "free bits": {"prior": "mixture", "objective": "free_bits"},
+    },
 }
 
 
