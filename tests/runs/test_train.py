@@ -361,10 +361,10 @@ def plugins(tmp_path):
     return [tmp_path / "failing.py", tmp_path / "tracker.py"]
 
 
-@pytest.mark.traced
 def test_hooks_are_called_in_order_and_one_that_fails_disturbs_nothing(run, data, tmp_path, plugins, undrawn):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", "Even though the .*run_functions_eagerly")
         tracked_run, _ = train(spec(data), tmp_path / "run", plugins=plugins)
     started, *epochs, ended = tracked("tracker")
     assert started == ("started", ["environment.json", "spec.toml"])
