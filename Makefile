@@ -49,7 +49,7 @@ lint: $(VENV)/.installed  ## Run ruff
 
 types: $(VENV)/.installed  ## Check types, strictly
 	$(BIN)/mypy
-	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/mypy); done
+	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/mypy --cache-dir $(CURDIR)/.mypy_cache); done
 
 docs: $(VENV)/.docs  ## Build the documentation site, strictly, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
