@@ -29,12 +29,24 @@ def test_chains_bracket_the_truth_whatever_the_encoder():
     batch, _ = simulated(model.vae, test, fold_in(noise, 2))
     truth = model.log_evidence(batch).mean()
     gap = found["simulated_gap"]
+    assert not gap.note
     assert gap.value == pytest.approx(found["simulated_upper"].value - found["simulated_lower"].value)
     assert -3 * gap.standard_error < gap.value < 0.15
     for name in ("simulated_lower", "simulated_upper"):
         assert found[name].value == pytest.approx(truth, abs=0.1)
     assert found["annealed"].value == pytest.approx(model.log_evidence(model.batch(test.x)).mean(), abs=0.1)
     assert found["difference"].value == pytest.approx(0, abs=0.1)
+
+
+def test_chains_that_are_too_short_are_said_to_be():
+    model = small_model(Case(latent_dim=3, seed=4))
+    found = AnnealedImportance(N, chains=1, steps=1, leapfrog_steps=1)(model.vae, data_of(model.examples(N)), 3)
+    gap = found["simulated_gap"]
+    assert gap.value > 1
+    assert gap.note == (
+        f"the chains are too short: the numbers may be {gap.value:.1f} nats below log p(x), and the difference "
+        "says nothing of the encoder; raise steps, here 1, until the gap is small"
+    )
 
 
 def test_latents_that_are_no_real_numbers_are_refused():

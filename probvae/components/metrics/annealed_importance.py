@@ -36,6 +36,10 @@ ADAPTATION = 80
 """The number of steps that adapt it."""
 
 
+LARGE_GAP = 1.0
+"""The gap between both bounds, in nats, above which a note says that the chains are too short."""
+
+
 class AnnealedImportance(Metric):
     """log p(x) by annealed importance sampling from the prior to the posterior, and a bound from above.
 
@@ -92,13 +96,18 @@ class AnnealedImportance(Metric):
         batch, z = simulated(vae, test, fold_in(noise, 2))
         lower = chains.from_prior(batch, fold_in(noise, 3))
         upper = chains.from_posterior(batch, z, fold_in(noise, 4))
+        gap = float(np.mean(upper - lower))
+        note = (
+            f"the chains are too short: the numbers may be {gap:.1f} nats below log p(x), and the difference says "
+            f"nothing of the encoder; raise steps, here {self.steps}, until the gap is small"
+        )
         of_test, of_model = f"{NATS}, {len(rows)} of the test data", f"{NATS}, {len(rows)} simulated"
         return {
             "annealed": Measurement.mean(below, of_test),
             "difference": Measurement.mean(below - weighted, of_test),
             "simulated_lower": Measurement.mean(lower, of_model),
             "simulated_upper": Measurement.mean(upper, of_model),
-            "simulated_gap": Measurement.mean(upper - lower, of_model),
+            "simulated_gap": Measurement.mean(upper - lower, of_model, note if gap > LARGE_GAP else ""),
         }
 
 
