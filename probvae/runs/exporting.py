@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -19,7 +18,9 @@ from probvae.exporting import Difference, Signature
 from probvae.registry import Registry
 from probvae.runs.environment import DataRecord, versions
 from probvae.runs.folder import write
+from probvae.runs.listing import folder_size
 from probvae.runs.loading import load_run
+from probvae.runs.results import making
 
 Format: TypeAlias = Literal["saved_model", "onnx"]
 
@@ -87,13 +88,7 @@ def export(
     loaded, built, checkpoint = load_run(run, ["train.precision=float32"], plugins, registry)
     environment, vae = loaded.environment, built.vae
     folder = Path(out) if out is not None else loaded.folder / "export" / format
-    if os.path.lexists(folder):
-        raise UserError(
-            f"{folder}: expected a folder that does not exist yet. Remove it, or choose another: --out."
-        )
-    place = folder.with_name(f".{os.getpid()}-{folder.name}")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    with making(folder, "choose another: --out") as place:
         with explained_errors():
             described = _written(kind, vae, place, environment.data)
         record = {
@@ -105,14 +100,9 @@ def export(
             "trained_with": environment.versions,
             **described,
             "data": _data_described(environment.data),
-            "bytes": sum(path.stat().st_size for path in place.rglob("*") if path.is_file()),
+            "bytes": folder_size(place),
         }
         write(place / RECORD, json.dumps(record, indent=2) + "\n")
-        place.rename(folder)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error}. Choose another: --out.") from error
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
     return Export(folder, record)
 
 

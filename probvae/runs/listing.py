@@ -106,13 +106,13 @@ def list_run(folder: Path) -> Listed:
         best_loss=lowest.loss if lowest else None,
         bound=bound,
         standard_error=standard_error,
-        size=_size(folder),
+        size=folder_size(folder),
         changed=f"{datetime.fromtimestamp(changed):%Y-%m-%d %H:%M:%S}",
         problem=problem,
     )
 
 
-def _size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """The size of all files, in bytes; those that a training removes meanwhile do not count."""
     size = 0
     for path, _, files in os.walk(folder):

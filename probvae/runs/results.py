@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -115,6 +116,30 @@ def writing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             place.unlink(missing_ok=True)
+
+
+@contextmanager
+def making(folder: Path, choose: str) -> Iterator[Path]:
+    """The place to make a folder at, which becomes `folder` once it is complete; the folder above is made.
+
+    Args:
+        folder: it must not exist yet.
+        choose: how the user chooses another one, as "choose another: --out".
+
+    Raises:
+        UserError: it exists, links included, or cannot be written.
+    """
+    if os.path.lexists(folder):
+        raise UserError(f"{folder}: expected a folder that does not exist yet. Remove it, or {choose}.")
+    place = folder.with_name(f".{os.getpid()}-{folder.name}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        yield place
+        place.rename(folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error}. {choose.capitalize()}.") from error
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], classes: tuple[str, ...] = ()) -> Output:

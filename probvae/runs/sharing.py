@@ -20,6 +20,7 @@ from probvae.errors import TemporaryError, UserError, from_extra
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, write
 from probvae.runs.reporting import facts_of
+from probvae.runs.results import making
 from probvae.specs import read
 from probvae.training import Checkpoint, best_checkpoint, newest_checkpoint, weights_only
 
@@ -78,7 +79,8 @@ def push(
     """
     from probvae.report.card import is_edited, render_card
 
-    hub, repository = _hub(), _checked_name(repository)
+    hub, api = _hub()
+    repository = _checked_name(repository)
     folder = find_run(run)
     found = Run(folder, read(folder).tables)
     environment = found.environment
@@ -96,7 +98,6 @@ def push(
             write(card, text)
     except OSError as error:
         raise UserError(f"{card} cannot be written: {error}. Push a copy of the run's folder.") from error
-    api = hub.HfApi(library_name="probvae", library_version=__version__)
     with tempfile.TemporaryDirectory() as place:
         stage = Path(place)
         _stage(found, best, stage, resumable)
@@ -168,14 +169,10 @@ def pull(
         CheckpointError: no checkpoint is valid.
         TemporaryError: the hub cannot be reached.
     """
-    hub, repository = _hub(), _checked_name(repository)
+    hub, api = _hub()
+    repository = _checked_name(repository)
     path = Path(folder) if folder is not None else Path("runs") / repository.rpartition("/")[2]
-    if os.path.lexists(path):
-        raise UserError(f"{path}: expected a folder that does not exist yet. Remove it, or name another.")
-    place = path.with_name(f".{os.getpid()}-{path.name}")
-    api = hub.HfApi(library_name="probvae", library_version=__version__)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with making(path, "name another folder") as place:
         with _explained(hub, f"pull {repository}"):
             info = api.model_info(repository)
             names = [file.rfilename for file in info.siblings or () if _PULLED.fullmatch(file.rfilename)]
@@ -189,17 +186,14 @@ def pull(
         run = Run(place, {})
         requires = run.environment.requires
         best_checkpoint(run.checkpoints, run.identity)
-        place.rename(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error}. Name another folder.") from error
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
     known = {name for _, name in registry or registries.default()}
     return Pulled(path, {name: source for name, source in requires.items() if name not in known})
 
 
-def _hub() -> Any:
-    return from_extra("huggingface_hub", "hub", "Runs are shared")
+def _hub() -> tuple[Any, Any]:
+    """The package of the hub, and its client."""
+    package = from_extra("huggingface_hub", "hub", "Runs are shared")
+    return package, package.HfApi(library_name="probvae", library_version=__version__)
 
 
 def _checked_name(repository: str) -> str:

@@ -46,6 +46,10 @@ class PlannedTable:
         paths = {name for name, parameter in self.signature.plain.items() if parameter.is_path}
         return {name: _as_toml(_absolute(value) if name in paths else value) for name, value in values.items()}
 
+    def tables(self) -> Iterator[PlannedTable]:
+        """The table, and all within it."""
+        yield self
+
 
 @dataclass(frozen=True)
 class PlannedComponent(PlannedTable):
@@ -71,6 +75,12 @@ class PlannedComponent(PlannedTable):
         inner = {name: component.filled() for name, component in self.components.items()}
         return {"use": self.use, **super().filled(), **inner}
 
+    def tables(self) -> Iterator[PlannedTable]:
+        """The table, and those of all components within it."""
+        yield self
+        for component in self.components.values():
+            yield from component.tables()
+
 
 @dataclass(frozen=True)
 class PlannedDataset(PlannedComponent):
@@ -90,6 +100,11 @@ class PlannedDataset(PlannedComponent):
     def filled(self) -> Table:
         """The table with every default written out."""
         return {**super().filled(), **self.shared.filled()}
+
+    def tables(self) -> Iterator[PlannedTable]:
+        """The table, those of all components within it, and the shared settings."""
+        yield from super().tables()
+        yield self.shared
 
 
 @dataclass
@@ -134,7 +149,7 @@ class Plan:
     def written(self) -> Table:
         """The spec as it was written, but with absolute paths, so that it means the same in any folder."""
         tables: Table = copy.deepcopy(self.document.tables)
-        for table in self._tables():
+        for table in self.tables():
             place, filled = tables, table.filled()
             for key in table.path if self.document.has(table.path) else ():
                 place = place[key]
@@ -143,14 +158,10 @@ class Plan:
                     place[name] = filled[name]
         return tables
 
-    def _tables(self) -> Iterator[PlannedTable]:
+    def tables(self) -> Iterator[PlannedTable]:
         """All tables, those within components included."""
-        found = [*self.settings.values(), *self.components.values()]
-        while found:
-            table = found.pop()
-            found += table.components.values() if isinstance(table, PlannedComponent) else ()
-            found += [table.shared] if isinstance(table, PlannedDataset) else []
-            yield table
+        for table in (*self.settings.values(), *self.components.values(), *self.metrics):
+            yield from table.tables()
 
     def filled(self) -> Table:
         """The spec with every default written out."""

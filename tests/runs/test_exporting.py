@@ -23,6 +23,7 @@ from probvae.errors import UserError, WorkError
 from probvae.runs.exporting import RECORD, Export
 
 from ..program import program
+from .setups import spec
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
@@ -313,17 +314,7 @@ def test_the_server_of_the_example_refuses_what_is_wrong(address, name, body, me
 
 
 def built(model, shape=(4, 4, 1), condition=None, **tables):
-    made = {
-        "schema": 1,
-        "model": {
-            "latent_dim": 2,
-            "encoder": {"network": {"use": "dense", "hidden": [8]}},
-            "decoder": {"network": {"use": "dense", "hidden": [8]}, "likelihood": {"use": "bernoulli"}},
-            "prior": {"use": "standard_normal"},
-        },
-        "data": {"use": "fashion_mini"},
-        **tables,
-    }
+    made = spec({"use": "fashion_mini"}) | tables
     made["model"] |= model
     return probvae.build(made, shape, condition=condition)
 

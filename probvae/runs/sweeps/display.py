@@ -10,10 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from probvae.report.numbers import with_error
 from probvae.runs.sweeps.ranges import described
 from probvae.runs.sweeps.results import Trial
-from probvae.runs.sweeps.source import Record
+from probvae.runs.sweeps.source import ENDED, Record
 from probvae.training import Callback, Epoch
-
-_ENDED = ("finished", "pruned", "failed")
 
 
 class Display:
@@ -28,7 +26,7 @@ class Display:
     def __init__(self, console: Console, total: int, before: Sequence[Trial]) -> None:
         self._console = console
         self._total = total
-        self._shown = {trial.number for trial in before if trial.status in _ENDED}
+        self._shown = {trial.number for trial in before if trial.status in ENDED}
         self._bar = Progress(
             TextColumn("trials"),
             BarColumn(bar_width=16),
@@ -60,7 +58,7 @@ class Display:
     def update(self, trials: Sequence[Trial]) -> None:
         """Print the trials that have ended since."""
         for trial in sorted(trials, key=lambda trial: trial.number):
-            if trial.status in _ENDED and trial.number not in self._shown:
+            if trial.status in ENDED and trial.number not in self._shown:
                 self._shown.add(trial.number)
                 line = f"[{len(self._shown)}/{self._total}] trial {trial.number}: {described(trial.settings)}"
                 self._console.print(f"{line}  {_outcome(trial)}", markup=False, soft_wrap=True)

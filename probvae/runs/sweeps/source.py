@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +19,7 @@ RUNS, LOGS = "runs", "logs"
 _CLAIM = ".trial.lock"
 
 Ended: TypeAlias = Literal["finished", "pruned", "failed"]
+ENDED: tuple[Ended, ...] = get_args(Ended)
 
 
 @dataclass(frozen=True)

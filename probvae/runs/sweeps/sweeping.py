@@ -23,7 +23,7 @@ from probvae.runs.sweeps.processes import run_processes
 from probvae.runs.sweeps.ranges import Interval
 from probvae.runs.sweeps.results import Sweep, results
 from probvae.runs.sweeps.search import Search
-from probvae.runs.sweeps.source import Source
+from probvae.runs.sweeps.source import ENDED, Source
 from probvae.runs.sweeps.storage import open_storage, optuna, storage_errors
 from probvae.runs.sweeps.work import train_all
 
@@ -162,7 +162,7 @@ def _check_options(definition: Definition, trials: int | None, storage: str) -> 
 
 
 def _introduction(before: Sweep, total: int, jobs: int) -> str:
-    done = sum(trial.status in ("finished", "pruned", "failed") for trial in before.trials)
+    done = sum(trial.status in ENDED for trial in before.trials)
     again = sum(trial.status == "interrupted" for trial in before.trials)
     parts = [f"{total} trials of {', '.join(before.parameters)}"]
     parts += [f"{done} have ended already"] if done else []

@@ -66,7 +66,7 @@ def rows(folder):
 
 
 def killed(file, folder, *options, after):
-    """Start a sweep, and kill its process when its runs have so many epochs more."""
+    """Start a sweep, and kill its process once its runs have `after` more epochs."""
     process, before, deadline = started(file, folder, *options), rows(folder), time.monotonic() + 120
     while rows(folder) < before + after:
         assert process.poll() is None, process.stdout.read()
