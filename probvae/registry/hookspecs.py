@@ -22,7 +22,7 @@ hookimpl = pluggy.HookimplMarker("probvae")
 
 
 class RunView(Protocol):
-    """What a tracker sees of a run."""
+    """What a tracker sees of a run: its folder, with all its files, and what the tracker needs of them."""
 
     @property
     def folder(self) -> Path:
@@ -31,6 +31,20 @@ class RunView(Protocol):
     @property
     def spec(self) -> dict[str, Any]:
         """The filled spec: every parameter in use, as nested tables."""
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The numbers of each epoch so far by name, as in `metrics.jsonl`, which has them before a hook is called.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+
+    def evaluation(self) -> dict[str, Any]:
+        """The numbers on the test data, as in `evaluation.json`; empty before the first evaluation.
+
+        Raises:
+            UserError: the file is damaged.
+        """
 
 
 @hookspec
@@ -62,6 +76,11 @@ def probvae_run_ended(run: RunView, status: str) -> None:
         run: the run.
         status: `"finished"`, `"interrupted"` (it can be resumed) or `"failed"`.
     """
+
+
+@hookspec
+def probvae_run_evaluated(run: RunView) -> None:
+    """A trained run was evaluated again, and its `evaluation.json` written anew: no training is under way."""
 
 
 @hookspec

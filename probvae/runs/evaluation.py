@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from probvae import registry as registries
 from probvae.components.metrics.accuracy import accuracy
 from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json, named_variables
 from probvae.data.feeding.splits import labelled
@@ -22,6 +23,7 @@ from probvae.errors import UserError
 from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
+from probvae.runs.callbacks import PluginHooks
 from probvae.runs.compare_with import compared_model
 from probvae.runs.console import print_evaluation
 from probvae.runs.environment import fingerprint, versions
@@ -75,6 +77,7 @@ def evaluate(
     selection = Selection.of(split, data, overrides, allow_other_data)
     selection.check_tables("evaluate", "data")
     console = console or Console(highlight=False)
+    registry = registry or registries.default()
     loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
     other = compared_model(loaded, built.plan.evaluate, registry)
     record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, selection, other)
@@ -87,6 +90,7 @@ def evaluate(
         else:
             write_evaluation(loaded, record, arrays, console)
         try_report(loaded, registry)
+        PluginHooks(registry, loaded).notify("probvae_run_evaluated")
     if out is not None:
         console.print(
             f"            {write_arrays(Path(out), arrays, examples.info.classes)}", markup=False, soft_wrap=True

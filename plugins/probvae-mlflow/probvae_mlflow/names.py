@@ -1,4 +1,4 @@
-"""A spec as MLflow accepts it: flat, as text, within its limits."""
+"""A spec and an evaluation as MLflow accepts them: flat, within its limits."""
 
 from __future__ import annotations
 
@@ -25,6 +25,28 @@ def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
             found |= flat(value, f"{prefix}{key}.")
         else:
             found[name(prefix + key)] = text(value)
+    return found
+
+
+def numbers(evaluation: Mapping[str, Any], before: str) -> dict[str, float]:
+    """The numbers of an evaluation with their standard errors; of a list, as one for each latent, there are none.
+
+    >>> bound, probe = {"value": -237.5, "standard_error": 2.5}, {"value": 0.75, "standard_error": None}
+    >>> table = {"settings": {"use": "probe"}, "numbers": {"most_frequent_class": probe}}
+    >>> numbers({"elbo": bound, "metrics": {"probe": table}}, "test")
+    {'test/elbo': -237.5, 'test/elbo_standard_error': 2.5, 'test/probe/most_frequent_class': 0.75}
+    """
+    found: dict[str, float] = {}
+    for key, inner in evaluation.items():
+        if key == "settings" or not isinstance(inner, Mapping):
+            continue
+        path = before if key in ("metrics", "numbers") else f"{before}/{key}"
+        if "value" not in inner:
+            found |= numbers(inner, path)
+        elif not isinstance(inner["value"], list):
+            found[path] = inner["value"]
+            if inner.get("standard_error") is not None:
+                found[f"{path}_standard_error"] = inner["standard_error"]
     return found
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from probvae_mlflow.tracker import Tracker
 
 _trackers: dict[Path, Tracker] = {}
-"""The runs that are being logged, by folder; a run whose start could not be logged is not among them."""
+"""The trainings that are being logged, by folder; one whose start could not be logged is not among them."""
 
 
 @hookimpl
@@ -26,29 +26,49 @@ def probvae_run_started(run: RunView) -> None:
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         return
-    later = f"probvae train {run.folder} --resume"
     with tracking_errors(
-        uri, f"Training continues and is not logged. Once this is fixed, {later!r} logs what is missing."
+        uri, f"Training continues and is not logged. Once this is fixed, {_later(run)} logs what is missing."
     ):
+        from probvae_mlflow.store import connect
         from probvae_mlflow.tracker import Tracker
 
-        _trackers[run.folder] = Tracker(run, uri)
+        client = connect(uri)
+        tracker = Tracker.known(run, client) or Tracker.new(run, client)
+        tracker.started()
+        _trackers[run.folder] = tracker
 
 
 @hookimpl
-def probvae_epoch_ended(run: RunView, epoch: int, metrics: dict[str, float]) -> None:
-    """Log the epoch's numbers."""
+def probvae_epoch_ended(run: RunView) -> None:
+    """Log the epoch, and earlier ones that could not be logged when they ended."""
     if tracker := _trackers.get(run.folder):
         with tracking_errors(
             tracker.uri, "Training continues, and what is missing is logged once the store is reachable."
         ):
-            tracker.epoch_ended(epoch, metrics)
+            tracker.epoch_ended()
 
 
 @hookimpl
 def probvae_run_ended(run: RunView, status: str) -> None:
     """Log the results of the run and its status."""
     if tracker := _trackers.pop(run.folder, None):
-        later = f"probvae train {run.folder} --resume"
-        with tracking_errors(tracker.uri, f"Once this is fixed, {later!r} logs what is missing."):
+        with tracking_errors(tracker.uri, f"Once this is fixed, {_later(run)} logs what is missing."):
             tracker.ended(status)
+
+
+@hookimpl
+def probvae_run_evaluated(run: RunView) -> None:
+    """Log a later evaluation of a run that MLflow has."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri or not (run.folder / "mlflow.json").is_file():
+        return
+    with tracking_errors(uri, f"Once this is fixed, {_later(run)} logs what is missing."):
+        from probvae_mlflow.store import connect
+        from probvae_mlflow.tracker import Tracker
+
+        if tracker := Tracker.known(run, connect(uri)):
+            tracker.evaluated()
+
+
+def _later(run: RunView) -> str:
+    return f"'probvae train {run.folder} --resume'"

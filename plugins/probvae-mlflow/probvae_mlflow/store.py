@@ -19,6 +19,16 @@ PATIENCE = 5.0
 """How many seconds a server or another writer of the database may take."""
 
 
+def connect(uri: str) -> MlflowClient:
+    """A client of the store, which can be used.
+
+    Raises:
+        Exception: it cannot; of any type.
+    """
+    check(uri)
+    return MlflowClient(tracking_uri=uri)
+
+
 def check(uri: str) -> None:
     """Raise soon if a server does not answer or an SQLite file cannot be written.
 

@@ -21,6 +21,8 @@ from mlflow import MlflowClient
 from probvae.registry import Registry, default
 from rich.console import Console
 
+from probvae_mlflow import plugin
+
 
 def pytest_configure(config):
     # MLflow 3 maps its tables with a loader that SQLAlchemy 2.1 deprecates.
@@ -80,12 +82,20 @@ class FakeRun:
     folder: Path
     spec: dict[str, Any] = field(default_factory=lambda: {"model": {"latent_dim": 2}, "train": {"epochs": 2}})
 
+    def metrics(self):
+        file = self.folder / "metrics.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def evaluation(self):
+        file = self.folder / "evaluation.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
     def epoch(self, number, loss=0.5):
-        """End an epoch as probvae does; returns the numbers that the hooks get."""
+        """End an epoch as probvae does."""
         row = {"epoch": number, "step": 3 * number, "train/loss": loss + number}
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
-        return row
+        plugin.probvae_epoch_ended(self)
 
 
 @pytest.fixture

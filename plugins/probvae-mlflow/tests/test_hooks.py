@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -28,12 +29,17 @@ def whole(run, *, epochs=(1, 2), status="finished"):
     """All hooks of a training."""
     plugin.probvae_run_started(run)
     for epoch in epochs:
-        plugin.probvae_epoch_ended(run, epoch, run.epoch(epoch))
+        run.epoch(epoch)
     if status == "finished":
-        estimate = {"value": -3.5, "standard_error": None, "examples": 1, "samples": 5}
-        record = {"split": "test", "settings": {"samples": 5}, "epoch": 2, "elbo": estimate}
-        (run.folder / "evaluation.json").write_text(json.dumps(record))
+        evaluated(run, -3.5)
     plugin.probvae_run_ended(run, status)
+
+
+def evaluated(run, elbo):
+    """The file of an evaluation."""
+    estimate = {"value": elbo, "standard_error": None, "examples": 1, "samples": 5}
+    record = {"split": "test", "settings": {"samples": 5}, "epoch": 2, "elbo": estimate}
+    (run.folder / "evaluation.json").write_text(json.dumps(record))
 
 
 def memory(run):
@@ -104,12 +110,35 @@ def test_a_damaged_memory_means_a_new_run(text, store, run):
     assert memory(run)["run_id"] == found.info.run_id
 
 
+def test_a_later_evaluation_is_logged_to_the_run_as_it_ended(sqlite, run, tmp_path):
+    whole(run)
+    [before] = runs(sqlite)
+    evaluated(run, -3.25)
+    plugin.probvae_run_evaluated(run)
+    [after] = runs(sqlite)
+    assert (after.info.status, after.info.end_time) == ("FINISHED", before.info.end_time)
+    assert [point.value for point in sqlite.get_metric_history(after.info.run_id, "test/elbo")] == [-3.5, -3.25]
+    copy = sqlite.download_artifacts(after.info.run_id, "evaluation.json", str(tmp_path))
+    assert Path(copy).read_bytes() == (run.folder / "evaluation.json").read_bytes()
+
+
+def test_an_evaluation_of_a_run_that_is_not_in_mlflow_is_not_logged(sqlite, run, monkeypatch):
+    plugin.probvae_run_evaluated(run)
+    assert sqlite.get_experiment_by_name("probvae") is None
+    whole(run)
+    sqlite.delete_run(memory(run)["run_id"])
+    plugin.probvae_run_evaluated(run)
+    assert runs(sqlite) == []
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    plugin.probvae_run_evaluated(run)
+
+
 def test_two_runs_at_once_do_not_mix(sqlite, run, tmp_path):
     other = type(run)(tmp_path / "other")
     other.folder.mkdir()
     plugin.probvae_run_started(run)
     plugin.probvae_run_started(other)
-    plugin.probvae_epoch_ended(run, 1, run.epoch(1))
+    run.epoch(1)
     plugin.probvae_run_ended(other, "failed")
     plugin.probvae_run_ended(run, "interrupted")
     ends = {found.info.run_name: (found.info.status, found.data.metrics) for found in runs(sqlite)}
@@ -150,18 +179,11 @@ def test_a_param_that_was_changed_has_its_latest_value_beside_the_first(store, r
 
 def test_a_metric_that_is_not_finite_is_logged(store, run):
     plugin.probvae_run_started(run)
-    plugin.probvae_epoch_ended(run, 1, {"train/loss": float("nan"), "train/kl": float("inf")})
-    metrics = runs(store)[0].data.metrics
-    assert math.isnan(metrics["train/loss"])
-    assert metrics["train/kl"] > 1e308
-
-
-def test_a_row_that_a_crash_cut_short_is_left_out(sqlite, run):
-    run.epoch(1)
-    with (run.folder / "metrics.jsonl").open("a") as file:
-        file.write('{"epoch": 2, "tra')
-    whole(run, epochs=[])
-    assert epochs(sqlite, memory(run)["run_id"]) == [1]
+    run.epoch(1, loss=float("nan"))
+    run.epoch(2, loss=float("inf"))
+    lost, endless = (point.value for point in store.get_metric_history(memory(run)["run_id"], "train/loss"))
+    assert math.isnan(lost)
+    assert endless > 1e308
 
 
 # What goes wrong
@@ -170,19 +192,19 @@ def test_a_row_that_a_crash_cut_short_is_left_out(sqlite, run):
 def test_a_store_that_is_gone_for_a_while_gets_what_it_missed(sqlite, run, tmp_path, monkeypatch):
     database, away = tmp_path / "mlflow.db", tmp_path / "away.db"
     plugin.probvae_run_started(run)
-    plugin.probvae_epoch_ended(run, 1, run.epoch(1))
+    run.epoch(1)
     database.rename(away)
     database.mkdir()
     with pytest.raises(TrackingError, match="what is missing is logged once the store is reachable"):
-        plugin.probvae_epoch_ended(run, 2, run.epoch(2))
-    plugin.probvae_epoch_ended(run, 3, run.epoch(3))  # not used for a while, without a warning
+        run.epoch(2)
+    run.epoch(3)  # not used for a while, without a warning
     database.rmdir()
     away.rename(database)
-    plugin.probvae_epoch_ended(run, 4, run.epoch(4))
+    run.epoch(4)
     run_id = memory(run)["run_id"]
     assert epochs(sqlite, run_id) == [1]
     monkeypatch.setattr(plugin._trackers[run.folder], "_not_before", 0.0)
-    plugin.probvae_epoch_ended(run, 5, run.epoch(5))
+    run.epoch(5)
     assert epochs(sqlite, run_id) == [1, 2, 3, 4, 5]
 
 
@@ -222,7 +244,7 @@ def test_an_unreachable_server_is_reported_at_once_and_without_its_password(refu
     assert "MLFLOW_TRACKING_URI=http://***@127.0.0.1:" in str(caught.value)
     assert "Connection refused" in str(caught.value)
     assert "secret" not in str(caught.value)
-    plugin.probvae_epoch_ended(run, 1, run.epoch(1))  # the warning is not repeated
+    run.epoch(1)  # the warning is not repeated
     plugin.probvae_run_ended(run, "finished")
 
 

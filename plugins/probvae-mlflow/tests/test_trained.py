@@ -55,10 +55,13 @@ def test_a_finished_run_is_in_mlflow_with_all_it_has(store, spec, train, tmp_pat
         assert history(store, run_id, f"test/{bound}") == [(at, measured[bound]["value"])]
         error = measured[bound]["standard_error"]
         assert history(store, run_id, f"test/{bound}_standard_error") == [(at, error)]
+    rate = measured["metrics"]["rate_distortion"]["numbers"]["rate"]["value"]
+    assert history(store, run_id, "test/rate_distortion/rate") == [(measured["epoch"], rate)]
 
     figures = {f"figures/{path.name}" for path in run.figures.glob("*.png")}
     assert figures
-    assert artifacts(store, run_id) == {"spec.toml", "environment.json", "evaluation.json"} | figures
+    files = {"spec.toml", "environment.json", "evaluation.json", "report.html"}
+    assert artifacts(store, run_id) == files | figures
     for name in ("spec.toml", min(figures)):
         copy = store.download_artifacts(run_id, name, str(tmp_path))
         assert Path(copy).read_bytes() == (run.folder / name).read_bytes()
