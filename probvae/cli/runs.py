@@ -264,12 +264,13 @@ def evaluate(
     and those of each example to evaluation.npz, for `probvae compare`.
     """
     from probvae.runs import evaluate as run_evaluation
+    from probvae.specs import setting
 
     settings = {"samples": samples, "seed": seed}
     changes = [f"evaluate.{key}={value}" for key, value in settings.items() if value is not None]
     if metrics:
         names = [name.strip() for names in metrics for name in names.split(",") if name.strip()]
-        changes.append(f"evaluate.metrics={json.dumps(names)}")
+        changes.append(setting("evaluate.metrics", names))
     with results_on_stderr(as_json) as printed:
         record = run_evaluation(
             run,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import click
+import tomli_w
 
 from probvae.cli.options import plugin_option, set_option, spec_argument
 from probvae.cli.start import ModelCommand, without_notes
@@ -144,25 +144,27 @@ def _from_file(data: str, spec: Path) -> str:
     """The [data] table of a file or a folder; its path is relative to the spec, unless it is absolute."""
     if not os.path.exists(data):
         raise UserError(f"--data {data}: expected a name of `probvae list dataset`, or a file; got no such file.")
-    there = json.dumps(data if os.path.isabs(data) else os.path.relpath(data, spec.parent))
+    there = data if os.path.isabs(data) else os.path.relpath(data, spec.parent)
+    key = "folder" if os.path.isdir(data) else "train"
+    place = tomli_w.dumps({key: there})
     if os.path.isdir(data):
-        return f'use = "images"\nfolder = {there}\nsize = [64, 64]  # height and width'
+        return f'use = "images"\n{place}size = [64, 64]  # height and width'
     if Path(data).suffix.lower() in _TABLES:
         return (
-            f'use = "table"\ntrain = {there}\n'
+            f'use = "table"\n{place}'
             '# label = "COLUMN"         # the classes\n# id = "COLUMN"            # what identifies the rows\n'
             '# categories = ["COLUMN"]  # columns of names, as one-hot vectors\n'
             '# condition = ["COLUMN"]   # what the others are conditional on'
         )
     if Path(data).suffix.lower() == _ANNDATA:
         return (
-            f'use = "anndata"\ntrain = {there}\n'
+            f'use = "anndata"\n{place}'
             '# layer = "LAYER"         # instead of X, as "counts"\n'
             '# label = "COLUMN"        # the classes, a column of obs\n'
             '# condition = ["COLUMN"]  # what the counts are conditional on, as a batch'
         )
     return (
-        f'use = "arrays"\ntrain = {there}\n'
+        f'use = "arrays"\n{place}'
         '# divide_by = 255.0     # for 8-bit intensities\n# binarize = "dynamic"  # for the bernoulli likelihood'
     )
 
@@ -173,8 +175,6 @@ def _from_file(data: str, spec: Path) -> str:
 @plugin_option
 def fill(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     """Print SPEC with every default written out."""
-    import tomli_w
-
     from probvae.runs.loading import read_plan
 
     checked = read_plan(spec, overrides, plugins)

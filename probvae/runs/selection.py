@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from probvae.core import Data, Split
 from probvae.data.files.kinds import dataset_for
 from probvae.errors import UserError
+from probvae.specs import setting
 
 ALL = "all"
 
@@ -110,14 +110,14 @@ def _named(file: str | os.PathLike[str]) -> list[str]:
     text = os.fspath(file)
     if not (os.path.exists(text) or os.path.exists(text.rpartition(":")[0])):
         raise UserError(f"--data {text}: expected a file or a folder; got no such file.")
-    path = json.dumps(os.path.abspath(file))
+    path = os.path.abspath(file)
     if os.path.isdir(file):
-        return ["data.use=images", f"data.folder={path}"]
+        return ["data.use=images", setting("data.folder", path)]
     others = ["validation", "test"]
     use = dataset_for(Path(file))
     if use == "arrays":
         others += ["train_labels", "validation_labels", "test_labels"]
-    return [f"data.use={use}", f"data.train={path}", *(f'data.{key}=""' for key in others)]
+    return [f"data.use={use}", setting("data.train", path), *(f'data.{key}=""' for key in others)]
 
 
 TEST = Selection()

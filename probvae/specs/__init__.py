@@ -7,6 +7,7 @@ from probvae.specs.json_schema import json_schema
 from probvae.specs.plan import plan, plan_dataset
 from probvae.specs.planned import Plan, PlannedComponent, PlannedTable
 from probvae.specs.room import build_within_memory
+from probvae.specs.setting import setting
 from probvae.specs.support import check_support
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "plan",
     "plan_dataset",
     "read",
+    "setting",
 ]

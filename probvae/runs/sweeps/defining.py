@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from probvae.errors import Problem, SpecError, UserError
 from probvae.registry import Registry
 from probvae.runs.loading import Spec, prepare, read_plan
 from probvae.runs.sweeps.definition import OF_THE_LOSS, SEED, Definition, without_password
-from probvae.runs.sweeps.ranges import Interval, Values, described
+from probvae.runs.sweeps.ranges import MOST, Interval, Values, described
 
 
 def define(
@@ -54,7 +55,7 @@ def define(
     choices = {key: given if isinstance(given, Interval) else list(given) for key, given in space.items()}
     files = [str(Path(file).resolve()) for file in plugins]
     found = Definition(base.written(), files, listed, choices, without_password(storage))
-    _check_plans(found, registry, given)
+    check_plans(found, registry, given)
     return replace(found, search={key: _typed(found, key, registry) for key in choices})
 
 
@@ -102,6 +103,11 @@ def _check_keys(
             ) from None
         if twice := [text for number, text in enumerate(texts) if text in texts[:number]]:
             raise UserError(f"{option} {key}: expected each value once; got {twice[0]} twice.")
+    if (count := math.prod(map(len, over.values()))) > MOST:
+        raise UserError(
+            f"--over: expected at most {MOST:,} combinations of values; got {count:,}. Name fewer values, or let "
+            "--search choose."
+        )
     for key in search:
         if key.startswith(OF_THE_LOSS):
             table = key.partition(".")[0]
@@ -117,7 +123,7 @@ def _check_keys(
             )
 
 
-def _check_plans(definition: Definition, registry: Registry, given: object) -> None:
+def check_plans(definition: Definition, registry: Registry, given: object = None) -> None:
     """Check the spec at every point, and build each model that differs from the others.
 
     Raises:

@@ -17,8 +17,8 @@ from probvae.errors import UserError
 from probvae.registry import Registry
 from probvae.runs.folder import differences, write
 from probvae.runs.loading import read_plan
-from probvae.runs.sweeps.ranges import Interval, as_setting
-from probvae.specs import Plan
+from probvae.runs.sweeps.ranges import Interval
+from probvae.specs import Plan, setting
 
 FILE = "sweep.json"
 SEED = "train.seed"
@@ -42,6 +42,9 @@ class Definition:
         search: of a search: the values to choose from, or the interval, by key.
         storage: of a search: where its study is, without its password; "" for a file in the folder.
         trials: of a search: how many trials it has; 0 of a grid, or if that is not said.
+
+    Raises:
+        UserError: it has no values.
     """
 
     spec: Table
@@ -50,6 +53,10 @@ class Definition:
     search: dict[str, list[Any] | Interval] = field(default_factory=dict)
     storage: str = ""
     trials: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise UserError("expected parameters to sweep; got none.")
 
     @property
     def keys(self) -> list[str]:
@@ -79,7 +86,7 @@ class Definition:
 
     def settings_of(self, point: Mapping[str, object]) -> list[str]:
         """The overrides of the spec at a point."""
-        return [as_setting(key, value) for key, value in point.items()]
+        return [setting(key, value) for key, value in point.items()]
 
     def plan(self, point: Mapping[str, object], registry: Registry) -> Plan:
         """The checked plan of a point.

@@ -1,8 +1,7 @@
-"""The values of swept parameters: read from options, written as settings and as names of folders."""
+"""The values of swept parameters: read from options, written in words and as names of folders."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import tomllib
@@ -17,6 +16,9 @@ from probvae.specs.document import value_of
 
 Values: TypeAlias = tuple[Any, ...]
 """The values of a parameter, as a spec can hold them."""
+
+MOST = 10_000
+"""The most combinations of values: each is checked before the first training, and gets a folder."""
 
 _LONGEST_NAME = 60  # characters of the name of a run's folder
 _KEY = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+"
@@ -131,6 +133,8 @@ def _listed(key: str, text: str) -> Values:
         )
     if low > high:
         raise UserError(f"--over {key}: expected integers FIRST..LAST with at least one between; got {text!r}.")
+    if high - low >= MOST:
+        raise UserError(f"--over {key}: expected at most {MOST:,} values; got {high - low + 1:,}.")
     return tuple(range(low, high + 1))
 
 
@@ -143,23 +147,6 @@ def _values(key: str, text: str) -> Values:
     if not found or "" in found:
         raise UserError(f"{key}: expected values with commas between them; got {text!r}.")
     return tuple(found)
-
-
-def as_setting(key: str, value: object) -> str:
-    """A parameter with a value, as `--set` takes it.
-
-    >>> as_setting("model.prior", {"use": "mixture", "components": 4})
-    'model.prior={"use" = "mixture", "components" = 4}'
-    """
-    return f"{key}={_toml(value)}"
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
 
 
 def in_words(value: object) -> str:

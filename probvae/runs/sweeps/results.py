@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -12,7 +13,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from probvae.core import Table
+from probvae.errors import UserError
 from probvae.report.numbers import with_error
+from probvae.runs.folder import Run
 from probvae.runs.listing import Listed, list_run
 from probvae.runs.sweeps.definition import SEED, Definition
 from probvae.runs.sweeps.source import Record, Source
@@ -218,6 +221,11 @@ def _notes(definition: Definition, trials: Sequence[Trial], settings: Sequence[S
     ):
         if keys := [key for key in definition.keys if key.startswith(f"{table}.")]:
             notes.append(f"with another value of {', '.join(keys)} {meaning} another quantity{advice}")
+    if not any(key.startswith("data.") for key in definition.keys) and len(_fingerprints(trials)) > 1:
+        notes.append(
+            "the data changed between the trainings, whose losses and log p(x) are not comparable: train all of "
+            "them in a new folder"
+        )
     notes += _closeness(settings, definition.comparable)
     if SEED in definition.over:
         notes.append("the errors of settings are standard errors of the mean over seeds")
@@ -228,3 +236,13 @@ def _notes(definition: Definition, trials: Sequence[Trial], settings: Sequence[S
     if definition.search and any(trial.status == "finished" for trial in trials):
         notes.append("the best of many trials looks better than it is: train it again with other seeds")
     return notes
+
+
+def _fingerprints(trials: Sequence[Trial]) -> set[str]:
+    """Those of the data of the finished trials on this machine."""
+    found = set()
+    for trial in trials:
+        if trial.status == "finished":
+            with suppress(UserError):  # of a damaged run
+                found.add(Run(Path(trial.folder), {}).environment.data.fingerprint)
+    return found

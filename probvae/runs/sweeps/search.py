@@ -18,7 +18,7 @@ from probvae.runs.sweeps.definition import Definition
 from probvae.runs.sweeps.pruning import Pruning
 from probvae.runs.sweeps.ranges import Interval, folder_name
 from probvae.runs.sweeps.source import RUNS, Ended, Record, Source, Taken, claimed
-from probvae.runs.sweeps.storage import Optuna, open_storage, optuna
+from probvae.runs.sweeps.storage import Optuna, open_study, optuna
 
 JOURNAL = "study.journal"
 
@@ -46,14 +46,8 @@ class Search(Source):
         self._folder = folder
         self._definition = definition
         self._own = not storage  # then every trial's folder is in this one
-        self._seed = int(definition.spec.get("train", {}).get("seed", 0))
         pruner = self._optuna.pruners.MedianPruner()
-        self._study = self._optuna.create_study(
-            storage=open_storage(storage or str(folder / JOURNAL)),
-            study_name=folder.name,
-            pruner=pruner,
-            load_if_exists=True,
-        )
+        self._study = open_study(storage or str(folder / JOURNAL), folder.name, pruner)
         self._check_study()
 
     def _check_study(self) -> None:
@@ -115,7 +109,8 @@ class Search(Source):
 
     def _settings(self, trial: Optuna) -> Table:
         """The settings of a trial, those chosen before included."""
-        seed = np.random.SeedSequence([self._seed, trial.number]).generate_state(1)
+        first = int(self._definition.spec.get("train", {}).get("seed", 0))
+        seed = np.random.SeedSequence([first, trial.number]).generate_state(1)
         self._study.sampler = self._optuna.samplers.TPESampler(seed=int(seed[0]))
         found: Table = {}
         for key, given in self._definition.search.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from probvae.errors import TemporaryError, UserError, from_extra
@@ -34,11 +35,31 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("optuna", "sqlalchemy"):
+        if not _is_of_a_storage(error):
             raise
         raise TemporaryError(
             f"The study of the search cannot be used: {' '.join(str(error).split())}. The same command continues."
         ) from error
+
+
+def _is_of_a_storage(error: Exception) -> bool:
+    """Whether an error is of the packages that keep studies."""
+    return type(error).__module__.partition(".")[0] in ("optuna", "sqlalchemy")
+
+
+def open_study(storage: str, name: str, pruner: Optuna) -> Optuna:
+    """The study of a name in a storage, which is made if there is none.
+
+    Raises:
+        UserError: the storage cannot be opened, or what it holds is damaged.
+    """
+    opened = open_storage(storage)
+    try:
+        return optuna().create_study(storage=opened, study_name=name, pruner=pruner, load_if_exists=True)
+    except _OF_DAMAGE as error:
+        if _is_of_a_storage(error):
+            raise
+        raise _damaged(storage, error) from error
 
 
 def open_storage(storage: str) -> Optuna:
@@ -53,9 +74,44 @@ def open_storage(storage: str) -> Optuna:
         if "://" in storage:
             return package.storages.RDBStorage(storage)
         lock = journal.JournalFileOpenLock(storage)  # for NFS 3 and later, and without links, for Windows
+        _remove_cut_line(Path(storage), lock)
         return package.storages.JournalStorage(journal.JournalFileBackend(storage, lock))
     except Exception as error:  # of Optuna, SQLAlchemy, or the driver of a database
+        if "://" not in storage and isinstance(error, _OF_DAMAGE):
+            raise _damaged(storage, error) from error
         raise UserError(
             f"--storage {without_password(storage)}: expected the URL of a database that Optuna can use, or a "
             f"journal file; got an error ({type(error).__name__}: {error})."
         ) from error
+
+
+_OF_DAMAGE = (ValueError, LookupError, TypeError)
+"""What Optuna raises where a line of a journal is not as it wrote it."""
+
+
+def _damaged(storage: str, error: Exception) -> UserError:
+    return UserError(
+        f"{without_password(storage)}: expected the study of a search, as Optuna writes it; got a damaged one "
+        f"({type(error).__name__}: {error}). Restore it from a copy, or choose a new folder with --out."
+    )
+
+
+def _remove_cut_line(file: Path, lock: Optuna) -> None:
+    """Remove the last line of a journal if it was cut by a full disk: the next one would be appended to it.
+
+    Its writer got an error, and nobody counts on it.
+    """
+    if not file.is_file():
+        return
+    lock.acquire()
+    try:
+        with file.open("rb+") as opened:
+            content = opened.read()
+            if content.startswith(_BEGINNING):  # another file is not touched
+                opened.truncate(content.rfind(b"\n") + 1)
+    finally:
+        lock.release()
+
+
+_BEGINNING = b'{"op_code"'
+"""The beginning of a journal."""

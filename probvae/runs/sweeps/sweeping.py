@@ -15,7 +15,7 @@ from probvae.registry import Registry
 from probvae.runs.loading import Spec
 from probvae.runs.plugins import load_plugins
 from probvae.runs.reporting import try_sweep_report
-from probvae.runs.sweeps.defining import define
+from probvae.runs.sweeps.defining import check_plans, define
 from probvae.runs.sweeps.definition import Definition, enter, is_sweep, read_definition
 from probvae.runs.sweeps.display import Display
 from probvae.runs.sweeps.grid import Grid
@@ -71,6 +71,7 @@ def sweep(
     Raises:
         UserError: the spec is wrong at one of the points, a parameter cannot be swept, the folder belongs to
             another sweep, or Optuna is not installed.
+        TemporaryError: this machine failed, and not the settings: a disk is full, or a storage is gone.
         WorkError: a process died.
         KeyboardInterrupt: a signal came; the trainings are saved.
     """
@@ -78,27 +79,30 @@ def sweep(
     registry = registry or registries.default()
     if jobs > 1 and data is not None:
         raise UserError(f"jobs: expected 1 with data in Python, which other processes do not have; got {jobs}.")
+    continued = not isinstance(spec, Mapping) and is_sweep(spec)
     with console.status("checking the settings"):
-        if not isinstance(spec, Mapping) and is_sweep(spec):
+        if continued:
             if over or search or overrides or out:
                 raise UserError(
                     f"{spec}: expected no other parameters with the folder of a sweep, which has its own; got "
                     "some. Leave them out, or give the spec and a new folder (--out)."
                 )
-            folder, definition = Path(spec), read_definition(Path(spec))
+            folder = Path(str(spec))
+            definition = read_definition(folder)
             load_plugins(registry, [*definition.plugins, *plugins])
         else:
             if search:
                 optuna()  # which is missed before anything is checked
             definition = define(spec, over or {}, search or {}, overrides, plugins, storage, registry, data)
-            name = "sweep" if isinstance(spec, Mapping) else Path(spec).stem
-            folder = Path(out) if out else Path("sweeps") / name
+            folder = Path(out) if out else Path("sweeps") / _name(spec)
         _check_options(definition, trials, storage)
         definition = enter(folder, replace(definition, trials=trials or 0))
     with storage_errors():
         source = open_source(folder, definition, storage)
         if isinstance(source, Grid):
             source.retry()
+        if continued and sum(record.ended is not None for record in source.records()) < source.total:
+            check_plans(definition, registry, data)  # the file of its definition may have been edited
         found = results(folder, definition, source)
         console.print(_introduction(found, source.total, jobs), markup=False, soft_wrap=True)
         with Display(console, source.total, found.trials) as display:
@@ -119,6 +123,14 @@ def sweep(
             finally:
                 found = _reported(folder, definition, source)
     return found
+
+
+def _name(spec: Spec) -> str:
+    """The name of a sweep: that of the spec's file, without its ending, or of the run."""
+    if isinstance(spec, Mapping):
+        return "sweep"
+    path = Path(spec)
+    return path.resolve().name if path.is_dir() else path.stem
 
 
 def _reported(folder: Path, definition: Definition, source: Source) -> Sweep:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 import tensorflow as tf
 from rich.console import Console
 
-from probvae.errors import explained
+from probvae.errors import TemporaryError, explained
 from probvae.registry import Registry
 from probvae.report.series import best
 from probvae.runs.sweeps.definition import Definition
@@ -38,6 +39,7 @@ def train_all(
         ended: called after each trial.
 
     Raises:
+        TemporaryError: the machine failed, and not the setting; the trial continues with the next call.
         KeyboardInterrupt: a signal came; the training of the time is saved.
     """
     with _no_notes():
@@ -89,6 +91,26 @@ def _train(
             lowest = best(run.metrics())
         except PrunedError as error:
             return "pruned", str(error), None
+        except TemporaryError:
+            raise
         except Exception as error:  # the others are trained all the same
+            if _is_of_the_machine(error):
+                raise TemporaryError(
+                    f"Trial {record.number}: {' '.join(explained(error).split())} The same command continues."
+                ) from error
             return "failed", " ".join(explained(error).split()), None
     return ("finished", "", lowest.loss) if lowest else ("failed", "it has no finite loss", None)
+
+
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
+"""The numbers of errors that the next trial would have too: no room on a disk, or no files left to open."""
+
+
+def _is_of_the_machine(error: BaseException) -> bool:
+    """Whether the machine failed, and not the setting."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE:
+            return True
+        cause = cause.__cause__
+    return False

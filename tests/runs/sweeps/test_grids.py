@@ -1,5 +1,6 @@
 """Grids: what is checked first, what is trained, and what a second call finds."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 import tomli_w
 
-from probvae.errors import ReportWarning, SpecError, UserError
+from probvae.errors import CheckpointError, ReportWarning, SpecError, TemporaryError, UserError
 from probvae.runs.listing import list_runs
+from probvae.runs.sweeps.ranges import read_grid
 from probvae.runs.sweeps.source import claimed
 
 from .fakes import EPOCHS, Killed, loss_of
@@ -88,6 +90,31 @@ def test_a_failed_trial_has_its_reason_and_the_others_are_trained(swept, trainin
     assert failed[0].reason.startswith("ValueError: the model is wrong (fakes.py, line ")
     assert "failed: ValueError: the model is wrong" in swept.text
     assert [one.trials for one in found.settings] == [2, 2]
+
+
+def test_a_full_disk_is_no_failure_of_the_setting(swept, training):
+    def fail(spec):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise CheckpointError("The checkpoint could not be written.") from error
+
+    training.failing = fail
+    with pytest.raises(TemporaryError, match=r"Trial 0: The checkpoint could not be written\. The same command"):
+        swept(over=RATES)
+    assert "failed" not in swept.text
+    training.failing = lambda spec: False
+    assert swept(over=RATES).count("finished") == 2
+
+
+def test_trials_on_other_data_are_not_comparable(swept, training, base):
+    training.failing = lambda spec: spec["train"]["learning_rate"] == 1e-3
+    assert not [note for note in swept(over=RATES).notes if "data changed" in note]
+    with np.load(base["data"]["train"]) as file:
+        np.savez(base["data"]["train"], **{name: file[name][::-1] for name in file})
+    training.failing = lambda spec: False
+    found = swept(over=RATES)
+    assert found.notes[0].startswith("the data changed between the trainings")
 
 
 def test_a_failed_trial_is_trained_by_the_next_call(swept, training):
@@ -234,11 +261,33 @@ def test_a_folder_with_other_files_is_refused(swept, training, tmp_path):
         swept(over=RATES)
 
 
-def test_a_damaged_definition_is_said(swept, training, tmp_path):
+@pytest.mark.parametrize("content", ["{", '{"spec": {}, "plugins": []}'], ids=["cut", "without values"])
+def test_a_damaged_definition_is_said(content, swept, training, tmp_path):
     swept(over=RATES)
-    (tmp_path / "sweep" / "sweep.json").write_text("{")
+    (tmp_path / "sweep" / "sweep.json").write_text(content)
     with pytest.raises(UserError, match=r"sweep\.json: expected the definition of a sweep; got another file"):
         swept(over=RATES)
+
+
+def test_an_edited_definition_is_checked_before_its_trials(swept, training, tmp_path):
+    training.killed_at = 1
+    with pytest.raises(Killed):
+        swept(over=RATES)
+    file = tmp_path / "sweep" / "sweep.json"
+    file.write_text(file.read_text().replace('"batch_size": 16', '"batch_size": "many"'))
+    with pytest.raises(SpecError, match=r"train\.batch_size: expected an integer >= 1; got .many."):
+        swept(spec=tmp_path / "sweep", out=None)
+
+
+@pytest.mark.parametrize("seeds", ["0..9999999999999", "0..9999999"])
+def test_a_grid_that_nobody_can_train_is_refused(seeds):
+    with pytest.raises(UserError, match=r"--over train\.seed: expected at most 10,000 values; got 10,000,000"):
+        read_grid([f"train.seed={seeds}"])
+
+
+def test_combinations_that_nobody_can_train_are_refused(swept):
+    with pytest.raises(UserError, match="expected at most 10,000 combinations of values; got 1,000,000"):
+        swept(over={"train.seed": range(1000), "train.batch_size": range(1, 1001)})
 
 
 def test_the_folder_of_a_sweep_has_its_own_parameters(swept, training):

@@ -1,11 +1,9 @@
 """The values of swept parameters, as options give them."""
 
-import tomllib
-
 import pytest
 
 from probvae.errors import UserError
-from probvae.runs.sweeps.ranges import Interval, as_setting, described, folder_name, read_grid, read_search
+from probvae.runs.sweeps.ranges import Interval, described, folder_name, read_grid, read_search
 
 
 @pytest.mark.parametrize(
@@ -75,13 +73,6 @@ def test_other_options_are_refused_with_what_is_expected(read, option, words):
 def test_a_key_given_twice_is_refused():
     with pytest.raises(UserError, match=r"expected each key once; got a\.b twice"):
         read_grid(["a.b=1", "a.b=2"])
-
-
-@pytest.mark.parametrize("value", [0.5, 1e-5, 3, True, "a b", [1, 2], {"use": "vamp", "inner": {"sizes": [0.5]}}])
-def test_a_setting_is_toml_of_the_same_value(value):
-    key, _, text = as_setting("a.b", value).partition("=")
-    assert key == "a.b"
-    assert tomllib.loads(f"value = {text}") == {"value": value}
 
 
 def test_folders_have_names_that_every_system_takes():

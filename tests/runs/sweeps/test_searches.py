@@ -2,7 +2,7 @@
 
 import pytest
 
-from probvae.errors import TemporaryError, UserError
+from probvae.errors import SpecError, TemporaryError, UserError
 from probvae.runs.sweeps.definition import Definition, without_password
 from probvae.runs.sweeps.ranges import Interval
 from probvae.runs.sweeps.search import Search
@@ -162,6 +162,36 @@ def test_a_storage_that_is_gone_is_a_temporary_error(swept, training, monkeypatc
         TemporaryError, match=r"cannot be used: the connection is lost\. The same command continues"
     ):
         swept(search=RATE, trials=1)
+
+
+@pytest.mark.parametrize("damage", [lambda text: "no journal\n", lambda text: text[:100] + text[120:]])
+def test_a_damaged_journal_is_said(damage, swept, training, tmp_path):
+    found = swept(search=RATE, trials=2)
+    journal = tmp_path / "sweep" / "study.journal"
+    journal.write_text(damage(journal.read_text()))
+    with pytest.raises(UserError, match=r"study\.journal: expected the study of a search.* got a damaged one"):
+        swept(spec=found.folder, out=None, trials=3)
+
+
+def test_a_line_that_a_full_disk_has_cut_is_left_out(swept, training, tmp_path):
+    found = swept(search=RATE, trials=2)
+    journal = tmp_path / "sweep" / "study.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + whole[:40])
+    again = swept(spec=found.folder, out=None, trials=3)
+    assert chosen(again)[:2] == chosen(found)
+    assert journal.read_bytes().startswith(whole)
+    assert swept(spec=found.folder, out=None) == again
+
+
+def test_an_edited_definition_is_checked_before_its_trials(swept, training, tmp_path):
+    swept(search=RATE, trials=1)
+    file = tmp_path / "sweep" / "sweep.json"
+    file.write_text(
+        file.read_text().replace('"seed": 0', '"seed": "none"').replace('"epochs"', '"seed": "none", "epochs"')
+    )
+    with pytest.raises(SpecError, match=r"train\.seed: expected an integer"):
+        swept(spec=tmp_path / "sweep", out=None, trials=2)
 
 
 def test_the_password_of_a_storage_is_not_written():
