@@ -34,7 +34,7 @@ from probvae.core.seeds import Stream, as_seed, fold_in, split_seed
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, context_like
 from probvae.core.step import gradient_step, gradients_and_means
 from probvae.core.traces import free_traces
-from probvae.core.typed import STRICT, Count, from_json
+from probvae.core.typed import STRICT, Count, from_json, table_from_json
 from probvae.core.types import (
     Annotation,
     Array,
@@ -73,6 +73,7 @@ __all__ = [
     "VAE",
     "Count",
     "from_json",
+    "table_from_json",
     "Component",
     "Batch",
     "Condition",

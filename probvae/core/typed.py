@@ -12,9 +12,12 @@ from annotated_types import Ge, Lt
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from probvae.core.types import Annotation
+from probvae.core.types import Annotation, Table
 
 T = TypeVar("T")
+
+_DIGITS = 20
+"""The most digits of an integer: more than any count has, and few enough for a float."""
 
 Count: TypeAlias = Annotated[int, Ge(0), Lt(2**63)]
 
@@ -33,6 +36,28 @@ def from_json(kind: Callable[..., T], text: str | bytes) -> T:
         return value
     except ValidationError as error:
         raise ValueError("; ".join(map(_described, error.errors()[:3]))) from None
+
+
+def table_from_json(text: str | bytes, kind: Any = dict[str, Any]) -> Table:
+    """An object of JSON as it is: its integers stay integers.
+
+    Args:
+        text: the JSON.
+        kind: the type to check, of an object.
+
+    Raises:
+        ValueError: the text is not JSON, is nested too deep, is of another type, or has an integer that no
+            computation takes.
+    """
+    from_json(kind, text)
+    found: Table = json.loads(text, parse_int=_integer)
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise ValueError(f"expected integers of at most {_DIGITS} digits; got one of {len(digits)}")
+    return int(digits)
 
 
 @functools.cache

@@ -49,7 +49,7 @@ class Number:
         """What it is, in words."""
         path = self.path.removeprefix(f"{_BITS}.")
         keys = [key for key in path.split(".") if key not in ("metrics", "numbers")]
-        name = _NAMES.get(path) or ": ".join(dict.fromkeys(keys)).replace("_", " ")
+        name = _NAMES.get(path) or ": ".join(dict.fromkeys(filter(None, keys))).replace("_", " ") or "number"
         return name if path == self.path else f"negative {name}"
 
     @property

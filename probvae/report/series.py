@@ -49,9 +49,9 @@ def terms(rows: Rows) -> list[str]:
 
 
 def series(rows: Rows, side: str, term: str) -> Array:
-    """[epochs], NaN where there is no finite number."""
+    """[epochs], NaN where there is no finite number of float32, as losses are."""
     values = np.array([row.get(f"{side}/{term}", np.nan) for row in rows], np.float64)
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.abs(values) <= np.finfo(np.float32).max, values, np.nan)
 
 
 def changes(rows: Rows, term: str) -> bool:

@@ -15,6 +15,7 @@ from probvae.core import Array, Count, Table, from_json
 from probvae.errors import UserError
 from probvae.evaluation import Bounds, Estimate
 from probvae.report.numbers import with_error
+from probvae.report.words import table_of
 from probvae.runs.folder import IDENTITY, Run, find_run
 from probvae.runs.results import check_new, writing
 from probvae.specs import read
@@ -107,7 +108,7 @@ def _read(folder: Path) -> _Compared:
         UserError: it has none, or one without the estimates for each example.
     """
     run = Run(folder, read(folder).tables)
-    samples = run.evaluation().get("settings", {}).get("samples", 100)
+    samples = table_of(run.evaluation(), "settings").get("samples", 100)
     fix = f"Make it with `probvae evaluate {folder} --samples {samples}`."
     try:
         text = run.evaluation_file.read_bytes()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tomli_w
 
-from probvae.core import Data, Table, from_json
+from probvae.core import Data, Table, from_json, table_from_json
 from probvae.errors import UserError
 from probvae.runs.environment import DataRecord, Environment, Origin, versions
 from probvae.specs import read
@@ -179,22 +179,18 @@ class Run:
             UserError: it is damaged.
         """
         try:
-            found = json.loads(self.evaluation_file.read_bytes())
-            if not isinstance(found, dict):
-                raise TypeError(f"expected a table; got {type(found).__name__}")
+            return table_from_json(self.evaluation_file.read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise UserError(
                 f"{self.evaluation_file}: expected the numbers of an evaluation; got another file ({error}). "
                 f"Remove it, and write it anew with `probvae evaluate {self.folder}`."
             ) from error
-        return found
 
 
 def _row(line: bytes) -> dict[str, float]:
-    from_json(dict[str, float], line)
-    row: dict[str, float] = json.loads(line)  # in which integers stay integers
+    row: dict[str, float] = table_from_json(line, dict[str, float])
     if not isinstance(row.get("epoch"), int):
         raise ValueError(f"epoch: expected an integer; got {row.get('epoch', 'none')}")
     return row

@@ -90,15 +90,16 @@ def _checked(returned: object) -> dict[str, Measurement]:
     if not isinstance(returned, dict) or not all(isinstance(found, Measurement) for found in returned.values()):
         raise TypeError(f"expected a dict of names and probvae.Measurement; got {returned!r}")
     for name, found in returned.items():
-        if not np.all(np.isfinite(found.value)):
-            raise ValueError(f"expected finite numbers; got {found.value} for {name!r}")
+        for value in (found.value, found.standard_error):
+            if value is not None and not np.all(np.isfinite(value)):
+                raise ValueError(f"expected finite numbers; got {value} for {name!r}")
     return returned
 
 
 def _as_json(number: Measurement) -> Table:
     """A number as values of JSON; a note that is empty is left out."""
     fields = {key: value for key, value in asdict(number).items() if key != "note" or value}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
+    return fields | {key: np.asarray(fields[key]).tolist() for key in ("value", "standard_error")}
 
 
 def print_metrics(console: Console, metrics: Table) -> None:

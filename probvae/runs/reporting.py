@@ -13,7 +13,7 @@ from probvae import registry as registries
 from probvae.core import Table
 from probvae.errors import ReportWarning, explained
 from probvae.registry import Registry
-from probvae.runs.folder import Run, find_run, write
+from probvae.runs.folder import Run, find_run
 from probvae.runs.results import writing
 from probvae.specs import read
 from probvae.training import Callback, Epoch
@@ -33,13 +33,15 @@ def write_report(run: str | os.PathLike[str], registry: Registry | None = None) 
         The file, `report.html` in the run's folder.
 
     Raises:
-        UserError: the folder holds no run, or a file in it is damaged.
+        UserError: the folder holds no run, a file in it is damaged, or the report cannot be written.
     """
     from probvae.report.page import render  # with Jinja2, whose failure must not stop a training
 
     folder = find_run(run)
     found = Run(folder, read(folder).tables)
-    write(found.report_file, render(facts_of(found), registry or registries.default()))
+    text = render(facts_of(found), registry or registries.default())
+    with writing(found.report_file, "Report a copy of the run.") as place:
+        place.write_text(text, encoding="utf-8")
     return found.report_file
 
 

@@ -100,8 +100,12 @@ def check_new(path: str | os.PathLike[str] | None, suffixes: Sequence[str], opti
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def writing(path: Path, fix: str = "Choose another with --out.") -> Iterator[Path]:
     """The place to write a file to, which is moved to `path` once it is complete; its folder is made.
+
+    Args:
+        path: the file.
+        fix: what the user can do if it cannot be written.
 
     Raises:
         UserError: the file cannot be written.
@@ -112,7 +116,7 @@ def writing(path: Path) -> Iterator[Path]:
         yield place
         os.replace(place, path)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error}. Choose another with --out.") from error
+        raise UserError(f"{path} cannot be written: {error}. {fix}") from error
     finally:
         with suppress(OSError):
             place.unlink(missing_ok=True)

@@ -381,7 +381,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    return (folder for folder in root.glob("step-*") if folder.name[5:].isdigit())
+    return (folder for folder in root.glob("step-*") if folder.name[5:].isdecimal())
 
 
 def _step(folder: Path) -> int:

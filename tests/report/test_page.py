@@ -165,6 +165,18 @@ def test_unknown_numbers_are_shown_and_other_content_is_left_out(tmp_path):
     assert "annealed: lower \N{MINUS SIGN}300.50 ± 1.50 nats per example" in text
 
 
+@pytest.mark.parametrize("evaluation", [{"value": 1.0}, {"": {"value": 1.0}}])
+def test_a_number_without_a_name_is_a_number(evaluation, tmp_path):
+    assert "number 1" in Markup(page(tmp_path, evaluation=evaluation)).text
+
+
+def test_numbers_that_are_no_losses_have_no_place_in_a_chart(tmp_path):
+    rows = [{"epoch": 1, "train/loss": 1e308, "validation/loss": 3.0}, {"epoch": 2, "train/loss": -1e308}]
+    text = page(tmp_path, rows=rows)
+    assert charts(Markup(text))
+    assert "nan" not in text.partition("<main>")[2]
+
+
 def test_half_of_a_character_is_replaced(tmp_path):
     text = page(tmp_path, evaluation=EVALUATION | {"protocol": "a\ud800b"})
     assert "a?b" in text

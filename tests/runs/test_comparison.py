@@ -98,12 +98,21 @@ def test_images_of_other_random_bits_are_not_compared(runs, tmp_path):
         probvae.compare([tmp_path / "first", tmp_path / "other"])
 
 
-def test_estimates_of_another_evaluation_are_refused(runs):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda found: found["settings"].update(samples=6), r"another evaluation .* --samples"),
+        (lambda found: found.update(settings=[]), r"settings: expected .* --samples 100"),
+    ],
+)
+def test_estimates_of_another_evaluation_are_refused(change, message, runs):
     first, other = runs
     before = first.evaluation_file.read_text()
-    first.evaluation_file.write_text(before.replace('"samples": 5', '"samples": 6', 1))
+    found = json.loads(before)
+    change(found)
+    first.evaluation_file.write_text(json.dumps(found))
     try:
-        with pytest.raises(UserError, match=r"another evaluation .* --samples"):
+        with pytest.raises(UserError, match=message):
             probvae.compare([first, other])
     finally:
         first.evaluation_file.write_text(before)

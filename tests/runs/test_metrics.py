@@ -120,6 +120,7 @@ def test_several_splits_are_evaluated_without_metrics(trained):
             r"a metric that works.*expected a dict of names and probvae.Measurement; got \{'odd': 3.0\}",
         ),
         ({"odd": Measurement(math.nan, "odd")}, "expected finite numbers; got nan for 'odd'"),
+        ({"odd": Measurement(1.0, "odd", math.inf)}, "expected finite numbers; got inf for 'odd'"),
         (ZeroDivisionError("no odd ones"), "ZeroDivisionError: no odd ones"),
     ],
 )
@@ -135,3 +136,18 @@ def test_a_metric_of_a_plugin_that_does_not_work_is_named(returned, message, tra
 
     with pytest.raises(SpecError, match=message):
         probvae.evaluate(trained[0], ['evaluate.metrics=["test_metrics.odd"]'], registry=registry)
+
+
+def test_numbers_of_numpy_are_numbers(trained):
+    registry = Registry()
+
+    @registry.register("metric", "odd")
+    class Odd(probvae.Metric):
+        def __call__(self, vae, data, seed):
+            half = np.float32(0.5)
+            return {"one": Measurement(half, "odd", half), "several": Measurement(np.array([1.0, 2.0]), "odd")}
+
+    found = probvae.evaluate(trained[0], ['evaluate.metrics=["test_metrics.odd"]'], registry=registry)
+    numbers = strict(json.dumps(found))["metrics"]["test_metrics.odd"]["numbers"]
+    assert (numbers["one"]["value"], numbers["one"]["standard_error"]) == (0.5, 0.5)
+    assert numbers["several"]["value"] == [1.0, 2.0]

@@ -60,13 +60,36 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     assert f"{tmp_path}: expected a run that `probvae train` made" in ended.err
 
 
-@pytest.mark.parametrize("content", ["{", "[1]"])
+DEEP = '{"a": ' * 900 + "{}" + "}" * 900
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[1]", f'{{"x": {{"value": 1{"0" * 400}}}}}', DEEP], ids=lambda text: text[:9]
+)
 def test_a_damaged_evaluation_is_an_error_that_says_how_to_make_it_anew(content, run):
     run.evaluation_file.write_text(content)
     with pytest.raises(
         UserError, match=r"expected the numbers of an evaluation; got another file .*probvae evaluate"
     ):
         write_report(run)
+
+
+def test_an_epoch_of_a_number_that_no_computation_takes_is_damaged(run):
+    run.metrics_file.write_text(f'{json.dumps(ROW)}\n{{"epoch": 1{"0" * 400}}}\n{json.dumps(ROW)}\n')
+    with pytest.raises(
+        UserError, match=r"metrics\.jsonl:2: .*expected integers of at most 20 digits; got one of 401"
+    ):
+        write_report(run)
+
+
+def test_a_report_that_cannot_be_written_says_what_to_do(run):
+    run.report_file.unlink(missing_ok=True)
+    run.report_file.mkdir()
+    ended = program("report", run.folder)
+    assert ended.status == 2
+    assert f"{run.report_file} cannot be written: [Errno 21]" in ended.err
+    assert ended.err.endswith("Report a copy of the run.\n")
+    assert not list(run.folder.glob(".*report*"))
 
 
 def test_after_each_epoch_the_report_has_that_epoch(run):
