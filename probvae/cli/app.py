@@ -14,7 +14,8 @@ import click
 
 from probvae import __version__
 from probvae.cli import catalogue, checks, data, new_plugin, reports, runs, sharing, specs, sweeps
-from probvae.cli.options import disable_option, verbosity, verbosity_options
+from probvae.cli.options import disable_option, verbosity_options
+from probvae.cli.printing import harmless, verbosity
 from probvae.errors import (
     Interrupted,
     PluginWarning,
@@ -126,7 +127,7 @@ def _verbose() -> Iterator[None]:
 
 
 def _show_any_warning(message: Warning | str, *_: object) -> None:
-    click.echo(click.style("warning: ", fg="yellow") + str(message), err=True)
+    click.echo(click.style("warning: ", fg="yellow") + harmless(str(message)), err=True)
 
 
 def _table(error: SpecError) -> str:
@@ -142,10 +143,10 @@ def _table(error: SpecError) -> str:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + harmless(message), err=True)
     sys.exit(status)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
     if issubclass(category, ProbvaeWarning):  # others are for developers of the libraries underneath
-        click.echo(click.style("warning: ", fg="yellow") + str(message), err=True)
+        click.echo(click.style("warning: ", fg="yellow") + harmless(str(message)), err=True)

@@ -11,6 +11,7 @@ import click
 
 from probvae.cli.descriptions import Description, description
 from probvae.cli.options import json_option, plugin_option
+from probvae.cli.printing import print_json, print_text
 from probvae.cli.start import ModelCommand, without_notes
 from probvae.errors import PluginWarning, UnknownNameError, UserError, did_you_mean
 from probvae.registry import KINDS, ComponentSpec, default
@@ -37,17 +38,17 @@ def list_components(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) 
             {"kind": spec.kind, "name": spec.name, "owner": spec.owner, "summary": spec.summary()}
             for spec in chosen
         ]
-        click.echo(json.dumps(rows, indent=2))
+        print_json(rows)
         return
     if not chosen:
-        click.echo(f"No {kind or 'component'} is installed.")
+        print_text(f"No {kind or 'component'} is installed.")
     width = max((len(spec.name) for spec in chosen), default=0)
     last = ""
     for spec in chosen:
         if spec.kind != last:
-            click.secho(f"{'' if not last else chr(10)}{spec.kind}", bold=True)
+            print_text(f"{'' if not last else chr(10)}{spec.kind}", bold=True)
             last = spec.kind
-        click.echo(f"  {spec.name:<{width}}  {spec.summary()}")
+        print_text(f"  {spec.name:<{width}}  {spec.summary()}")
 
 
 @click.command()
@@ -64,21 +65,21 @@ def show(words: tuple[str, ...], as_json: bool, plugins: tuple[Path, ...]) -> No
         load_plugins(default(), plugins)
     found = description(_find(words), default(), described)
     if as_json:
-        click.echo(json.dumps(found, indent=2, default=str))
+        print_json(found)
         return
-    click.secho(f"{found['kind']} {found['name']}", bold=True, nl=False)
-    click.echo(f"  ({found['owner']})\n\n{found['summary']}")
+    print_text(f"{found['kind']} {found['name']}", bold=True, end=False)
+    print_text(f"  ({found['owner']})\n\n{found['summary']}")
     if found["description"]:
-        click.echo(f"\n{found['description']}")
-    click.echo("\nIn a spec:" if found["parameters"] else "\nIt has no parameters in a spec.")
+        print_text(f"\n{found['description']}")
+    print_text("\nIn a spec:" if found["parameters"] else "\nIt has no parameters in a spec.")
     for parameter in found["parameters"]:
         value = parameter["default"] if parameter["kind"] else json.dumps(parameter["default"], default=str)
         shown = "required" if parameter["required"] else "not set" if parameter["default"] is None else value
-        click.echo(f"  {parameter['name']}: {parameter['expected']}  [{shown}]")
+        print_text(f"  {parameter['name']}: {parameter['expected']}  [{shown}]")
         if parameter["description"]:
-            click.echo(f"      {parameter['description']}")
+            print_text(f"      {parameter['description']}")
     if found["context"]:
-        click.echo(f"\nSupplied by the assembler: {', '.join(found['context'])}.")
+        print_text(f"\nSupplied by the assembler: {', '.join(found['context'])}.")
 
 
 def _find(words: tuple[str, ...]) -> ComponentSpec:
@@ -145,16 +146,16 @@ def plugins(as_json: bool, plugins: tuple[Path, ...]) -> None:
     _load_quietly(plugins)
     found = default().plugins
     if as_json:
-        click.echo(json.dumps([asdict(plugin) for plugin in found], indent=2))
+        print_json([asdict(plugin) for plugin in found])
         return
     width = max((len(plugin.name) for plugin in found), default=0)
     for plugin in found:
         colour = {"ok": "green", "broken": "red"}.get(plugin.state, "yellow")
         state = click.style(f"{plugin.state:<8}", fg=colour)
         source = f"{plugin.source} {plugin.version}".strip()
-        click.echo(f"{plugin.name:<{width}}  {state}  {len(plugin.gives):>2} components  {source}")
+        print_text(f"{plugin.name:<{width}}  {state}  {len(plugin.gives):>2} components  {source}")
         if plugin.reason:
-            click.echo(f"{'':<{width}}  {plugin.reason}")
+            print_text(f"{'':<{width}}  {plugin.reason}")
 
 
 @click.command(cls=ModelCommand)
@@ -164,7 +165,7 @@ def schema(plugins: tuple[Path, ...]) -> None:
     from probvae.specs import json_schema
 
     load_plugins(default(), plugins)
-    click.echo(json.dumps(json_schema(default()), indent=2))
+    print_json(json_schema(default()))
 
 
 def _load_quietly(files: tuple[Path, ...]) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from probvae.cli.options import json_option, set_option
+from probvae.cli.printing import print_failure, print_json, print_text, verbosity
 from probvae.cli.start import ModelCommand
 from probvae.errors import PluginError, did_you_mean
 from probvae.registry import PluginInfo, default
@@ -93,12 +91,12 @@ def _check_spec(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...
     latents, shape = built.vae.latent_dim, list(built.vae.event_shape)
     if as_json:
         found = {"spec": str(spec), "components": parts, "latent_dim": latents, "event_shape": shape}
-        click.echo(json.dumps(found | {"notes": built.plan.notes}, indent=2))
+        print_json(found | {"notes": built.plan.notes})
         return
     for note in built.plan.notes:
-        click.echo(f"note: {note}")
+        print_text(f"note: {note}")
     names = ", ".join(f"{slot} {name}" for slot, name in parts.items())
-    click.echo(f"{spec} is valid: {names}; {latents} latents, examples of shape {shape}.")
+    print_text(f"{spec} is valid: {names}; {latents} latents, examples of shape {shape}.")
 
 
 def _load(plugin: str) -> list[PluginInfo]:
@@ -147,11 +145,14 @@ def _check_components(chosen: list[tuple[str, str]], profile: Profile, seed: int
     from probvae.testing import Subject
 
     subjects = [Subject(kind, name) for kind, name in chosen]  # raises before the work, for kinds without checks
-    console = Console(quiet=as_json, highlight=False)
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a component may print
-        reports = [_check_component(subject, profile, seed, console) for subject in subjects]
+    console = Console(quiet=as_json or verbosity() == "quiet", highlight=False)
+    reports = [_check_component(subject, profile, seed, console) for subject in subjects]
     if as_json:
-        click.echo(json.dumps([report.to_json() for report in reports], indent=2))
+        print_json([report.to_json() for report in reports])
+    elif verbosity() == "quiet":
+        for report in reports:
+            if not report.ok:
+                print_failure(str(report))
     elif len(reports) > 1:
         red = [f"{report.kind} {report.name}" for report in reports if not report.ok]
         console.print(f"\n{len(reports)} components: " + (f"{', '.join(red)} red." if red else "all green."))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from probvae.cli.options import json_option, plugin_option
+from probvae.cli.printing import print_json, print_text
 from probvae.cli.start import ModelCommand
 from probvae.errors import UserError
 from probvae.registry import default
@@ -40,11 +40,11 @@ def list_data(as_json: bool) -> None:
     registry = default()
     summaries = {name: registry["dataset", name].summary() for name in registry.names("dataset")}
     if as_json:
-        click.echo(json.dumps([{"name": name, "summary": text} for name, text in summaries.items()], indent=2))
+        print_json([{"name": name, "summary": text} for name, text in summaries.items()])
         return
     width = max(map(len, summaries), default=0)
     for name, summary in summaries.items():
-        click.echo(f"{name:<{width}}  {summary}")
+        print_text(f"{name:<{width}}  {summary}")
 
 
 @data.command(cls=ModelCommand)
@@ -66,7 +66,7 @@ def fetch(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...], as_js
     """Fetch the dataset NAME now, check it and keep it for later."""
     _print(_source(name, settings, plugins).loaded.info, as_json)
     if not as_json:
-        click.echo("It is here, whole and checked.")
+        print_text("It is here, whole and checked.")
 
 
 def _source(name: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> SpecData:
@@ -91,17 +91,17 @@ def _print(info: DataInfo, as_json: bool) -> None:
             "condition": list(info.condition.names) if info.condition else None,
             "notes": list(info.notes),
         }
-        click.echo(json.dumps(facts, indent=2))
+        print_json(facts)
         return
-    click.echo(f"shape     {list(info.event_shape)}")
-    click.echo(f"values    {info.values}")
-    click.echo(f"examples  {train:,} training, {validation:,} validation, {test:,} test")
-    click.echo(f"protocol  {info.protocol}")
-    click.echo(f"source    {info.source}")
+    print_text(f"shape     {list(info.event_shape)}")
+    print_text(f"values    {info.values}")
+    print_text(f"examples  {train:,} training, {validation:,} validation, {test:,} test")
+    print_text(f"protocol  {info.protocol}")
+    print_text(f"source    {info.source}")
     if info.condition:
-        click.echo(f"condition {info.condition}")
+        print_text(f"condition {info.condition}")
     for number, note in enumerate(info.notes):
-        click.echo(f"{'' if number else 'read':<10}{note}")
+        print_text(f"{'' if number else 'read':<10}{note}")
 
 
 COMMANDS = [data]

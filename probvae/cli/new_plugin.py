@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import click
 
 from probvae import __version__
+from probvae.cli.printing import print_text
 from probvae.registry import default
 from probvae.scaffold import PLACES, Example, PluginNames, render, write
 
@@ -43,7 +44,7 @@ def new_plugin(name: str, kind: str, out: Path | None) -> None:
     files = render(names, __version__, kind)
     write(files, folder)
     for line in [*_tree(folder, files), *_next(folder, names, Example.of(kind))]:
-        click.echo(line)
+        print_text(line)
 
 
 def _claimed() -> dict[str, str]:

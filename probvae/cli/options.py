@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
+from probvae.cli.printing import VERBOSITY, reserve_output
 from probvae.errors import PluginWarning, did_you_mean
 from probvae.registry import default
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 F = TypeVar("F", bound=Callable[..., object])
-
-VERBOSITY = "probvae.verbosity"
-"""The key of "quiet" or "verbose" in a context's `meta`, which all commands of a call share."""
 
 
 def _set_verbosity(ctx: click.Context, parameter: click.Parameter, chosen: bool) -> None:
     if chosen:
         ctx.meta[VERBOSITY] = parameter.name
-
-
-def verbosity() -> str:
-    """What was chosen: "quiet", "verbose", or "" for neither."""
-    ctx = click.get_current_context(silent=True)
-    return str(ctx.meta.get(VERBOSITY, "")) if ctx else ""
-
-
-@contextmanager
-def results_on_stderr(as_json: bool) -> Iterator[Console]:
-    """The console of a command whose standard output is JSON, if so: its progress goes to the standard error."""
-    from rich.console import Console
-
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a component may print
-        yield Console(quiet=verbosity() == "quiet", highlight=False)
 
 
 def verbosity_options(function: F) -> F:
@@ -61,7 +39,15 @@ other_data_option = click.option(
     is_flag=True,
     help="Accept data that differs from what the run was trained on, as files that have changed since.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _reserve_output(ctx: click.Context, _: click.Parameter, chosen: bool) -> bool:
+    if chosen:
+        reserve_output(ctx)
+    return chosen
+
+
+json_option = click.option("--json", "as_json", is_flag=True, callback=_reserve_output, help="Print JSON.")
 
 
 def _disable(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from probvae.cli.options import json_option, run_argument
+from probvae.cli.printing import print_failure, print_json, print_text
 from probvae.cli.start import ModelCommand
 from probvae.cli.tables import aligned
 
@@ -34,7 +34,7 @@ def report(run: Path, opened: bool) -> None:
     from probvae.runs import write_report
 
     written = write_report(run)
-    click.echo(str(written))
+    print_text(str(written))
     if opened:
         click.launch(written.resolve().as_uri())
 
@@ -60,17 +60,17 @@ def compare(runs: tuple[Path, ...], out: Path | None, html: Path | None, as_json
     if html is not None:
         write_comparison(found, html)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     differences = [None, *(difference["importance_weighted"] for difference in found["differences"])]
     rows = [_compared(row, difference) for row, difference in zip(found["runs"], differences, strict=True)]
     for number, cells in enumerate(aligned([_COMPARED, *rows])):
-        click.secho("  ".join(cells).rstrip(), bold=number == 0)
+        print_text("  ".join(cells).rstrip(), bold=number == 0)
     for note in found["notes"]:
-        click.echo(f"note: {note}")
+        print_text(f"note: {note}")
     for written in (out, html):
         if written is not None:
-            click.echo(str(written))
+            print_text(str(written))
 
 
 @click.command(cls=ModelCommand)
@@ -103,9 +103,9 @@ def runs(folder: Path, data: str | None, status: str | None, sort: str, as_json:
     }
     found.sort(key=order[sort], reverse=sort == "changed")
     if as_json:
-        click.echo(json.dumps([asdict(run) for run in found], indent=2))
+        print_json([asdict(run) for run in found])
     elif not found:
-        click.echo(f"No such run is in {folder}.")
+        print_text(f"No such run is in {folder}.")
     else:
         _print(found)
 
@@ -115,10 +115,10 @@ def _print(runs: list[Listed]) -> None:
     rows = [_COLUMNS, *map(_row, runs)]
     for number, (row, cells) in enumerate(zip(rows, aligned(rows), strict=True)):
         cells[1] = click.style(cells[1], fg=_COLOURS.get(row[1]))
-        click.secho("  ".join(cells).rstrip(), bold=number == 0)
+        print_text("  ".join(cells).rstrip(), bold=number == 0)
     for run in runs:
         if run.problem:
-            click.echo(f"damaged: {run.problem}")
+            print_failure(f"damaged: {run.problem}")
 
 
 def _compared(row: Table, difference: Table | None) -> tuple[str, ...]:

@@ -14,13 +14,12 @@ from probvae.cli.options import (
     json_option,
     other_data_option,
     plugin_option,
-    results_on_stderr,
     run_argument,
     set_option,
     spec_argument,
-    verbosity,
     verbosity_options,
 )
+from probvae.cli.printing import print_json, print_text, progress, verbosity
 from probvae.cli.start import ModelCommand
 
 if TYPE_CHECKING:
@@ -137,25 +136,24 @@ def train(
         return _train_here(spec, out, resume, overrides, plugins, workers, flags)
     from probvae.runs import train as run_training
 
-    with results_on_stderr(as_json) as printed:
-        run = run_training(
-            spec,
-            out,
-            resume,
-            overrides,
-            plugins,
-            printed,
-            devices=devices or 0,
-            allow_other_data=allow_other_data,
-            report=report,
-        )
+    run = run_training(
+        spec,
+        out,
+        resume,
+        overrides,
+        plugins,
+        progress(),
+        devices=devices or 0,
+        allow_other_data=allow_other_data,
+        report=report,
+    )
     _print_run(run, as_json)
     return 0
 
 
 def _print_run(run: Run, as_json: bool) -> None:
     if as_json and run.evaluation_file.exists():  # of several workers, one writes it
-        click.echo(json.dumps({"run": str(run.folder), "evaluation": json.loads(run.evaluation_file.read_text())}))
+        print_json({"run": str(run.folder), "evaluation": json.loads(run.evaluation_file.read_text())})
 
 
 def _train_here(
@@ -217,8 +215,7 @@ def refit(
     from probvae.runs import refit as run_refit
 
     changes = [] if epochs is None else [f"train.epochs={epochs}"]
-    with results_on_stderr(as_json) as printed:
-        made = run_refit(run, prior, out, resume, [*overrides, *changes], plugins, printed, devices=devices or 0)
+    made = run_refit(run, prior, out, resume, [*overrides, *changes], plugins, progress(), devices=devices or 0)
     _print_run(made, as_json)
 
 
@@ -271,19 +268,18 @@ def evaluate(
     if metrics:
         names = [name.strip() for names in metrics for name in names.split(",") if name.strip()]
         changes.append(setting("evaluate.metrics", names))
-    with results_on_stderr(as_json) as printed:
-        record = run_evaluation(
-            run,
-            [*selection.overrides, *changes],
-            plugins,
-            printed,
-            data=selection.file,
-            split=selection.split,
-            out=out,
-            allow_other_data=selection.allow_other_data,
-        )
+    record = run_evaluation(
+        run,
+        [*selection.overrides, *changes],
+        plugins,
+        progress(),
+        data=selection.file,
+        split=selection.split,
+        out=out,
+        allow_other_data=selection.allow_other_data,
+    )
     if as_json:
-        click.echo(json.dumps(record, indent=2))
+        print_json(record)
 
 
 @click.command(cls=ModelCommand)
@@ -385,15 +381,18 @@ def export(run: Path, format: Format, out: Path | None, plugins: tuple[Path, ...
     """
     from probvae.runs import export as export_run
 
-    with results_on_stderr(as_json):
-        written = export_run(run, out, format, plugins)
-    click.echo(
-        json.dumps({"folder": str(written.folder), **written.record}, indent=2) if as_json else str(written)
-    )
+    written = export_run(run, out, format, plugins)
+    if as_json:
+        print_json({"folder": str(written.folder), **written.record})
+    else:
+        print_text(str(written))
 
 
 def _print(written: Output, as_json: bool) -> None:
-    click.echo(json.dumps({"path": str(written.path), "shapes": written.shapes}) if as_json else str(written))
+    if as_json:
+        print_json({"path": str(written.path), "shapes": written.shapes})
+    else:
+        print_text(str(written))
 
 
 COMMANDS = [train, refit, evaluate, sample, reconstruct, encode, export]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
 import click
 
 from probvae.cli.options import json_option, run_argument
+from probvae.cli.printing import print_json, print_text
 from probvae.cli.start import ModelCommand
 
 
@@ -31,16 +31,16 @@ def push(run: Path, repository: str, public: bool, resumable: bool, as_json: boo
 
     pushed = push_run(run, repository, public, resumable)
     if as_json:
-        click.echo(json.dumps(pushed._asdict()))
+        print_json(pushed._asdict())
         return
-    click.echo(f"{pushed.address}: {len(pushed.files)} files")
-    click.echo(
+    print_text(f"{pushed.address}: {len(pushed.files)} files")
+    print_text(
         f"card: {run / CARD}, {'as you edited it' if pushed.own_card else 'written now'}; edit it, and push again"
     )
     if pushed.plugins:
-        click.echo(f"note: it needs plugins that are not pushed: {', '.join(pushed.plugins)}")
+        print_text(f"note: it needs plugins that are not pushed: {', '.join(pushed.plugins)}")
     if pushed.paths:
-        click.echo(f"note: the spec has paths of this machine, which readers see: {', '.join(pushed.paths)}")
+        print_text(f"note: the spec has paths of this machine, which readers see: {', '.join(pushed.paths)}")
 
 
 @click.command(cls=ModelCommand)
@@ -56,12 +56,12 @@ def pull(repository: str, folder: Path | None, as_json: bool) -> None:
 
     pulled = pull_run(repository, folder)
     if as_json:
-        click.echo(json.dumps({"folder": str(pulled.folder), "missing": pulled.missing}))
+        print_json({"folder": str(pulled.folder), "missing": pulled.missing})
         return
-    click.echo(str(pulled.folder))
+    print_text(str(pulled.folder))
     for name, source in pulled.missing.items():
-        click.echo(f"note: it needs {name} of {source}, which is not installed")
-    click.echo(f"Next: probvae sample {shlex.quote(str(pulled.folder))}")
+        print_text(" ".join(f"note: it needs {name} of {source}, which is not installed".split()))
+    print_text(f"Next: probvae sample {shlex.quote(str(pulled.folder))}")
 
 
 COMMANDS = [push, pull]

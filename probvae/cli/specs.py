@@ -9,6 +9,7 @@ import click
 import tomli_w
 
 from probvae.cli.options import plugin_option, set_option, spec_argument
+from probvae.cli.printing import print_text, verbosity
 from probvae.cli.start import ModelCommand, without_notes
 from probvae.errors import UserError
 from probvae.registry import default
@@ -126,7 +127,7 @@ def init(
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}. Choose another NAME.") from error
-    click.echo(f"{path} is written. Next:\n  probvae check {path}\n  probvae train {path}")
+    print_text(f"{path} is written. Next:\n  probvae check {path}\n  probvae train {path}")
 
 
 def _is_small_table(data: str) -> bool:
@@ -178,7 +179,7 @@ def fill(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> N
     from probvae.runs.loading import read_plan
 
     checked = read_plan(spec, overrides, plugins)
-    for note in checked.notes:
+    for note in checked.notes if verbosity() != "quiet" else ():
         click.echo(f"note: {note}", err=True)
     click.echo(tomli_w.dumps(checked.filled()), nl=False)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import click
 
-from probvae.cli.options import verbosity
+from probvae.cli.printing import verbosity
 from probvae.errors import explained_errors
 from probvae.runs import signals
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +12,11 @@ import click
 from probvae.cli.options import (
     json_option,
     plugin_option,
-    results_on_stderr,
     set_option,
     spec_argument,
     verbosity_options,
 )
+from probvae.cli.printing import print_failure, print_json, print_text, progress
 from probvae.cli.start import ModelCommand
 from probvae.cli.tables import aligned
 
@@ -94,21 +93,20 @@ def sweep(
         stop_with_input()
         work(spec, storage)
         return 0
-    with results_on_stderr(as_json) as printed:
-        found = run_sweep(
-            spec,
-            read_grid(over),
-            read_search(search),
-            trials,
-            out,
-            jobs,
-            overrides,
-            plugins,
-            storage,
-            printed,
-        )
+    found = run_sweep(
+        spec,
+        read_grid(over),
+        read_search(search),
+        trials,
+        out,
+        jobs,
+        overrides,
+        plugins,
+        storage,
+        progress(),
+    )
     if as_json:
-        click.echo(json.dumps(asdict(found), indent=2))
+        print_json(asdict(found))
     else:
         _print(found)
     return 1 if found.count("failed") else 0
@@ -118,13 +116,13 @@ def _print(found: Sweep) -> None:
     """A line for each setting, or for each trial, then what limits the comparison, and the report."""
     rows = list(_settings(found) if found.settings else _trials(found))
     for number, cells in enumerate(aligned(rows)):
-        click.secho("  ".join(cells).rstrip(), bold=number == 0)
+        print_text("  ".join(cells).rstrip(), bold=number == 0)
     for trial in found.trials:
         if trial.status == "failed":
-            click.echo(f"failed: trial {trial.number}, {trial.folder}: {trial.reason}")
+            print_failure(f"failed: trial {trial.number}, {trial.folder}: {trial.reason}")
     for note in found.notes:
-        click.echo(f"note: {note}")
-    click.echo(f"Report: {Path(found.folder) / 'report.html'}")
+        print_text(f"note: {note}")
+    print_text(f"Report: {Path(found.folder) / 'report.html'}")
 
 
 def _settings(found: Sweep) -> Iterator[tuple[str, ...]]:

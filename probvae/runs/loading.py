@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,9 @@ import keras
 import tensorflow as tf
 
 from probvae import registry as registries
-from probvae.core import VAE, Condition, Data, Objective, Shape, gradient_step
-from probvae.errors import CheckpointWarning, Problem, SpecError, UserError
+from probvae.core import VAE, Condition, Data, Objective, Shape, gradient_step, readable
+from probvae.core.room import variables_within
+from probvae.errors import CheckpointError, CheckpointWarning, Problem, SpecError, TooLargeError, UserError
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
@@ -173,10 +175,34 @@ def load_run(
         problem = Problem("plugins", "the plugins of the run", "others", hint, str(path))
         raise SpecError([*error.problems, problem]) from error
     was = environment.data
-    shape = was.event_shape
-    vae, objective = build_model(checked, shape, placeholder(shape), was.sizes[0], was.condition, was.groups)
+    shape, checkpoint = was.event_shape, _best(run)
+    with _no_larger_than(checkpoint):
+        vae, objective = build_model(checked, shape, placeholder(shape), was.sizes[0], was.condition, was.groups)
     built = Built(checked, vae, objective, SpecData.of(checked, was.condition, was.fitted, given))
-    return run, built, restore_best(run, vae)
+    restore(checkpoint, vae)
+    return run, built, checkpoint
+
+
+@contextmanager
+def _no_larger_than(checkpoint: Checkpoint) -> Iterator[None]:
+    """Stop building a model before it takes much more memory than the weights that it is to get.
+
+    Raises:
+        CheckpointError: it does.
+    """
+    limit = checkpoint.weights.stat().st_size + _BESIDES
+    try:
+        with variables_within(limit):
+            yield
+    except TooLargeError as error:
+        raise CheckpointError(
+            f"{checkpoint.weights} is of another model: it has {readable(limit - _BESIDES)}, and the model of the "
+            f"spec has {error.what}."
+        ) from error
+
+
+_BESIDES = 2**27
+"""The most bytes of a model's variables that are not saved, as states of random number generators."""
 
 
 def load_examples(
@@ -217,10 +243,16 @@ def load_examples(
 
 def restore_best(run: Run, vae: VAE) -> Checkpoint:
     """Give a model the weights of a run's best epoch, and warn of the checkpoints that were skipped."""
+    checkpoint = _best(run)
+    restore(checkpoint, vae)
+    return checkpoint
+
+
+def _best(run: Run) -> Checkpoint:
+    """The checkpoint of a run's best epoch; the checkpoints that were skipped are warned of."""
     checkpoint, errors = best_checkpoint(run.checkpoints, run.identity)
     for error in errors:
-        warnings.warn(f"{error} {checkpoint.folder} is used instead.", CheckpointWarning, stacklevel=2)
-    restore(checkpoint, vae)
+        warnings.warn(f"{error} {checkpoint.folder} is used instead.", CheckpointWarning, stacklevel=3)
     return checkpoint
 
 

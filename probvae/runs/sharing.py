@@ -9,14 +9,15 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from probvae import __version__
 from probvae import registry as registries
-from probvae.errors import TemporaryError, UserError, from_extra
+from probvae.core import readable
+from probvae.errors import CheckpointError, TemporaryError, UserError, from_extra
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run, write
 from probvae.runs.reporting import facts_of
@@ -31,6 +32,10 @@ _PULLED = re.compile(
     r"checkpoints/step-\d+/(weights\.safetensors|optimizer\.safetensors|state\.json|manifest\.json)"
 )
 """The files of a repository that belong to a run."""
+
+_ARRAYS = ".safetensors"
+_LARGEST = 2**26
+"""The most bytes of a file of a run that has no arrays: it is read as a whole."""
 
 
 class Pushed(NamedTuple):
@@ -72,7 +77,8 @@ def push(
         registry: where the components are described; None for the default one.
 
     Raises:
-        UserError: the folder holds no run, or cannot be written to; the name is wrong; there is no token, or it
+        UserError: the folder holds no run, a file of it is a link to another place, or the folder cannot be
+            written to; the name is wrong; there is no token, or it
             may not write there; or the extra `hub` is not installed.
         CheckpointError: no checkpoint is valid.
         TemporaryError: the hub cannot be reached.
@@ -115,18 +121,31 @@ def push(
 
 def _stage(run: Run, best: Checkpoint, stage: Path, resumable: bool) -> None:
     """Copy what is pushed of a run."""
-    for name in (CARD, *_FILES):
-        if (run.folder / name).is_file():
-            shutil.copy(run.folder / name, stage)
-    for figure in sorted(run.figures.glob("*.png")):
-        (stage / "figures").mkdir(exist_ok=True)
-        shutil.copy(figure, stage / "figures")
+    (stage / run.figures.name).mkdir()
+    for file in (*(run.folder / name for name in (CARD, *_FILES)), *sorted(run.figures.glob("*.png"))):
+        name = file.relative_to(run.folder)
+        if file.is_file() and _PULLED.fullmatch(name.as_posix()):
+            shutil.copy(_own(file, run.folder), stage / name)
     if not resumable:
         weights_only(best, stage / "checkpoints")
         return
     newest, _ = newest_checkpoint(run.checkpoints, run.identity)
     for checkpoint in {each.folder: each for each in (best, newest) if each}.values():
         shutil.copytree(checkpoint.folder, stage / "checkpoints" / checkpoint.folder.name)
+
+
+def _own(file: Path, folder: Path) -> Path:
+    """A file of a run.
+
+    Raises:
+        UserError: it is a link out of its folder, and somebody else may have made it.
+    """
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{file}: expected a file of the run; got a link to {file.resolve()}, whose content would be pushed. "
+            "Replace the link by a copy, or remove it."
+        )
+    return file
 
 
 def _paths(table: dict[str, Any], before: str = "") -> Iterator[str]:
@@ -164,8 +183,8 @@ def pull(
         registry: where components are looked up; None for the default one.
 
     Raises:
-        UserError: the name is wrong, there is no such repository, it holds no run, the folder exists, or the extra
-            `hub` is not installed.
+        UserError: the name is wrong; there is no such repository, or it holds no run; its files are too large; the
+            folder exists; or the extra `hub` is not installed.
         CheckpointError: no checkpoint is valid.
         TemporaryError: the hub cannot be reached.
     """
@@ -174,20 +193,58 @@ def pull(
     path = Path(folder) if folder is not None else Path("runs") / repository.rpartition("/")[2]
     with making(path, "name another folder") as place:
         with _explained(hub, f"pull {repository}"):
-            info = api.model_info(repository)
-            names = [file.rfilename for file in info.siblings or () if _PULLED.fullmatch(file.rfilename)]
-            if not {"spec.toml", "environment.json"} <= set(names):
+            info = api.model_info(repository, files_metadata=True)
+            siblings = [file for file in info.siblings or () if _PULLED.fullmatch(file.rfilename)]
+            sizes = {file.rfilename: file.size or 0 for file in siblings}
+            if not {"spec.toml", "environment.json"} <= set(sizes):
                 raise UserError(
                     f"pull {repository}: expected a run that `probvae push` made; got a repository without a "
                     "spec.toml and an environment.json. Name another."
                 )
-            api.snapshot_download(repository, revision=info.sha, local_dir=place, allow_patterns=names)
+            _check_sizes(repository, sizes, shutil.disk_usage(place.parent).free)
+            api.snapshot_download(repository, revision=info.sha, local_dir=place, allow_patterns=[*sizes])
         shutil.rmtree(place / ".cache", ignore_errors=True)  # the hub's records of a folder that it keeps in step
-        run = Run(place, {})
-        requires = run.environment.requires
-        best_checkpoint(run.checkpoints, run.identity)
+        with _in_repository(repository, place):
+            run = Run(place, read(place).tables)
+            requires = run.environment.requires
+            best_checkpoint(run.checkpoints, run.identity)
     known = {name for _, name in registry or registries.default()}
     return Pulled(path, {name: source for name, source in requires.items() if name not in known})
+
+
+def _check_sizes(repository: str, sizes: Mapping[str, int], free: int) -> None:
+    """Check the sizes of the files to pull, in bytes.
+
+    Raises:
+        UserError: a file is larger than any of a run, or the disk has no room.
+    """
+    for name, size in sizes.items():
+        if size > _LARGEST and not name.endswith(_ARRAYS):
+            raise UserError(
+                f"pull {repository}: expected at most {readable(_LARGEST)} in {name}; got {readable(size)}. "
+                "`probvae push` made no such file. Name another repository."
+            )
+    if (total := sum(sizes.values())) > free:
+        raise UserError(
+            f"pull {repository}: expected at most {readable(free)}, which the disk has left; got "
+            f"{readable(total)}. Name a folder on another disk."
+        )
+
+
+@contextmanager
+def _in_repository(repository: str, place: Path) -> Iterator[None]:
+    """Name the files in errors by their place in the repository: the folder that they are in is removed.
+
+    Raises:
+        CheckpointError: no checkpoint is valid.
+        UserError: another file is damaged.
+    """
+    try:
+        yield
+    except (CheckpointError, UserError) as error:
+        kind = CheckpointError if isinstance(error, CheckpointError) else UserError
+        said = str(error).replace(f"{place}{os.sep}", "")
+        raise kind(f"pull {repository}: expected a whole run; got a damaged one: {said}") from error
 
 
 def _hub() -> tuple[Any, Any]:

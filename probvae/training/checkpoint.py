@@ -96,6 +96,11 @@ class Checkpoint:
         """The number of training steps taken."""
         return self.state.step
 
+    @property
+    def weights(self) -> Path:
+        """The file of the model's variables."""
+        return self.folder / WEIGHTS
+
 
 def snapshot(vae: keras.Model, optimizer: keras.optimizers.Optimizer) -> Snapshot:
     """Copies of all variables of a model and its optimizer, by file and by name."""

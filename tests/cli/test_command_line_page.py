@@ -33,7 +33,7 @@ def test_every_command_that_prints_a_table_or_numbers_prints_json_too():
 
 def test_every_command_that_trains_or_evaluates_can_be_quiet():
     found = dict(commands(app))
-    for name in ("train", "refit", "evaluate"):
+    for name in ("train", "refit", "evaluate", "sweep"):
         assert "quiet" in {option.name for option in found[name].params}
 
 

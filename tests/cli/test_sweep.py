@@ -53,8 +53,12 @@ def test_the_folder_of_a_sweep_is_enough_to_print_it_again(swept, program):
     assert program("sweep", "sweeps/tiny").out.splitlines()[-5:] == table
 
 
-def test_quiet_leaves_the_table(swept):
-    assert len(swept(*GRID, "--quiet").out.splitlines()) == 5
+def test_quiet_leaves_the_failures(swept, training):
+    training.failing = lambda spec: spec["train"]["seed"] == 1
+    ended = swept("--over", "train.seed=0..1", "--quiet")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith("failed: trial 1, sweeps/tiny/runs/001-seed=1: ValueError: the model is wrong")
+    assert len(ended.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

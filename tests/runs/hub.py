@@ -16,13 +16,14 @@ TOKEN = "hf_of_the_tests"
 
 
 class Hub:
-    """The repositories: name -> path -> content, whether each is private, and what is asked of the server."""
+    """The repositories: name -> path -> content, who may read it, what was asked, and sizes."""
 
     def __init__(self):
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.private: dict[str, bool] = {}
         self.requests: list[str] = []
         self.failing = 0
+        self.sizes: dict[str, int] = {}
 
     def sha(self, name):
         return hashlib.sha1(name.encode() + b"".join(self.repositories[name].values())).hexdigest()
@@ -108,7 +109,7 @@ def running() -> Iterator[tuple[Hub, str]]:
                     return self.refuse(404, "EntryNotFound")
                 etag = hashlib.sha1(files[rest]).hexdigest()
                 return self.answer(files[rest], ETag=f'"{etag}"', X_Repo_Commit=hub.sha(name))
-            siblings = [{"rfilename": path} for path in files]
+            siblings = [{"rfilename": path, "size": hub.sizes.get(path, len(files[path]))} for path in files]
             return self.answer({"id": name, "sha": hub.sha(name), "siblings": siblings})
 
         do_GET = do_HEAD = do_POST = handle_request  # noqa: N815  (the names of http.server)

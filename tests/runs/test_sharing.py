@@ -252,6 +252,57 @@ def test_a_run_records_where_its_components_come_from(run, tmp_path):
     assert run.environment.requires == {}
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "figures/samples.png"])
+def test_a_link_to_another_file_is_not_pushed(hub, run, name, tmp_path):
+    (tmp_path / "secret").write_text("of the user")
+    (run.folder / name).unlink()
+    (run.folder / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(UserError, match=rf"{name}: expected a file of the run; got a link to .*/secret"):
+        push(run, NAME)
+    assert hub.repositories == {}
+
+
+def test_other_pictures_of_the_user_stay_here(hub, run):
+    shutil.copy(run.figures / "samples.png", run.figures / "my own.png")
+    assert "figures/my own.png" not in push(run, NAME).files
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"metrics.jsonl": 2**27}, r"expected at most 67\.1 MB in metrics\.jsonl; got 134\.2 MB"),
+        ({"checkpoints/step-000006/weights.safetensors": 2**60}, r"which the disk has left; got 1\.2 EB"),
+    ],
+)
+def test_what_is_too_large_is_not_fetched(hub, run, sizes, message, tmp_path):
+    push(run, NAME)
+    (step,) = {path.split("/")[1] for path in hub.repositories[NAME] if path.startswith("checkpoints/")}
+    hub.sizes = {name.replace("step-000006", step): size for name, size in sizes.items()}
+    with pytest.raises(UserError, match=message):
+        pull(NAME)
+    assert not [*(tmp_path / "runs").iterdir()]
+
+
+@pytest.mark.parametrize("name", ["spec.toml", "environment.json"])
+def test_a_damaged_run_is_named_as_in_the_repository(hub, run, name, tmp_path):
+    push(run, NAME)
+    hub.repositories[NAME][name] = b"\xff"
+    with pytest.raises(UserError, match=f"pull {NAME}: expected a whole run; got a damaged one: {name}: "):
+        pull(NAME)
+    assert not [*(tmp_path / "runs").iterdir()]
+
+
+def test_text_of_a_repository_does_not_steer_the_terminal(hub, run):
+    push(run, NAME)
+    environment = json.loads(hub.repositories[NAME]["environment.json"])
+    environment["requires"] = {"\x1b]0;title\x07a.b": "\x1b[2Jc\nNext: run me"}
+    hub.repositories[NAME]["environment.json"] = json.dumps(environment).encode()
+    assert program("pull", NAME).out == (
+        "runs/tiny\nnote: it needs \\x1b]0;title\\x07a.b of \\x1b[2Jc Next: run me, which is not installed\n"
+        "Next: probvae sample runs/tiny\n"
+    )
+
+
 # Errors
 
 

@@ -599,6 +599,14 @@ def test_a_spec_changed_to_another_model_is_refused(copy):
         probvae.load(copy.folder)
 
 
+def test_a_spec_changed_to_a_model_that_fills_the_memory_is_refused(copy):
+    copy.spec_file.write_text(copy.spec_file.read_text().replace("latent_dim = 2", "latent_dim = 200_000_000"))
+    with pytest.raises(
+        CheckpointError, match=r"of another model: it has \d.* of the spec has at least .* GB in all"
+    ):
+        probvae.load(copy.folder)
+
+
 def test_loading_executes_nothing_from_the_folder(copy):
     """A spec names components; an import path is no name."""
     text = copy.spec_file.read_text()
