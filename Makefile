@@ -6,6 +6,8 @@ BIN := $(abspath $(VENV))/bin
 PLUGINS := $(wildcard plugins/probvae-*)
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# uv installs several times as fast as pip, and pip where uv cannot: it does not read the configuration of pip.
+install = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(1) || $(PIP) $(1)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types docs slow deep packages clean
@@ -19,19 +21,20 @@ $(VENV)/.made:
 		echo "probvae needs Python 3.11, 3.12 or 3.13; found $$($(or $(PYTHON),python3) --version 2>/dev/null || echo none)." \
 		"Install one, or name it: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) uv
 	@touch $@
 
 $(VENV)/.plain: $(VENV)/.made pyproject.toml
-	$(PIP) --editable .
+	$(call install,--editable .)
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.plain
-	$(PIP) --editable '.[docs]'
+	$(call install,--editable '.[docs]')
 	@touch $@
 
 # With the plugins in this repository, which are installed as anyone's are: through their entry points.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml $(PLUGINS:%=%/pyproject.toml)
-	$(PIP) --editable '.[dev]' $(foreach plugin,$(PLUGINS),--editable './$(plugin)[dev]')
+	$(call install,--editable '.[dev]' $(foreach plugin,$(PLUGINS),--editable './$(plugin)[dev]'))
 	@touch $(VENV)/.plain $(VENV)/.docs $@
 
 demo: $(VENV)/.plain  ## Train a VAE with a learned mixture prior on real images, draw it, measure it

@@ -40,7 +40,7 @@ def leave_out_of_searches_for_garbage():
     gc.freeze()
 
 
-EAGER = ("runs", "cli")
+EAGER = ("runs", "cli", "training")
 """The folders whose tests are not about the functions that a training traces."""
 
 

@@ -11,7 +11,7 @@ from probvae.registry import default
 from probvae.testing import Case, Subject
 from probvae.testing.runner import run
 
-from .brief import briefly
+from .brief import in_turn
 
 FILE = Path(__file__).parents[1] / "examples" / "mlp_mixer.py"
 E = (7, 9, 2)
@@ -30,7 +30,7 @@ def registry():
 )
 def test_it_keeps_the_contract_of_networks(check, registry):
     subject = Subject("network", "mlp_mixer.mixer", registry)
-    result = run(briefly(check, subject), subject)
+    result = run(in_turn(check, subject), subject)
     assert result.ok, str(result)
 
 

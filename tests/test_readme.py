@@ -1,7 +1,6 @@
 """What the README shows works when it is pasted."""
 
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from probvae.registry import Registry
 
-from .brief import check_briefly
+from .brief import check_in_turn
 from .program import forget_plugins, program
 
 ROOT = Path(__file__).parent.parent
@@ -27,11 +26,6 @@ def no_plugins_of_others():
     forget_plugins()
     yield
     forget_plugins()
-
-
-def run(*command, cwd):
-    command = [sys.executable, *map(str, command)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_the_spec_is_the_one_that_make_demo_trains():
@@ -62,7 +56,7 @@ def test_the_prior_trains_when_pasted(tmp_path, monkeypatch):
     assert "my_prior.student_t prior" in done.out
     assert Path("runs/spec/evaluation.json").is_file()
 
-    check_briefly(monkeypatch)
+    check_in_turn(monkeypatch)
     right = program("check", "--plugin", "my_prior.py")
     assert right.status == 0, right.text
     assert "prior my_prior.student_t keeps its contract" in right.out
@@ -73,12 +67,19 @@ def test_the_prior_trains_when_pasted(tmp_path, monkeypatch):
     assert "a number >= 1" in wrong.err
 
 
-def test_the_contract_test_is_collected_when_pasted(tmp_path):
+def test_the_contract_test_is_collected_when_pasted(tmp_path, monkeypatch, capsys):
     (tmp_path / "my_prior.py").write_text(blocks("python")[0])
     (tmp_path / "test_my_prior.py").write_text(blocks("python")[1])
-    done = run("-m", "pytest", "-q", "-k", "shapes or seed", "test_my_prior.py", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    status = pytest.main(
+        ["-q", "-k", "shapes or seed", "--rootdir", ".", "-p", "no:cacheprovider", "test_my_prior.py"]
+    )
+    shown = capsys.readouterr().out
+    for name in ("my_prior", "test_my_prior"):
+        sys.modules.pop(name, None)
+    assert status == 0, shown
+    assert "3 passed" in shown
 
 
 def test_the_notebook_lines_run(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ..brief import check_briefly
+from ..brief import check_in_turn
 
 pytestmark = pytest.mark.traced  # the kit compares what is traced with what is not
 
@@ -55,7 +55,7 @@ def test_the_line_that_repeats_a_failure_can_be_pasted(forgetful):
 
 
 def test_json_is_one_report_for_each_component_and_nothing_else(program, monkeypatch):
-    check_briefly(monkeypatch)
+    check_in_turn(monkeypatch)
     ended = program("check", "--component", "likelihood", "bernoulli", "--json", "--seed", "3")
     assert ended.status == 0
     (report,) = json.loads(ended.out)

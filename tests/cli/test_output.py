@@ -71,6 +71,7 @@ def encodable(character, encoding):
     return True
 
 
+@pytest.mark.slow
 def test_a_training_prints_to_a_pipe_of_windows(tiny):
     ended = run("train", str(tiny), PYTHONIOENCODING="cp1252")
     assert (ended.returncode, ended.stderr) == (0, b"")

@@ -6,7 +6,7 @@ from probvae.registry import default
 from probvae.testing import CHECKED_KINDS, Subject
 from probvae.testing.runner import checks_for, run
 
-from ..brief import briefly
+from ..brief import in_turn
 
 COMPONENTS = [(kind, name) for kind, name in default() if kind in CHECKED_KINDS and "." not in name]
 COMPONENTS += [("bijector", name) for name in ("realnvp", "maf", "autoregressive", "spline")]
@@ -122,7 +122,7 @@ def parameters(pairs):
 
 @pytest.mark.parametrize(("check", "subject"), parameters(pair for pair in APPLICABLE if in_the_quick_run(*pair)))
 def test_a_built_in_component_keeps_its_contract(check, subject):
-    result = run(briefly(check, subject), subject)
+    result = run(in_turn(check, subject), subject)
     assert result.ok, str(result)
 
 

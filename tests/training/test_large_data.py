@@ -97,6 +97,7 @@ def whole_training_on_a_stream():
     return trained(examples=streamed(), **SETTINGS)
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize("jit", ["auto", False], ids=["XLA", "plain"])
 def test_a_damaged_example_of_a_stream_ends_the_training_with_its_place(jit):
     with pytest.raises(DataError, match=r"page 2 row 1 is damaged\."):

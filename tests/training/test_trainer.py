@@ -75,6 +75,7 @@ def test_the_loss_falls(reference):
     assert validation == sorted(validation, reverse=True)
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize("prior", ["standard_normal", "vamp"])
 def test_every_trainable_variable_moves(prior):
     """With every other prior, and with convolutions, it is tested on runs."""
@@ -99,6 +100,7 @@ def test_equal_seeds_give_the_same_weights_in_every_bit_whatever_the_global_rand
     assert_same(trained(model, epochs=3).weights, reference.weights)
 
 
+@pytest.mark.traced
 def test_a_training_is_a_loop_of_gradient_clipping_and_adam():
     """Written out: the batches of each step, -log p(x|z) + KL, its gradient, and Adam's rule."""
     clip = 0.5
@@ -153,6 +155,7 @@ def test_a_batch_may_be_larger_than_the_data():
     assert done.rows[0]["step"] == 1
 
 
+@pytest.mark.traced
 def test_another_objective_is_another_row():
     done = trained(objective=IWAE(3), epochs=1)
     row = done.rows[0]
@@ -217,6 +220,7 @@ def test_validation_is_measured_where_schedules_have_ended():
 # Interruptions
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize("prior", ["dropping", "conditional", "classified"])
 def test_a_killed_and_resumed_run_ends_as_one_that_was_not(prior, tmp_path):
     """With everything that depends on the step, and a layer that keeps a random state of its own."""
@@ -256,6 +260,7 @@ def test_a_killed_and_resumed_run_ends_as_one_that_was_not(prior, tmp_path):
     assert state(ends[0]) == state(ends[1])
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize(
     ("stops", "jit"),
     [((2, STEPS, STEPS + 1), False), ((STEPS + 2,), True)]
@@ -561,6 +566,7 @@ def test_the_examples_with_bad_losses_are_named():
         trained(objective=Wrapped(refuse_some), examples=examples, epochs=1)
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize("jit", [False, True], ids=["plain", "XLA"])
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_a_step_that_is_not_finite_can_be_skipped_and_counted(what, jit):
@@ -589,6 +595,7 @@ def test_a_step_that_is_not_finite_can_be_skipped_and_counted(what, jit):
     assert all(np.isfinite(value).all() for value in done.weights.values())
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize("jit", [False, True], ids=["plain", "XLA"])
 def test_a_skipped_step_does_not_hold_the_learning_rate_up(jit):
     settings = {"schedule": "cosine", "non_finite": "skip", "jit": jit, "epochs": 3}
@@ -598,6 +605,7 @@ def test_a_skipped_step_does_not_hold_the_learning_rate_up(jit):
     assert [row["learning_rate"] for row in done.rows] == pytest.approx(cosine, abs=1e-8)
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize(("bad", "jit"), [(0, False), (4, True)], ids=["plain", "XLA"])
 def test_a_gradient_that_is_not_finite_is_reported_with_its_variables(bad, jit):
     with pytest.raises(TrainingError) as error:
@@ -765,6 +773,7 @@ class Uncompilable(Wrapped):
         return Losses(losses.per_example + 0.0 * number, losses.terms)
 
 
+@pytest.mark.traced
 def test_what_xla_cannot_compile_is_trained_without_it_with_a_message():
     class Notes(Record):
         def noted(self, note):
@@ -777,6 +786,7 @@ def test_what_xla_cannot_compile_is_trained_without_it_with_a_message():
     assert_same(done.weights, trained(epochs=1, jit=False).weights)
 
 
+@pytest.mark.traced
 def test_what_xla_cannot_compile_is_an_error_with_jit_true():
     with pytest.raises(TrainingError, match=r"XLA cannot compile this model: .* Set train.jit"):
         trained(objective=Uncompilable(), epochs=1, jit=True)
@@ -804,6 +814,7 @@ def test_what_replicas_exchange_in_a_loss_is_not_compiled():
     assert error.value.parameter == "jit"
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize(
     "objective",
     [ELBO(), pytest.param(ELBO("monte_carlo", samples=2), marks=pytest.mark.slow), IWAE(3)],

@@ -96,7 +96,7 @@ def around_a_circle(count):
     return (255 * np.exp(-distance / 2)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("D", [2, 3])
+@pytest.mark.parametrize("D", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_model_trains_from_a_spec(D, tmp_path):
     np.save(tmp_path / "spots.npy", around_a_circle(600))
     dense = {"network": {"use": "dense", "hidden": [32]}}
