@@ -32,7 +32,7 @@ EPILOG = """First:  probvae init             (writes first.toml, a spec with com
 
 Then:   probvae train first.toml
 
-Exit status: 0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later."""
+Exit status: 0 success, 1 failure, 2 invalid input, 75 temporary failure: try again later."""
 
 
 class Program(click.Group):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     type=(str, str),
     multiple=True,
     metavar="KIND NAME",
-    help="Run the contract kit on this component, as prior mixture; may be given again. KIND may also be "
+    help="Run the contract kit on this component, for example prior mixture. May be repeated. KIND may also be "
     "bijector, with the NAME of a flow prior.",
 )
 @click.option(
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="PLUGIN",
     help="A Python file, or the name or distribution of an installed plugin. Without SPEC and --component: run "
-    "the contract kit on everything that it gives; may be given again.",
+    "the contract kit on everything that it defines. May be repeated.",
 )
 @click.option("--profile", type=click.Choice(["fast", "deep"]), default="fast", help="How many cases to try.")
-@click.option("--seed", default=0, help="What the random cases are functions of.  [0]")
+@click.option("--seed", default=0, help="Seed of the random cases.  [0]")
 @json_option
 @click.pass_context
 def check(

@@ -24,7 +24,7 @@ set_data = click.option(
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A parameter of the dataset, as folder=/data/mnist.",
+    help="A parameter of the dataset, for example folder=/data/mnist.",
 )
 
 

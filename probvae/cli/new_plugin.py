@@ -27,17 +27,16 @@ from probvae.scaffold import PLACES, Example, PluginNames, render, write
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="The folder to make. Default: ./probvae-NAME."
 )
 def new_plugin(name: str, kind: str, out: Path | None) -> None:
-    """Write a package with a component of its own for probvae: a plugin to begin from.
+    """Write a package with a component of its own for probvae: the start of a plugin.
 
-    NAME is the namespace of what the plugin gives, in lower case: after `probvae new-plugin tails`, specs say
-    `tails.student_t`. Words are joined by dashes; heavy-tails is `heavy_tails` where Python reads it.
+    NAME is the namespace of its components, in lower case: after `probvae new-plugin tails`, specs say
+    `tails.student_t`. Words are joined by dashes; heavy-tails is `heavy_tails` in Python.
 
-    The package installs and passes its tests as it is written. It holds a small component of the KIND, as a
-    Student-t prior, its entry point, its tests, with the contract kit where the kind has one, and a workflow that
-    lints and tests it. Replace the component by your own, or add to it.
+    The package installs and passes its tests as it is. It has a small component of the KIND (of a prior, a
+    Student-t), its entry point, its tests, with the contract kit where the kind has one, and a workflow that lints
+    and tests it. Replace the component by your own, or add to it.
 
-    Only a new or an empty folder is written to. For a single file in place of a package, see --plugin of
-    `probvae train`.
+    The folder must be new or empty. A single file instead of a package is used with --plugin of `probvae train`.
     """
     names = PluginNames.of(name, _claimed())
     folder = out or Path(names.distribution)

@@ -37,7 +37,7 @@ def verbosity_options(function: F) -> F:
 other_data_option = click.option(
     "--allow-other-data",
     is_flag=True,
-    help="Accept data that differs from what the run was trained on, as files that have changed since.",
+    help="Accept data that differs from that of the run, for example because a file has changed.",
 )
 
 
@@ -66,7 +66,7 @@ def plugin_option(function: F) -> F:
         multiple=True,
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A Python file with components of its own, whose namespace is the file's name; may be given again.",
+        help="A Python file that defines components; its name is their namespace. May be repeated.",
     )(function)
 
 
@@ -77,7 +77,7 @@ def set_option(function: F) -> F:
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Override the spec, as model.prior.components=32 or data.use=fashion_mini; may be given again.",
+        help="Override the spec, for example model.prior.components=32 or data.use=fashion_mini. May be repeated.",
     )(function)
 
 
@@ -88,7 +88,7 @@ disable_option = click.option(
     is_eager=True,  # before any plugin is imported for its commands
     callback=_disable,
     metavar="NAME",
-    help="Do not load this installed plugin; may be given again. See `probvae plugins`.",
+    help="Do not load this installed plugin. May be repeated. See `probvae plugins`.",
 )
 
 spec_argument = click.argument("spec", type=click.Path(path_type=Path))

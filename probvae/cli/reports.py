@@ -75,14 +75,14 @@ def compare(runs: tuple[Path, ...], out: Path | None, html: Path | None, as_json
 
 @click.command(cls=ModelCommand)
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("runs"))
-@click.option("--data", metavar="NAME", help="Only runs on this dataset, as `probvae data list` prints them.")
+@click.option("--data", metavar="NAME", help="Only runs on this dataset: one of `probvae data list`.")
 @click.option("--status", type=click.Choice(list(_COLOURS)), help="Only runs of this status.")
 @click.option(
     "--sort",
     type=click.Choice(["run", "bound", "size", "changed"]),
     default="run",
     show_default=True,
-    help="The order: by path, the highest bound first, the largest first, or the newest first.",
+    help="Sort by path, bound (highest first), size (largest first) or time of change (newest first).",
 )
 @json_option
 def runs(folder: Path, data: str | None, status: str | None, sort: str, as_json: bool) -> None:

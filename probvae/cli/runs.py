@@ -33,7 +33,7 @@ _DATA_OPTIONS = (
         "--data",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A file or a folder of other examples, for the parameters of [data] otherwise.",
+        help="Other examples: a file or a folder, read with the settings of [data].",
     ),
     click.option(
         "--split",
@@ -45,7 +45,7 @@ _DATA_OPTIONS = (
         "overrides",
         multiple=True,
         metavar="data.KEY=VALUE",
-        help="Use other data: override the [data] table, as data.divide_by=255; may be given again.",
+        help="Override the [data] table, for example data.divide_by=255. May be repeated.",
     ),
     other_data_option,
 )
@@ -99,7 +99,7 @@ out_option = click.option(
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Start this number of processes here that share each batch, as on a cluster: for trying that out.",
+    help="Start this number of processes on this machine, which share each batch: to try out what a cluster does.",
 )
 @click.option(
     "--report", is_flag=True, help="Write report.html after each epoch too, to follow the training in a browser."
@@ -178,7 +178,7 @@ def _train_here(
 
 @click.command(cls=ModelCommand)
 @run_argument
-@click.option("--prior", required=True, metavar="NAME", help="The prior, as `probvae list prior` prints them.")
+@click.option("--prior", required=True, metavar="NAME", help="The prior: one of `probvae list prior`.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data. Default: those of RUN.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The new run's folder. Default: runs/RUN-NAME, a new one."
@@ -224,22 +224,21 @@ def refit(
 @click.option(
     "--samples",
     type=click.IntRange(1),
-    help="Importance samples per example. Default: those of the spec, 100 unless it says; published tables use "
-    "5,000.",
+    help="Importance samples per example. Default: those of the spec, or 100; published tables use 5,000.",
 )
 @click.option("--seed", type=int, help="Seed of the noise.")
 @click.option(
     "--metrics",
     multiple=True,
     metavar="NAME[,NAME]",
-    help="Metrics to compute besides those of every evaluation, as `probvae list metric` prints them; may be "
-    "given again. Default: those of RUN's spec.",
+    help="Metrics to compute besides those of every evaluation, as listed by `probvae list metric`. May be "
+    "repeated. Default: those of RUN's spec.",
 )
 @data_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="A new .npz or .csv file for the estimates of each example, as to find the least likely ones.",
+    help="A new .npz or .csv file for the estimates of each example, for example to find the least likely ones.",
 )
 @plugin_option
 @json_option
@@ -288,7 +287,7 @@ def evaluate(
 @click.option(
     "--condition",
     metavar="CLASS|VALUES",
-    help="Of a conditional model: a class by its name or number, or a value for each column, as age=41,sex=f. "
+    help="Of a conditional model: a class by its name or number, or a value for each column: age=41,sex=f. "
     "Default: each class in turn.",
 )
 @seed_option
@@ -365,7 +364,7 @@ def encode(
     type=click.Choice(["saved_model", "onnx"]),
     default="saved_model",
     show_default=True,
-    help="For TensorFlow, or for ONNX Runtime and others.",
+    help="saved_model for TensorFlow, onnx for ONNX Runtime and others.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A new folder. Default: export/FORMAT in the run's folder."

@@ -23,7 +23,7 @@ from probvae.cli.start import ModelCommand
 def push(run: Path, repository: str, public: bool, resumable: bool, as_json: bool) -> None:
     """Push RUN to the Hugging Face Hub, with a model card made from its numbers.
 
-    That are the spec, the environment, the curves, the numbers, the figures and the best weights. The card is
+    It pushes the spec, the environment, the curves, the numbers, the figures and the best weights. The card is
     README.md in the run's folder: it is written anew unless you have edited it, and then pushed as it is.
     """
     from probvae.runs import push as push_run

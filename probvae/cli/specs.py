@@ -59,12 +59,12 @@ _SMALL = 2**20  # bytes
     "--data", default="fashion_mini", show_default=True, help="A dataset, a file, or a folder of images."
 )
 @click.option("--prior", default="mixture", show_default=True, help="The prior.")
-@click.option("--encoder", default="dense", show_default=True, help="The network of the encoder.")
-@click.option("--decoder", default="dense", show_default=True, help="The network of the decoder.")
-@click.option("--posterior", default="diagonal_normal", show_default=True, help="The head of the encoder.")
+@click.option("--encoder", default="dense", show_default=True, help="The network of the encoder q(z|x).")
+@click.option("--decoder", default="dense", show_default=True, help="The network of the decoder p(x|z).")
+@click.option("--posterior", default="diagonal_normal", show_default=True, help="The distribution q(z|x).")
 @click.option(
     "--likelihood",
-    help="The head of the decoder. Default: bernoulli; for a file normal, of .h5ad negative_binomial.",
+    help="The distribution p(x|z). Default: bernoulli; for a file normal, for .h5ad negative_binomial.",
 )
 @click.option("--objective", default="elbo", show_default=True, help="The objective.")
 @click.option("--latent-dim", default=2, show_default=True, type=click.IntRange(1), help="The size of one latent.")

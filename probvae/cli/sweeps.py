@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--over",
     multiple=True,
     metavar="KEY=VALUES",
-    help="Train with each of these values, A,B,C or FIRST..LAST; with several options, every combination.",
+    help="Train with each of these values, A,B,C or FIRST..LAST. May be repeated: every combination is trained.",
 )
 @click.option(
     "--search",
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     metavar="KEY=RANGE",
     help="Let Optuna choose from LOW..HIGH, LOW..HIGH:log or A,B,C, by the validation losses so far.",
 )
-@click.option("--trials", type=click.IntRange(1), help="How many trials a search has in all. Default: 30.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="How many train at once here.")
+@click.option("--trials", type=click.IntRange(1), help="All trials of a search. Default: 30.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trainings at the same time.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder. Default: sweeps/NAME after the spec.")
 @click.option(
     "--storage",
     default="",
     metavar="URL",
-    help="The study of a search: a database as Optuna names it, or a journal file. Default: a file in the folder.",
+    help="The study of a search: the URL of a database, or a journal file. Default: a file in the folder.",
 )
 @set_option
 @plugin_option

@@ -29,6 +29,15 @@ def with_article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "sample"), counted(5000, "sample")
+    ('1 sample', '5,000 samples')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def describe(annotation: object) -> str:
     """A type and its bounds in words.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +28,7 @@ def over_examples(
         rows: the numbers of the examples, in ascending order; all if None.
     """
     noise = fold_in(seed, Stream.USE)
-    compiled = tf.function(function, reduce_retracing=True)
+    compiled = tf.function(partial(function), reduce_retracing=True)  # a partial: see Weigher
     wanted = np.arange(len(split)) if rows is None else rows
     parts = []
     for number in np.unique(wanted // CHUNK).tolist():

@@ -19,7 +19,7 @@ class EvaluateSettings(Checked):
             tables use 5,000.
         batch_size: the number of latents that are decoded at a time, which limits the memory.
         seed: the noise is a function of it.
-        compare_with: the folder of another run on the same data: the evaluation has the gain on it too, the mean
+        compare_with: the folder of another run on the same data: the evaluation has the gain over it too, the mean
             of the differences between the bounds of each example; "" for none.
 
     Raises:

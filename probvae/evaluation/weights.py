@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import tensorflow as tf
 
@@ -85,7 +86,9 @@ class Weigher:
         self.parts = Parts.of(samples, examples, batch_size)
         self._at_once = max(1, CALL // (self.parts.rows * self.parts.samples))
         # Not by XLA, which takes a quarter more processor time for dense decoders, and two thirds more with flows.
-        self._weigh = tf.function(without_autograph(self._parts, vae), reduce_retracing=True)
+        # Each partial is a function of its own: of functions with the same code TensorFlow counts the traces
+        # together, and warns that they are many once a process has evaluated five models.
+        self._weigh = tf.function(partial(without_autograph(self._parts, vae)), reduce_retracing=True)
         _check_room(vae, self.parts)
 
     def weights(self, batch: Batch, key: Tensor, first: int) -> Iterator[Array]:

@@ -36,8 +36,8 @@ def check_compared(run: Run, settings: EvaluateSettings) -> None:
     except UserError as error:
         raise UserError(f"evaluate.compare_with: {error} {fix}") from error
     other = Run(folder, read(folder).tables)
-    if differences := other.environment.data.differences(run.environment.data):
+    if differences := run.environment.data.differences(other.environment.data):
         raise UserError(
-            f"evaluate.compare_with: expected a run on the data of {run.folder}; got {folder}, whose "
+            f"evaluate.compare_with: expected a run on the data of {run.folder}; got {folder}: "
             f"{'; '.join(differences)}. {fix}"
         )

@@ -134,12 +134,12 @@ def _check_pair(one: _Compared, other: _Compared) -> None:
     Raises:
         UserError: they are not.
     """
-    expected = f"compare: expected runs on the data of {one.name}; got {other.name}, whose"
-    if differences := other.run.environment.data.differences(one.run.environment.data):
-        raise UserError(f"{expected} {'; '.join(differences)}. Compare runs on the same data.")
+    expected = f"compare: expected runs on the data of {one.name}; got {other.name}"
+    if differences := one.run.environment.data.differences(other.run.environment.data):
+        raise UserError(f"{expected}: {'; '.join(differences)}. Compare runs on the same data.")
     if one.found.bits_of_seed and one.found.settings.seed != other.found.settings.seed:
         raise UserError(
-            f"{expected} test images are binarised with evaluate.seed = {other.found.settings.seed}, not "
+            f"{expected}, whose test images are binarised with evaluate.seed = {other.found.settings.seed}, not "
             f"{one.found.settings.seed}. Evaluate one of them with the seed of the other: --seed."
         )
     if not np.array_equal(one.arrays["row"], other.arrays["row"]):

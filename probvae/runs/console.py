@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from probvae.core.words import counted
 from probvae.evaluation import Bits, Bounds, Convergence
 from probvae.runs.loading import Built
 from probvae.training import Callback, Compilation, Devices, Epoch, Progress
@@ -153,11 +154,11 @@ def print_evaluation(
         f"standard error over {elbo.examples:,} examples",
         f"            evidence lower bound  {elbo}{in_bits.get('elbo', '')}",
         f"            importance-weighted   {weighted}{in_bits.get('importance_weighted', '')}  "
-        f"({weighted.samples:,} samples; a tighter bound)",
+        f"({counted(weighted.samples, 'sample')}; a tighter bound)",
         *(f"            {line}" for line in _quality(found, convergence)),
         *(
             [
-                f"            gain on {record['settings']['compare_with']}: {gain.elbo}, importance-weighted "
+                f"            gain over {record['settings']['compare_with']}: {gain.elbo}, importance-weighted "
                 f"{gain.importance_weighted}  (means of the differences of each example)"
             ]
             if gain
@@ -178,7 +179,7 @@ def _quality(found: Bounds, convergence: Convergence) -> Iterator[str]:
     """What the samples are worth, and what to do about it."""
     elbo, weighted = (estimate.monte_carlo_error for estimate in found)
     if elbo is not None and weighted is not None:
-        half = f"{convergence.half:.2f} with {convergence.samples // 2:,} samples"
+        half = f"{convergence.half:.2f} with {counted(convergence.samples // 2, 'sample')}"
         yield f"Monte Carlo errors    {elbo:.3f} and {weighted:.3f}; the tighter bound is {half}"
     heavy = convergence.share_k_over_0_7
     yield f"effective samples     {convergence.effective_sample_size:,.0f} (median), under 5 for " + (

@@ -73,12 +73,12 @@ class DataRecord:
         )
 
     def differences(self, other: DataRecord) -> list[str]:
-        """How another dataset differs from this one, in words; a file of the same content may be elsewhere."""
+        """How another dataset differs from this one, in words; a file with the same content may have moved."""
         then, now = asdict(self), asdict(other)
         hashed = bool(self.fingerprint and other.fingerprint)
         apart = {"fingerprint", "fitted", "groups", "divide_by", *(["source"] if hashed else [])}
         compared = [key for key in now if key not in apart]
-        found = [f"{key} was {then[key]!r} and is {now[key]!r}" for key in compared if then[key] != now[key]]
+        found = [f"{key} {now[key]!r} instead of {then[key]!r}" for key in compared if then[key] != now[key]]
         if hashed and not found and self.fingerprint != other.fingerprint:
             found.append("the shapes are equal, and the values or labels of some examples are not")
         return found

@@ -143,7 +143,7 @@ def read(source: str | os.PathLike[str] | Mapping[str, object]) -> Document:
             text = file.read(LARGEST + 1)
     except FileNotFoundError:
         near = ", ".join(sorted(p.name for p in path.parent.glob("*.toml"))) if path.parent.is_dir() else ""
-        hint = f"Specs in that folder: {near}." if near else "Check the path."
+        hint = f"Specs in that folder: {near}." if near else "Check the path; `probvae init` writes a first spec."
         raise SpecError([Problem("file", "a spec", "no file of that name", hint, str(path))]) from None
     except UnicodeDecodeError as error:
         hint = "Save the file as UTF-8."

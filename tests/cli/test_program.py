@@ -97,7 +97,7 @@ def test_help_names_every_command_and_the_exit_statuses(program):
     ]:
         assert f"\n  {command} " in ended.out
     assert (
-        "Exit status: 0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later."
+        "Exit status: 0 success, 1 failure, 2 invalid input, 75 temporary failure: try again later."
         in " ".join(ended.out.split())
     )
 
@@ -475,6 +475,6 @@ def test_a_trained_model_is_used_on_other_data_from_the_command_line(program, ti
     np.save(folder / "tiny.npy", np.ones((40, 4, 4), np.uint8))
     refused = program("encode", "runs/tiny")
     assert refused.status == 2
-    assert "expected the data of the run; got other data: values was" in refused.err
+    assert "expected the data of the run; got other data: values " in refused.err
     assert program("encode", "runs/tiny", "--allow-other-data").status == 0
     assert (folder / "runs" / "tiny" / "evaluation.json").read_bytes() == kept

@@ -155,7 +155,7 @@ def test_bytes_are_not_rescaled_silently():
     assert info.values == Values(0, 255, integer=True)
     assert info.values in COUNTS
     assert info.values not in UNIT
-    assert "values as in the files" in info.protocol
+    assert "values as given" in info.protocol
 
 
 def test_bytes_divided_by_255_are_intensities():

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tensorflow.python.eager.polymorphic_function import polymorphic_function
 
 from probvae import components as c
 from probvae.core import VAE, Decoder, Encoder, Split, Stream, fold_in
@@ -15,6 +16,7 @@ from probvae.data import Batches
 from probvae.errors import ProbvaeError
 from probvae.evaluation import Convergence, Estimate, bounds, example_bounds
 from probvae.evaluation.pareto import pareto_k, tail_size
+from probvae.evaluation.passes import over_examples
 from probvae.evaluation.weights import DRAWS, ROWS
 
 tfd = tfp.distributions
@@ -99,6 +101,16 @@ def test_with_the_exact_posterior_both_bounds_are_log_p_whatever_the_sizes(exact
         values = log_p(split.stored.astype(np.float64))
         assert found.standard_error == pytest.approx(values.std(ddof=1) / math.sqrt(23), rel=1e-4)
         assert (found.examples, found.samples) == (23, samples)
+
+
+def test_evaluations_of_several_models_are_no_reason_for_a_warning_of_tensorflow(exact, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(tf.get_logger(), "warning", lambda text, *_: warnings.append(text))
+    monkeypatch.setattr(polymorphic_function, "FREQUENT_TRACING_WARNING_THRESHOLD", 2)  # instead of five models
+    for samples in (1, 2):
+        bounds(exact, drawn(2), samples)
+        over_examples(drawn(2), lambda batch, seed: {"x": batch.x}, 0)
+    assert warnings == []
 
 
 def test_the_lower_bound_is_below_log_p_by_the_divergence_of_the_posteriors(displaced):

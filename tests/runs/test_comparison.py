@@ -77,7 +77,9 @@ def test_the_page_has_the_numbers_curves_and_settings(runs, tmp_path):
 
 def test_what_cannot_be_compared_is_refused_in_words(runs, tmp_path, undrawn):
     other, _ = train(spec(tiny_images(tmp_path, divide_by=300.0), epochs=1), tmp_path / "run")
-    with pytest.raises(UserError, match=r"expected runs on the data of .*first; got .*run, whose"):
+    with pytest.raises(
+        UserError, match=r"expected runs on the data of .*first; got .*run: protocol .*300.* instead of .*255"
+    ):
         probvae.compare([runs[0], other])
     kept = other.folder / "evaluation.npz"
     content = kept.read_bytes()

@@ -90,7 +90,7 @@ def test_a_refitted_mixture_gains_nats(mixture, source):
             found[name]["value"] - before[name]["value"], abs=1e-4
         )
         assert found["gain"][name]["standard_error"] < 0.5 * found[name]["standard_error"]
-    assert f"gain on {source.folder}: {gain['value']:.2f} ± {gain['standard_error']:.2f}, importance-" in text
+    assert f"gain over {source.folder}: {gain['value']:.2f} ± {gain['standard_error']:.2f}, importance-" in text
 
 
 def test_the_gain_is_that_of_the_priors_at_the_same_latents(mixture, source):
@@ -216,7 +216,7 @@ def test_a_prior_of_another_support_is_refused(small, tmp_path):
 
 def test_a_comparison_needs_a_run_on_the_same_data(small, source, tmp_path):
     for other, message in {
-        source.folder: r"compare_with: expected a run on the data of .*; got .*, whose",
+        source.folder: r"compare_with: expected a run on the data of .*; got .*: \w+ .* instead of ",
         tmp_path / "nowhere": r"compare_with: .*nowhere: expected a run .* --set evaluate\.compare_with=''",
     }.items():
         with pytest.raises(UserError, match=message):

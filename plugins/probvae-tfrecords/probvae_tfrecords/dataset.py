@@ -86,7 +86,7 @@ class TFRecords(Dataset):
             DataError: a file is damaged.
         """
         train, validation, test, values, notes = self._parts
-        steps = [f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as in the files"]
+        steps = [f"values divided by {self.divide_by:g}" if self.divide_by != 1.0 else "values as given"]
         if self.binarize != "none":
             steps.append(protocol(self.binarize))
         patterns = [pattern for files in self._files.values() for pattern in _patterns(files)]

@@ -21,7 +21,7 @@ def check_labels(name: str, data: Data) -> None:
     if data.test is data.train:
         raise ConfigError(
             f"{name} metric: expected test examples besides the training examples, from which its classifier "
-            "learns; got the training examples. Choose another split, or leave the metric out."
+            "learns; got the training examples. Choose another split (--split test), or leave the metric out."
         )
     classes = np.unique(data.train.labels[labelled_rows(data.train)]) if data.train.labels is not None else ()
     if len(classes) < 2 or not len(labelled_rows(data.test)):

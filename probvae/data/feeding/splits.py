@@ -101,7 +101,7 @@ class UserData:
 
 def scaling(divide_by: float) -> str:
     """How stored values become those that a model sees, in a phrase."""
-    return f"values divided by {divide_by:g}" if divide_by != 1.0 else "values as in the files"
+    return f"values divided by {divide_by:g}" if divide_by != 1.0 else "values as given"
 
 
 def split_off(given: Mapping[Part, Split], share: float, place: str, fix: str) -> tuple[dict[Part, Split], str]:
