@@ -32,8 +32,8 @@ def new_plugin(name: str, kind: str, out: Path | None) -> None:
     NAME is the namespace of its components, in lower case: after `probvae new-plugin tails`, specs say
     `tails.student_t`. Words are joined by dashes; heavy-tails is `heavy_tails` in Python.
 
-    The package installs and passes its tests as it is. It has a small component of the KIND (of a prior, a
-    Student-t), its entry point, its tests, with the contract kit where the kind has one, and a workflow that lints
+    The package installs and passes its tests as it is. It has a small component of the KIND (a Student-t prior by
+    default), its entry point, its tests, with the contract kit where the kind has one, and a workflow that lints
     and tests it. Replace the component by your own, or add to it.
 
     The folder must be new or empty. A single file instead of a package is used with --plugin of `probvae train`.
