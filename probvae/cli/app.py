@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -109,8 +110,12 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         sys.exit(130)
-    except OSError as error:  # a full disk, say, where nothing more can be said of it
-        _fail(str(error), 1)
+    except OSError as error:  # of the system, where nothing more can be said of the work
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fix = (
+            " Make room on the disk, and start the same command again; a training takes --resume." if full else ""
+        )
+        _fail(f"{error}.{fix}", 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 

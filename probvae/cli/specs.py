@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -126,6 +127,8 @@ def init(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
+        with suppress(OSError):
+            path.unlink()  # what a full disk has left of it
         raise UserError(f"{path} cannot be written: {error}. Choose another NAME.") from error
     print_text(f"{path} is written. Next:\n  probvae check {path}\n  probvae train {path}")
 

@@ -17,9 +17,10 @@ OURS = os.path.join(Path(__file__).parents[1], "")
 SITE = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("purelib", "platlib"))
 PYTHON = ("<frozen", "<string>", os.path.join(sysconfig.get_path("stdlib"), ""))
 LIBRARIES = {
-    "absl", "annotated_types", "click", "docstring_parser", "filelock", "h5py", "hypothesis", "jinja2", "keras",
-    "matplotlib", "numpy", "pluggy", "pooch", "pydantic", "rich", "safetensors", "scipy", "tensorboard",
-    "tensorflow", "tensorflow_probability", "tf_keras", "tomli_w",
+    "absl", "annotated_types", "anndata", "click", "docstring_parser", "filelock", "h5py", "huggingface_hub",
+    "hypothesis", "jinja2", "keras", "matplotlib", "numpy", "onnx", "onnxruntime", "optuna", "pandas", "pluggy",
+    "pooch", "pyarrow", "pydantic", "rich", "safetensors", "scipy", "sqlalchemy", "tensorboard", "tensorflow",
+    "tensorflow_probability", "tf2onnx", "tf_keras", "tomli_w",
 }  # fmt: skip
 """The libraries that probvae uses. Other installed packages may contain components."""
 

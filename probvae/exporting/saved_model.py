@@ -28,6 +28,9 @@ def write(vae: VAE, signatures: Mapping[str, Signature], folder: Path) -> dict[s
 
     Returns:
         The signatures that are left out, with the reasons.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
     functions, left_out = {}, {}
     for name, signature in signatures.items():
@@ -43,7 +46,10 @@ def write(vae: VAE, signatures: Mapping[str, Signature], folder: Path) -> dict[s
     module.variables_of_the_model = [variable.value for variable in named_variables(vae).values()]
     for name, function in functions.items():
         setattr(module, name, function)
-    tf.saved_model.save(module, str(folder), functions)
+    try:
+        tf.saved_model.save(module, str(folder), functions)
+    except tf.errors.OpError as error:  # TensorFlow writes files by operations
+        raise OSError(error.message) from error
     return left_out
 
 

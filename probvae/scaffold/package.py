@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 
@@ -86,8 +87,7 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         folder: created if missing, with its parents.
 
     Raises:
-        UserError: the folder is not empty, or cannot be created.
-        OSError: a file in it cannot be written.
+        UserError: the folder is not empty, or it or a file in it cannot be written; then no file is left in it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         found = "a folder with files in it" if folder.is_dir() else "a file"
@@ -101,8 +101,23 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         raise UserError(
             f"folder {folder}: expected a folder that can be created; got {error}. Name another with --out."
         ) from error
-    for path, text in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+    made: list[Path] = []
+    try:
+        for path, text in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("x", encoding="utf-8", newline="\n") as file:
+                made.append(target)
+                file.write(text)
+    except OSError as error:
+        _remove(made, folder)
+        raise UserError(f"{target} cannot be written: {error}. Name another folder with --out.") from error
+
+
+def _remove(files: Sequence[Path], root: Path) -> None:
+    """Remove files, and the folders below the root that are empty without them."""
+    for file in files:
+        file.unlink(missing_ok=True)
+    for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
+        with suppress(OSError):  # of another's files
+            folder.rmdir()

@@ -137,7 +137,7 @@ def test_a_full_disk_is_an_error():
     with open("/dev/full", "w") as full:
         ended = subprocess.run([*PROGRAM, "list"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert ended.returncode == 1
-    assert b"No space left" in ended.stderr
+    assert b"No space left on device. Make room on the disk, and start the same command again" in ended.stderr
     assert b"Traceback" not in ended.stderr
 
 

@@ -320,6 +320,18 @@ def test_a_first_spec_suits_the_kind_of_the_data(program, folder, data, written,
     assert spec["train"]["epochs"] == epochs
 
 
+def test_a_first_spec_that_is_not_written_leaves_nothing(program, folder, monkeypatch):
+    def full(path, *_, **__):
+        path.touch()
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    ended = program("init")
+    assert ended.status == 2
+    assert "first.toml cannot be written: No space left on device. Choose another NAME." in ended.err
+    assert not (folder / "first.toml").exists()
+
+
 def test_a_first_spec_replaces_no_file(program, folder):
     (folder / "first.toml").write_text("mine")
     ended = program("init")

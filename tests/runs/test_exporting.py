@@ -175,6 +175,12 @@ def test_a_folder_that_exists_is_kept(run, saved, tmp_path):
         probvae.export(run, tmp_path / "file" / "inside")
 
 
+def test_a_saved_model_that_cannot_be_written_is_an_error_of_the_system(vae, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="not a directory"):
+        exporting.saved_model.write(vae, {}, tmp_path / "file" / "inside")
+
+
 def test_the_command_prints_what_was_written_and_what_was_left_out(onnx, run):
     first, *lines = str(onnx).splitlines()
     assert first == f"{onnx.folder}: onnx, 0.0 MB"

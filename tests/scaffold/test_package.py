@@ -127,7 +127,15 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
 def test_a_file_that_appears_meanwhile_is_not_written_over(tmp_path, monkeypatch):
     (tmp_path / "README.md").write_text("mine")
-    monkeypatch.setattr(type(tmp_path), "iterdir", lambda _: iter([]))
-    with pytest.raises(FileExistsError):
-        write(files(), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "iterdir", lambda _: iter([]))
+        with pytest.raises(UserError, match=r"README\.md cannot be written: .*File exists"):
+            write(files(), tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["README.md"]
     assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_half_of_a_package_is_removed(tmp_path):
+    with pytest.raises(UserError, match=r"cannot be written: .*too long"):
+        write({"a/b/c.py": "", "d.py": "", "e" * 300: ""}, tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -52,10 +52,15 @@ def open_study(storage: str, name: str, pruner: Optuna) -> Optuna:
 
     Raises:
         UserError: the storage cannot be opened, or what it holds is damaged.
+        TemporaryError: it cannot be written.
     """
     opened = open_storage(storage)
     try:
         return optuna().create_study(storage=opened, study_name=name, pruner=pruner, load_if_exists=True)
+    except OSError as error:
+        raise TemporaryError(
+            f"{without_password(storage)} cannot be written: {error}. The same command continues."
+        ) from error
     except _OF_DAMAGE as error:
         if _is_of_a_storage(error):
             raise

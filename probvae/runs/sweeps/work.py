@@ -94,11 +94,12 @@ def _train(
         except TemporaryError:
             raise
         except Exception as error:  # the others are trained all the same
+            reason = " ".join(explained(error).split())
             if _is_of_the_machine(error):
                 raise TemporaryError(
-                    f"Trial {record.number}: {' '.join(explained(error).split())} The same command continues."
+                    f"Trial {record.number}: {reason.rstrip('.')}. The same command continues."
                 ) from error
-            return "failed", " ".join(explained(error).split()), None
+            return "failed", reason, None
     return ("finished", "", lowest.loss) if lowest else ("failed", "it has no finite loss", None)
 
 

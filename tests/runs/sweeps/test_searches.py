@@ -173,6 +173,15 @@ def test_a_damaged_journal_is_said(damage, swept, training, tmp_path):
         swept(spec=found.folder, out=None, trials=3)
 
 
+def test_a_study_that_cannot_be_written_is_a_temporary_error(swept, training, monkeypatch):
+    def full(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(optuna, "create_study", full)
+    with pytest.raises(TemporaryError, match=r"study\.journal cannot be written: No space left on device\."):
+        swept(search=RATE, trials=1)
+
+
 def test_a_line_that_a_full_disk_has_cut_is_left_out(swept, training, tmp_path):
     found = swept(search=RATE, trials=2)
     journal = tmp_path / "sweep" / "study.journal"
