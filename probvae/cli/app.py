@@ -90,7 +90,7 @@ for module in (runs, sweeps, reports, sharing, checks, specs, catalogue, data, n
 def main() -> NoReturn:
     """Run the program and exit with its status.
 
-    0 fine, 1 the work failed, 2 the input is wrong, 75 the same may succeed later, 130 or 143 ended by a signal.
+    0 success, 1 failure, 2 invalid input, 75 temporary failure, 130 or 143 ended by a signal.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are no news to our users
     warnings.showwarning = _show_warning  # type: ignore[assignment]

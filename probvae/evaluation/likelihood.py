@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from probvae.core import VAE, Array, Seed, Split, Stream, fold_in
-from probvae.core.words import counted
 from probvae.data.feeding.batches import padded_batches
 from probvae.errors import UserError
 from probvae.evaluation.running import Running
@@ -156,10 +155,12 @@ class Convergence:
             return f"one sample says nothing about convergence; use --samples {self._enough}"
         seen = []
         if self.rise > RISE:
-            seen.append(f"the bound rose by {self.rise:.2f} nats from {counted(self.samples // 2, 'sample')}")
+            half = self.samples // 2
+            seen.append(f"it rose by {self.rise:.2f} nats from {half:,} to {self.samples:,} samples")
         if self.share_under_5 > SHARE:
             seen.append(f"{self.share_under_5:.0%} of the examples have an effective sample size under {FEW:g}")
-        return f"not converged: {' and '.join(seen)}; use --samples {self._enough}" if seen else ""
+        found = ", and ".join(seen)
+        return f"importance-weighted bound not converged: {found}; use --samples {self._enough}" if seen else ""
 
     @property
     def _enough(self) -> int:

@@ -395,9 +395,11 @@ def test_what_has_not_converged_is_said_with_a_number_of_samples():
     assert good.share_k_over_0_7 == 0.0
     rising = converged(100, -10.5, 3.0, np.nan)
     assert rising.warning == (
-        "not converged: the bound rose by 0.50 nats from 50 samples and 100% of the examples have an effective "
-        "sample size under 5; use --samples 5000"
+        "importance-weighted bound not converged: it rose by 0.50 nats from 50 to 100 samples, and 100% of the "
+        "examples have an effective sample size under 5; use --samples 5000"
     )
     assert rising.share_k_over_0_7 is None
-    assert converged(5000, -10.2, 50.0, 0.9).warning.endswith("nats from 2,500 samples; use --samples 50000")
+    assert converged(5000, -10.2, 50.0, 0.9).warning.endswith(
+        "nats from 2,500 to 5,000 samples; use --samples 50000"
+    )
     assert converged(1, np.nan, 1.0, np.nan).warning.startswith("one sample says nothing about convergence")
