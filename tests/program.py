@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import sys
 import traceback
 import warnings
@@ -11,7 +12,7 @@ import pytest
 
 from probvae.cli.app import main
 from probvae.errors import PluginWarning
-from probvae.registry import default
+from probvae.registry import DISABLE, default
 
 
 class Ended(NamedTuple):
@@ -41,6 +42,7 @@ def program(*arguments) -> Ended:
     ):
         warnings.simplefilter("always", PluginWarning)
         patch.setattr(sys, "argv", ["probvae", *map(str, arguments)])
+        patch.setenv(DISABLE, os.environ.get(DISABLE, ""))  # which --disable-plugin changes
         try:
             main()
         except SystemExit as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 
 from probvae.cli.printing import VERBOSITY, reserve_output
 from probvae.errors import PluginWarning, did_you_mean
-from probvae.registry import default
+from probvae.registry import DISABLE, default
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -53,6 +54,8 @@ json_option = click.option("--json", "as_json", is_flag=True, callback=_reserve_
 def _disable(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> None:
     registry = default()
     registry.disable(names)
+    if names:  # also in the processes that this one starts
+        os.environ[DISABLE] = ",".join([*filter(None, [os.environ.get(DISABLE)]), *names])
     known = [plugin.name for plugin in registry.plugins] if names else []
     for name in set(names) - set(known):
         warnings.warn(f"No plugin is named {name!r}. {did_you_mean(name, known)}", PluginWarning, stacklevel=2)

@@ -108,7 +108,7 @@ def _difference(what: str, value: Value, expected: Array, found: Array) -> Diffe
         )
     with np.errstate(invalid="ignore"):
         apart = np.where(found == expected, 0.0, np.abs(found - expected, dtype=np.float64))
-    largest_value = float(np.abs(expected).max(initial=0.0))
+    largest_value = float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))
     accepted = LARGEST * max(1.0, largest_value)
     wrong = ~(apart <= accepted)  # also where one of them is NaN
     if wrong.mean() > (FLIPPED if value.drawn else 0.0):

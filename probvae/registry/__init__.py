@@ -3,6 +3,16 @@
 from probvae.registry.component_spec import KINDS, ComponentSpec
 from probvae.registry.hookspecs import RunView, hookimpl
 from probvae.registry.plugins import PluginInfo
-from probvae.registry.registry import Registry, default, register
+from probvae.registry.registry import DISABLE, Registry, default, register
 
-__all__ = ["KINDS", "ComponentSpec", "hookimpl", "register", "Registry", "default", "PluginInfo", "RunView"]
+__all__ = [
+    "KINDS",
+    "ComponentSpec",
+    "hookimpl",
+    "register",
+    "Registry",
+    "default",
+    "PluginInfo",
+    "RunView",
+    "DISABLE",
+]

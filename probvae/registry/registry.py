@@ -17,6 +17,7 @@ from probvae.registry.loading import new_manager, register_target, validate
 from probvae.registry.plugins import Plugin, PluginInfo, duplicate, from_file, installed
 
 DISABLE = "PROBVAE_DISABLE_PLUGINS"
+"""The environment variable that disables plugins."""
 
 _PACKAGES = ("hyperspherical", "tfrecords")
 """The namespaces of published plugins, each of a package probvae-NAME, for users who do not have them."""

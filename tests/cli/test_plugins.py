@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import probvae
-from probvae.registry import default
+from probvae.registry import DISABLE, default
 
 STUDENT_T = '''
 import tensorflow as tf
@@ -270,6 +270,15 @@ def test_a_disabled_plugin_gives_nothing_and_says_why(program, tiny):
     listed = program("--disable-plugin", "probvae.data", "plugins")
     assert any(line.split()[:2] == ["probvae.data", "disabled"] for line in listed.out.splitlines())
     assert "fashion_mini" not in program("--disable-plugin", "probvae.data", "data", "list").out
+
+
+def test_a_plugin_is_disabled_in_the_processes_of_a_command_too(program, tiny, monkeypatch):
+    seen = []
+    monkeypatch.setattr("probvae.runs.workers.run_workers", lambda *_: seen.append(os.environ[DISABLE]) or 0)
+    monkeypatch.setenv(DISABLE, "other")
+    program("--disable-plugin", "probvae.data", "train", tiny, "--workers", 2)
+    assert seen == ["other,probvae.data"]
+    assert os.environ[DISABLE] == "other"
 
 
 def test_the_environment_disables_a_plugin_too(program, monkeypatch):

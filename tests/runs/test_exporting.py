@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import probvae
 from probvae import exporting
 from probvae.core import Condition, ConditionColumn
 from probvae.errors import UserError, WorkError
+from probvae.exporting.signatures import Signature, Value
 from probvae.runs.exporting import RECORD, Export
 
 from ..program import program
@@ -228,6 +230,19 @@ def test_numbers_that_differ_from_the_models_are_an_error(vae):
         differences(lambda value: value.astype(np.float64))
     with pytest.raises(WorkError, match=r"got float32 \[1, 1\] from"):
         differences(lambda value: value[:, :1])
+
+
+def test_an_infinite_number_does_not_hide_a_difference(vae):
+    of_model = Signature("f", "", {}, {"y": Value((None,), "")}, lambda: {"y": tf.constant([-math.inf, 1.0])})
+
+    def differences(*values):
+        exported = {"f": lambda inputs: {"y": np.array(values, np.float32)}}
+        return exporting.differences(vae, {"f": of_model}, exported, None)["f"]["y"]
+
+    assert differences(-math.inf, 1.0) == (0.0, 1.0)
+    for wrong in ((-math.inf, 1.1), (math.inf, 1.0), (0.0, 1.0)):
+        with pytest.raises(WorkError, match="f: y: expected the numbers of the model"):
+            differences(*wrong)
 
 
 def test_a_run_in_bfloat16_is_exported_in_float32(run, vae, x, tmp_path, monkeypatch):
