@@ -16,6 +16,7 @@ import numpy as np
 
 from probvae.core import Array, Split
 from probvae.errors import DataWarning, UserError
+from probvae.runs.signals import removed_at_the_end
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def writing(path: Path, fix: str = "Choose another with --out.") -> Iterator[Pat
     place = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield place
+        with removed_at_the_end(place):
+            yield place
         os.replace(place, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}. {fix}") from error
@@ -138,7 +140,8 @@ def making(folder: Path, choose: str) -> Iterator[Path]:
     place = folder.with_name(f".{os.getpid()}-{folder.name}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        yield place
+        with removed_at_the_end(place):
+            yield place
         place.rename(folder)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error}. {choose.capitalize()}.") from error

@@ -9,10 +9,12 @@ dispatcher does. So the handlers here do nothing. Python writes the number of ea
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -79,8 +81,25 @@ def listening(listener: Callable[[int], None]) -> Iterator[None]:
         restore()
 
 
+_unfinished: set[Path] = set()
+
+
+@contextmanager
+def removed_at_the_end(path: Path) -> Iterator[None]:
+    """Remove a file or a folder that is being made if a signal ends the process meanwhile."""
+    _unfinished.add(path)
+    try:
+        yield
+    finally:
+        _unfinished.discard(path)
+
+
 def end_at_once(number: int) -> NoReturn:
-    """End the process with the status of a signal: 128 and its number."""
+    """End the process with the status of a signal, 128 and its number; what is being made is removed."""
+    for path in [*_unfinished]:
+        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            path.unlink()
     with suppress(OSError):
         if os.isatty(1):
             os.write(1, b"\x1b[?25h")  # show the cursor, which progress bars hide

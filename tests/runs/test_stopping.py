@@ -12,7 +12,8 @@ from rich.console import Console
 
 from probvae.errors import Interrupted, TemporaryError, UserError
 from probvae.runs.lock import locked
-from probvae.runs.signals import ASKING, StopRequest, listening
+from probvae.runs.results import making, writing
+from probvae.runs.signals import ASKING, StopRequest, end_at_once, listening
 
 from .setups import rows, spec, steps, tiny_images, train
 
@@ -158,6 +159,24 @@ def test_the_first_signal_asks_and_the_second_ends_the_process(number, handled, 
         signal.raise_signal(number)
         assert ended.wait(10)
     assert interrupted.value.signal_number == asked.signal_number == number
+
+
+def test_what_is_being_made_is_removed_at_once(tmp_path, monkeypatch):
+    left = []
+    monkeypatch.setattr("os._exit", lambda _: left.extend(path.name for path in tmp_path.iterdir()))
+    with making(tmp_path / "made", "") as made:
+        made.mkdir()
+
+    def interrupted():
+        with making(tmp_path / "folder", "") as folder, writing(tmp_path / "file") as file:
+            folder.mkdir()
+            for path in (file, folder / "inner"):
+                path.touch()
+            end_at_once(signal.SIGINT)
+
+    with pytest.raises(UserError, match="cannot be written"):  # as the test goes on
+        interrupted()
+    assert left == ["made"]
 
 
 def test_a_signal_that_is_ignored_stays_ignored(handled):

@@ -47,7 +47,9 @@ class Search(Source):
         self._definition = definition
         self._own = not storage  # then every trial's folder is in this one
         pruner = self._optuna.pruners.MedianPruner()
-        self._study = open_study(storage or str(folder / JOURNAL), folder.name, pruner)
+        name = folder.resolve().name
+        # The journal in the folder goes with it when it is renamed.
+        self._study = open_study(storage or str(folder / JOURNAL), name, pruner, alone=self._own)
         self._check_study()
 
     def _check_study(self) -> None:

@@ -47,8 +47,14 @@ def _is_of_a_storage(error: Exception) -> bool:
     return type(error).__module__.partition(".")[0] in ("optuna", "sqlalchemy")
 
 
-def open_study(storage: str, name: str, pruner: Optuna) -> Optuna:
+def open_study(storage: str, name: str, pruner: Optuna, alone: bool) -> Optuna:
     """The study of a name in a storage, which is made if there is none.
+
+    Args:
+        storage: a database by its URL, or a journal file.
+        name: of the study.
+        pruner: of the study.
+        alone: whether the storage is of one study: the study there is then the one, whatever its name.
 
     Raises:
         UserError: the storage cannot be opened, or what it holds is damaged.
@@ -56,6 +62,8 @@ def open_study(storage: str, name: str, pruner: Optuna) -> Optuna:
     """
     opened = open_storage(storage)
     try:
+        if alone:
+            name = next(iter(optuna().get_all_study_names(opened)), name)
         return optuna().create_study(storage=opened, study_name=name, pruner=pruner, load_if_exists=True)
     except OSError as error:
         raise TemporaryError(

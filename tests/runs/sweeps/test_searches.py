@@ -81,6 +81,16 @@ def test_more_trials_continue_a_search(swept, training):
     assert len(swept(search=RATE).trials) == 6
 
 
+def test_a_search_continues_in_a_renamed_folder_and_from_within(swept, training, tmp_path, monkeypatch):
+    found = swept(search=RATE, trials=1)
+    (tmp_path / "sweep").rename(tmp_path / "renamed")
+    again = swept(spec=tmp_path / "renamed", out=None, trials=2)
+    assert chosen(again)[:1] == chosen(found)
+    monkeypatch.chdir(tmp_path / "renamed")
+    assert chosen(swept(spec=".", out=None, trials=3))[:2] == chosen(again)
+    assert len({folder for folder, _ in training.trained}) == 3
+
+
 def test_the_best_run_is_a_spec_to_sweep_its_seed(swept, training, tmp_path):
     found = swept(search=RATE, trials=2)
     again = swept(spec=found.best.folder, over={"train.seed": [1, 2]}, out=tmp_path / "seeds")
