@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Self
 
@@ -407,8 +408,13 @@ class VAE(Checked, KerasModel):
         p_z = self._prior(c)
         (latent_dim,) = _expect(prior_name, f"p(z){given}", p_z, batch, "[D]", 1)
         z = tf.stop_gradient(p_z.sample(() if batch else 2, seed=as_seed(0)))  # [2, D]
-        event_shape = _expect(decoder_name, "p(x|z) for z [2, D]", self._likelihood(z, c), (2,), "[*E]", None)
-        q = self._posterior(tf.zeros((2, *event_shape)), c)
+        with _called(f"{decoder_name} to decode the {latent_dim} latents of {prior_name}", "latent_dim"):
+            p_x = self._likelihood(z, c)
+        event_shape = _expect(decoder_name, "p(x|z) for z [2, D]", p_x, (2,), "[*E]", None)
+        with _called(
+            f"{encoder_name} to encode examples {[*event_shape]}, as {decoder_name} decodes", "event_shape"
+        ):
+            q = self._posterior(tf.zeros((2, *event_shape)), c)
         (found,) = _expect(encoder_name, f"q(z|x) for x {[2, *event_shape]}", q, (2,), "[D]", 1)
         if found != latent_dim:
             raise ShapeError(
@@ -436,6 +442,20 @@ class VAE(Checked, KerasModel):
                 f"Expected parts whose condition is one of the {classes} classes of {name}; got {found}. "
                 "Build the encoder, the decoder or the prior with condition_dim, the number of classes."
             )
+
+
+@contextmanager
+def _called(expected: str, size: str) -> Iterator[None]:
+    """Say in an error on shapes which two parts do not match.
+
+    Args:
+        expected: what one part does with the values of the other.
+        size: the argument that both have.
+    """
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(f"Expected {expected}; got: {error} Give both the same {size}.") from error
 
 
 def _check_count(samples: object) -> None:

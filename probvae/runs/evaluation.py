@@ -85,7 +85,7 @@ def evaluate(
         before = samples_before(loaded, checkpoint)
         if before > built.plan.evaluate.samples:
             write(loaded.evaluation_file, _as_text(loaded.evaluation() | _all_metrics(loaded, record)))
-            kept = f"not written: {loaded.evaluation_file} has {before:,} samples, and is kept, with these metrics"
+            kept = f"metrics added to {loaded.evaluation_file}, which keeps its bounds with {before:,} samples"
             console.print(f"            {kept}", markup=False, soft_wrap=True)
         else:
             write_evaluation(loaded, record, arrays, console)

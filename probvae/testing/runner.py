@@ -75,7 +75,7 @@ def checks_for(subject: Subject, only: Collection[str] | None = None) -> list[Ch
     for name in subject.promises.expected_failures:
         if name not in known:
             raise PluginError(
-                f"{subject.name}: its promises expect a failure of {name!r}, which is no check of a "
+                f"{subject.name}: its promises expect a failure of {name!r}, which is not a check of a "
                 f"{subject.kind}. {did_you_mean(name, known)}"
             )
     return [found for found in known.values() if found.applies(subject) and (only is None or found.name in only)]

@@ -274,7 +274,7 @@ def _promises(name: str, factory: Factory, signature: Signature) -> Promises:
         for key in table:
             if key not in signature.all:
                 known = did_you_mean(key, signature.settable)
-                raise PluginError(f"{name}: promises.cases[{number}] sets {key!r}, which is no parameter. {known}")
+                raise PluginError(f"{name}: promises.cases[{number}] sets {key!r}, not a parameter. {known}")
     return promises
 
 

@@ -125,7 +125,7 @@ WRONG = {
         {"col": np.array([-1]), "row": np.array([1]), "data": np.array([1])},
         "has values outside",
     ),
-    "fractions": ("coo", {"row": np.array([0.5])}, "has indices that are no lists of integers"),
+    "fractions": ("coo", {"row": np.array([0.5])}, "has indices that are not lists of integers"),
     "lengths": ("coo", {"row": np.array([1])}, "has values outside of"),
     "a shape of three": ("csr", {"shape": np.array([40, 30, 2])}, "has a shape that no matrix has"),
     "a shape below 0": ("csr", {"shape": np.array([-40, 30])}, "has a shape that no matrix has"),

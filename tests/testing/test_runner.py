@@ -125,7 +125,7 @@ def test_an_expected_failure_that_passes_is_red():
 
 
 def test_an_expected_failure_of_no_check_is_an_error():
-    with pytest.raises(PluginError, match="expect a failure of 'shape', which is no check of a prior"):
+    with pytest.raises(PluginError, match="expect a failure of 'shape', which is not a check of a prior"):
         only(priors.ExpectsNothingReal)
 
 

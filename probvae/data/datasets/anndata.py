@@ -52,7 +52,7 @@ class Learnt:
 
 
 class AnnDataFile(FittedDataset[Learnt]):
-    """Your own AnnData files (.h5ad), as of single cells: a row of X or of a layer is an example.
+    """Your own AnnData files (.h5ad), such as single-cell data: a row of X or of a layer is an example.
 
     Values stay as they are, so that counts are counts. A sparse matrix stays sparse in memory, and only the rows
     of a batch become dense. Other files, as those that a run is used on, may have their variables (var_names) in

@@ -38,7 +38,7 @@ def as_dataset(source: object) -> Dataset:
 
 
 class Given(Dataset):
-    """Data that a program has: in Python, `probvae.train(spec, data=...)`; see `probvae.data.as_dataset`.
+    """Data given in Python: `probvae.train(spec, data=...)`; see `probvae.data.as_dataset`.
 
     A spec that names it cannot be used without such data, as on the command line.
 
@@ -113,7 +113,7 @@ class Given(Dataset):
             return _of_arrays("arrays", self.share, *map(np.asarray, given))
         if isinstance(given, np.ndarray) or tf.is_tensor(given):
             return _of_arrays("an array", self.share, np.asarray(given))
-        raise UserError(f"data: expected {_KINDS}; got {type(given).__name__}.")
+        raise UserError(f"data: expected {_KINDS}; got {type(given).__name__}. Convert it: numpy.asarray(...).")
 
 
 def _named(data: Data, ids: Array) -> Data:

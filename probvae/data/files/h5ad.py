@@ -235,7 +235,7 @@ def _described(matrix: _Node) -> tuple[str, Header, int]:
     if sizes.dtype.kind not in "iu" or len(sizes) != 2 or (sizes < 0).any():
         raise _LayoutError("the matrix has no shape")
     if not all(isinstance(part, h5py.Dataset) and len(part.shape or ()) == 1 for part in parts.values()):
-        raise _LayoutError("the matrix has arrays that are no lists")
+        raise _LayoutError("the matrix has arrays that are not lists")
     stored = sum(int(part.size) * part.dtype.itemsize for part in parts.values())
     header = Header(tuple(sizes.tolist()), False, parts["data"].dtype, 0)
     copies = 2 if form == "csc" else 1  # its values are brought into the order of the rows
@@ -246,7 +246,7 @@ def _index_node(file: h5py.File, name: str) -> _Node:
     """The array with the names of a data frame's rows."""
     frame = _child(file, name)
     if _encoding(frame) != "dataframe":
-        raise _LayoutError(f"{name} is no dataframe")
+        raise _LayoutError(f"{name} is not a dataframe")
     if not (index := _text(frame.attrs.get("_index"))):
         raise _LayoutError(f"{name} has no attribute _index, the name of the column of its names")
     return _child(frame, index)

@@ -99,7 +99,7 @@ def sparse_rows(form: str, shape: tuple[int, ...], data: Array, first: Array, se
     """
     N, n = shape
     if data.ndim != 1 or any(array.ndim != 1 or array.dtype.kind not in "iu" for array in (first, second)):
-        raise ValueError("has indices that are no lists of integers")
+        raise ValueError("has indices that are not lists of integers")
     first, second = (array.astype(np.int64) if array.dtype.kind == "u" else array for array in (first, second))
     data = data.astype(plain(data.dtype), copy=False)
     if form == "csr":

@@ -37,7 +37,7 @@ def training_examples_are_left_out(subject: Subject, case: Case) -> None:
     left = _log_prob(view, numbers, points)  # [POINTS, N]
     none = _log_prob(view, np.array([-1, -1, 10**6]), points)
     if not _same(none, given[:, None]):
-        raise Violation("rows that are no training examples, -1 and 1,000,000, change the density.")
+        raise Violation("rows that are not training examples, -1 and 1,000,000, change the density.")
     changed = np.array([not _same(column, given) for column in left.T])
     rng = np.random.default_rng([case.seed, 14])
     rows = np.concatenate([rng.permutation(numbers[some])[:TRIED] for some in (changed, ~changed)])
