@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def init(
         default()[kind, use]
     table = _from_file(data, path) if is_file else f'use = "{data}"{_others("dataset", data)}'
     text = FIRST.format(
-        file=path.name,
+        file=shlex.quote(path.name),
         latent_dim=latent_dim,
         epochs=epochs or (200 if is_file and _is_small_table(data) else 20),
         encoder=encoder,
@@ -130,7 +131,8 @@ def init(
         with suppress(OSError):
             path.unlink()  # what a full disk has left of it
         raise UserError(f"{path} cannot be written: {error}. Choose another NAME.") from error
-    print_text(f"{path} is written. Next:\n  probvae check {path}\n  probvae train {path}")
+    named = shlex.quote(str(path))
+    print_text(f"{path} is written. Next:\n  probvae check {named}\n  probvae train {named}")
 
 
 def _is_small_table(data: str) -> bool:

@@ -30,7 +30,7 @@ class Terminal(Callback):
         self.bar = Bar(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=8),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             transient=True,

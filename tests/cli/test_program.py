@@ -320,6 +320,15 @@ def test_a_first_spec_suits_the_kind_of_the_data(program, folder, data, written,
     assert spec["train"]["epochs"] == epochs
 
 
+def test_a_first_spec_takes_any_path(program, folder):
+    data = folder / 'the "data" \N{GRINNING FACE}.npy'
+    np.save(data, np.zeros((20, 3), np.float32))
+    ended = program("init", "my spec", "--data", data)
+    assert ended.out.endswith("Next:\n  probvae check 'my spec.toml'\n  probvae train 'my spec.toml'\n")
+    assert tomllib.loads((folder / "my spec.toml").read_text(encoding="utf-8"))["data"]["train"] == str(data)
+    assert program("check", "my spec.toml").status == 0
+
+
 def test_a_first_spec_that_is_not_written_leaves_nothing(program, folder, monkeypatch):
     def full(path, *_, **__):
         path.touch()

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 
@@ -68,6 +69,15 @@ def test_a_terminal_shows_the_trial_and_its_epochs_beside_a_bar(swept, training)
     swept(over=RATES, terminal=True)
     assert "trial 1: train.learning_rate=0.001, epoch 4, validation loss 100.00" in swept.text
     assert "[2/2] trial 1: train.learning_rate=0.001  loss 100.00 after epoch 4" in swept.text
+
+
+def test_a_value_is_no_markup_of_a_terminal(swept, training, base, tmp_path):
+    file = tmp_path / "a[" / "b].npz"  # whose path has the form of a closing tag
+    file.parent.mkdir()
+    shutil.copy(base["data"]["train"], file)
+    found = swept(over={"data.train": [str(file)]}, terminal=True)
+    assert found.count("finished") == 1
+    assert str(file) in swept.text
 
 
 def test_a_sweep_that_was_killed_continues_with_the_next_epoch(swept, training):
