@@ -33,7 +33,7 @@ class Use:
     name: str
 
 
-Tag: TypeAlias = Literal["reparameterized", "xla"]
+Tag: TypeAlias = Literal["reparameterized", "xla", "hierarchy"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Promises:
     Args:
         tags: properties beyond the contract of its kind: "reparameterized" (the samples of a prior carry
             gradients to its variables, as those of every encoder and posterior must), "xla" (it compiles with XLA,
-            with the same results).
+            with the same results), "hierarchy" (it makes a `Hierarchy`; lower blocks depend on upper ones).
         cases: configurations to check in addition to the default and random ones, each a table as in a spec.
         expected_failures: check -> the reason why it fails; such a check is reported when it passes.
     """

@@ -50,6 +50,7 @@ OF_POSTERIORS = (
 COMPOSED = ("hierarchical", "parallel")
 """What is made of other components, which are checked by themselves."""
 OF_PARTS = (
+    "blocks_depend_on_those_above",
     "builds",
     "shapes",
     "finite",

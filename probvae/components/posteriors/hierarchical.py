@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import tensorflow as tf
 
 from probvae.components.hierarchies import check_blocks, two_blocks
 from probvae.components.networks.keras_layer import connected
-from probvae.core import Context, Distribution, Hierarchy, Network, Positive, PosteriorHead, Tensor, Use
+from probvae.core import Context, Distribution, Hierarchy, Network, Positive, PosteriorHead, Promises, Tensor, Use
 
 NAME = "hierarchical posterior"
 
@@ -35,6 +35,8 @@ class HierarchicalPosterior(PosteriorHead):
         ConfigError: the sizes do not add up to D, a part is of another size or support, or the network does not
             support these shapes.
     """
+
+    promises: ClassVar[Promises] = Promises(tags=("hierarchy",))
 
     def __init__(
         self,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import tensorflow as tf
 
 from probvae.components.hierarchies import UpperBlocks, check_blocks, two_blocks
-from probvae.core import Context, Distribution, Hierarchy, Positive, Prior, Tensor, Use
+from probvae.core import Context, Distribution, Hierarchy, Positive, Prior, Promises, Tensor, Use
 from probvae.errors import ConfigError
 
 NAME = "hierarchical prior"
@@ -33,6 +33,7 @@ class HierarchicalPrior(Prior):
         ConfigError: the sizes do not add up to D, or a part is of another size or support.
     """
 
+    promises: ClassVar[Promises] = Promises(tags=("hierarchy",))
     takes_rows: bool = False  # unless its top does
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Whether a condition is taken where it is asked for, used, and by each row for itself."""
+"""Whether conditions, and upper blocks of latents, are taken where asked for, used, and by each row for itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Tensor
+from probvae.core import Hierarchy, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
 from probvae.testing.spaces import Floats
@@ -98,6 +98,36 @@ def conditions_are_of_their_rows(subject: Subject, case: Case) -> None:
         _same(f64(alone.log_prob(points))[:, 0], expected[:, row], "alone")
     if subject.kind == "decoder":
         _spread(view, own, condition)
+
+
+@check("prior", "posterior", fast=3, deep=30, tag="hierarchy")
+def blocks_depend_on_those_above(subject: Subject, case: Case) -> None:
+    """In a hierarchy, other values of the blocks above give another density of each block.
+
+    A lower block that ignores those above it leaves p(z1) in the place of p(z1|z2), or q(z1|x) in that of
+    q(z1|x, z2). The layers are then one, the loss still falls, and the bound is as loose as that of one layer.
+    """
+    for attempt in range(TRIES):
+        again = replace(case, seed=case.seed + attempt, perturbation=max(case.perturbation, 0.1))
+        view = view_of(subject, again)
+        p = view.call(view.inputs(batch=(1,)))
+        if not isinstance(p, Hierarchy):
+            raise Violation(f"it promises a hierarchy; expected a Hierarchy; got a {type(p).__name__}.")
+        z = view.points(p, 8)
+        sizes = [*p.blocks.values()]
+        fixed = set()
+        for lower, name in enumerate([*p.blocks][1:], 1):
+            above, rest = tf.split(z, [sum(sizes[:lower]), sum(sizes[lower:])], axis=-1)
+            other = tf.concat([tf.roll(above, 1, axis=0), rest], axis=-1)
+            here, there = (f64(p.block_log_probs(value)[name]) for value in (z, other))
+            if not np.any(np.abs(there - here) > 1e-6 * (1 + np.abs(here))):
+                fixed.add(name)
+        if not fixed:
+            return
+    raise Violation(
+        f"the density of block {min(fixed)} is the same whatever the values of the blocks above it, for {TRIES} "
+        "initial values."
+    )
 
 
 def _spread(view: View, own: Tensor, condition: Tensor) -> None:

@@ -1,5 +1,7 @@
 """Wrong posterior heads."""
 
+from typing import ClassVar
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -15,6 +17,7 @@ from probvae.core import (
     Hierarchy,
     Positive,
     PosteriorHead,
+    Promises,
     Support,
     normal_noise,
     uniform_noise,
@@ -268,8 +271,30 @@ class DensityOfTheLowestBlock(_InBlocks):
 class UpperBlockIgnored(_InBlocks):
     """The lower block does not depend on the upper one: zeros take its place."""
 
+    promises: ClassVar[Promises] = Promises(tags=("hierarchy",))
+
     def posterior(self, outputs):
         return Hierarchy(self.above(outputs), lambda z2: self.below(outputs, tf.zeros_like(z2)), self.below_dim)
+
+
+class LowestBlockAlone(_InBlocks):
+    """Of three blocks, of which the upper two are right, the lowest depends on none of them."""
+
+    promises: ClassVar[Promises] = Promises(tags=("hierarchy",))
+
+    def __init__(self, latent_dim: Positive) -> None:
+        if latent_dim < 3:
+            raise ConfigError(f"expected latent_dim >= 3; got {latent_dim}.", parameter="latent_dim")
+        super().__init__(latent_dim - 1)
+        self.output_shape = (2 * latent_dim,)
+
+    def posterior(self, outputs):
+        loc, raw = tf.split(outputs[..., -2:], 2, axis=-1)
+
+        def lowest(z):
+            return tfd.MultivariateNormalDiag(loc + tf.zeros_like(z[..., :1]), softplus_scale(raw))
+
+        return Hierarchy(self.honest(outputs[..., :-2]), lowest, 1)
 
 
 class _Flow(FlowPosterior):

@@ -844,6 +844,19 @@ class ConditionedOnTheWrongBlock(_InBlocks):
         return Patched(self.honest(), log_prob=log_prob)
 
 
+class UpperBlockIgnored(_InBlocks):
+    """The lower block does not depend on the upper one: a constant location takes the place of its slope."""
+
+    promises: ClassVar[Promises] = Promises(tags=("hierarchy",))
+
+    def distribution(self):
+        def below(z2):
+            loc = tf.reduce_sum(self.slope.value, axis=0) + tf.zeros_like(z2[..., :1])
+            return tfd.MultivariateNormalDiag(loc, 0.5 * tf.ones_like(loc))
+
+        return Hierarchy(self.above(), below, self.below_dim)
+
+
 class BlocksInAnotherOrder(_InBlocks):
     """Samples have the lowest block first, where the density has the top first."""
 
