@@ -113,7 +113,7 @@ def _load(plugin: str) -> list[PluginInfo]:
         found = [info for info in known if plugin in (info.name, info.source)]
         if not found:
             names = {name for info in known for name in (info.name, info.source)}
-            hint = f"{did_you_mean(plugin, names)} A single file is given with its path, as {plugin}.py."
+            hint = f"{did_you_mean(plugin, names)} A single file is given by its path: {plugin}.py."
             raise PluginError(f"No plugin is named {plugin!r}. {hint}")
     for info in found:
         if info.state != "ok":

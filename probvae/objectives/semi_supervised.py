@@ -62,7 +62,7 @@ class SemiSupervised(Objective):
     ) -> None:
         if loss.classifier or set(loss.terms) & set(OWN_TERMS):
             raise ConfigError(
-                f"semi_supervised objective: expected the loss of x given its class, as elbo; got "
+                f"semi_supervised objective: expected the loss of x given its class, such as elbo; got "
                 f"{type(loss).__name__}. Set loss to another objective.",
                 parameter="loss",
             )

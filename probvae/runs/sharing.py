@@ -255,7 +255,7 @@ def _hub() -> tuple[Any, Any]:
 
 def _checked_name(repository: str) -> str:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII) or ".." in repository:
-        raise UserError(f"Expected the name of a repository, as user/name; got {repository!r}.")
+        raise UserError(f"Expected the name of a repository, user/name; got {repository!r}.")
     return repository
 
 

@@ -54,15 +54,15 @@ class PluginNames:
         first, _, rest = namespace.partition("_")
         if first in ("probvae", "plugin"):
             # A --plugin file x.py is the module probvae_plugin_x, which a package must not be too.
-            hint = f"Try {rest.replace('_', '-')}" if rest else "Say what it brings, as tails"
+            hint = f"Try {rest.replace('_', '-')}" if rest else "Name what it adds, such as tails"
             raise UserError(
                 f"plugin name {name!r}: expected one without 'probvae' or 'plugin' in front, as 'probvae-' is put "
                 f"there; got {first!r}. {hint}."
             )
         if keyword.iskeyword(namespace):
             raise UserError(
-                f"plugin name {name!r}: expected a name that is no Python keyword; got a keyword. "
-                f"Add a word, as {name}-prior."
+                f"plugin name {name!r}: expected a name that is not a Python keyword; got a keyword. "
+                f"Add a word, such as {name}-prior."
             )
         if namespace in claimed:
             raise UserError(

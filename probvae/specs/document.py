@@ -104,7 +104,7 @@ class Document:
         path = tuple(part.strip() for part in key.split("."))
         place = f"--set {setting}"
         if not equals or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in path):
-            expected = "key.path=value, as model.prior.components=32"
+            expected = "key.path=value, such as model.prior.components=32"
             raise SpecError([Problem("--set", expected, repr(setting), where="command line")])
         parsed = value_of(value.strip(), place)
         table = self.tables

@@ -73,7 +73,7 @@ def check_support(plan: Plan, vae: VAE, info: DataInfo) -> None:
 
 
 _COUNTS = (
-    "If they are counts, take a likelihood that supports them, as model.decoder.likelihood.use = "
+    "If they are counts, take a likelihood that supports them, such as model.decoder.likelihood.use = "
     "'negative_binomial', or 'normal' for numpy.log1p of them: binarising keeps little of a count."
 )
 _FAR = 100.0  # from 0: where a normal whose scale is near 1 gives a loss of thousands of nats for each element

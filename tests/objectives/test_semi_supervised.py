@@ -202,7 +202,9 @@ def test_a_model_that_it_cannot_train_is_refused_in_words(objective, change, mes
 
 
 def test_the_loss_is_one_of_x_given_its_class():
-    with pytest.raises(ConfigError, match="expected the loss of x given its class, as elbo; got SemiSupervised"):
+    with pytest.raises(
+        ConfigError, match="expected the loss of x given its class, such as elbo; got SemiSupervised"
+    ):
         SemiSupervised(SemiSupervised(ELBO()))
 
 

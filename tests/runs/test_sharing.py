@@ -350,7 +350,7 @@ def test_no_network_is_an_error_that_may_pass(hub, run, monkeypatch):
 @pytest.mark.parametrize("name", ["tiny", "a/b/c", "../tiny", "a/..", "https://huggingface.co/a/b", "a b/c", ""])
 def test_a_wrong_name_is_an_error(hub, run, name):
     for work in (lambda: push(run, name), lambda: pull(name)):
-        with pytest.raises(UserError, match="Expected the name of a repository, as user/name; got"):
+        with pytest.raises(UserError, match="Expected the name of a repository, user/name; got"):
             work()
     assert hub.requests == []
 

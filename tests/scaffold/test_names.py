@@ -61,7 +61,7 @@ def test_a_name_too_long_for_the_templates_lines_is_refused():
 @pytest.mark.parametrize(
     ("name", "found", "remedy"),
     [
-        ("probvae", "'probvae'", "Say what it brings"),
+        ("probvae", "'probvae'", "Name what it adds"),
         ("probvae-tails", "'probvae'", "Try tails."),
         ("probvae_heavy_tails", "'probvae'", "Try heavy-tails."),
         ("plugin-tails", "'plugin'", "Try tails."),
@@ -75,7 +75,7 @@ def test_what_is_put_before_a_name_is_refused_in_it(name, found, remedy):
 
 @pytest.mark.parametrize("name", [word for word in keyword.kwlist if word.islower()])
 def test_a_keyword_of_python_is_refused(name):
-    with pytest.raises(UserError, match=f"got a keyword. Add a word, as {name}-prior"):
+    with pytest.raises(UserError, match=f"got a keyword. Add a word, such as {name}-prior"):
         of(name)
 
 

@@ -83,7 +83,7 @@ def _check_keys(
         )
     if not over and not search:
         raise UserError(
-            "expected parameters to sweep; got none. Name some, as --over objective.beta=0.5,1,2 or --search "
+            "expected parameters to sweep; got none. Name some, such as --over objective.beta=0.5,1,2 or --search "
             "train.learning_rate=1e-4..1e-2:log."
         )
     fixed = [setting.partition("=")[0].strip() for setting in overrides]

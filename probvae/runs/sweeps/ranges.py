@@ -85,7 +85,7 @@ def _by_key(option: str, settings: Sequence[str]) -> dict[str, str]:
         key, equals, text = (part.strip() for part in setting.partition("="))
         if not equals or not re.fullmatch(_KEY, key):
             example = "objective.beta=0.5,1,2" if option == "--over" else "train.learning_rate=1e-4..1e-2:log"
-            raise UserError(f"{option}: expected KEY=VALUES, as {example}; got {setting!r}.")
+            raise UserError(f"{option}: expected KEY=VALUES, such as {example}; got {setting!r}.")
         if key in found:
             raise UserError(f"{option}: expected each key once; got {key} twice. Join their values with commas.")
         found[key] = text

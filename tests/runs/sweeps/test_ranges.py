@@ -49,7 +49,7 @@ def test_a_search_has_values_to_choose_from_too():
         (
             read_grid,
             "objective.beta",
-            "--over: expected KEY=VALUES, as objective.beta=0.5,1,2; got 'objective.beta'",
+            "--over: expected KEY=VALUES, such as objective.beta=0.5,1,2; got 'objective.beta'",
         ),
         (read_grid, "beta=1", "expected KEY=VALUES"),
         (read_grid, "a.b=", "expected values with commas between them; got ''"),
