@@ -120,7 +120,10 @@ def _read(folder: Path) -> _Compared:
             raise ValueError("it is of another evaluation than evaluation.json")
         if any(arrays[name].shape != (found.elbo.examples,) for name in (*Bounds._fields, "row")):
             raise ValueError("it has another number of examples than evaluation.json")
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        for name in Bounds._fields:
+            if arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{name} is not finite")
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{run.example_evaluation_file}: expected the estimates of an evaluation for each example; got none "
             f"({error}). {fix}"

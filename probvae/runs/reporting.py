@@ -80,7 +80,7 @@ def write_comparison(found: Mapping[str, Any], path: Path) -> None:
 
     runs = [Run(Path(row["run"]), read(row["run"]).tables) for row in found["runs"]]
     text = render_comparison(found, [ComparedRun(run.spec, run.metrics(), run.figures) for run in runs])
-    with writing(path) as place:
+    with writing(path, "Choose another with --html.") as place:
         place.write_text(text, encoding="utf-8")
 
 

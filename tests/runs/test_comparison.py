@@ -118,3 +118,29 @@ def test_estimates_of_another_evaluation_are_refused(change, message, runs):
             probvae.compare([first, other])
     finally:
         first.evaluation_file.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("elbo", "message"),
+    [
+        (np.full(10, np.nan), "elbo is not finite"),
+        (np.full(10, -np.inf, np.float32), "elbo is not finite"),
+        (np.array(["a"] * 10), "elbo is not finite"),
+        (np.full(10, 1j), "elbo is not finite"),
+        (np.array([{}] * 10), "allow_pickle=False"),
+        (None, "context manager"),
+    ],
+    ids=["nan", "infinite", "text", "complex", "pickled", "no archive"],
+)
+def test_what_is_no_estimate_is_not_compared(elbo, message, runs, tmp_path):
+    shutil.copytree(runs[1].folder, tmp_path / "other")
+    file = tmp_path / "other" / "evaluation.npz"
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    with file.open("wb") as opened:
+        if elbo is None:
+            np.save(opened, arrays["elbo"])
+        else:
+            np.savez(opened, **arrays | {"elbo": elbo})
+    with pytest.raises(UserError, match=message):
+        probvae.compare([runs[0], tmp_path / "other"])
