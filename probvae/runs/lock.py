@@ -60,7 +60,7 @@ def is_in_use(folder: Path) -> bool:
             os.kill(found["process"], 0)  # which signals nothing
     except PermissionError:  # of another user
         return True
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
         return False
     return True
 

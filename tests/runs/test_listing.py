@@ -83,6 +83,8 @@ def test_a_run_that_a_process_holds_is_running(place):
     (place / "early" / ".lock.json").write_text(json.dumps(owner | {"process": ended.pid}))  # as after SIGKILL
     found = listed(place)
     assert (found["done"].status, found["early"].status) == ("running", "finished")
+    (place / "done" / ".lock.json").write_text(json.dumps(owner | {"process": 10**30}))  # which nobody has
+    assert listed(place)["done"].status != "running"
 
 
 def test_the_table_has_a_line_for_each_run_and_the_problems(place):

@@ -101,7 +101,9 @@ def sweep(
         source = open_source(folder, definition, storage)
         if isinstance(source, Grid):
             source.retry()
-        if continued and sum(record.ended is not None for record in source.records()) < source.total:
+        left = source.total - sum(record.ended is not None for record in source.records())
+        jobs = min(jobs, max(left, 1))
+        if continued and left:
             check_plans(definition, registry, data)  # the file of its definition may have been edited
         found = results(folder, definition, source)
         console.print(_introduction(found, source.total, jobs), markup=False, soft_wrap=True)

@@ -12,6 +12,7 @@ import tomli_w
 
 from probvae.errors import CheckpointError, ReportWarning, SpecError, TemporaryError, UserError
 from probvae.runs.listing import list_runs
+from probvae.runs.sweeps import sweeping
 from probvae.runs.sweeps.ranges import read_grid
 from probvae.runs.sweeps.source import claimed
 
@@ -69,6 +70,19 @@ def test_a_terminal_shows_the_trial_and_its_epochs_beside_a_bar(swept, training)
     swept(over=RATES, terminal=True)
     assert "trial 1: train.learning_rate=0.001, epoch 4, validation loss 100.00" in swept.text
     assert "[2/2] trial 1: train.learning_rate=0.001  loss 100.00 after epoch 4" in swept.text
+
+
+def test_there_are_no_more_processes_than_trials_left(swept, training, monkeypatch):
+    counts = []
+    monkeypatch.setattr(sweeping, "run_processes", lambda folder, count, *_: counts.append(count))
+    training.failing = lambda spec: spec["train"]["seed"] > 0
+    swept(over={"train.seed": range(4)})
+    swept(over={"train.seed": range(4)}, jobs=50)
+    assert counts == [3]
+    training.failing = lambda spec: False
+    swept(over={"train.seed": range(4)})
+    swept(over={"train.seed": range(4)}, jobs=50)
+    assert counts == [3]
 
 
 def test_a_value_is_no_markup_of_a_terminal(swept, training, base, tmp_path):
