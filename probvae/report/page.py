@@ -94,13 +94,19 @@ def _headline(found: Sequence[Number]) -> list[tuple[Number, Number | None]]:
     return [(number, bits.get(number.path)) for number in others[:_HEADLINE]]
 
 
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
 def remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
     """What the evaluation says in words, idle latents, and whether the numbers are of the best epoch."""
-    remarks = [Finding("warning", name.capitalize(), text) for name, text in notes(facts.evaluation)]
+    remarks = [Finding("warning", name.capitalize(), _sentence(text)) for name, text in notes(facts.evaluation)]
     latents = table_of(facts.spec, "model").get("latent_dim")
     for number in found:
         title, value = number.name[0].upper() + number.name[1:], number.value
-        remarks += [Finding("warning" if "collapse" in text else "note", title, text) for text in number.notes]
+        remarks += [
+            Finding("warning" if "collapse" in text else "note", title, _sentence(text)) for text in number.notes
+        ]
         if number.path.endswith("active_units") and isinstance(value, float) and isinstance(latents, int):
             text = f"{latents - value:g} of {latents} do not depend on x."
             remarks += [Finding("note", "Inactive latents", text)] if value < latents else []

@@ -114,7 +114,7 @@ def test_a_term_that_does_not_change_is_a_sentence_and_no_chart(markup):
 def test_what_the_evaluation_says_is_among_the_diagnoses(markup):
     assert "Active units. 1 is idle" in markup.text
     assert "Inactive latents. 1 of 2 do not depend on x." in markup.text
-    assert "Convergence. not converged: the bound rose by 0.25 nats" in markup.text
+    assert "Convergence. Not converged: the bound rose by 0.25 nats." in markup.text
 
 
 def test_numbers_of_other_weights_than_the_best_are_a_warning(tmp_path):
