@@ -73,7 +73,8 @@ def _header(facts: Facts, repository: str, found: Sequence[Number]) -> str:
         **({"pipeline_tag": _IMAGES} if images else {}),
         **({"model-index": [_results(facts, repository, found)]} if found else {}),
     }
-    return "\n".join(f"{name}: {json.dumps(value)}" for name, value in fields.items())
+    # Without JSON's escapes of characters beyond 16 bits, which are pairs that YAML does not have.
+    return "\n".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items())
 
 
 def _results(facts: Facts, repository: str, found: Sequence[Number]) -> Table:

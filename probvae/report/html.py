@@ -63,5 +63,11 @@ def _template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["cell"] = _cell
     environment.globals |= {"box": BOX, "colours": COLOURS}
     return environment.get_template(name)
+
+
+def _cell(text: str) -> str:
+    """A text in a cell of a table in Markdown."""
+    return " ".join(text.split()).replace("|", r"\|")

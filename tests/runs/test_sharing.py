@@ -134,6 +134,19 @@ def test_the_card_has_the_numbers_with_their_errors_and_how_to_load(hub, run):
     assert "&" not in text
 
 
+def test_a_number_of_any_name_is_in_the_card(hub, run):
+    evaluation, name = run.evaluation(), "a|b\n# \N{GRINNING FACE}"
+    evaluation["metrics"]["odd"] = {"numbers": {name: {"value": 1.5, "unit": "x|y"}}}
+    run.evaluation_file.write_text(json.dumps(evaluation))
+    push(run, NAME)
+    text = (run.folder / CARD).read_text(encoding="utf-8")
+    found = {
+        result.metric_type: result.metric_value for result in huggingface_hub.ModelCard(text).data.eval_results
+    }
+    assert found[f"odd.{name}"] == 1.5
+    assert "\n| odd: a\\|b # \N{GRINNING FACE} | 1.5000 | x\\|y |  |\n" in text
+
+
 def test_a_card_is_written_anew_until_it_is_edited(hub, run):
     assert not push(run, "somebody/before").own_card
     assert not push(run, NAME).own_card
