@@ -80,8 +80,8 @@ class KerasModel(NotSerialized, keras.Model):
         """
         if objective is None or isinstance(objective, type) or getattr(objective, "kind", "") != "objective":
             raise UserError(
-                f"compile: expected objective=..., a probvae.Objective such as probvae.ELBO(); got {objective!r}. "
-                "The built-in ones are in probvae.objectives."
+                f"compile: expected objective=..., a probvae.Objective; got {objective!r}. Make one of a class in "
+                "probvae.objectives."
             )
         objective.check(self)
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
