@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from probvae.cli.options import json_option, run_argument
-from probvae.cli.printing import print_json, print_text
+from probvae.cli.printing import print_json, print_text, verbosity
 from probvae.cli.start import ModelCommand
 
 
@@ -29,7 +29,7 @@ def push(run: Path, repository: str, public: bool, resumable: bool, as_json: boo
     from probvae.runs import push as push_run
     from probvae.runs.sharing import CARD
 
-    pushed = push_run(run, repository, public, resumable)
+    pushed = push_run(run, repository, public, resumable, progress=verbosity() != "quiet")
     if as_json:
         print_json(pushed._asdict())
         return
@@ -54,7 +54,7 @@ def pull(repository: str, folder: Path | None, as_json: bool) -> None:
     """
     from probvae.runs import pull as pull_run
 
-    pulled = pull_run(repository, folder)
+    pulled = pull_run(repository, folder, progress=verbosity() != "quiet")
     if as_json:
         print_json({"folder": str(pulled.folder), "missing": pulled.missing})
         return

@@ -62,6 +62,7 @@ def push(
     public: bool = False,
     resumable: bool = False,
     registry: Registry | None = None,
+    progress: bool = True,
 ) -> Pushed:
     """Push a run to a repository of models on the Hugging Face Hub, which is made if there is none.
 
@@ -75,6 +76,7 @@ def push(
         public: whether a new repository is public.
         resumable: whether to push the newest checkpoint and the optimizer's state too.
         registry: where the components are described; None for the default one.
+        progress: whether to show progress bars, on the standard error.
 
     Raises:
         UserError: the folder holds no run, a file of it is a link to another place, or the folder cannot be
@@ -108,7 +110,7 @@ def push(
         stage = Path(place)
         _stage(found, best, stage, resumable)
         files = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
-        with _explained(hub, f"push {repository}"):
+        with _explained(hub, f"push {repository}"), _bars(hub, progress):
             address = api.create_repo(repository, private=not public, exist_ok=True)
             api.upload_folder(
                 repo_id=repository,
@@ -173,7 +175,10 @@ class Pulled(NamedTuple):
 
 
 def pull(
-    repository: str, folder: str | os.PathLike[str] | None = None, registry: Registry | None = None
+    repository: str,
+    folder: str | os.PathLike[str] | None = None,
+    registry: Registry | None = None,
+    progress: bool = True,
 ) -> Pulled:
     """Pull a run from the Hugging Face Hub: the files of a run, and no others. None of them is executed.
 
@@ -181,6 +186,7 @@ def pull(
         repository: its name, as `user/name`.
         folder: a new folder; None for runs/NAME.
         registry: where components are looked up; None for the default one.
+        progress: whether to show progress bars, on the standard error.
 
     Raises:
         UserError: the name is wrong; there is no such repository, or it holds no run; its files are too large; the
@@ -192,7 +198,7 @@ def pull(
     repository = _checked_name(repository)
     path = Path(folder) if folder is not None else Path("runs") / repository.rpartition("/")[2]
     with making(path, "name another folder") as place:
-        with _explained(hub, f"pull {repository}"):
+        with _explained(hub, f"pull {repository}"), _bars(hub, progress):
             info = api.model_info(repository, files_metadata=True)
             siblings = [file for file in info.siblings or () if _PULLED.fullmatch(file.rfilename)]
             sizes = {file.rfilename: file.size or 0 for file in siblings}
@@ -257,6 +263,19 @@ def _checked_name(repository: str) -> str:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII) or ".." in repository:
         raise UserError(f"Expected the name of a repository, user/name; got {repository!r}.")
     return repository
+
+
+@contextmanager
+def _bars(hub: Any, shown: bool) -> Iterator[None]:
+    """Leave out the progress bars of the hub's package, if they are not to be shown."""
+    if shown:
+        yield
+        return
+    hub.utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        hub.utils.enable_progress_bars()
 
 
 @contextmanager

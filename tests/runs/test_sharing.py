@@ -107,6 +107,13 @@ def test_the_commands_say_what_they_did(hub, run):
     assert shown.out == "with space\nNext: probvae sample 'with space'\n"
 
 
+def test_quiet_commands_print_nothing(hub, run):
+    for command in (("push", run.folder, NAME), ("pull", NAME)):
+        ended = program("--quiet", *command)
+        assert (ended.status, ended.text) == (0, "")
+    assert "Fetching" in program("pull", NAME, "again").err
+
+
 # The card
 
 
