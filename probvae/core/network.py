@@ -39,12 +39,14 @@ class Network(Component, ABC):
     Attributes:
         takes_vectors: whether the network makes vectors of its inputs, whatever their shape. A condition is then
             appended to the vector instead, in which each number has weights of its own.
+        convolutional: whether it has convolutions, which train faster in bfloat16 on some processors.
         in_shape: I, the shape of one input together with its condition, once connected.
         out_shape: O, the shape of one output, once connected.
     """
 
     kind: ClassVar[str] = "network"
     takes_vectors: ClassVar[bool] = False
+    convolutional: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()

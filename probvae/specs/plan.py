@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from probvae.core import CONTEXT, Parameter, Signature, Table, context_like
@@ -21,7 +22,7 @@ from probvae.specs.planned import (
     PlannedTable,
     conflict,
 )
-from probvae.training import TrainSettings
+from probvae.training import TrainSettings, faster_precision
 
 
 class Slot(NamedTuple):
@@ -110,6 +111,8 @@ class _Planner:
         latent_dim = self.latent_dim(model)
         components = dict(self.components(tables, model, needs_data))
         settings = dict(self.settings(tables))
+        if "train" in settings:
+            settings["train"] = self.with_precision(settings["train"], components)
         metrics = [*self.metrics(tables)]
         versions = self.table(("versions",), tables) or {}
         for name, value in versions.items():
@@ -172,6 +175,16 @@ class _Planner:
             planned = PlannedTable((name,), signature, values)
             if len(self.problems) == before and self.consistent(planned):
                 yield name, planned
+
+    def with_precision(self, train: PlannedTable, components: Mapping[KeyPath, PlannedComponent]) -> PlannedTable:
+        """The settings of a training, with the precision that "auto" is here."""
+        if train.values["precision"] != "auto":
+            return train
+        parts = [components[slot.path] for slot in MODEL if slot.kind != "prior" and slot.path in components]
+        networks = [table.signature.factory for part in parts for table in part.tables()]
+        precision, reason = faster_precision(any(getattr(made, "convolutional", False) for made in networks))
+        self.notes.append(f'train.precision = "auto" is {precision} here: {reason}.')
+        return replace(train, values={**train.values, "precision": precision})
 
     def metrics(self, tables: Table) -> Iterator[PlannedComponent]:
         """The metrics that every evaluation has, and those of the list, each a name or a table with `use`."""

@@ -118,7 +118,7 @@ class Plan:
         settings: table name -> its settings.
         versions: of the packages that the spec was filled with, if it names them.
         metrics: those of an evaluation.
-        notes: keys that were ignored, each with the reason.
+        notes: keys that were ignored and values that were chosen, each with the reason.
     """
 
     document: Document

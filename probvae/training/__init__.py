@@ -10,6 +10,7 @@ from probvae.training.checkpoint import (
 )
 from probvae.training.compilation import Compilation
 from probvae.training.devices import Devices, select_devices
+from probvae.training.precision import faster_precision
 from probvae.training.settings import TrainSettings
 from probvae.training.trainer import Trainer
 from probvae.training.warm_start import WarmStart, warm_start
@@ -25,6 +26,7 @@ __all__ = [
     "Trainer",
     "WarmStart",
     "best_checkpoint",
+    "faster_precision",
     "newest_checkpoint",
     "restore",
     "select_devices",

@@ -29,8 +29,8 @@ class TrainSettings(Checked):
         patience: stop after this number of epochs without a better validation loss, counted from the end of the
             objective's warm-up. 0 never stops early.
         non_finite: at a loss or gradient that is not finite, stop, or skip the step and count it.
-        precision: the precision of the layers in encoders and decoders. Variables, outputs of networks,
-            distributions and losses are always float32.
+        precision: the precision of the layers in encoders and decoders; "auto" is the faster one of the two on
+            this machine. Variables, outputs of networks, distributions and losses are always float32.
         jit: compile the step with XLA; "auto" where that is faster: on GPUs, and for models without convolutions.
         checkpoint_steps: also save every this number of steps within an epoch. 0 does not.
         checkpoint_minutes: also save this number of minutes after the last checkpoint. 0 does not.
@@ -51,7 +51,7 @@ class TrainSettings(Checked):
     clip_norm: Annotated[float, Ge(0)] = 0.0
     patience: Annotated[int, Ge(0)] = 0
     non_finite: Literal["stop", "skip"] = "stop"
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "float32"
     jit: Jit = "auto"
     checkpoint_steps: Annotated[int, Ge(0)] = 0
     checkpoint_minutes: Annotated[float, Ge(0)] = 10.0

@@ -1,6 +1,7 @@
 """Plans: a right spec filled with every default, and what an override does to it."""
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -331,3 +332,30 @@ def test_a_filled_spec_has_absolute_paths(registry, tmp_path, monkeypatch):
     assert filled["train"]["init_from"] == str(tmp_path / "runs" / "a")
     monkeypatch.chdir("/")
     assert plan(read(filled), registry).filled() == filled
+
+
+@pytest.mark.parametrize(
+    ("options", "convolutions"),
+    [
+        ((), False),
+        (("model.encoder.network.use=conv",), True),
+        (("model.decoder.network.use=resnet",), True),
+        (("model.encoder.network={use='parallel', second={use='conv'}}",), True),
+        (("model.prior={use='conditional', network={use='conv'}}",), False),  # priors compute in float32
+    ],
+)
+def test_an_automatic_precision_is_chosen_for_the_networks_of_encoder_and_decoder(
+    options, convolutions, planned, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(
+        sys.modules[plan.__module__],
+        "faster_precision",
+        lambda found: seen.append(found) or ("mixed_bfloat16", "so"),
+    )
+    checked = planned(SPEC, *options, "train.precision=auto")
+    assert seen == [convolutions]
+    assert checked.train.precision == checked.filled()["train"]["precision"] == "mixed_bfloat16"
+    assert checked.notes[-1] == 'train.precision = "auto" is mixed_bfloat16 here: so.'
+    planned(SPEC, *options, "train.precision=float32")
+    assert len(seen) == 1

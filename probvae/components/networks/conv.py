@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import prod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import keras
 import tensorflow as tf
@@ -29,6 +29,8 @@ class Conv(Network):
     Raises:
         ConfigError: kernel_size or strides is a list of another length than filters.
     """
+
+    convolutional: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -81,6 +83,8 @@ class ConvTranspose(Network):
     Raises:
         ConfigError: kernel_size or strides is a list of another length than filters.
     """
+
+    convolutional: ClassVar[bool] = True
 
     def __init__(
         self,

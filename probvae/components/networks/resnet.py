@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import keras
 import tensorflow as tf
@@ -25,6 +25,8 @@ class ResNet(Network):
         filters: the number of filters of each stage, on the way down; on the way up the stages come in reverse.
         blocks: the number of residual blocks per stage.
     """
+
+    convolutional: ClassVar[bool] = True
 
     def __init__(
         self, filters: Annotated[tuple[Positive, ...], MinLen(1)] = (32, 64), blocks: Positive = 1
