@@ -30,6 +30,10 @@ IDENTITY = ("checkpoint", "split", "fingerprint", "settings", "precision")
 """What of an evaluation.json identifies the evaluation; evaluation.npz repeats it."""
 
 
+_LISTED = 5
+"""The most runs that an error lists."""
+
+
 class Run:
     """A run's folder.
 
@@ -205,10 +209,18 @@ def find_run(folder: str | os.PathLike[str]) -> Path:
     path = Path(folder)
     if (path / "spec.toml").is_file() and (path / "environment.json").is_file():
         return path
-    runs = sorted(str(spec.parent) for spec in path.parent.glob("*/spec.toml")) if path.parent.is_dir() else []
-    near = f" Runs next to it: {', '.join(runs)}." if runs else ""
+    inside, beside = _runs(path, "*"), _runs(path.parent, "*")
+    inside = inside or _runs(path, "runs/*")  # as the folder of a sweep has them
+    near = f" Runs in it: {inside}." if inside else f" Runs next to it: {beside}." if beside else ""
     what = "a folder without a spec.toml and an environment.json" if path.is_dir() else "no such folder"
     raise UserError(f"{path}: expected a run that `probvae train` made; got {what}.{near}")
+
+
+def _runs(folder: Path, pattern: str) -> str:
+    """Some of the runs in a folder, in words."""
+    found = sorted(str(spec.parent) for spec in folder.glob(f"{pattern}/spec.toml"))
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return ", ".join(found[:_LISTED]) + more
 
 
 def open_run(spec: Table, name: str, out: str | Path | None, resume: bool) -> Run:

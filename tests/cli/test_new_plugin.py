@@ -106,7 +106,7 @@ def test_it_imports_no_numerical_library(folder):
     [
         ("Tails", "expected lower-case words of a-z and 0-9, joined by single dashes or underscores, that start "
                   "with a letter; got 'Tails'. Try tails."),
-        ("probvae", "got 'probvae'. Say what it brings"),
+        ("probvae", "got 'probvae'. Name what it adds"),
         ("class", "got a keyword"),
         ("data", "got 'data' taken by probvae "),
         ("components", "got 'components' taken by probvae "),

@@ -1,6 +1,7 @@
 """The report of a run's folder: made anew at any time, and never the end of a training."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -52,6 +53,14 @@ def test_the_command_opens_it_in_a_browser(run, monkeypatch):
     monkeypatch.setattr("click.launch", opened.append)
     assert program("report", run.folder, "--open").status == 0
     assert opened == [run.report_file.as_uri()]
+
+
+def test_an_error_lists_some_of_the_runs_in_a_folder(run, tmp_path):
+    for number in range(7):
+        (tmp_path / "sweep" / "runs" / str(number)).mkdir(parents=True)
+        (tmp_path / "sweep" / "runs" / str(number) / "spec.toml").touch()
+    ended = program("report", tmp_path / "sweep")
+    assert re.search(r"Runs in it: \S+/sweep/runs/0, .*/sweep/runs/4 and 2 more\.$", ended.err.strip())
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

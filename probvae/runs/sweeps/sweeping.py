@@ -178,7 +178,7 @@ def _check_options(definition: Definition, trials: int | None, storage: str) -> 
 def _introduction(before: Sweep, total: int, jobs: int) -> str:
     done = sum(trial.status in ENDED for trial in before.trials)
     again = sum(trial.status == "interrupted" for trial in before.trials)
-    parts = [f"{total} trials of {', '.join(before.parameters)}"]
+    parts = [f"{total} trial{'s' * (total != 1)} of {', '.join(before.parameters)}"]
     parts += [f"{done} have ended already"] if done else []
     parts += [f"{again} continue from their checkpoints"] if again else []
     parts += [f"{jobs} at once"] if jobs > 1 else []
