@@ -72,6 +72,10 @@ class Space(ABC):
     def log_density(self, points: Floats, samples: Floats) -> Floats:
         """The log-density [N] of the proposal that these samples [M, D] define, at points [N, D]."""
 
+    def coordinates(self, points: Floats) -> Floats:
+        """Points [N, D] as numbers that single precision resolves wherever samples lie: their own, or others."""
+        return points
+
     @abstractmethod
     def contains(self, points: Floats) -> npt.NDArray[np.bool_]:
         """Whether each of the points [N, D] is in the space, [N]."""
@@ -532,6 +536,10 @@ class LogRatios(Space):
         self.categories = categories
         self.differences = Box(REAL, dimensions - dimensions // categories)
         self.axes = self.differences.axes
+
+    def coordinates(self, points: Floats) -> Floats:
+        """The differences: the logarithm of a share near 1 is rounded to 0."""
+        return self._from_last(points)
 
     def from_cube(self, cube: Floats, samples: Floats) -> tuple[Floats, Floats]:
         """That of the differences."""

@@ -77,6 +77,14 @@ def test_an_encoder_may_round_its_data():
     assert (result.status, result.ok) == ("not_run", True)
 
 
+def test_a_share_that_is_rounded_to_one_is_no_wrong_sample():
+    """Its logarithm is 0 in samples, and a number too small for single precision to hold beside 1 in proposals."""
+    network = {"use": "dense", "hidden": (), "activation": "gelu", "output_scale": 0.05}
+    configuration = {"network": network, "posterior": {"use": "concrete", "temperature": 0.05}}
+    case = {"latent_dim": 4, "event_shape": (1,), "batch": (1,), "perturbation": 1.0, "seed": 0}
+    testing.replay("samples_are_from_the_density", "encoder", "network", configuration=configuration, **case)
+
+
 @pytest.mark.parametrize("D", [1, 2, 3, 4])
 def test_the_exact_posterior_of_the_model_for_diagonal_ones_is_diagonal(D):
     """Where q(z|x) is exact, every importance weight is the evidence."""

@@ -232,6 +232,7 @@ def samples_are_from_the_density(subject: Subject, case: Case) -> None:
     samples, proposed = row.sample(DRAWS, 4), row.space.propose(DRAWS, pilot, rng)
     proposed = f64(tf.constant(proposed, tf.float32))
     ratios = [row.log_prob(points) - row.space.log_density(points, pilot) for points in (samples, proposed)]
+    samples, proposed, pilot = map(row.space.coordinates, (samples, proposed, pilot))
     found = disagreement(samples, ratios[0], proposed, ratios[1], pilot, ALPHA / 1000, rng)
     if not found.excess <= 1:
         raise Violation(
