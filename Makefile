@@ -7,7 +7,7 @@ PLUGINS := $(wildcard plugins/probvae-*)
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # uv installs several times as fast as pip, and pip where uv cannot: it does not read the configuration of pip.
-install = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(1) || $(PIP) $(1)
+install = $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(PIP) $(1)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types docs slow deep packages clean

@@ -96,9 +96,9 @@ def test_a_model_that_is_not_linear_agrees_with_quadrature():
 
 
 def test_the_memory_does_not_grow_with_the_samples():
-    """All log-weights of the second would take 24 MB."""
+    """All log-weights of the second would take 80 MB; a repetition of the first may take 10 MB more."""
     model = Weighing(lambda x: tf.reduce_sum(x, axis=-1))
-    example_bounds(model, drawn(100), 1000)
+    example_bounds(model, drawn(100), 10_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    example_bounds(model, drawn(100), 30_000)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8_000  # kB
+    example_bounds(model, drawn(100), 100_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000  # kB
