@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 install = $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(PIP) $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs slow deep packages clean
+.PHONY: help demo test tests lint types docs slow deep packages clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,10 @@ demo: $(VENV)/.plain  ## Train a VAE with a learned mixture prior on real images
 	@echo "      $(BIN)/probvae train examples/first.toml --set model.prior.use=vamp"
 	@echo; echo "Open $$(ls -t runs/first*/report.html | head -n 1) in a browser."
 
-test: lint types $(VENV)/.installed  ## Lint, check types, run the tests and doctests
+test: lint  ## Lint, check types, run the tests and doctests
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+tests: $(VENV)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" tests probvae $(PLUGINS)
 
 lint: $(VENV)/.installed  ## Run ruff
@@ -52,7 +55,6 @@ lint: $(VENV)/.installed  ## Run ruff
 
 types: $(VENV)/.installed  ## Check types, strictly
 	$(BIN)/mypy
-	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(BIN)/mypy --cache-dir $(CURDIR)/.mypy_cache); done
 
 docs: $(VENV)/.docs  ## Build the documentation site, strictly, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

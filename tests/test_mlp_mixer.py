@@ -34,12 +34,14 @@ def test_it_keeps_the_contract_of_networks(check, registry):
     assert result.ok, str(result)
 
 
-@pytest.mark.parametrize("head", ["diagonal_normal", "full_covariance_normal"])
+@pytest.mark.parametrize(
+    "head", ["diagonal_normal", pytest.param("full_covariance_normal", marks=pytest.mark.slow)]
+)
 def test_an_encoder_of_it_keeps_its_contract_with_any_posterior(head, registry):
     holds("encoder", {"posterior": {"use": head}}, registry)
 
 
-@pytest.mark.parametrize("head", ["bernoulli", "normal"])
+@pytest.mark.parametrize("head", ["bernoulli", pytest.param("normal", marks=pytest.mark.slow)])
 def test_a_decoder_of_it_keeps_its_contract_with_any_likelihood(head, registry):
     holds("decoder", {"likelihood": {"use": head}}, registry)
 

@@ -362,7 +362,9 @@ def conditional():
     })  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "annealed_importance" else ()) for name in OWN]
+)
 def test_a_metric_is_a_function_of_the_seed_with_finite_numbers_and_units(name, conditional):
     vae, data = conditional
     found, again = (measure(name, vae, data, seed=3, **SETTINGS.get(name, {})) for _ in range(2))

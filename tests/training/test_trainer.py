@@ -221,7 +221,7 @@ def test_validation_is_measured_where_schedules_have_ended():
 
 
 @pytest.mark.traced
-@pytest.mark.parametrize("prior", ["dropping", "conditional", "classified"])
+@pytest.mark.parametrize("prior", ["dropping", "conditional", pytest.param("classified", marks=pytest.mark.slow)])
 def test_a_killed_and_resumed_run_ends_as_one_that_was_not(prior, tmp_path):
     """With everything that depends on the step, and a layer that keeps a random state of its own."""
     model = dropping_vae if prior == "dropping" else functools.partial(vae, prior)
