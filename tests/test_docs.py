@@ -742,7 +742,9 @@ SMALL["hierarchy"] = [
 """Examples, and what makes their networks small."""
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "conditional_prior" else ()) for name in SMALL]
+)
 def test_the_examples_of_conditions_objectives_and_hierarchies_train(name, folder, monkeypatch):
     drawn = []
     monkeypatch.setattr(

@@ -25,8 +25,14 @@ def registry():
     default.cache_clear()
 
 
+CHECKS = [check for check in testing.iter_checks("network") if check.tag is None]
+LONG = ("restores_in_a_fresh_process",)
+"""What `restores` does too, but for the process."""
+
+
 @pytest.mark.parametrize(
-    "check", [check for check in testing.iter_checks("network") if check.tag is None], ids=lambda check: check.name
+    "check",
+    [pytest.param(one, marks=pytest.mark.slow if one.name in LONG else (), id=one.name) for one in CHECKS],
 )
 def test_it_keeps_the_contract_of_networks(check, registry):
     subject = Subject("network", "mlp_mixer.mixer", registry)
@@ -46,7 +52,7 @@ def test_a_decoder_of_it_keeps_its_contract_with_any_likelihood(head, registry):
     holds("decoder", {"likelihood": {"use": head}}, registry)
 
 
-CHECKS = {
+OF_PARTS = {
     "shapes", "finite", "owns_its_variables", "learns", "graph_equals_eager", "rows_do_not_mix",
     "leading_axes_are_rows", "every_part_of_an_example_is_read", "elements_are_no_copies", "restores",
 }  # fmt: skip
@@ -58,7 +64,7 @@ def holds(kind, head, registry):
     case = Case({"network": network, **head}, event_shape=E, perturbation=0.1)
     subject = Subject(kind, "network", registry)
     for check in testing.iter_checks(kind):
-        if check.name in CHECKS:
+        if check.name in OF_PARTS:
             check(subject, case)
 
 

@@ -69,7 +69,7 @@ def assert_same_training(one, other):
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("binarize", ["dynamic", "static"])
+@pytest.mark.parametrize("binarize", ["dynamic", pytest.param("static", marks=pytest.mark.slow)])
 def test_training_on_a_file_is_training_on_the_array_in_every_bit(binarize, folder, tmp_path):
     whole = trained(examples=arrays(folder, binarize, in_memory=True), **SETTINGS)
     file = trained(examples=arrays(folder, binarize, in_memory=False), **SETTINGS)

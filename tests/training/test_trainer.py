@@ -221,7 +221,10 @@ def test_validation_is_measured_where_schedules_have_ended():
 
 
 @pytest.mark.traced
-@pytest.mark.parametrize("prior", ["dropping", "conditional", pytest.param("classified", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "prior",
+    ["conditional", *(pytest.param(prior, marks=pytest.mark.slow) for prior in ("dropping", "classified"))],
+)
 def test_a_killed_and_resumed_run_ends_as_one_that_was_not(prior, tmp_path):
     """With everything that depends on the step, and a layer that keeps a random state of its own."""
     model = dropping_vae if prior == "dropping" else functools.partial(vae, prior)
@@ -817,7 +820,7 @@ def test_what_replicas_exchange_in_a_loss_is_not_compiled():
 @pytest.mark.traced
 @pytest.mark.parametrize(
     "objective",
-    [ELBO(), pytest.param(ELBO("monte_carlo", samples=2), marks=pytest.mark.slow), IWAE(3)],
+    [*(pytest.param(one, marks=pytest.mark.slow) for one in (ELBO(), ELBO("monte_carlo", samples=2))), IWAE(3)],
     ids=["exact", "mc", "iwae"],
 )
 def test_xla_changes_nothing_but_rounding(objective):
