@@ -209,8 +209,8 @@ def find_run(folder: str | os.PathLike[str]) -> Path:
     path = Path(folder)
     if (path / "spec.toml").is_file() and (path / "environment.json").is_file():
         return path
-    inside, beside = _runs(path, "*"), _runs(path.parent, "*")
-    inside = inside or _runs(path, "runs/*")  # as the folder of a sweep has them
+    inside = _runs(path, "*") or _runs(path, "runs/*")  # as the folder of a sweep has them
+    beside = _runs(path.parent, "*")
     near = f" Runs in it: {inside}." if inside else f" Runs next to it: {beside}." if beside else ""
     what = "a folder without a spec.toml and an environment.json" if path.is_dir() else "no such folder"
     raise UserError(f"{path}: expected a run that `probvae train` made; got {what}.{near}")

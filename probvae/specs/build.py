@@ -21,7 +21,6 @@ from probvae.core import (
     Group,
     Network,
     Objective,
-    Prior,
     Shape,
     dtype_policy,
 )
@@ -81,7 +80,7 @@ def build_model(
     parts = {}
     for slot in (slot for slot in MODEL if slot.path in plan.components):
         name = slot.path[-1]
-        precision = "float32" if slot.kind == Prior.kind else train.precision
+        precision = "float32" if slot.in_float32 else train.precision
         parts[name] = build_component(plan.document, plan.components[slot.path], supply, precision)
         supply[name] = partial(parts.__getitem__, name)
     try:

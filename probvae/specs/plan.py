@@ -40,6 +40,11 @@ class Slot(NamedTuple):
     use: str | None = None
     required: bool = True
 
+    @property
+    def in_float32(self) -> bool:
+        """Whether its networks compute in float32 whatever the precision of the training."""
+        return self.kind == "prior"
+
 
 MODEL = (
     Slot(("model", "encoder"), "encoder", NETWORK),
@@ -180,7 +185,7 @@ class _Planner:
         """The settings of a training, with the precision that "auto" is here."""
         if train.values["precision"] != "auto":
             return train
-        parts = [components[slot.path] for slot in MODEL if slot.kind != "prior" and slot.path in components]
+        parts = [components[slot.path] for slot in MODEL if not slot.in_float32 and slot.path in components]
         networks = [table.signature.factory for part in parts for table in part.tables()]
         precision, reason = faster_precision(any(getattr(made, "convolutional", False) for made in networks))
         self.notes.append(f'train.precision = "auto" is {precision} here: {reason}.')
