@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure, and write the results."""
     parser = parser_of("estimation", __doc__)
     parser.add_argument("--peers", required=True, help="a Python with PyTorch")
-    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args(arguments)
     contestants = compared(options.peers, options.samples, options.rounds)

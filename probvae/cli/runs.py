@@ -78,7 +78,7 @@ seed_option = click.option("--seed", type=int, default=0, show_default=True, hel
 devices_option = click.option(
     "--devices",
     type=click.IntRange(1),
-    help="How many devices of this machine share each batch; CPUs are divided. Default: all GPUs, or the CPU.",
+    help="How many devices of this machine share the work; CPUs are divided. Default: all GPUs, or the CPU.",
 )
 out_option = click.option(
     "--out",
@@ -241,6 +241,7 @@ def refit(
     help="A new .npz or .csv file for the estimates of each example, for example to find the least likely ones.",
 )
 @plugin_option
+@devices_option
 @json_option
 @verbosity_options
 def evaluate(
@@ -251,6 +252,7 @@ def evaluate(
     selection: Selection,
     out: Path | None,
     plugins: tuple[Path, ...],
+    devices: int | None,
     as_json: bool,
 ) -> None:
     """Evaluate RUN's best weights: two lower bounds on log p(x), how exact they are, and metrics.
@@ -276,6 +278,7 @@ def evaluate(
         split=selection.split,
         out=out,
         allow_other_data=selection.allow_other_data,
+        devices=devices or 0,
     )
     if as_json:
         print_json(record)
@@ -315,6 +318,7 @@ def sample(
 @seed_option
 @out_option
 @plugin_option
+@devices_option
 @json_option
 def reconstruct(
     run: Path,
@@ -322,12 +326,13 @@ def reconstruct(
     seed: int,
     out: Path | None,
     plugins: tuple[Path, ...],
+    devices: int | None,
     as_json: bool,
 ) -> None:
     """Encode examples with RUN and decode them again: a picture of some, or all of them in .npz or .csv."""
     from probvae.runs import inference
 
-    written = inference.reconstruct(run, selection, seed, out, plugins)
+    written = inference.reconstruct(run, selection, seed, out, plugins, devices or 0)
     _print(written, as_json)
 
 
@@ -340,12 +345,14 @@ def reconstruct(
     help="A new .npz or .csv file. Default: a file in the run's folder.",
 )
 @plugin_option
+@devices_option
 @json_option
 def encode(
     run: Path,
     selection: Selection,
     out: Path | None,
     plugins: tuple[Path, ...],
+    devices: int | None,
     as_json: bool,
 ) -> None:
     """Write the posterior means and deviations of examples, with their labels, ids and rows, as .npz or .csv.
@@ -354,7 +361,7 @@ def encode(
     """
     from probvae.runs import inference
 
-    _print(inference.encode(run, selection, out, plugins), as_json)
+    _print(inference.encode(run, selection, out, plugins, devices or 0), as_json)
 
 
 @click.command(cls=ModelCommand)

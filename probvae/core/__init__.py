@@ -29,7 +29,7 @@ from probvae.core.network import Network, dtype_policy
 from probvae.core.objective import Exact, Objective
 from probvae.core.parameters import FilePath, Positive, PositiveFloat, Promises, Tag, Use
 from probvae.core.parts import Classifier, Decoder, Encoder, LikelihoodHead, PosteriorHead, Prior
-from probvae.core.replicas import Replicas, same_example, whole_batch, whole_batch_mean
+from probvae.core.replicas import Replicas, apart, same_example, whole_batch, whole_batch_mean
 from probvae.core.seeds import Stream, as_seed, fold_in, split_seed
 from probvae.core.signature import CONTEXT, REQUIRED, Parameter, Signature, context_like
 from probvae.core.step import gradient_step, gradients_and_means
@@ -140,6 +140,7 @@ __all__ = [
     "Seed",
     "Tensor",
     "Stream",
+    "apart",
     "as_seed",
     "fold_in",
     "split_seed",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +14,8 @@ from probvae.core.batch import Batch
 from probvae.core.types import Tensor
 
 T = TypeVar("T")
+
+_APART: ContextVar[bool] = ContextVar("apart", default=False)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Replicas:
     def here(cls) -> Replicas:
         """The replicas of this function: R where `tf.distribute.Strategy.run` calls it, one anywhere else."""
         context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
+        if _APART.get() or context is None or context.num_replicas_in_sync == 1:
             return cls(1, 0)
         return cls(context.num_replicas_in_sync, context.replica_id_in_sync_group)
 
@@ -61,10 +66,20 @@ class Replicas:
         if self.count == 1:
             return values
         place = tf.reshape(
-            tf.one_hot(self.number, self.count), (self.count, *[1] * values.shape.rank)
+            tf.range(self.count) == self.number, (self.count, *[1] * values.shape.rank)
         )  # [R, 1, ...]
-        own = place * values  # [R, B, ...]: zeros for the others
+        own = tf.where(place, values, tf.zeros_like(values))  # [R, B, ...]: zeros for the others
         return tf.concat(tf.unstack(self.sum(own)), axis=0)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Within it a replica has a batch of its own, which it shares with none: `Replicas.here` is one."""
+    token = _APART.set(True)
+    try:
+        yield
+    finally:
+        _APART.reset(token)
 
 
 def whole_batch(values: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -214,15 +215,23 @@ def example_bounds(
     weigher = Weigher(vae, samples, len(split), batch_size)
     rows = weigher.parts.rows
     noise = fold_in(seed, Stream.EVALUATION)
-    found = []
-    for block, (batch, count) in enumerate(padded_batches(split, ROWS, noise)):
-        key = fold_in(noise, Stream.LATENT, block)
-        for first in range(0, count, rows):
-            wanted = min(rows, count - first)
-            running = Running(wanted, samples)
-            for log_w in weigher.weights(batch, key, first):
-                running.add(log_w[:, :wanted])
+    blocks = (
+        (batch, fold_in(noise, Stream.LATENT, number), count)
+        for number, (batch, count) in enumerate(padded_batches(split, ROWS, noise))
+    )
+    found, done = [], 0
+    while group := list(islice(blocks, weigher.batches)):
+        sums = []
+        for first in range(0, group[0][2], rows):
+            wanted = [max(0, min(rows, count - first)) for _, _, count in group]  # the last has fewer examples
+            running = [Running(number, samples) for number in wanted]
+            for weights in weigher.weights([(batch, key) for batch, key, _ in group], first):
+                for one, number, log_w in zip(running, wanted, weights, strict=True):
+                    if number:
+                        one.add(log_w[:, :number])
                 if progress is not None:
-                    progress(block * ROWS + first + wanted * running.count / samples, len(split))
-            found.append(running.found())
+                    progress(done + sum(wanted) * running[0].count / samples, len(split))
+            done += sum(wanted)
+            sums.append(running)
+        found += [one.found() for of_a_batch in zip(*sums, strict=True) for one in of_a_batch if one.count]
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import numpy as np
-import tensorflow as tf
 
 from probvae.core import Array, Batch, Seed, Split, Stream, Tensor, fold_in
+from probvae.evaluation.shared import Shared
 
 CHUNK = 1000
 
@@ -28,13 +27,20 @@ def over_examples(
         rows: the numbers of the examples, in ascending order; all if None.
     """
     noise = fold_in(seed, Stream.USE)
-    compiled = tf.function(partial(function), reduce_retracing=True)  # a partial: see Weigher
+    shared = Shared(function)
     wanted = np.arange(len(split)) if rows is None else rows
+    numbers = np.unique(wanted // CHUNK).tolist()
     parts = []
-    for number in np.unique(wanted // CHUNK).tolist():
-        start = number * CHUNK
-        batch = split.batch(slice(start, start + CHUNK), fold_in(noise, Stream.BINARIZE, number))
-        here = wanted[wanted // CHUNK == number] - start
-        made = compiled(batch, fold_in(noise, Stream.LATENT, number))
-        parts.append({name: value.numpy()[here] for name, value in made.items()})
+    while numbers:
+        full = [number for number in numbers[: shared.count] if (number + 1) * CHUNK <= len(split)]
+        group = full or numbers[:1]  # the last chunk of the split, which has fewer examples, is by itself
+        numbers = numbers[len(group) :]
+        calls = []
+        for number in group:
+            part = slice(number * CHUNK, (number + 1) * CHUNK)
+            batch = split.batch(part, fold_in(noise, Stream.BINARIZE, number))
+            calls.append((batch, fold_in(noise, Stream.LATENT, number)))
+        for number, made in zip(group, shared(calls), strict=True):
+            here = wanted[wanted // CHUNK == number] - number * CHUNK
+            parts.append({name: values[here] for name, values in made.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

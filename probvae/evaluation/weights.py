@@ -8,9 +8,8 @@ more examples, add to those that are there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import tensorflow as tf
 
@@ -27,12 +26,16 @@ from probvae.core import (
 )
 from probvae.core.room import largest_tensor
 from probvae.errors import UserError
+from probvae.evaluation.shared import Shared
 
 ROWS = 100
 DRAWS = 20
 
 CALL = 40_000
 """The number of latents, about, after which a progress is reported and the encoder and the prior run again."""
+
+AT_ONCE = 2
+"""How many parts of a batch are computed at the same time: the cores that one leaves idle compute another."""
 
 MARGIN = 8
 """If the largest variable, once for each latent, takes less than 1/MARGIN of the memory, a batch surely fits."""
@@ -76,6 +79,9 @@ class Weigher:
         examples: N, the number of examples of the split.
         batch_size: the number of latents that are decoded at a time.
 
+    Attributes:
+        batches: how many times ROWS examples are weighed at the same time: the number of replicas.
+
     Raises:
         UserError: a batch does not fit into memory.
     """
@@ -83,28 +89,29 @@ class Weigher:
     def __init__(self, vae: VAE, samples: int, examples: int, batch_size: int) -> None:
         self.vae = vae
         self.samples = samples
-        self.parts = Parts.of(samples, examples, batch_size)
-        self._at_once = max(1, CALL // (self.parts.rows * self.parts.samples))
+        self.parts = Parts.of(samples, examples, max(1, batch_size // AT_ONCE))
+        self._parts_of_a_call = max(1, CALL // (self.parts.rows * self.parts.samples))
         # Not by XLA, which takes a quarter more processor time for dense decoders, and two thirds more with flows.
-        # Each partial is a function of its own: of functions with the same code TensorFlow counts the traces
-        # together, and warns that they are many once a process has evaluated five models.
-        self._weigh = tf.function(partial(without_autograph(self._parts, vae)), reduce_retracing=True)
+        self._weigh = Shared(without_autograph(self._parts, vae))
+        self.batches = self._weigh.count
         _check_room(vae, self.parts)
 
-    def weights(self, batch: Batch, key: Tensor, first: int) -> Iterator[Array]:
-        """The log-weights of some of the examples, in nats, sample by sample: arrays [s, rows] that add up to S.
+    def weights(self, batches: Sequence[tuple[Batch, Tensor]], first: int) -> Iterator[list[Array]]:
+        """The log-weights of some of the examples, in nats, sample by sample.
 
         Args:
-            batch: ROWS examples.
-            key: the seed of these examples, int32 [2].
-            first: the number of the first of them that is wanted.
+            batches: ROWS examples and their seed, int32 [2], at most `batches` times.
+            first: the number of the first example of each that is wanted.
+
+        Yields:
+            For each of the batches the next log-weights [s, rows], until they add up to S.
         """
         left = self.samples
-        for part in range(0, self.parts.count, self._at_once):
-            parts = tf.range(part, min(part + self._at_once, self.parts.count))
-            log_w = self._weigh(batch, key, tf.constant(first), parts).numpy()
-            log_w = log_w.reshape(-1, self.parts.rows)[:left]
-            left -= len(log_w)
+        for part in range(0, self.parts.count, self._parts_of_a_call):
+            parts = tf.range(part, min(part + self._parts_of_a_call, self.parts.count))
+            found = self._weigh([(batch, key, tf.constant(first), parts) for batch, key in batches])
+            log_w = [each.reshape(-1, self.parts.rows)[:left] for each in found]
+            left -= len(log_w[0])
             yield log_w
 
     def _parts(self, batch: Batch, key: Tensor, first: Tensor, numbers: Tensor) -> Tensor:
@@ -133,7 +140,7 @@ class Weigher:
             terms = (log_likelihood, p.log_prob(z), -log_q)
             return tf.add_n([tf.cast(term, tf.float64) for term in terms])
 
-        return tf.map_fn(part, numbers, fn_output_signature=tf.float64, parallel_iterations=1)
+        return tf.map_fn(part, numbers, fn_output_signature=tf.float64, parallel_iterations=AT_ONCE)
 
 
 def _check_room(vae: VAE, parts: Parts) -> None:
@@ -142,7 +149,7 @@ def _check_room(vae: VAE, parts: Parts) -> None:
     Raises:
         UserError: a single tensor takes more than half of the memory.
     """
-    available, rows, samples = available_memory(), parts.rows, parts.samples
+    available, rows, samples = available_memory(), parts.rows, AT_ONCE * parts.samples
     widest = max(math.prod(shape) for shape in [vae.event_shape, *(variable.shape for variable in vae.variables)])
     if available is None or 4 * widest * rows * samples < available / MARGIN:
         return

@@ -34,7 +34,7 @@ from probvae.runs.reporting import try_report
 from probvae.runs.results import check_new, collect, write_arrays
 from probvae.runs.selection import TEST, Selection
 from probvae.specs import Plan
-from probvae.training import Checkpoint
+from probvae.training import Checkpoint, Devices, select_devices
 
 
 def evaluate(
@@ -47,6 +47,7 @@ def evaluate(
     split: str | None = None,
     out: str | os.PathLike[str] | None = None,
     allow_other_data: bool = False,
+    devices: int = 0,
 ) -> Table:
     """Evaluate the weights of a run's best epoch: the ELBO, the importance-weighted bound, and metrics.
 
@@ -66,6 +67,7 @@ def evaluate(
         split: train, validation, test or all; None for test, or for all of `data`.
         out: a new .npz or .csv file for the estimates of each example, as in evaluation.npz.
         allow_other_data: whether the run's data may differ from what the run was trained on.
+        devices: how many devices of this machine share the examples, as in `train`; the numbers are the same.
 
     Returns:
         The numbers, as in evaluation.json.
@@ -76,11 +78,15 @@ def evaluate(
     check_new(out, [".npz", ".csv"])
     selection = Selection.of(split, data, overrides, allow_other_data)
     selection.check_tables("evaluate", "data")
-    console = console or Console(highlight=False)
+    here = select_devices(devices)
+    console = (console or Console(highlight=False)) if here.chief else Console(quiet=True)
     registry = registry or registries.default()
-    loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
-    other = compared_model(loaded, built.plan.evaluate, registry)
-    record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, selection, other)
+    with here.strategy.scope():
+        loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
+        other = compared_model(loaded, built.plan.evaluate, registry)
+    record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, here, selection, other)
+    if not here.chief:
+        return record
     if selection.split_name == "test" and (selection.compared or loaded.was_trained_on(examples)):
         before = samples_before(loaded, checkpoint)
         if before > built.plan.evaluate.samples:
@@ -104,6 +110,7 @@ def measure(
     plan: Plan,
     checkpoint: Checkpoint,
     console: Console,
+    here: Devices,
     selection: Selection = TEST,
     other: VAE | None = None,
     callback: Callable[[], None] = lambda: None,
@@ -118,6 +125,7 @@ def measure(
         plan: the checked spec, with the settings of [evaluate].
         checkpoint: where the weights are from.
         console: where to print.
+        here: the devices that share the examples; the chief alone computes metrics.
         selection: the split of the data to use.
         other: the model to compare with, on the same examples and with the same noise; None for none.
         callback: called now and then; it may raise to stop.
@@ -128,7 +136,7 @@ def measure(
     settings, splits = plan.evaluate, selection.splits(data)
     count = sum(map(len, splits.values()))
     metrics: Table = {}
-    if len(splits) == 1:
+    if len(splits) == 1 and here.chief:
         ((name, split),) = splits.items()
         metrics = measured(plan, vae, data_for(vae, data, split, name), console, callback)
     if vae.classifier is not None:
@@ -144,7 +152,10 @@ def measure(
                 bar.update(task, completed=before + done)
                 callback()
 
-            return example_bounds(vae, examples, settings.samples, settings.seed, settings.batch_size, progress)
+            with here.strategy.scope():
+                return example_bounds(
+                    vae, examples, settings.samples, settings.seed, settings.batch_size, progress
+                )
 
         arrays = collect(splits, partial(estimates, vae=vae))
         others = {} if other is None else collect(splits, partial(estimates, vae=other))

@@ -22,6 +22,7 @@ from probvae.report.examples import conditions_of_samples
 from probvae.runs.loading import load_examples, load_run
 from probvae.runs.results import Output, check_new, collect, write_arrays, writing
 from probvae.runs.selection import TEST, Selection
+from probvae.training import select_devices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,6 +122,7 @@ def reconstruct(
     seed: int = 0,
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
+    devices: int = 0,
 ) -> Output:
     """Reconstructions of a run's data: a picture of some, or arrays `x` and `mean` [N, *E] of all, with `row` [N].
 
@@ -130,7 +132,9 @@ def reconstruct(
     """
     selection.check_tables("data")
     check_new(out, [".png", ".npz", ".csv"])
-    run, built, _, data = load_examples(folder, selection, plugins)
+    here = select_devices(devices)
+    with here.strategy.scope():
+        run, built, _, data = load_examples(folder, selection, plugins)
     vae, splits = built.vae, selection.splits(data)
     path = out or run.folder / f"reconstructions-{_label(selection)}-seed-{seed}.png"
     made = "mean" if _has_means(vae) else "draw"
@@ -141,7 +145,8 @@ def reconstruct(
             known = True if batch.observed is None else batch.observed
             return {"x": tf.where(known, batch.x, np.nan), made: vae.reconstruct(batch.x, noise, condition)}
 
-        return collect(splits, lambda part: over_examples(part, function, seed))
+        with here.strategy.scope():
+            return collect(splits, lambda part: over_examples(part, function, seed))
 
     def picture() -> Figure:
         if len(splits) > 1:
@@ -149,7 +154,7 @@ def reconstruct(
         ((name, split),) = splits.items()
         return reconstructions(vae, split, seed, name, data.info)
 
-    return _write(path, picture, arrays, data, data.info.fitted)
+    return _write(path, picture, arrays, data, data.info.fitted, chief=here.chief)
 
 
 def encode(
@@ -157,6 +162,7 @@ def encode(
     selection: Selection = TEST,
     out: Path | None = None,
     plugins: Sequence[str | Path] = (),
+    devices: int = 0,
 ) -> Output:
     """Encodings of a run's data: `mean` and `stddev` [N, D], `row` [N], `id` and `labels` where it has them.
 
@@ -166,7 +172,9 @@ def encode(
     """
     selection.check_tables("data")
     check_new(out, [".npz", ".csv"])
-    run, built, _, data = load_examples(folder, selection, plugins)
+    here = select_devices(devices)
+    with here.strategy.scope():
+        run, built, _, data = load_examples(folder, selection, plugins)
     vae, splits = built.vae, selection.splits(data)
     path = out or run.folder / f"encodings-{_label(selection)}.npz"
 
@@ -174,9 +182,10 @@ def encode(
         def function(batch: Batch, noise: Tensor) -> dict[str, Tensor]:
             return _encodings(vae, batch, noise)
 
-        return collect(splits, lambda part: over_examples(part, function, seed=0))
+        with here.strategy.scope():
+            return collect(splits, lambda part: over_examples(part, function, seed=0))
 
-    return _write(path, None, arrays, data)
+    return _write(path, None, arrays, data, chief=here.chief)
 
 
 def _label(selection: Selection) -> str:
@@ -207,6 +216,7 @@ def _write(
     data: Data | None = None,
     fitted: Table | None = None,
     condition: Condition | None = None,
+    chief: bool = True,
 ) -> Output:
     """Write a picture or arrays, depending on the suffix.
 
@@ -217,15 +227,19 @@ def _write(
         data: the data that they are of, for the names of the classes.
         fitted: what was learnt from the training examples, where the arrays `x`, `mean` and `draw` are examples.
         condition: what the columns of the array `condition` are.
+        chief: whether this process writes; another one helps to make the arrays.
 
     Raises:
         UserError: the file cannot be written.
     """
     if path.suffix == ".png" and figure is not None:
-        with writing(path) as place:
-            save(figure(), place)
+        if chief:
+            with writing(path) as place:
+                save(figure(), place)
         return Output(path, {})
     made = arrays()
+    if not chief:
+        return Output(path, {name: list(array.shape) for name, array in made.items()})
     if path.suffix == ".csv" and fitted:
         for name in [name for name in ("x", "mean", "draw") if name in made]:
             if columns := in_units(fitted, made[name]):

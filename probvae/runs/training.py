@@ -117,7 +117,7 @@ def train(
                 records += [LiveReport(run, registry)] if report else []
                 records += callbacks
                 _fit(run, built, here, resume, stop, console, records)
-                _report(run, built, console, stop, registry)
+                _report(run, built, here.of_this_process, console, stop, registry)
     return run
 
 
@@ -169,7 +169,9 @@ def _fit(
         raise Interrupted(stop.signal_number or signal.SIGINT)
 
 
-def _report(run: Run, built: Built, console: Console, stop: StopRequest, registry: Registry) -> None:
+def _report(
+    run: Run, built: Built, here: Devices, console: Console, stop: StopRequest, registry: Registry
+) -> None:
     """Evaluate the weights of the best epoch, draw the figures, and write the report."""
     vae, data = built.vae, built.data.loaded
     checkpoint = restore_best(run, vae)
@@ -182,8 +184,9 @@ def _report(run: Run, built: Built, console: Console, stop: StopRequest, registr
             soft_wrap=True,
         )
     else:
-        other = compared_model(run, built.plan.evaluate, registry)
-        found = measure(vae, data, built.plan, checkpoint, console, other=other, callback=stop.check)
+        with here.strategy.scope():
+            other = compared_model(run, built.plan.evaluate, registry)
+        found = measure(vae, data, built.plan, checkpoint, console, here, other=other, callback=stop.check)
         write_evaluation(run, *found, console)
     draw_figures(run, vae, data, console)
     if written := try_report(run, registry):

@@ -30,6 +30,11 @@ class Devices:
     workers: int = 1
     chief: bool = True
 
+    @property
+    def of_this_process(self) -> Devices:
+        """Those that need no other process: all of them, or a single one where there are several workers."""
+        return self if self.workers == 1 else Devices(tf.distribute.get_strategy())
+
     def __str__(self) -> str:
         replicas = self.strategy.num_replicas_in_sync
         if replicas == 1:
