@@ -147,4 +147,11 @@ class InverseAutoregressiveFlow(_Head):
             return tf.tanh(shift), tf.tanh(log_scale)
 
         flow = tfp.bijectors.Invert(tfp.bijectors.MaskedAutoregressiveFlow(shift_and_log_scale))
-        return tfd.TransformedDistribution(tfd.MultivariateNormalDiag(loc, softplus_scale(raw)), flow)
+        return _Broadcast(tfd.MultivariateNormalDiag(loc, softplus_scale(raw)), flow)
+
+
+class _Broadcast(tfd.TransformedDistribution):
+    """Points get the shape of the batch first: in a graph TFP's loop over the latents keeps theirs."""
+
+    def _log_prob(self, z):
+        return super()._log_prob(z + tf.zeros_like(self.distribution.loc))
