@@ -17,7 +17,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
+from benchmarks.charts import bars
 from benchmarks.reference import gated
 from benchmarks.results import measured, page, parser_of, render, write
 from benchmarks.turns import interleaved, ratios
@@ -80,7 +82,13 @@ def table(results: dict[str, Any]) -> str:
             f"| {ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}) | {row['bound']:.2f} "
             f"| {row['peak'] / MEGA:,.0f} MiB |"
         )
-    return page("estimation", "Importance-weighted estimates", results, lines)
+    return page("estimation", "Importance-weighted estimates", results, lines, "samples per second, as bars")
+
+
+def picture(results: dict[str, Any]) -> Figure:
+    """The samples per second of all contestants."""
+    rows = {name: row["samples_per_second"] for name, row in results["contestants"].items()}
+    return bars("Importance-weighted estimates", "samples per second", {"784-300-300-40, gated": rows})
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -93,4 +101,4 @@ def main(arguments: Sequence[str]) -> None:
     contestants = compared(options.peers, options.samples, options.rounds)
     results = measured(rounds=options.rounds, samples=options.samples, contestants=contestants)
     write("estimation", results)
-    render("estimation", results, table)
+    render("estimation", results, table, picture)

@@ -15,7 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
+from benchmarks.charts import bars
 from benchmarks.reference import EVENT, gated
 from benchmarks.results import measured, page, parser_of, render, write
 from benchmarks.turns import alternating
@@ -76,7 +78,19 @@ def table(results: dict[str, Any]) -> str:
         for name, seconds in results[counts].items():
             median = statistics.median(seconds)
             lines.append(f"| {name} | {median:.3f} | {number / median:,.0f} {unit} |")
-    return page("inference", "Use of a trained model", results, lines)
+    return page("inference", "Use of a trained model", results, lines, "images and draws per second, as bars")
+
+
+def picture(results: dict[str, Any]) -> Figure:
+    """Images and draws per second."""
+    panels = {
+        what: {name: [number / each for each in seconds] for name, seconds in results[counts].items()}
+        for counts, what, number in (
+            ("model", "images, 784-300-300-40", COUNT),
+            ("priors", f"draws of {LATENTS} latents", DRAWS),
+        )
+    }
+    return bars("Use of a trained model", "per second", panels)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -89,4 +103,4 @@ def main(arguments: Sequence[str]) -> None:
     model = alternating(of_a_model(gated(), Split(bits)), options.rounds)
     results = measured(rounds=options.rounds, model=model, priors=alternating(of_priors(), options.rounds))
     write("inference", results)
-    render("inference", results, table)
+    render("inference", results, table, picture)

@@ -1,8 +1,9 @@
 """How good are priors and posteriors on binarised Fashion-MNIST, beside published log-likelihoods?
 
 Trains the rows of fashion_mnist/rows.toml by the published protocol, evaluates each with 5,000 importance samples,
-writes the numbers to fashion_mnist/results/ROW-SEED.json and the table to leaderboard.md. Training and evaluation
-continue where they were stopped, so that the command can be repeated until it is done. A row takes an hour or two.
+writes the numbers to fashion_mnist/results/ROW-SEED.json, a picture of samples beside them, and the table to
+leaderboard.md. Training and evaluation continue where they were stopped, so that the command can be repeated until
+it is done. A row takes an hour or two.
 
     python -m benchmarks leaderboard                        # all rows
     python -m benchmarks leaderboard vamp --seeds 1         # one training
@@ -26,6 +27,8 @@ from probvae.core import from_json
 
 FOLDER = HERE / "fashion_mnist"
 RESULTS = FOLDER / "results"
+PICTURES = 40
+"""The number of samples in the picture of a training."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,13 @@ def train(row: Row, seed: int, runs: Path, samples: int) -> None:
         seed=seed,
         epochs=len(epochs),
         hours=sum(epoch["seconds"] for epoch in epochs) / 3600,
+        images_per_second=statistics.median(epoch["examples_per_second"] for epoch in epochs),
         evaluation=evaluated(folder),
     )
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{row.name}-{seed}.json").write_text(json.dumps(result, indent=1) + "\n")
+    if not (picture := RESULTS / f"{row.name}-{seed}.png").exists():
+        probvae("sample", folder, f"--count={PICTURES}", f"--out={picture}")
 
 
 def probvae(*arguments: str | Path) -> None:
@@ -104,6 +110,11 @@ def evaluated(folder: Path) -> dict[str, Any]:
     return found
 
 
+def number(evaluation: dict[str, Any], metric: str, name: str) -> float:
+    """A number of a metric."""
+    return float(evaluation["metrics"][metric]["numbers"][name]["value"])
+
+
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown: the mean of the trainings of each row, beside the published number."""
     lines = [
@@ -115,28 +126,36 @@ def table(results: dict[str, Any]) -> str:
         "",
         f"Protocol: {results['protocol']}. Published: Norouzi, Fleet and Norouzi, Exemplar VAE, 2020, table 2.",
         "",
-        "| model | log-likelihood | published | difference | ELBO | samples | trainings | epochs | hours |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| model | log-likelihood | published | difference | ELBO | KL | active units | parameters | samples "
+        "| trainings | epochs | hours | images/s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
+    pictures = []
     for row in results["rows"]:
         found = row.results()
         if not found:
             continue
-        values = [one["evaluation"]["importance_weighted"]["value"] for one in found]
+        evaluations = [one["evaluation"] for one in found]
+        values = [one["importance_weighted"]["value"] for one in evaluations]
         mean = statistics.mean(values)
         spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
         published, difference = "", ""
         if row.published:
             published = f"{row.published[0]:.2f} ± {row.published[1]:.2f}"
             difference = f"{mean - row.published[0]:+.2f}"
-        elbo = statistics.mean(one["evaluation"]["elbo"]["value"] for one in found)
-        samples = min(one["evaluation"]["settings"]["samples"] for one in found)
-        epochs = statistics.mean(one["epochs"] for one in found)
-        hours = statistics.mean(one["hours"] for one in found)
+        kl = statistics.mean(number(one, "rate_distortion", "rate") for one in evaluations)
+        active = ", ".join(f"{number(one, 'active_units', 'active_units'):.0f}" for one in evaluations)
+        means = {name: statistics.mean(one[name] for one in found) for name in ("epochs", "hours")}
         lines.append(
-            f"| {row.about} | {mean:.2f}{spread} | {published} | {difference} | {elbo:.2f} | {samples:,} "
-            f"| {len(found)} | {epochs:.0f} | {hours:.1f} |"
+            f"| {row.about} | {mean:.2f}{spread} | {published} | {difference} "
+            f"| {statistics.mean(one['elbo']['value'] for one in evaluations):.2f} | {kl:.2f} | {active} "
+            f"| {evaluations[0]['parameters']:,} | {min(one['settings']['samples'] for one in evaluations):,} "
+            f"| {len(found)} | {means['epochs']:.0f} | {means['hours']:.1f} "
+            f"| {statistics.median(one['images_per_second'] for one in found):,.0f} |"
         )
+        first = f"fashion_mnist/results/{row.name}-{found[0]['seed']}.png"
+        pictures += ["", f"{row.about}:", "", f"![samples of the model: {row.about}]({first})"]
+    lines += ["", "## Samples", "", "Means of p(x|z) at draws of the prior.", *pictures]
     return "\n".join([*lines, "", "Made by `python -m benchmarks leaderboard`.", ""])
 
 

@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from matplotlib.figure import Figure
 
+from benchmarks.charts import lines as lines_of
 from benchmarks.results import measured, page, parser_of, render, write
 from benchmarks.turns import alternating, ratios
 from probvae.components.mixtures import mixture
@@ -123,7 +125,17 @@ def table(results: dict[str, Any]) -> str:
         times = " | ".join(f"{speed[name]['milliseconds']:.1f}" for name in ("TFP", "plain", "probvae"))
         gain = speed["TFP"]["probvae_over_it"]["median"]
         lines.append(f"| {int(count):,} | {times} | {gain:.1f} | {error['plain']:.1e} | {error['probvae']:.1e} |")
-    return page("mixtures", "The density of a mixture of normals", results, lines)
+    return page("mixtures", "The density of a mixture of normals", results, lines, "milliseconds along K")
+
+
+def picture(results: dict[str, Any]) -> Figure:
+    """The milliseconds along K."""
+    curves = {
+        name: {float(count): row["speed"][name]["milliseconds"] for count, row in results["counts"].items()}
+        for name in ("TFP", "plain", "probvae")
+    }
+    panels = {f"{POINTS} points of {DIMENSIONS} dimensions, along K": curves}
+    return lines_of("The density of a mixture of normals, with its gradient", "milliseconds", panels)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -134,4 +146,4 @@ def main(arguments: Sequence[str]) -> None:
     counts = {str(count): {"speed": compared(count, options.rounds), "error": errors(count)} for count in COUNTS}
     results = measured(rounds=options.rounds, counts=counts)
     write("mixtures", results)
-    render("mixtures", results, table)
+    render("mixtures", results, table, picture)

@@ -11,7 +11,12 @@ import platform
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from probvae.report.style import save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
@@ -57,10 +62,19 @@ def described(results: dict[str, Any]) -> str:
     return " ".join([measurement, *results["remarks"]])
 
 
-def page(name: str, title: str, results: dict[str, Any], lines: Sequence[str]) -> str:
-    """The text of NAME.md: the title, when and on what it was measured, the lines, and what made it."""
+def page(name: str, title: str, results: dict[str, Any], lines: Sequence[str], picture: str = "") -> str:
+    """The text of NAME.md: the title, when and on what it was measured, the lines, and what made it.
+
+    Args:
+        name: of the benchmark.
+        title: of the page.
+        results: of the measurement.
+        lines: the tables.
+        picture: what NAME.png shows, for those who do not see it; "" for none.
+    """
     made_by = f"Made by `python -m benchmarks {name}`; the numbers are in `{name}.json`."
-    return "\n".join([f"# {title}", "", described(results), "", *lines, "", made_by, ""])
+    shown = [f"![{picture}]({name}.png)", ""] if picture else []
+    return "\n".join([f"# {title}", "", described(results), "", *lines, "", *shown, made_by, ""])
 
 
 def parser_of(name: str, about: str | None) -> argparse.ArgumentParser:
@@ -83,7 +97,14 @@ def write(name: str, results: dict[str, Any]) -> None:
     (HERE / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
-def render(name: str, results: dict[str, Any], table: Callable[[dict[str, Any]], str]) -> None:
-    """Write NAME.md, and print it."""
+def render(
+    name: str,
+    results: dict[str, Any],
+    table: Callable[[dict[str, Any]], str],
+    picture: Callable[[dict[str, Any]], Figure] | None = None,
+) -> None:
+    """Write NAME.md and NAME.png, if there is a picture, and print the first."""
     (HERE / f"{name}.md").write_text(table(results))
+    if picture is not None:
+        save(picture(results), HERE / f"{name}.png")
     print(table(results))

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from benchmarks.charts import lines as lines_of
 from benchmarks.reference import EVENT
 from benchmarks.results import HERE, measured, page, parser_of, render, write
 from probvae import BINARY, Data, DataInfo, Split
@@ -119,7 +121,19 @@ def table(results: dict[str, Any]) -> str:
                 f"| {label} | {statistics.median(speeds):,.0f} | {min(speeds):,.0f} to {max(speeds):,.0f} "
                 f"| {statistics.median(costs):.2f} |"
             )
-    return page("scaling", "What a step costs", results, lines)
+    return page("scaling", "What a step costs", results, lines, "the cost of an example along each size")
+
+
+def picture(results: dict[str, Any]) -> Figure:
+    """The cost of an example along each size."""
+    reference = statistics.median(results["speeds"]["devices"][REFERENCE.label])
+    panels = {}
+    for question, rows in results["speeds"].items():
+        sizes = [label.replace(",", "") for label in rows]
+        if all(map(str.isdecimal, sizes)) and len(sizes) > 2:
+            costs = [reference / statistics.median(speeds) for speeds in rows.values()]
+            panels[question] = {"probvae": dict(zip(map(float, sizes), costs, strict=True))}
+    return lines_of("What a step costs", "the time for an example over that of the reference", panels)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -138,4 +152,4 @@ def main(arguments: Sequence[str]) -> None:
                     print(f"{number + 1}: {question}, {case.label}: {speed:,.0f}", file=sys.stderr, flush=True)
     results = measured(rounds=options.rounds, speeds=speeds)
     write("scaling", results)
-    render("scaling", results, table)
+    render("scaling", results, table, picture)

@@ -18,6 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
+from benchmarks.charts import bars
 from benchmarks.results import HERE, measured, page, parser_of, render, write
 from benchmarks.turns import alternating
 
@@ -87,7 +90,12 @@ def table(results: dict[str, Any]) -> str:
     ]
     for name, seconds in results["seconds"].items():
         lines.append(f"| {name} | {statistics.median(seconds):.2f} | {min(seconds):.2f} to {max(seconds):.2f} |")
-    return page("start_up", "Start-up", results, lines)
+    return page("start_up", "Start-up", results, lines, "seconds until each is done, as bars")
+
+
+def picture(results: dict[str, Any]) -> Figure:
+    """The seconds of each."""
+    return bars("Start-up", "seconds from the start of the process", {"": results["seconds"]})
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -99,4 +107,4 @@ def main(arguments: Sequence[str]) -> None:
     turns |= {name: partial(first_step, *arguments) for name, arguments in TRAININGS.items()}
     results = measured(rounds=options.rounds, seconds=alternating(turns, options.rounds))
     write("start_up", results)
-    render("start_up", results, table)
+    render("start_up", results, table, picture)

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from benchmarks.charts import bars
 from benchmarks.results import measured, page, parser_of, render, write
 from benchmarks.turns import interleaved, ratios
 from probvae.core import Array
@@ -146,7 +148,17 @@ def table(results: dict[str, Any]) -> str:
                     f"| {label} | {statistics.median(speeds):,.0f} | {min(speeds):,.0f} to {max(speeds):,.0f} "
                     f"| {ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}) | {row['loss']:.1f} |"
                 )
-    return page("training", "Training, compared", results, lines)
+    return page("training", "Training, compared", results, lines, "images per second of each contestant, as bars")
+
+
+def picture(results: dict[str, Any]) -> Figure:
+    """The images per second of all contestants."""
+    panels = {
+        f"{name}, {precision}": {label: row["images_per_second"] for label, row in rows.items()}
+        for name, by_precision in results["models"].items()
+        for precision, rows in by_precision.items()
+    }
+    return bars("Training", "images per second", panels)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -166,4 +178,4 @@ def main(arguments: Sequence[str]) -> None:
             models.setdefault(name, {})[precision] = compared(name, precision, options.peers, options.rounds)
             results = measured(rounds=options.rounds, models=models)
             write("training", results)  # after each, so that a failure loses little
-    render("training", results, table)
+    render("training", results, table, picture)
