@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -45,19 +43,13 @@ class FusedBernoulli(tfd.Bernoulli):  # type: ignore  # TFP carries no types
         return tf.cast(x, logits.dtype) * logits - _softplus(logits)
 
 
-@tf.custom_gradient
-def _softplus(values: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """log(1 + exp(values)), to 1e-6 for all values, and its gradient by the same exponential.
+def _softplus(values: Tensor) -> Tensor:
+    """log(1 + exp(values)), to 1e-6 for all values.
 
     A third faster than TensorFlow's, which is exact relative to results next to 0 too; in a log-density these are
-    summed with larger ones.
+    summed with larger ones. The slope at 0 is 1/2, as that of the minimum is 1 there.
     """
-    small = tf.exp(-tf.abs(values))
-
-    def gradient(upstream: Tensor) -> Tensor:
-        return upstream * tf.where(values > 0, 1.0, small) / (1.0 + small)
-
-    return tf.nn.relu(values) + tf.math.log(1.0 + small), gradient
+    return tf.nn.relu(values) + tf.math.log(1.0 + tf.exp(tf.minimum(values, -values)))
 
 
 class ContinuousBernoulli(Elementwise):
