@@ -49,8 +49,8 @@ def of_a_model(vae: VAE, split: Split) -> dict[str, Callable[[], object]]:
     drawn = tf.function(lambda seed: vae.sample(COUNT // 10, seed))
     return {
         "sample": lambda: [drawn(tf.constant([0, part])).numpy() for part in range(10)],
-        "encode": lambda: over_examples(split, encode, 0),
-        "reconstruct": lambda: over_examples(split, reconstruct, 0),
+        "encode": lambda: over_examples(vae, split, encode, 0),
+        "reconstruct": lambda: over_examples(vae, split, reconstruct, 0),
     }
 
 

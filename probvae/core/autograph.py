@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 from probvae.core.objective import Objective
-from probvae.core.vae import VAE
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,15 +18,15 @@ OWN = ("probvae.", "keras.")
 never converts what is called inside of Keras layers."""
 
 
-def without_autograph(function: Callable[P, T], *used: VAE | Objective) -> Callable[P, T]:
+def without_autograph(function: Callable[P, T], *used: object) -> Callable[P, T]:
     """The function for `tf.function`; unconverted if everything it uses is part of probvae or Keras.
 
     AutoGraph parses and rewrites the source of each function that is called in a trace, which takes half of the
-    time of a process's first training step. Components and objectives of others may need it.
+    time of a process's first training step. Components, objectives and datasets of others may need it.
 
     Args:
-        function: what is traced.
-        used: the model, and the objective, that it calls.
+        function: what is traced; one of probvae.
+        used: what it calls that may be of others: a model, an objective, streamed examples.
     """
     if all(kind.__module__.startswith(OWN) for thing in used for kind in _classes(thing)):
         return tf.autograph.experimental.do_not_convert(function)
@@ -35,7 +34,7 @@ def without_autograph(function: Callable[P, T], *used: VAE | Objective) -> Calla
 
 
 def _classes(thing: object) -> Iterator[type]:
-    """The classes of a model and of all layers in it, or of an objective and of those that it holds."""
+    """The classes of a model and of all layers in it, or of anything else and of the objectives that it holds."""
     if isinstance(thing, keras.layers.Layer):
         yield from map(type, thing._flatten_layers())
         return

@@ -323,7 +323,8 @@ class VAE(Checked, KerasModel):
         likelihood = self._likelihood(z, c)  # [S], [*E]
         if not mean:
             return likelihood.sample(seed=fold_in(seed, 1))
-        if (means := mean_of(likelihood)) is None:
+        means = mean_of(likelihood)
+        if means is None:
             name = type(self.decoder).__name__
             raise UserError(f"sample: expected p(x|z) with a mean; that of {name} has none. Leave out mean=True.")
         return means

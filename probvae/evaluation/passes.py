@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from probvae.core import Array, Batch, Seed, Split, Stream, Tensor, fold_in
+from probvae.core import VAE, Array, Batch, Seed, Split, Stream, Tensor, fold_in
 from probvae.evaluation.shared import Shared
 
 CHUNK = 1000
 
 
 def over_examples(
-    split: Split, function: Callable[[Batch, Tensor], Mapping[str, Tensor]], seed: Seed, rows: Array | None = None
+    vae: VAE,
+    split: Split,
+    function: Callable[[Batch, Tensor], Mapping[str, Tensor]],
+    seed: Seed,
+    rows: Array | None = None,
 ) -> dict[str, Array]:
     """The results of a function for the examples of a split: arrays [N, ...] in their stored order.
 
@@ -21,13 +25,14 @@ def over_examples(
     not depend on `rows`.
 
     Args:
+        vae: the model that the function computes with.
         split: the examples, at least one.
         function: (batch, seed [2]) -> arrays [B, ...] by name.
         seed: the binarisation on reading and the function's seeds are a function of it.
         rows: the numbers of the examples, in ascending order; all if None.
     """
     noise = fold_in(seed, Stream.USE)
-    shared = Shared(function)
+    shared = Shared(function, vae)
     wanted = np.arange(len(split)) if rows is None else rows
     numbers = np.unique(wanted // CHUNK).tolist()
     parts = []

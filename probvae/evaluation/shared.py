@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from probvae.core import Replicas, Tensor, apart
+from probvae.core import VAE, Replicas, Tensor, apart, without_autograph
 
 
 class Shared:
@@ -21,18 +21,19 @@ class Shared:
     Args:
         function: of tensors, or tuples of tensors and None, whose shapes are the same in all calls that are made
             at a time; it returns a tensor, or several by name.
+        vae: the model that it computes with.
 
     Attributes:
         count: R, the number of replicas.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], vae: VAE) -> None:
         self._function = function
         self._strategy = tf.distribute.get_strategy()
         self.count: int = self._strategy.num_replicas_in_sync
         # A partial is a function of its own: of functions with the same code TensorFlow counts the traces
         # together, and warns that they are many once a process has evaluated five models.
-        self._compiled = tf.function(partial(self._results), reduce_retracing=True)
+        self._compiled = tf.function(without_autograph(partial(self._results), vae), reduce_retracing=True)
 
     def __call__(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The results of at most R calls with these arguments, in their order: arrays, or arrays by name."""

@@ -92,7 +92,7 @@ class Weigher:
         self.parts = Parts.of(samples, examples, max(1, batch_size // AT_ONCE))
         self._parts_of_a_call = max(1, CALL // (self.parts.rows * self.parts.samples))
         # Not by XLA, which takes a quarter more processor time for dense decoders, and two thirds more with flows.
-        self._weigh = Shared(without_autograph(self._parts, vae))
+        self._weigh = Shared(self._parts, vae)
         self.batches = self._weigh.count
         _check_room(vae, self.parts)
 
@@ -159,7 +159,7 @@ def _check_room(vae: VAE, parts: Parts) -> None:
 
     x = tf.TensorSpec((rows, *vae.event_shape), tf.float32)
     condition = [tf.TensorSpec((rows, vae.condition_dim), tf.float32)] if vae.condition_dim else []
-    largest = largest_tensor(tf.autograph.experimental.do_not_convert(weights), x, *condition)
+    largest = largest_tensor(without_autograph(weights, vae), x, *condition)
     if 2 * largest.bytes > available:  # its input or output takes memory at the same time
         raise UserError(
             f"evaluate.batch_size: expected a batch that fits into the available memory, {readable(available)}; "

@@ -22,7 +22,6 @@ from probvae.core import (
     Tensor,
     fold_in,
     mean_of,
-    without_autograph,
 )
 from probvae.evaluation import over_examples
 from probvae.report.columns import column_names, pairs, profiles
@@ -156,7 +155,7 @@ def reconstructions(
         z = vae.posterior(batch.x, condition).sample(seed=noise)
         return {"x": batch.x, "z": z} | ({} if condition is None else {"condition": condition})
 
-    shown = over_examples(split, without_autograph(encoded, vae), seed, rows)
+    shown = over_examples(vae, split, encoded, seed, rows)
     x = shown["x"]  # [B, *E]
     again, what = decoded(vae, shown["z"], fold_in(seed, Stream.FIGURES, 5), shown.get("condition"))
     shared_range(x, again)

@@ -141,7 +141,7 @@ def save(figure: Figure, path: str | Path) -> None:
     while True:
         file = io.BytesIO()
         # Without the program's name and version, equal figures are equal files.
-        figure.savefig(file, dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
+        figure.savefig(file, dpi=dpi, metadata={"Software": None})
         if file.tell() <= LARGEST_FILE or dpi < DPI / 4:
             break
         dpi *= 0.8

@@ -6,13 +6,26 @@ import math
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import VAE, Array, Batch, Condition, Data, Table, Tensor, available_memory, mean_of, readable
+from probvae.core import (
+    VAE,
+    Array,
+    Batch,
+    Condition,
+    Data,
+    Table,
+    Tensor,
+    available_memory,
+    mean_of,
+    readable,
+    without_autograph,
+)
 from probvae.core.room import largest_tensor
 from probvae.data.files.columns import in_units
 from probvae.errors import UserError
@@ -107,7 +120,7 @@ def _check_room(vae: VAE, count: int) -> None:
     what = f"whose means and draws take {readable(size)}"
     if size <= available and count > MOST_IN_A_PICTURE:  # what the decoder computes on its way may be larger
         c = tf.zeros(vae.condition_dim) if vae.condition_dim else None
-        largest = largest_tensor(tf.autograph.experimental.do_not_convert(lambda: vae.sample(count, condition=c)))
+        largest = largest_tensor(without_autograph(partial(vae.sample, count, condition=c), vae))
         size, what = largest.bytes, f"whose decoding takes a tensor {largest}"
     if size > available:
         raise UserError(
@@ -146,7 +159,7 @@ def reconstruct(
             return {"x": tf.where(known, batch.x, np.nan), made: vae.reconstruct(batch.x, noise, condition)}
 
         with here.strategy.scope():
-            return collect(splits, lambda part: over_examples(part, function, seed))
+            return collect(splits, lambda part: over_examples(vae, part, function, seed))
 
     def picture() -> Figure:
         if len(splits) > 1:
@@ -183,7 +196,7 @@ def encode(
             return _encodings(vae, batch, noise)
 
         with here.strategy.scope():
-            return collect(splits, lambda part: over_examples(part, function, seed=0))
+            return collect(splits, lambda part: over_examples(vae, part, function, seed=0))
 
     return _write(path, None, arrays, data, chief=here.chief)
 

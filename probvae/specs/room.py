@@ -21,6 +21,7 @@ from probvae.core import (
     Tensor,
     available_memory,
     readable,
+    without_autograph,
 )
 from probvae.core.room import largest_tensor, variables_within
 from probvae.errors import SpecError, TooLargeError
@@ -103,9 +104,10 @@ def _check_step(plan: Plan, vae: VAE, objective: Objective, examples: int | None
     def loss(x: Tensor, *condition: Tensor) -> Tensor:
         return objective(vae, Batch(x, *condition), tf.constant([0, 0]), tf.constant(0)).per_example
 
+    traced = without_autograph(loss, vae, objective)
     shapes = [(batch_size, *vae.event_shape), *([(batch_size, vae.condition_dim)] if vae.condition_dim else [])]
     try:
-        largest = largest_tensor(loss, *(tf.TensorSpec(shape, tf.float32) for shape in shapes))
+        largest = largest_tensor(traced, *(tf.TensorSpec(shape, tf.float32) for shape in shapes))
     except Exception:  # a component is anyone's code, and the first step raises its error
         return
     if TENSORS * largest.bytes > available:

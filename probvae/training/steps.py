@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -71,16 +72,16 @@ class CompiledSteps:
         self._vae = vae
         self._objective = objective
         self._optimizer = optimizer
-        self._seed = seed
+        self._noise = without_autograph(partial(fold_in, seed, Stream.LATENT))
         self._clip_norm = clip_norm
         self._skip_non_finite = skip_non_finite
         self._strategy = tf.distribute.get_strategy()
-        self._losses = without_autograph(objective, vae, objective)
-        self._differentiate = without_autograph(gradients_and_means, vae, objective)
         self.names = ("loss", *objective.terms)
         # XLA cannot compile what several replicas exchange. On one, it compiles the whole step.
         self._whole_by_xla = jit and self._strategy.num_replicas_in_sync == 1
         self._gradients_by_xla = jit and not self._whole_by_xla
+        self._take = _by_xla(without_autograph(self._step, vae, objective), self._whole_by_xla)
+        self._evaluation = tf.function(without_autograph(self._means, vae, objective))
 
     def run(self, batches: Iterator[Batch], first: int, count: int, stop: bool = False) -> StepResults:
         """Take `count` steps, or fewer: until one is not finite, or a worker asks to stop.
@@ -97,13 +98,12 @@ class CompiledSteps:
 
     @tf.function
     def _loop(self, batches: Iterator[Batch], first: Tensor, end: Tensor, stop: Tensor) -> tuple[Tensor, ...]:
-        take_step = _by_xla(self._step, self._whole_by_xla)
         means = tf.TensorArray(tf.float32, end - first, element_shape=(len(self.names),))
         applied = tf.TensorArray(tf.bool, end - first, element_shape=())
         step, going, stops = first, tf.constant(True), stop
         while going and step < end:
-            seed = fold_in(self._seed, Stream.LATENT, step)  # outside of `take_step`: XLA folds in another way
-            values, finite, stops = take_step(next(batches), seed, step, stop)
+            seed = self._noise(step)  # outside of `_step`: XLA folds in another way
+            values, finite, stops = self._take(next(batches), seed, step, stop)
             means = means.write(step - first, values)
             applied = applied.write(step - first, finite)
             going = (finite or self._skip_non_finite) and stops == 0
@@ -134,8 +134,8 @@ class CompiledSteps:
 
     def _gradients(self, batch: Batch, seed: Tensor, step: Tensor) -> tuple[list[Tensor], Tensor]:
         """What the rows of a batch add to the gradient and to the means."""
-        gradients, means = self._differentiate(
-            self._vae, lambda: self._losses(self._vae, batch, seed, step), batch.weights
+        gradients, means = gradients_and_means(
+            self._vae, lambda: self._objective(self._vae, batch, seed, step), batch.weights
         )
         return gradients, self._stacked(means)
 
@@ -144,12 +144,11 @@ class CompiledSteps:
         means: Array = self._evaluation(batch, seed).numpy()
         return means
 
-    @tf.function
-    def _evaluation(self, batch: Batch, seed: Tensor) -> Tensor:
+    def _means(self, batch: Batch, seed: Tensor) -> Tensor:
         def in_each_replica(batch: Batch, seed: Tensor) -> Tensor:
             replicas = Replicas.here()
             own = replicas.share(batch)
-            losses = self._losses(self._vae, own, seed, tf.constant(FINAL_STEP))
+            losses = self._objective(self._vae, own, seed, tf.constant(FINAL_STEP))
             return replicas.sum(self._stacked(losses.means(own.weights)))
 
         return self._local(self._strategy.run(in_each_replica, (batch, seed)))
@@ -174,7 +173,7 @@ class CompiledSteps:
         def sizes(*arguments: Tensor) -> Tensor:
             return self._local(self._strategy.run(in_each_replica, arguments))
 
-        seed = fold_in(self._seed, Stream.LATENT, step)
+        seed = self._noise(step)
         found: Array = tf.function(sizes, jit_compile=self._whole_by_xla)(batch, seed, tf.constant(step)).numpy()
         return found
 

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from probvae import components as c
 from probvae.components.metrics.precision_recall import precision_recall
 from probvae.core import REAL, VAE, Condition, CustomDistribution, Data, DataInfo, Decoder, Encoder, Prior, Split
-from probvae.errors import ConfigError
+from probvae.errors import ConfigError, UserError
 from probvae.registry import Registry
 from probvae.testing.case import Case
 from probvae.testing.linear_gaussian import NOISE, small_model
@@ -86,6 +86,16 @@ def normal(count, size, seed=0):
 
 
 # Rate and distortion
+
+
+def test_examples_without_any_density_are_named(linear):
+    _, x, _ = linear
+    far = x.copy()
+    far[[3, 690]] = 1e25  # whose squares are no longer finite
+    with pytest.raises(
+        UserError, match=r"Expected examples whose log p\(x\|z\) is finite; got -inf for 2 of 700, in rows 3, 690"
+    ):
+        measure("rate_distortion", linear[0].vae, data_of(far))
 
 
 @pytest.fixture(scope="module")

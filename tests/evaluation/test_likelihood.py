@@ -109,7 +109,7 @@ def test_evaluations_of_several_models_are_no_reason_for_a_warning_of_tensorflow
     monkeypatch.setattr(polymorphic_function, "FREQUENT_TRACING_WARNING_THRESHOLD", 2)  # instead of five models
     for samples in (1, 2):
         bounds(exact, drawn(2), samples)
-        over_examples(drawn(2), lambda batch, seed: {"x": batch.x}, 0)
+        over_examples(exact, drawn(2), lambda batch, seed: {"x": batch.x}, 0)
     assert warnings == []
 
 

@@ -21,9 +21,13 @@ from probvae.core import (
     of_each_latent,
     sample_and_log_prob,
 )
+from probvae.errors import UserError
 
 COLLAPSED = 0.01
 """Latents with fewer nats, on average over the examples, carry almost no information about them."""
+
+_NAMED = 5
+"""Of examples without any probability, so many rows are named."""
 
 
 class RateDistortion(Metric):
@@ -42,7 +46,24 @@ class RateDistortion(Metric):
         """The numbers: a function of the seed."""
         parts = [_parts(vae, batch, noise) for batch, noise in chunks(data.test, seed)]
         found = {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+        _check_finite(-found["distortion"])
         return {name: _measurement(name, values) for name, values in found.items()}
+
+
+def _check_finite(log_likelihoods: Array) -> None:
+    """Refuse examples that the model gives no probability, as no mean over the examples is finite with them.
+
+    Raises:
+        UserError: it names their rows.
+    """
+    rows = np.flatnonzero(~np.isfinite(log_likelihoods))
+    if len(rows):
+        more = f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else ""
+        raise UserError(
+            f"Expected examples whose log p(x|z) is finite; got {log_likelihoods[rows[0]]} for {len(rows):,} of "
+            f"{len(log_likelihoods):,}, in rows {', '.join(map(str, rows[:_NAMED]))}{more} (counted from 0). Look "
+            "at their values: the model has learned nothing like them. Correct them, or leave them out."
+        )
 
 
 def _measurement(name: str, values: Array) -> Measurement:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from probvae.core import Array, Batch, Seed, Split, Stream, StreamedArray, Tensor, fold_in
+from probvae.core import Array, Batch, Seed, Split, Stream, StreamedArray, Tensor, fold_in, without_autograph
 from probvae.errors import ConfigError, DataError
 
 # One pass of index_shuffle distinguishes only about 2^17 seeds, so that some two of 500 epochs would have the
 # same order; and of neighbouring seeds, as fold_in returns them, it distinguishes 256: hence the hashed keys.
 _PASSES = 3
 _READ_AHEAD = 4
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Batches:
@@ -72,7 +76,8 @@ class Batches:
         """The batches of the steps from `first` on, without end, each prepared while the one before is in use."""
         options = tf.data.Options()
         options.autotune.enabled = False
-        return iter(self._drawn(first).map(self._prepared).prefetch(_READ_AHEAD).with_options(options))
+        batches = self._drawn(first).map(self._unconverted(self._prepared))
+        return iter(batches.prefetch(_READ_AHEAD).with_options(options))
 
     def place(self, index: int) -> str:
         """The name of an example in a message."""
@@ -87,10 +92,14 @@ class Batches:
     def _drawn(self, first: int) -> tf.data.Dataset:
         """From a step on: its number [], its examples' numbers [B], and what is stored of them, [B, ...]."""
         if not self._streamed:
-            return tf.data.Dataset.range(first, tf.int64.max).map(self._gathered)
+            return tf.data.Dataset.range(first, tf.int64.max).map(without_autograph(self._gathered))
         epochs = tf.data.Dataset.range(first // self.steps_per_epoch, tf.int64.max)
-        batches = epochs.flat_map(self._epoch).skip(first % self.steps_per_epoch)
-        return batches.enumerate(first).map(self._padded)
+        batches = epochs.flat_map(self._unconverted(self._epoch)).skip(first % self.steps_per_epoch)
+        return batches.enumerate(first).map(without_autograph(self._padded))
+
+    def _unconverted(self, function: Callable[P, T]) -> Callable[P, T]:
+        """A function for a stream, without AutoGraph unless streamed examples are of others."""
+        return without_autograph(function, *([self._streamed] if self._streamed else []))
 
     def _at(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """The same of one step; of examples that are streamed, the epoch is read up to it."""
