@@ -59,6 +59,7 @@ OF_PARTS = (
     "parameters_change_something",
     "rows_do_not_mix",
     "rows_have_noise_of_their_own",
+    "conditions_are_used",
     "samples_carry_gradients",
     "gradients_are_slopes_of_the_density",
     "draws_are_functions_of_the_seed",

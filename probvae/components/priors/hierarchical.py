@@ -33,7 +33,7 @@ class HierarchicalPrior(Prior):
         ConfigError: the sizes do not add up to D, or a part is of another size or support.
     """
 
-    promises: ClassVar[Promises] = Promises(tags=("hierarchy",))
+    promises: ClassVar[Promises] = Promises(tags=("hierarchy",), cases=({"top": {"use": "conditional"}},))
     takes_rows: bool = False  # unless its top does
 
     def __init__(
