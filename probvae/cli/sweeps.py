@@ -19,6 +19,7 @@ from probvae.cli.options import (
 from probvae.cli.printing import print_failure, print_json, print_text, progress
 from probvae.cli.start import ModelCommand
 from probvae.cli.tables import aligned
+from probvae.errors import Interrupted
 
 if TYPE_CHECKING:
     from probvae.runs.sweeps.results import Sweep
@@ -91,7 +92,10 @@ def sweep(
 
     if worker:
         stop_with_input()
-        work(spec, storage)
+        try:
+            work(spec, storage)
+        except Interrupted as error:  # the process that started this one says so, once
+            return 128 + error.signal_number
         return 0
     found = run_sweep(
         spec,

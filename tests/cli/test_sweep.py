@@ -1,8 +1,11 @@
 """`probvae sweep`: its table, its JSON, its help and its errors; trainings are fakes."""
 
 import json
+import signal
 
 import pytest
+
+from probvae.errors import Interrupted
 
 from ..runs.sweeps.fakes import faked
 
@@ -89,3 +92,15 @@ def test_the_help_has_an_example_of_each_kind(program):
     assert "    probvae sweep first.toml --over objective.beta=0.5,1,2,4 --over train.seed=0..4\n" in text
     assert "    probvae sweep first.toml --search train.learning_rate=1e-4..1e-2:log --trials 30\n" in text
     assert "--worker" not in text
+
+
+def test_a_process_of_several_ends_with_the_signal_and_leaves_it_to_the_one_that_started_it_to_say_so(
+    program, tmp_path, monkeypatch
+):
+    def interrupted(*_):
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr("probvae.runs.signals.stop_with_input", lambda: None)
+    monkeypatch.setattr("probvae.runs.sweeps.sweeping.work", interrupted)
+    ended = program("sweep", tmp_path, "--worker")
+    assert (ended.status, ended.text) == (128 + signal.SIGTERM, "")
