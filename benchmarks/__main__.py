@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def questions() -> dict[str, str]:
 
 
 def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `probvae` itself does: notes of TensorFlow's start
     name, *arguments = sys.argv[1:] or ["--help"]
     known = questions()
     if name in known:

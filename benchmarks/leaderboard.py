@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import HERE, measured, parser_of, render
+from benchmarks.results import HERE, measured, parser_of, probvae, render
 from probvae.core import from_json
 
 FOLDER = HERE / "fashion_mnist"
@@ -101,11 +99,6 @@ def train(row: Row, seed: int, runs: Path, samples: int) -> None:
         probvae("sample", folder, f"--count={PICTURES}", f"--out={picture}")
 
 
-def probvae(*arguments: str | Path) -> None:
-    """Run the command line."""
-    subprocess.run([sys.executable, "-m", "probvae", *map(str, arguments)], check=True)
-
-
 def evaluated(folder: Path) -> dict[str, Any]:
     """The evaluation of a run."""
     found: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
@@ -125,7 +118,7 @@ def table(results: dict[str, Any]) -> str:
         "Test log-likelihood in nats per image, an importance-weighted lower bound. Means over the trainings of a "
         "row, ± their standard deviation where there are several. The standard error over the 10,000 test images "
         "is about 0.8 nats and the same for all rows, as they share the images. Hours and images/s are of "
-        "trainings on one core.",
+        "trainings on one core or two.",
         "",
         f"Protocol: {results['protocol']}. Published: Norouzi, Fleet and Norouzi, Exemplar VAE, 2020, table 2.",
         "",

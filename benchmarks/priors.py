@@ -12,13 +12,11 @@ where it was stopped.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.results import measured, page, parser_of, render, write
+from benchmarks.results import measured, page, parser_of, probvae, render, write
 
 
 class Fit(NamedTuple):
@@ -50,7 +48,7 @@ def refitted(fit: Fit, run: Path, folder: Path, epochs: int, samples: int) -> di
     if not (folder / "evaluation.json").exists():
         command = ["refit", str(run), "--prior", fit.prior, "--out", str(folder), "--resume"]
         command += [f"--set={setting}" for setting in settings]
-        subprocess.run([sys.executable, "-m", "probvae", *command], check=True)
+        probvae(*command)
     evaluation = json.loads((folder / "evaluation.json").read_text())
     epoch_rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return {

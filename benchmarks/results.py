@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,17 @@ def processor() -> dict[str, Any]:
     flags = facts.get("flags", "").split()
     features = [flag for flag in FEATURES if flag in flags]
     return {"name": facts["model name"], "features": features, "cores": os.cpu_count()}
+
+
+def probvae(*arguments: str | Path) -> None:
+    """Run the command line, and end as it does if it fails or is interrupted: it has said why."""
+    with subprocess.Popen([sys.executable, "-m", "probvae", *map(str, arguments)]) as process:
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:  # of a terminal, which interrupts it too; it saves its work
+            status = process.wait()
+    if status:
+        sys.exit(status)
 
 
 def measured(**found: Any) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What the README shows works when it is pasted."""
 
+import json
 import re
+import statistics
 import sys
 import tomllib
 from pathlib import Path
@@ -101,3 +103,27 @@ def test_the_names_in_the_table_are_those_of_the_registry():
         without_remarks = re.sub(r"\(.*?\)", "", names)
         listed |= {(kind, name) for kind in kinds.split(", ") for name in re.findall("`(.+?)`", without_remarks)}
     assert listed == {(kind, name) for kind, name in Registry() if "." not in name}
+
+
+BENCHMARKS = ROOT / "benchmarks"
+
+
+def test_the_number_of_mistakes_is_that_of_the_matrix():
+    matrix = json.loads((BENCHMARKS / "contract_kit.json").read_text())["matrix"]
+    assert re.findall(r"which of (\d+) mistakes", README) == [str(len(matrix))]
+
+
+def test_the_log_likelihoods_are_those_of_the_trainings():
+    """Each row of the leaderboard that is trained, beside the published number, if there is one."""
+    table = README.split("## Numbers")[1].split("## Licence")[0].replace("\N{MINUS SIGN}", "-")
+    shown = [re.findall(r"[+-]\d+\.\d+", line) for line in re.findall(r"^\| dense.*$", table, re.M)]
+    expected = []
+    for row in tomllib.loads((BENCHMARKS / "fashion_mnist" / "rows.toml").read_text())["rows"]:
+        files = (BENCHMARKS / "fashion_mnist" / "results").glob(f"{row['name']}-[0-9]*.json")
+        found = [json.loads(file.read_text())["evaluation"]["importance_weighted"]["value"] for file in files]
+        if found:
+            ours, published = statistics.mean(found), row.get("published", [])[:1]
+            numbers = [*published, ours, *(ours - number for number in published)]
+            expected.append([f"{number:+.2f}" for number in numbers])
+    assert shown == expected
+    assert expected
