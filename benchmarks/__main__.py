@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from probvae.cli.start import without_notes
+
 
 def questions() -> dict[str, str]:
     """The modules that have a `main`, and the first lines of their docstrings."""
@@ -20,11 +22,13 @@ def questions() -> dict[str, str]:
 
 
 def main() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `probvae` itself does: notes of TensorFlow's start
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as for `probvae` itself
     name, *arguments = sys.argv[1:] or ["--help"]
     known = questions()
     if name in known:
-        importlib.import_module(f"benchmarks.{name}").main(arguments)
+        with without_notes():
+            benchmark = importlib.import_module(f"benchmarks.{name}")
+        benchmark.main(arguments)
         return
     print("usage: python -m benchmarks NAME [--help]\n")
     print("\n".join(f"  {key:<16} {question}" for key, question in known.items()))

@@ -1,12 +1,14 @@
-"""Annealed importance sampling of linear Gaussian models, whose log p(x) is known."""
+"""Annealed importance sampling against the exact log p(x): of linear Gaussian models, and by quadrature."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from probvae import components as c
-from probvae.components.metrics.annealed_importance import AnnealedImportance, simulated
+from probvae.components.metrics.annealed_importance import AnnealedImportance, Chains, simulated
 from probvae.components.metrics.chunks import chunks
-from probvae.core import REAL, VAE, Data, DataInfo, Split, fold_in
+from probvae.core import REAL, VAE, Batch, Data, DataInfo, Split, fold_in
 from probvae.errors import ConfigError
 from probvae.testing.case import Case
 from probvae.testing.linear_gaussian import small_model
@@ -36,6 +38,27 @@ def test_chains_bracket_the_truth_whatever_the_encoder():
         assert found[name].value == pytest.approx(truth, abs=0.1)
     assert found["annealed"].value == pytest.approx(model.log_evidence(model.batch(test.x)).mean(), abs=0.1)
     assert found["difference"].value == pytest.approx(0, abs=0.1)
+
+
+def test_chains_find_the_narrow_posteriors_of_a_model_that_is_not_linear():
+    """As that of images: hundreds of nats lie between the prior and the posterior, and local modes on the way."""
+    keras.utils.set_random_seed(0)
+    event, size = (300,), 6
+    decoder = c.NetworkDecoder(c.Dense((50,), activation="tanh"), c.Bernoulli(event), 2)
+    vae = VAE(c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(2), event), decoder, c.StandardNormal(2))
+    for variable in decoder.trainable_variables:
+        variable.assign(tf.random.stateless_normal(variable.shape, (1, len(variable.shape))))
+    batch, z = simulated(vae, Batch(tf.zeros((size, *event))), (1, 2))
+    axis = np.linspace(-5, 5, 400, dtype=np.float32)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 1, 2)
+    log_joint = [vae.log_joint(batch.x, np.repeat(part, size, 1)) for part in np.split(grid, 40)]
+    log_joint = np.concatenate(log_joint).astype(np.float64)
+    truth = np.logaddexp.reduce(log_joint) + 2 * np.log(axis[1] - axis[0])
+    assert np.mean(log_joint.max(axis=0) - np.median(log_joint, axis=0)) > 100
+    chains = Chains(vae, count=10, steps=200, leapfrog_steps=5)
+    below, above = chains.from_prior(batch, (3, 4)) - truth, chains.from_posterior(batch, z, (5, 6)) - truth
+    assert -1.5 < below.mean() < 0.3
+    assert -0.3 < above.mean() < 1.5
 
 
 def test_chains_that_are_too_short_are_said_to_be():

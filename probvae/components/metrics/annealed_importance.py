@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,7 @@ from probvae.core import (
     Array,
     Batch,
     Data,
+    Distribution,
     Measurement,
     Metric,
     Positive,
@@ -31,10 +32,15 @@ from probvae.errors import ConfigError
 tfm = tfp.mcmc
 NATS = "nats per example"
 ACCEPTED = 0.75
-"""The share of accepted proposals to which the step size is adapted."""
-ADAPTATION = 80
-"""The number of steps that adapt it."""
-
+"""The share of accepted proposals to which the sizes of the steps are adapted."""
+PILOT = 150
+"""The number of distributions at which they are adapted, on a first way from the prior to the posterior."""
+AT_PRIOR = 50
+"""The number of steps that adapt the first of them."""
+RATE = 0.2
+"""By how much the logarithm of a size changes in a step, for each unit by which the share of acceptance is off."""
+STEEPNESS = 4.0
+"""Of the sigmoid by which b goes from 0 to 1: slowly at both ends."""
 
 LARGE_GAP = 1.0
 """The gap between both bounds, in nats, above which a note says that the chains are too short."""
@@ -43,11 +49,12 @@ LARGE_GAP = 1.0
 class AnnealedImportance(Metric):
     """log p(x) by annealed importance sampling from the prior to the posterior, and a bound from above.
 
-    p_b(z) ∝ p(z) p(x|z)^b for b = 0, 1/steps, ..., 1: a chain starts with z ~ p(z), and takes a step of
-    Hamiltonian Monte Carlo at each b; the mean of its weights is p(x) (Neal, Annealed importance sampling, 2001).
-    The encoder only helps to find the size of the steps. So it checks an importance-weighted bound, which needs
-    an encoder that covers p(z|x); `difference` is by how much it is above that of 1,000 samples on the same test
-    examples.
+    p_b(z) ∝ p(z) p(x|z)^b for b from 0 to 1: a chain starts with z ~ p(z), and takes a step of Hamiltonian Monte
+    Carlo at each b; the mean of its weights is p(x) (Neal, Annealed importance sampling, 2001). It does not use
+    the encoder. So it checks an importance-weighted bound, which needs one that covers p(z|x); `difference` is by
+    how much it is above that of 1,000 samples on the same test examples. b follows a sigmoid (Wu, Burda,
+    Salakhutdinov and Grosse, On the quantitative analysis of decoder-based generative models, 2017), and the sizes
+    of the steps are found by other chains before, for each b and example.
 
     Of examples that the model draws itself an exact sample of p(z|x) is known, the z that they are made of. The
     reverse chain from there bounds log p(x) from above in mean, as the chain from the prior does from below
@@ -126,64 +133,94 @@ class Chains:
         self.count = count
         self.steps = steps
         self.leapfrog_steps = leapfrog_steps
-        self._step_size = tf.function(without_autograph(self._adapted, vae))
+        self._pilot = tf.function(without_autograph(self._adapted, vae))
         self._forwards = tf.function(without_autograph(partial(self._chain, backwards=False), vae))
         self._backwards = tf.function(without_autograph(partial(self._chain, backwards=True), vae))
 
     def from_prior(self, batch: Batch, seed: Tensor) -> Array:
         """A lower bound in mean on log p(x) of each example: [B]."""
-        prior = self.vae.prior_given(batch.condition)
-        shape = self.count if prior.batch_shape.rank else (self.count, len(batch.x))
-        start = prior.sample(shape, seed=fold_in(seed, 0))  # [K, B, D]
-        step_size = self._step_size(batch, fold_in(seed, 1))
-        return np.asarray(self._forwards(batch, start, step_size, fold_in(seed, 2)))
+        sizes = self._pilot(batch, self._start(batch, fold_in(seed, 0)), fold_in(seed, 1))
+        return np.asarray(self._forwards(batch, self._start(batch, fold_in(seed, 2)), sizes, fold_in(seed, 3)))
 
     def from_posterior(self, batch: Batch, z: Tensor, seed: Tensor) -> Array:
         """An upper bound in mean on log p(x) of each example, from samples z [B, D] of p(z|x): [B]."""
-        step_size = self._step_size(batch, fold_in(seed, 1))
+        sizes = self._pilot(batch, self._start(batch, fold_in(seed, 0)), fold_in(seed, 1))
         start = tf.repeat(z[None], self.count, axis=0)  # [K, B, D]
-        return -np.asarray(self._backwards(batch, start, step_size, fold_in(seed, 2)))
+        return -np.asarray(self._backwards(batch, start, sizes, fold_in(seed, 2)))
 
-    def _chain(self, batch: Batch, start: Tensor, step_size: Tensor, seed: Tensor, backwards: bool) -> Tensor:
+    def _start(self, batch: Batch, seed: Tensor) -> Tensor:
+        """Samples of the prior: [K, B, D]."""
+        prior = self.vae.prior_given(batch.condition)
+        return prior.sample(self.count if prior.batch_shape.rank else (self.count, len(batch.x)), seed=seed)
+
+    def _chain(self, batch: Batch, start: Tensor, sizes: Tensor, seed: Tensor, backwards: bool) -> Tensor:
         """The logarithm of the mean weight of the chains: [B]."""
-        ends = (partial(self._log_prior, batch), partial(self._log_joint, batch))
-        _, log_w, _ = tfm.sample_annealed_importance_chain(
-            self.steps,
-            *(reversed(ends) if backwards else ends),
-            start,
-            lambda target: tfm.HamiltonianMonteCarlo(target, step_size, self.leapfrog_steps),
+        prior = self.vae.prior_given(batch.condition)
+        b, places = schedule(self.steps), np.arange(self.steps + 1) / self.steps
+        if backwards:
+            b, places = b[::-1], places[::-1]
+        changes = tf.constant(np.diff(b), tf.float64)
+        powers = tf.constant(b[1:], tf.float32)
+        nearest = tf.constant(np.maximum(np.ceil(places[1:] * PILOT) - 1, 0), tf.int32)
+
+        def step(number: Tensor, z: Tensor, log_w: Tensor) -> tuple[Tensor, ...]:
+            log_w += changes[number] * tf.cast(self._log_likelihood(batch, z), tf.float64)
+            size = sizes[nearest[number]]
+            z, _ = self._moved(prior, batch, z, powers[number], size, fold_in(seed, number))
+            return number + 1, z, log_w
+
+        log_w = tf.zeros(start.shape[:-1], tf.float64)  # [K, B]
+        *_, log_w = tf.while_loop(
+            lambda number, *_: number < self.steps, step, (tf.constant(0), start, log_w), parallel_iterations=1
+        )
+        return tf.reduce_logsumexp(log_w, axis=0) - np.log(self.count)
+
+    def _adapted(self, batch: Batch, start: Tensor, seed: Tensor) -> Tensor:
+        """The sizes of steps for each example on the way from the prior: [PILOT, 1, B, 1].
+
+        They follow the share of accepted proposals of chains that are not used for anything else, as weights are
+        exact only where steps do not depend on where their own chain has been.
+        """
+        prior = self.vae.prior_given(batch.condition)
+        powers = tf.constant(np.concatenate([np.zeros(AT_PRIOR), schedule(PILOT)[1:]]), tf.float32)
+
+        def step(number: Tensor, z: Tensor, size: Tensor, sizes: tf.TensorArray) -> tuple[Any, ...]:
+            z, log_ratio = self._moved(prior, batch, z, powers[number], size, fold_in(seed, number))
+            accepted = tf.reduce_mean(tf.exp(tf.minimum(log_ratio, 0.0)), axis=0)[:, None]  # [B, 1]
+            size *= tf.exp(RATE * (accepted - ACCEPTED))
+            return number + 1, z, size, sizes.write(number, size)
+
+        first = tf.fill((1, start.shape[1], 1), 0.1)
+        *_, sizes = tf.while_loop(
+            lambda number, *_: number < AT_PRIOR + PILOT,
+            step,
+            (tf.constant(0), start, first, tf.TensorArray(tf.float32, AT_PRIOR + PILOT)),
             parallel_iterations=1,
-            seed=seed,
-        )  # [K, B]
-        return tf.reduce_logsumexp(tf.cast(log_w, tf.float64), axis=0) - np.log(self.count)
-
-    def _adapted(self, batch: Batch, seed: Tensor) -> Tensor:
-        """The step size for each example, [1, B, 1], at which `ACCEPTED` of the proposals at p(z|x) are."""
-        kernel = tfm.SimpleStepSizeAdaptation(
-            tfm.HamiltonianMonteCarlo(
-                partial(self._log_joint, batch), tf.fill([1, batch.x.shape[0], 1], 0.1), self.leapfrog_steps
-            ),
-            num_adaptation_steps=ADAPTATION,
-            target_accept_prob=ACCEPTED,
-            adaptation_rate=0.1,
         )
-        start = self.vae.posterior(batch.x, batch.condition).sample(self.count, seed=fold_in(seed, 0))
-        last = tfm.sample_chain(
-            1,
-            start,
-            kernel=kernel,
-            num_burnin_steps=ADAPTATION,
-            trace_fn=None,
-            return_final_kernel_results=True,
-            seed=fold_in(seed, 1),
-        )
-        return last.final_kernel_results.new_step_size
+        return sizes.stack()[AT_PRIOR:]
 
-    def _log_prior(self, batch: Batch, z: Tensor) -> Tensor:
-        return self.vae.prior_given(batch.condition).log_prob(z)
+    def _moved(
+        self, prior: Distribution, batch: Batch, z: Tensor, b: Tensor, size: Tensor, seed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """A step at p_b: the next z [K, B, D], and the logarithm of the ratio that accepts it or not, [K, B]."""
 
-    def _log_joint(self, batch: Batch, z: Tensor) -> Tensor:
-        return self.vae.log_joint(batch.x, z, batch.condition, batch.observed)
+        def log_prob(z: Tensor) -> Tensor:
+            return prior.log_prob(z) + b * self._log_likelihood(batch, z)
+
+        # The density at z is computed anew, as that of the step before has another b.
+        kernel = tfm.HamiltonianMonteCarlo(log_prob, size, self.leapfrog_steps)
+        moved, results = kernel.one_step(z, kernel.bootstrap_results(z), seed=seed)
+        log_ratio = results.log_accept_ratio
+        return moved, tf.where(tf.math.is_nan(log_ratio), -np.inf, log_ratio)
+
+    def _log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
+        return self.vae.log_likelihood(batch.x, z, batch.condition, batch.observed)
+
+
+def schedule(steps: int) -> Array:
+    """The powers b of the likelihood: [steps + 1], from 0 to 1."""
+    places = np.tanh(STEEPNESS * (np.arange(steps + 1) / steps - 0.5))
+    return (places - places[0]) / (places[-1] - places[0])
 
 
 def _importance_weighted(vae: VAE, batch: Batch, seed: Tensor) -> Array:
