@@ -43,7 +43,7 @@ def probvae(*arguments: str | Path) -> None:
         try:
             status = process.wait()
         except KeyboardInterrupt:  # of a terminal, which interrupts it too; it saves its work
-            status = process.wait()
+            sys.exit(process.wait() or 130)
     if status:
         sys.exit(status)
 

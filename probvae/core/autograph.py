@@ -8,18 +8,18 @@ from typing import ParamSpec, TypeVar
 import keras
 import tensorflow as tf
 
+from probvae.core.checked import Checked
 from probvae.core.objective import Objective
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-OWN = ("probvae.", "keras.")
-"""Modules without `if` and `while` on tensors: the contract kit traces components without AutoGraph, and AutoGraph
-never converts what is called inside of Keras layers."""
+OWN = "probvae."
+"""Modules without `if` and `while` on tensors: the contract kit traces components without AutoGraph."""
 
 
 def without_autograph(function: Callable[P, T], *used: object) -> Callable[P, T]:
-    """The function for `tf.function`; unconverted if everything it uses is part of probvae or Keras.
+    """The function for `tf.function`; unconverted if all components that it uses are part of probvae.
 
     AutoGraph parses and rewrites the source of each function that is called in a trace, which takes half of the
     time of a process's first training step. Components, objectives and datasets of others may need it.
@@ -34,9 +34,12 @@ def without_autograph(function: Callable[P, T], *used: object) -> Callable[P, T]
 
 
 def _classes(thing: object) -> Iterator[type]:
-    """The classes of a model and of all layers in it, or of anything else and of the objectives that it holds."""
+    """The classes of a model and of all components in it, or of anything else and of the objectives that it holds.
+
+    Plain Keras layers are left out, whoever wrote them: AutoGraph converts nothing that is called inside of them.
+    """
     if isinstance(thing, keras.layers.Layer):
-        yield from map(type, thing._flatten_layers())
+        yield from (type(layer) for layer in thing._flatten_layers() if isinstance(layer, Checked))
         return
     yield type(thing)
     for value in vars(thing).values():

@@ -33,7 +33,7 @@ class Shared:
         self.count: int = self._strategy.num_replicas_in_sync
         # A partial is a function of its own: of functions with the same code TensorFlow counts the traces
         # together, and warns that they are many once a process has evaluated five models.
-        self._compiled = tf.function(without_autograph(partial(self._results), vae), reduce_retracing=True)
+        self._compiled = tf.function(partial(without_autograph(self._results, vae)), reduce_retracing=True)
 
     def __call__(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The results of at most R calls with these arguments, in their order: arrays, or arrays by name."""

@@ -120,7 +120,7 @@ def _check_room(vae: VAE, count: int) -> None:
     what = f"whose means and draws take {readable(size)}"
     if size <= available and count > MOST_IN_A_PICTURE:  # what the decoder computes on its way may be larger
         c = tf.zeros(vae.condition_dim) if vae.condition_dim else None
-        largest = largest_tensor(without_autograph(partial(vae.sample, count, condition=c), vae))
+        largest = largest_tensor(partial(without_autograph(vae.sample, vae), count, condition=c))
         size, what = largest.bytes, f"whose decoding takes a tensor {largest}"
     if size > available:
         raise UserError(

@@ -18,6 +18,7 @@ from probvae.core import (
     fold_in,
     named_variables,
     trainable_names,
+    without_autograph,
 )
 from probvae.data.feeding.batches import Batches
 from probvae.errors import TrainingError, explained_errors
@@ -107,7 +108,8 @@ class Diagnosis:
         count = self.batches.examples(step)
         batch, seed = self.batches.batch(step), fold_in(self.settings.seed, Stream.LATENT, step)
         # In a graph, as the model refuses examples that are not finite where it sees their values.
-        losses = tf.function(self.objective.__call__)(self.vae, batch, seed, tf.constant(step))
+        compiled = tf.function(without_autograph(self.objective.__call__, self.vae, self.objective))
+        losses = compiled(self.vae, batch, seed, tf.constant(step))
         values = np.stack([losses.per_example, *losses.terms.values()])[:, :count]  # [terms, n]
         rows = self.batches.indices(step).numpy()[:count][~np.isfinite(values).all(axis=0)]
         if not 0 < len(rows) < count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +25,9 @@ from probvae.core import (
 )
 from probvae.errors import TrainingError
 from probvae.training.adam import Adam
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class StepResults(NamedTuple):
@@ -80,8 +83,9 @@ class CompiledSteps:
         # XLA cannot compile what several replicas exchange. On one, it compiles the whole step.
         self._whole_by_xla = jit and self._strategy.num_replicas_in_sync == 1
         self._gradients_by_xla = jit and not self._whole_by_xla
-        self._take = _by_xla(without_autograph(self._step, vae, objective), self._whole_by_xla)
-        self._evaluation = tf.function(without_autograph(self._means, vae, objective))
+        self._take = _by_xla(self._ours(self._step), self._whole_by_xla)
+        self._differentiate = _by_xla(self._ours(self._gradients), self._gradients_by_xla)
+        self._evaluation = tf.function(self._ours(self._means))
 
     def run(self, batches: Iterator[Batch], first: int, count: int, stop: bool = False) -> StepResults:
         """Take `count` steps, or fewer: until one is not finite, or a worker asks to stop.
@@ -116,8 +120,7 @@ class CompiledSteps:
 
         def in_each_replica(batch: Batch, seed: Tensor, step: Tensor, stop: Tensor) -> tuple[Tensor, ...]:
             replicas = Replicas.here()
-            compiled = _by_xla(self._gradients, self._gradients_by_xla)
-            gradients, means = compiled(replicas.share(batch), seed, step)
+            gradients, means = self._differentiate(replicas.share(batch), seed, step)
             means, stops = replicas.sum((means, stop))
             finite = tf.reduce_all(tf.math.is_finite(means))
             if self._clip_norm or self._skip_non_finite:  # the norm costs a dense model a twentieth of its speed
@@ -166,15 +169,15 @@ class CompiledSteps:
 
         def in_each_replica(batch: Batch, seed: Tensor, step: Tensor) -> Tensor:
             replicas = Replicas.here()
-            compiled = _by_xla(self._gradients, self._gradients_by_xla)
-            gradients, _ = compiled(replicas.share(batch), seed, step)
+            gradients, _ = self._differentiate(replicas.share(batch), seed, step)
             return tf.stack([size(gradient) for gradient in replicas.sum(gradients)])
 
         def sizes(*arguments: Tensor) -> Tensor:
             return self._local(self._strategy.run(in_each_replica, arguments))
 
         seed = self._noise(step)
-        found: Array = tf.function(sizes, jit_compile=self._whole_by_xla)(batch, seed, tf.constant(step)).numpy()
+        compiled = tf.function(self._ours(sizes), jit_compile=self._whole_by_xla)
+        found: Array = compiled(batch, seed, tf.constant(step)).numpy()
         return found
 
     def agree(self, number: int) -> bool:
@@ -183,9 +186,13 @@ class CompiledSteps:
         def total(values: Tensor) -> Tensor:
             return self._local(self._strategy.run(lambda values: Replicas.here().sum(values), (values,)))
 
-        sums = tf.function(total)(tf.constant([number, number**2], tf.float64)).numpy()
+        sums = tf.function(self._ours(total))(tf.constant([number, number**2], tf.float64)).numpy()
         replicas = self._strategy.num_replicas_in_sync
         return bool((sums == [number * replicas, number**2 * replicas]).all())
+
+    def _ours(self, function: Callable[P, T]) -> Callable[P, T]:
+        """A function of this class, without AutoGraph unless the model or the objective are of others."""
+        return without_autograph(function, self._vae, self._objective)
 
     def _local(self, value: Tensor) -> Tensor:
         """The value of a replica of this process, of what is the same in all of them."""

@@ -61,6 +61,17 @@ def test_chains_find_the_narrow_posteriors_of_a_model_that_is_not_linear():
     assert -0.3 < above.mean() < 1.5
 
 
+def test_weights_are_unbiased_in_both_directions_however_few_steps_there_are():
+    """E[w] = p(x) of chains from the prior, and E[1/w] = 1/p(x) of chains from the posterior."""
+    model, size = small_model(Case(latent_dim=2, seed=4)), 4000
+    batch, z = simulated(model.vae, Batch(tf.zeros((size, *model.vae.event_shape))), (1, 2))
+    truth, chains = model.log_evidence(batch), Chains(model.vae, count=1, steps=3, leapfrog_steps=3)
+    below, above = chains.from_prior(batch, (3, 4)), chains.from_posterior(batch, z, (5, 6))
+    for ratios in (np.exp(below - truth), np.exp(truth - above)):
+        assert ratios.mean() == pytest.approx(1, abs=4 * ratios.std() / np.sqrt(size))
+        assert ratios.std() / np.sqrt(size) < 0.05
+
+
 def test_chains_that_are_too_short_are_said_to_be():
     model = small_model(Case(latent_dim=3, seed=4))
     found = AnnealedImportance(N, chains=1, steps=1, leapfrog_steps=1)(model.vae, data_of(model.examples(N)), 3)

@@ -14,6 +14,8 @@ from probvae.errors import UserError
 from probvae.evaluation import example_bounds, over_examples
 from probvae.objectives import ELBO, SemiSupervised
 from probvae.runs import inference
+from probvae.training import TrainSettings
+from probvae.training.steps import CompiledSteps
 
 from ..streams import Pages
 from ..training.setups import D, E, trained
@@ -31,6 +33,17 @@ class Leaky(Network):
         if tf.reduce_sum(outputs) < 0.0:
             outputs = 0.1 * outputs
         return outputs
+
+
+class OwnLayer(keras.layers.Layer):
+    """A Keras layer of others, in which AutoGraph converts nothing."""
+
+    def build(self, shape):
+        self.linear = keras.layers.Dense(4)
+        self.linear.build(shape)
+
+    def call(self, rows):
+        return self.linear(rows)
 
 
 class Dimmed(Pages):
@@ -61,11 +74,19 @@ def function(x):
     [
         (lambda: c.Dense((4,)), ELBO, True),
         (lambda: keras.Sequential([keras.layers.Dense(4)]), ELBO, True),
+        (OwnLayer, ELBO, True),
         (Leaky, ELBO, False),
         (lambda: c.Dense((4,)), OwnELBO, False),
         (lambda: c.Dense((4,)), lambda: SemiSupervised(OwnELBO()), False),
     ],
-    ids=["own", "of Keras", "a network of others", "an objective of others", "one inside of ours"],
+    ids=[
+        "own",
+        "of Keras",
+        "a Keras layer of others",
+        "a network of others",
+        "an objective of others",
+        "one inside of ours",
+    ],
 )
 def test_it_is_left_out_where_all_code_is_ours(network, objective, left):
     assert (without_autograph(function, model(network), objective()) is not function) == left
@@ -119,13 +140,26 @@ def test_streamed_examples_of_others_are_decoded_with_it():
     np.testing.assert_array_equal(batch.x, stored[batch.rows] / 255)
 
 
-def test_of_a_training_by_ours_only_the_loop_of_steps_is_converted(monkeypatch):
-    converted, convert = set(), transpiler.PyToPy.transform_function
+@pytest.fixture
+def converted(monkeypatch):
+    """The names of the functions that AutoGraph converts meanwhile."""
+    names, convert = set(), transpiler.PyToPy.transform_function
 
     def seen(self, function, context):
-        converted.add(function.__qualname__)
+        names.add(function.__qualname__)
         return convert(self, function, context)
 
     monkeypatch.setattr(transpiler.PyToPy, "transform_function", seen)
+    return names
+
+
+def test_of_a_training_by_ours_only_the_loop_of_steps_is_converted(converted):
     trained(model(lambda: c.Dense((4,))), epochs=1)
     assert converted == {"CompiledSteps._loop"}
+
+
+def test_nor_is_more_to_explain_a_gradient_or_to_agree(converted):
+    steps = CompiledSteps(model(lambda: c.Dense((4,))), ELBO(), TrainSettings().optimizer(1), seed=0)
+    steps.gradient_sizes(Batches(Split(np.eye(8, *E, dtype=np.float32)), 8, seed=0).batch(0), 0)
+    steps.agree(1)
+    assert not converted

@@ -103,7 +103,11 @@ def test_with_the_exact_posterior_both_bounds_are_log_p_whatever_the_sizes(exact
         assert (found.examples, found.samples) == (23, samples)
 
 
-def test_evaluations_of_several_models_are_no_reason_for_a_warning_of_tensorflow(exact, monkeypatch):
+@pytest.mark.parametrize("kind", ["ours", "of others"])
+def test_evaluations_of_several_models_are_no_reason_for_a_warning_of_tensorflow(kind, exact, monkeypatch):
+    if kind == "ours":
+        decoder = c.NetworkDecoder(c.Dense((4,)), c.Normal((E,)), D)
+        exact = VAE(c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(D), (E,)), decoder, c.StandardNormal(D))
     warnings = []
     monkeypatch.setattr(tf.get_logger(), "warning", lambda text, *_: warnings.append(text))
     monkeypatch.setattr(polymorphic_function, "FREQUENT_TRACING_WARNING_THRESHOLD", 2)  # instead of five models

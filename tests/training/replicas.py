@@ -11,21 +11,30 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 import tensorflow as tf
 from setups import OBJECTIVES, Record, data_for, trainer, vae, weights
+from tensorflow.python.autograph.pyct import transpiler
 
 from probvae.errors import TrainingError
 from probvae.training import select_devices
+
+CONVERTED = set()
+"""The names of the functions that AutoGraph has converted in a training."""
 
 
 def main(folder: str, devices: str, trainings: str) -> None:
     """Train once for each of the trainings, name -> options, one after the other."""
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # for long trainings only
     here = select_devices(int(devices))
+    convert = transpiler.PyToPy.transform_function
+    transpiler.PyToPy.transform_function = lambda self, function, context: (
+        CONVERTED.add(function.__qualname__) or convert(self, function, context)
+    )
     for name, options in json.loads(trainings).items():
         train(here, Path(folder, name), **options)
 
 
 def train(here, out, prior="standard_normal", objective="elbo", stop=False, checkpoints=None, **settings):
     record = Record()
+    CONVERTED.clear()
     with here.strategy.scope():
         checkpoints = Path(checkpoints) if checkpoints else None
         examples = data_for(prior)
@@ -39,6 +48,7 @@ def train(here, out, prior="standard_normal", objective="elbo", stop=False, chec
             sys.exit(f"error: {error}")
     np.savez(f"{out}.npz", **weights(made.vae))
     report = {"rows": record.rows, "finished": finished, "step": made.step, "devices": str(here)}
+    report["converted"] = sorted(CONVERTED)
     Path(f"{out}.json").write_text(json.dumps(report), encoding="utf-8")
 
 

@@ -65,7 +65,7 @@ class AnnealedImportance(Metric):
         max_examples: at most this number of the test examples, the first, are taken, and as many are simulated.
         chains: K, for each example; the logarithm of the mean of their weights is taken.
         steps: the number of distributions between the prior and the posterior.
-        leapfrog_steps: the number of gradients that each of their steps takes.
+        leapfrog_steps: the number of leapfrog steps in each of their steps.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Chains:
         vae: the model.
         count: K, for each example.
         steps: the number of distributions on the way.
-        leapfrog_steps: the number of gradients that each step takes.
+        leapfrog_steps: the number of leapfrog steps in each.
     """
 
     def __init__(self, vae: VAE, count: int, steps: int, leapfrog_steps: int) -> None:
@@ -134,8 +134,8 @@ class Chains:
         self.steps = steps
         self.leapfrog_steps = leapfrog_steps
         self._pilot = tf.function(without_autograph(self._adapted, vae))
-        self._forwards = tf.function(without_autograph(partial(self._chain, backwards=False), vae))
-        self._backwards = tf.function(without_autograph(partial(self._chain, backwards=True), vae))
+        self._forwards = tf.function(partial(without_autograph(self._chain, vae), backwards=False))
+        self._backwards = tf.function(partial(without_autograph(self._chain, vae), backwards=True))
 
     def from_prior(self, batch: Batch, seed: Tensor) -> Array:
         """A lower bound in mean on log p(x) of each example: [B]."""
@@ -161,11 +161,11 @@ class Chains:
             b, places = b[::-1], places[::-1]
         changes = tf.constant(np.diff(b), tf.float64)
         powers = tf.constant(b[1:], tf.float32)
-        nearest = tf.constant(np.maximum(np.ceil(places[1:] * PILOT) - 1, 0), tf.int32)
+        of_pilot = tf.constant(np.maximum(np.ceil(places[1:] * PILOT) - 1, 0), tf.int32)
 
         def step(number: Tensor, z: Tensor, log_w: Tensor) -> tuple[Tensor, ...]:
             log_w += changes[number] * tf.cast(self._log_likelihood(batch, z), tf.float64)
-            size = sizes[nearest[number]]
+            size = sizes[of_pilot[number]]
             z, _ = self._moved(prior, batch, z, powers[number], size, fold_in(seed, number))
             return number + 1, z, log_w
 
@@ -205,13 +205,12 @@ class Chains:
         """A step at p_b: the next z [K, B, D], and the logarithm of the ratio that accepts it or not, [K, B]."""
 
         def log_prob(z: Tensor) -> Tensor:
-            return prior.log_prob(z) + b * self._log_likelihood(batch, z)
+            return prior.log_prob(z) + tf.math.multiply_no_nan(self._log_likelihood(batch, z), b)
 
         # The density at z is computed anew, as that of the step before has another b.
         kernel = tfm.HamiltonianMonteCarlo(log_prob, size, self.leapfrog_steps)
         moved, results = kernel.one_step(z, kernel.bootstrap_results(z), seed=seed)
-        log_ratio = results.log_accept_ratio
-        return moved, tf.where(tf.math.is_nan(log_ratio), -np.inf, log_ratio)
+        return moved, results.log_accept_ratio
 
     def _log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
         return self.vae.log_likelihood(batch.x, z, batch.condition, batch.observed)

@@ -58,11 +58,14 @@ def _check_finite(log_likelihoods: Array) -> None:
     """
     rows = np.flatnonzero(~np.isfinite(log_likelihoods))
     if len(rows):
+        remedy = "Look at their values: the model has learned nothing like them. Correct them, or leave them out."
+        if len(rows) == len(log_likelihoods):
+            remedy = "It is the model that fails, not single examples: train it again, with smaller steps."
         more = f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else ""
         raise UserError(
             f"Expected examples whose log p(x|z) is finite; got {log_likelihoods[rows[0]]} for {len(rows):,} of "
-            f"{len(log_likelihoods):,}, in rows {', '.join(map(str, rows[:_NAMED]))}{more} (counted from 0). Look "
-            "at their values: the model has learned nothing like them. Correct them, or leave them out."
+            f"{len(log_likelihoods):,}, in rows {', '.join(map(str, rows[:_NAMED]))}{more} (counted from 0). "
+            f"{remedy}"
         )
 
 
