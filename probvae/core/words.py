@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 import annotated_types
@@ -36,6 +36,15 @@ def counted(number: int, noun: str) -> str:
     ('1 sample', '5,000 samples')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def first_few(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are.
+
+    >>> first_few(["a", "b"]), first_few([*"abcdefg"])
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def describe(annotation: object) -> str:

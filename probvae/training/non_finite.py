@@ -20,6 +20,7 @@ from probvae.core import (
     trainable_names,
     without_autograph,
 )
+from probvae.core.words import first_few
 from probvae.data.feeding.batches import Batches
 from probvae.errors import TrainingError, explained_errors
 from probvae.training.checkpoint import newest_checkpoint
@@ -70,12 +71,14 @@ class Diagnosis:
         where = f"at step {step} (epoch {self._epoch_of(step)})"
         smaller = self._smaller_steps() if step else FIRST
         if bad := not_finite(dict(zip(steps.names, means, strict=True))):
-            return self._stopped(f"{where}: not finite: {_listed(bad)}{self._rows(step)}.", smaller, self._skip())
+            return self._stopped(
+                f"{where}: not finite: {first_few(bad)}{self._rows(step)}.", smaller, self._skip()
+            )
         sizes = steps.gradient_sizes(self.batches.batch(step), step)
         names = {id(variable): name for name, variable in trainable_names(self.vae).items()}
         by_name = {names[id(v)]: size for v, size in zip(self.vae.trainable_variables, sizes, strict=True)}
         if bad := not_finite(by_name):
-            what = f"the loss is finite, and its gradient is not, for {_listed(bad)}."
+            what = f"the loss is finite, and its gradient is not, for {first_few(bad)}."
             return self._stopped(f"{where}: {what}", NO_SLOPE, self._skip())
         largest = max(by_name, key=lambda name: float(by_name[name]))
         what = f"the norm of the gradient is too large for float32; it is largest for {largest}."
@@ -84,10 +87,10 @@ class Diagnosis:
     def of_variables(self, step: int, names: Sequence[str]) -> TrainingError:
         """Some variables are not finite after `step` steps."""
         if step == 0:
-            return self._stopped(f"before the first step: not finite: {_listed(names)}.", INITIALISE)
+            return self._stopped(f"before the first step: not finite: {first_few(names)}.", INITIALISE)
         return self._stopped(
             f"after step {step - 1} (epoch {self._epoch_of(step - 1)}), whose gradient was too large or not "
-            f"finite: it made {_listed(names)} not finite.",
+            f"finite: it made {first_few(names)} not finite.",
             self._smaller_steps() if step > 1 else FIRST,
             NO_SLOPE,
             self._skip(),
@@ -101,7 +104,7 @@ class Diagnosis:
     def of_validation(self, epoch: int, names: Sequence[str]) -> TrainingError:
         """Means over the validation data are not finite."""
         bad = [f"validation {name}" for name in names]
-        return self._stopped(f"after epoch {epoch}: not finite: {_listed(bad)}.", self._smaller_steps())
+        return self._stopped(f"after epoch {epoch}: not finite: {first_few(bad)}.", self._smaller_steps())
 
     def _rows(self, step: int) -> str:
         """The examples of a step whose losses are not finite, in words; empty if that is all of them or none."""
@@ -114,7 +117,7 @@ class Diagnosis:
         rows = self.batches.indices(step).numpy()[:count][~np.isfinite(values).all(axis=0)]
         if not 0 < len(rows) < count:
             return ""
-        return f" in the training examples {_listed([*map(self.batches.place, rows)])}"
+        return f" in the training examples {first_few([*map(self.batches.place, rows)])}"
 
     def _smaller_steps(self) -> str:
         rate, clip = self.settings.learning_rate, self.settings.clip_norm
@@ -137,8 +140,3 @@ class Diagnosis:
 
     def _epoch_of(self, step: int) -> int:
         return step // self.batches.steps_per_epoch + 1
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

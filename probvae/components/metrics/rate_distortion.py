@@ -21,13 +21,11 @@ from probvae.core import (
     of_each_latent,
     sample_and_log_prob,
 )
+from probvae.core.words import first_few
 from probvae.errors import UserError
 
 COLLAPSED = 0.01
 """Latents with fewer nats, on average over the examples, carry almost no information about them."""
-
-_NAMED = 5
-"""Of examples without any probability, so many rows are named."""
 
 
 class RateDistortion(Metric):
@@ -61,11 +59,9 @@ def _check_finite(log_likelihoods: Array) -> None:
         remedy = "Look at their values: the model has learned nothing like them. Correct them, or leave them out."
         if len(rows) == len(log_likelihoods):
             remedy = "It is the model that fails, not single examples: train it again, with smaller steps."
-        more = f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else ""
         raise UserError(
             f"Expected examples whose log p(x|z) is finite; got {log_likelihoods[rows[0]]} for {len(rows):,} of "
-            f"{len(log_likelihoods):,}, in rows {', '.join(map(str, rows[:_NAMED]))}{more} (counted from 0). "
-            f"{remedy}"
+            f"{len(log_likelihoods):,}, in rows {first_few([*map(str, rows)])} (counted from 0). {remedy}"
         )
 
 
