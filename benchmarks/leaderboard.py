@@ -83,13 +83,12 @@ def train(row: Row, seed: int, runs: Path, samples: int) -> None:
     if evaluated(folder)["settings"]["samples"] < samples:
         probvae("evaluate", folder, f"--set=evaluate.samples={samples}")
     epochs = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    seconds = statistics.median(epoch["seconds"] for epoch in epochs)  # an interrupted epoch takes longer
     result = measured(
         row=row.name,
         seed=seed,
         epochs=len(epochs),
-        hours=len(epochs)
-        * statistics.median(epoch["seconds"] for epoch in epochs)
-        / 3600,  # without interruptions
+        hours=len(epochs) * seconds / 3600,
         images_per_second=statistics.median(epoch["examples_per_second"] for epoch in epochs),
         evaluation=evaluated(folder),
     )
