@@ -244,7 +244,7 @@ class Lattice(Space):
         None where they are too many.
         """
         samples = self._integers(samples)
-        spread = 60 + 6 * np.ptp(samples)
+        spread = 40 + 2 * np.ptp(samples)
         low = self.low if self.low > -inf else np.floor(samples.min() - spread)
         high = self.high if self.high < inf else np.ceil(samples.max() + spread)
         if (high - low + 1) ** self.dimensions > self.most:

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from probvae import components as c
+from probvae.components.likelihoods.counts import BetaBinomialCounts, NegativeBinomialCounts, PoissonCounts
 from probvae.core import COUNTS
 from probvae.errors import ConfigError
 
@@ -36,6 +37,20 @@ def test_poisson_is_scipys():
     mean, x, expected = reference("poisson")
     log_prob = c.Poisson((1,)).likelihood(column(np.log(mean))).log_prob(column(x))
     np.testing.assert_allclose(log_prob, expected, rtol=1e-5, atol=6e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("large_poisson", lambda log_mean: PoissonCounts(log_rate=log_mean)),
+        ("large_negative_binomial", lambda total, logit: NegativeBinomialCounts(total, logits=logit)),
+        ("large_beta_binomial", BetaBinomialCounts),
+    ],
+)
+def test_log_probabilities_of_large_counts_are_small_differences_of_large_terms(name, counts):
+    *parameters, x, expected = reference(name)
+    log_prob = counts(*(np.asarray(parameter, np.float32) for parameter in parameters)).log_prob(x)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-6)
 
 
 def test_negative_binomial_by_mean_and_dispersion_is_scipys_by_n_and_p():

@@ -108,3 +108,10 @@ def test_components_with_a_condition_are_right(name):
     only = ["builds", "shapes", *conditions]
     results = briefly_checked(name, only)
     assert [result.status for result in results] == ["passed"] * len(only), "\n".join(map(str, results))
+
+
+def test_counts_that_are_rarely_not_zero_may_be_large():
+    """In so few of the samples that there may be none: where their probabilities end is then unknown."""
+    case = {"configuration": {"dispersion": "learned"}, "event_shape": (1,), "batch": (1,), "perturbation": 0.1}
+    name = "zero_inflated_negative_binomial"
+    testing.replay("probabilities_sum_to_one", "likelihood", name, **case, seed=65535)

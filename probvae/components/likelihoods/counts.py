@@ -1,7 +1,8 @@
-"""Distributions of counts, computed by TensorFlow's own operations.
+"""Distributions of counts: parameters, values and log-probabilities are float32.
 
-TensorFlow Probability has functions of its own for the samplers and for the beta function, which are traced again
-for each new shape in eager code.
+The log-probability of a large count is a small difference of large terms. They are computed in float64: in float32
+it is off by 0.06 nats on average for counts of 100,000, and by 10 for ten million. Draws are by TensorFlow's own
+operations: TensorFlow Probability's samplers are traced again for each new shape in eager code.
 """
 
 from __future__ import annotations
@@ -17,9 +18,6 @@ from probvae.core import COUNTS, CustomDistribution, Distribution, Shape, Tensor
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
-
-log_beta = tfp.math.lbeta.python_function
-"""The log of the beta function, without the cancellation of large terms that three lgamma have."""
 
 
 class Counts(Elementwise):
@@ -59,19 +57,24 @@ class Counts(Elementwise):
 
 
 class PoissonCounts(tfd.Poisson):  # type: ignore  # TFP carries no types
-    """A Poisson distribution, in float32."""
+    """A Poisson distribution by the logarithm of its mean."""
+
+    def _log_prob(self, value: Tensor) -> Tensor:
+        x, log_mean = _float64(value, self.log_rate)
+        return tf.cast(x * log_mean - tf.exp(log_mean) - tf.math.lgamma(1 + x), self.dtype)
 
     def _sample_n(self, n: Tensor, seed: Tensor = None) -> Tensor:
         return _poisson(_shape(n, self), self.rate_parameter(), tfp.random.sanitize_seed(seed))
 
 
 class NegativeBinomialCounts(tfd.NegativeBinomial):  # type: ignore
-    """A negative binomial distribution by its total count and logits, in float32."""
+    """A negative binomial distribution by its total count and logits."""
 
     def _log_prob(self, value: Tensor) -> Tensor:
-        r = self.total_count
-        log_choose = -log_beta(1 + value, r) - tf.math.log(r + value)
-        return log_choose + r * tf.math.log_sigmoid(-self.logits) + value * tf.math.log_sigmoid(self.logits)
+        x, r, logits = _float64(value, self.total_count, self.logits)
+        log_choose = tf.math.lgamma(r + x) - tf.math.lgamma(r) - tf.math.lgamma(1 + x)
+        log_powers = r * tf.math.log_sigmoid(-logits) + x * tf.math.log_sigmoid(logits)
+        return tf.cast(log_choose + log_powers, self.dtype)
 
     def _sample_n(self, n: Tensor, seed: Tensor = None) -> Tensor:
         """Poisson counts whose rates are from a gamma distribution."""
@@ -82,13 +85,12 @@ class NegativeBinomialCounts(tfd.NegativeBinomial):  # type: ignore
 
 
 class BetaBinomialCounts(tfd.BetaBinomial):  # type: ignore
-    """A beta-binomial distribution by its number of trials and two concentrations, in float32."""
+    """A beta-binomial distribution by its number of trials and two concentrations."""
 
     def _log_prob(self, value: Tensor) -> Tensor:
-        n, a, b = self.total_count, self.concentration1, self.concentration0
-        rest = n - value  # before b is added, which may be small
-        log_choose = -log_beta(1 + value, 1 + rest) - tf.math.log(1 + n)
-        return log_choose + log_beta(a + value, b + rest) - log_beta(a, b)
+        x, n, a, b = _float64(value, self.total_count, self.concentration1, self.concentration0)
+        log_choose = -_log_beta(1 + x, 1 + n - x) - tf.math.log(1 + n)
+        return tf.cast(log_choose + _log_beta(a + x, b + n - x) - _log_beta(a, b), self.dtype)
 
     def _sample_n(self, n: Tensor, seed: Tensor = None) -> Tensor:
         """Binomial counts whose probability of success is from a beta distribution."""
@@ -135,6 +137,14 @@ def divided(counts: Distribution, by: int) -> Distribution:
         lambda: counts.mean() / by,
         reparameterized=False,
     )
+
+
+def _float64(*values: Tensor) -> list[Tensor]:
+    return [tf.cast(value, tf.float64) for value in values]
+
+
+def _log_beta(a: Tensor, b: Tensor) -> Tensor:
+    return tf.math.lgamma(a) + tf.math.lgamma(b) - tf.math.lgamma(a + b)
 
 
 def _log_gamma(shape: Tensor, concentration: Tensor, seed: Tensor) -> Tensor:
