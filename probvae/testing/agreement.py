@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from probvae.testing.spaces import Floats
+from probvae.testing.floats import Floats
 
 FUNCTIONS = 40
 """How many bounded functions are tried, the constant one among them."""

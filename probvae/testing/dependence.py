@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from probvae.testing.spaces import Floats
+from probvae.testing.floats import Floats
 
 
 class Dependence(NamedTuple):

@@ -24,8 +24,8 @@ from probvae.errors import explained
 from probvae.registry import default
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, NotApplicable, Violation
+from probvae.testing.floats import Floats
 from probvae.testing.restoring import assign, evaluate
-from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import View
 

@@ -22,7 +22,7 @@ from probvae.components.posteriors.normal import MultivariateNormalDiag
 from probvae.core import VAE, Array, Batch, Distribution, Objective, Positive, Prior, Tensor
 from probvae.errors import ConfigError
 from probvae.testing.case import Case
-from probvae.testing.spaces import Floats
+from probvae.testing.floats import Floats
 from probvae.testing.subject import Refused, seed_initial_values
 
 EVENTS = ((3,), (3, 1, 1))

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from probvae.testing.spaces import Floats
+from probvae.testing.floats import Floats
 
 MOST = 150_000
 """Largest number of points at which a function is evaluated."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 from probvae.core import Component, Table, Tensor, named_variables
 from probvae.errors import TrainingError
 from probvae.testing.checking import Violation
-from probvae.testing.spaces import Floats
+from probvae.testing.floats import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import View, f64, stateless
 

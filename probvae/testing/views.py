@@ -25,7 +25,8 @@ from probvae.core import ONE_HOT, REAL, Array, Distribution, Shape, Support, Ten
 from probvae.errors import explained
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation
-from probvae.testing.spaces import Floats, space_of
+from probvae.testing.floats import Floats
+from probvae.testing.spaces import space_of
 from probvae.testing.subject import Refused, Subject
 
 tfd = tfp.distributions

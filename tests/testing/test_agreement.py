@@ -7,7 +7,8 @@ import pytest
 
 from probvae.core import REAL
 from probvae.testing.agreement import disagreement
-from probvae.testing.spaces import logsumexp, space_of
+from probvae.testing.floats import logsumexp
+from probvae.testing.spaces import space_of
 
 COUNT = 60_000
 DIMENSIONS = [1, 2, 4]

@@ -13,7 +13,7 @@ import tensorflow as tf
 from probvae.core import Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
-from probvae.testing.spaces import Floats
+from probvae.testing.floats import Floats
 from probvae.testing.subject import Subject, perturb
 from probvae.testing.views import f64, stateless, view_of
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from probvae.core import Hierarchy, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Inconclusive, Violation, check
-from probvae.testing.spaces import Floats
+from probvae.testing.floats import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import METHODS, View, f64, view_of
 

@@ -14,8 +14,9 @@ from probvae.core import Distribution, Surface, mean_of
 from probvae.testing.agreement import disagreement
 from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Region, Violation, check
+from probvae.testing.floats import Floats
 from probvae.testing.quadrature import integral
-from probvae.testing.spaces import Floats, Lattice, Product, Space, space_of
+from probvae.testing.spaces import Lattice, Product, Space, space_of
 from probvae.testing.subject import Subject
 from probvae.testing.views import DISTRIBUTIONS, LIKELIHOODS, POSTERIORS, View, f64, stateless, view_of
 

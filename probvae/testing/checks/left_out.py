@@ -9,8 +9,8 @@ import tensorflow_probability as tfp
 from probvae.core import FINAL_STEP, VAE, Array, Distribution, Tensor
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
+from probvae.testing.floats import Floats
 from probvae.testing.linear_gaussian import LearnedNormal, model_for
-from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject, examples
 from probvae.testing.views import View, built, f64, stateless, view_of
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
+from probvae.testing.floats import Floats
 from probvae.testing.restoring import variables_of
-from probvae.testing.spaces import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import f64, view_of
 

@@ -15,8 +15,8 @@ from probvae.testing.case import Case
 from probvae.testing.checking import ALPHA, Inconclusive, NotApplicable, Violation, check
 from probvae.testing.dependence import dependence
 from probvae.testing.effects import all_have_an_effect, random_tables
+from probvae.testing.floats import Floats
 from probvae.testing.linear_gaussian import LinearGaussian, model_for, small_model
-from probvae.testing.spaces import Floats
 from probvae.testing.strategies import some_values
 from probvae.testing.subject import Refused, Subject
 from probvae.testing.views import built, f64, stateless

@@ -11,7 +11,7 @@ from probvae.core import Component, Tensor, named_variables
 from probvae.errors import TrainingError
 from probvae.testing.case import Case
 from probvae.testing.checking import Violation, check
-from probvae.testing.spaces import Floats
+from probvae.testing.floats import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import OF_DATA, POSTERIORS, VIEWED, View, f64, stateless, view_of
 
