@@ -119,23 +119,30 @@ def build(
     event_shape: Shape | None = None,
     plugins: Sequence[str | Path] = (),
     condition: Condition | None = None,
+    data: object = None,
 ) -> VAE:
     """The untrained model of a spec.
 
     Args:
         spec: a TOML or JSON file, or a dict.
-        event_shape: E, the shape of one example; None for that of the spec's data.
+        event_shape: E, the shape of one example; None for that of the data.
         plugins: files to load as plugins first.
         condition: the columns of the condition, where `event_shape` is given and the model is conditional.
+        data: the data, in the place of the spec's [data] table, as `train` takes it. Components that start from
+            data, as the pseudo-inputs of a `vamp` prior, get it, or that of the spec; with an `event_shape` there
+            is none.
 
     Raises:
         SpecError: with all problems of the spec.
     """
     if event_shape is None:
-        return prepare(spec, plugins=plugins).vae
+        return prepare(spec, plugins=plugins, given=data).vae
     checked = read_plan(spec, plugins=plugins)
     _seed_initial_weights(checked)
-    vae, _ = build_within_memory(checked, event_shape, condition=condition)
+    # An objective that counts epochs is checked as if they had one step.
+    vae, _ = build_within_memory(
+        checked, event_shape, train_examples=checked.train.batch_size, condition=condition
+    )
     return vae
 
 

@@ -110,6 +110,15 @@ def test_data_of_another_shape_is_refused(run):
         probvae.evaluate(run, data=X[:, :3])
 
 
+def test_a_model_is_built_for_data_and_starts_from_it(run):
+    made = real()
+    made["model"]["prior"] = {"use": "vamp", "pseudo_inputs": 5}
+    found = probvae.build(made, data=X).prior.pseudo_inputs.numpy()
+    assert {row.tobytes() for row in found} <= {row.tobytes() for row in X}
+    with pytest.raises(UserError, match=r"Give examples"):
+        probvae.build(made, event_shape=(4,))
+
+
 def test_the_trainer_takes_what_train_takes(run, tmp_path):
     np.save(tmp_path / "x.npy", X)
     settings, losses = TrainSettings(epochs=1, batch_size=16, jit=False), []

@@ -257,6 +257,11 @@ def test_a_model_is_built_from_a_dict():
     assert vae.event_shape == (5,)
 
 
+@pytest.mark.parametrize("objective", [{"use": "beta_tc"}, {"use": "elbo", "warmup_epochs": 3}])
+def test_a_model_is_built_for_a_shape_whatever_its_objective_needs_of_the_data(objective):
+    assert probvae.build(SPEC | {"objective": objective}, event_shape=(4, 4, 1)).latent_dim == 2
+
+
 def test_a_wrong_dict_is_reported_without_a_place():
     wrong = {**SPEC, "model": {**SPEC["model"], "latent_dim": 0}, "trian": {}}
     with pytest.raises(SpecError) as refused:
