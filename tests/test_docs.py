@@ -24,7 +24,7 @@ from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
 from probvae.registry import Registry, default
 from probvae.report import latent_map, samples
-from probvae.specs import SpecData, plan, plan_dataset, read
+from probvae.specs import SpecData, json_schema, plan, plan_dataset, read
 from probvae.testing import agreement, strategies
 from probvae.testing.checking import ALPHA
 from probvae.testing.checks import densities
@@ -50,6 +50,7 @@ LIKELIHOODS = PAGES["likelihoods.md"]
 POSTERIORS = PAGES["posteriors.md"]
 PRIORS = PAGES["priors.md"]
 
+HEADINGS = ["*Why.", "*How.", "*Published cases.", "*What it cannot see."]
 ALL = list(testing.iter_checks())
 KINDS = (
     "prior",
@@ -62,6 +63,22 @@ KINDS = (
     "objective",
     "bijector",
 )
+
+
+def settings_of(page, table):
+    """The rows of a table of settings: (key, default, meaning)."""
+    section = page.partition(f"## [{table}]")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\| (.*) \|$", section, re.M)
+
+
+@pytest.mark.parametrize("table", ["train", "evaluate"])
+def test_the_page_of_the_spec_has_every_setting_with_its_default(table):
+    schema = json_schema(default())["properties"][table]["properties"]
+    expected = [
+        (key, json.dumps(value["default"]) if "default" in value else "", value["description"])
+        for key, value in schema.items()
+    ]
+    assert settings_of(PAGES["spec.md"], table) == expected
 
 
 def blocks(page, language):
@@ -127,7 +144,7 @@ def test_a_section_says_what_holds_for_whom_why_how_and_what_is_not_seen(check):
     assert ("Not mandatory." in kinds) != check.mandatory
     assert ("with the tag" in kinds) == (check.tag is not None)
     assert check.tag is None or f"`{check.tag}`" in kinds
-    assert [part.partition("* ")[0] for part in rest] == ["*Why.", "*How.", "*On record.", "*What it cannot see."]
+    assert [part.partition("* ")[0] for part in rest] == HEADINGS
 
 
 def test_the_table_of_kinds_is_that_of_the_kit():

@@ -258,8 +258,8 @@ def evaluate(
     """Evaluate RUN's best weights: two lower bounds on log p(x), how exact they are, and metrics.
 
     The ELBO and the importance-weighted bound come with their errors and with what says whether more samples would
-    raise the second. Of the test split of RUN's own data, the numbers are written to evaluation.json in its folder
-    and those of each example to evaluation.npz, for `probvae compare`.
+    raise the second. For the test split of RUN's own data, the numbers are written to evaluation.json in its
+    folder and those of each example to evaluation.npz, for `probvae compare`.
     """
     from probvae.runs import evaluate as run_evaluation
     from probvae.specs import setting

@@ -12,8 +12,8 @@ from probvae.core import Decoder, Distribution, LikelihoodHead, Network, Positiv
 class NetworkDecoder(Decoder):
     """p(x|z) by any network and any likelihood head, batch [...] and event [*E].
 
-    Of data with a condition c it is p(x|z, c): the condition is appended to z at the network's input. A likelihood
-    that takes the library size, one number of the condition, gets it besides.
+    For data with a condition c it is p(x|z, c): the condition is appended to z at the network's input. A
+    likelihood that takes the library size, one number of the condition, gets it too.
 
     Args:
         network: maps z [..., D] to the parameters that the head expects; in Python also a Keras layer or model.

@@ -14,7 +14,7 @@ from probvae.core import Distribution, Encoder, Network, Positive, PosteriorHead
 class NetworkEncoder(Encoder):
     """q(z|x) by any network and any posterior head, batch [B] and event [D].
 
-    Of data with a condition c it is q(z|x, c): the condition joins x at the network's input, for images as more
+    For data with a condition c it is q(z|x, c): the condition joins x at the network's input, for images as more
     channels.
 
     Args:

@@ -372,7 +372,7 @@ class Dataset(Checked, ABC):
 
     @abstractmethod
     def load(self) -> Data:
-        """The three splits, fetched first where they are not at hand.
+        """The three splits, fetched first where they are missing.
 
         Raises:
             DataError: the data could not be fetched, or is not what it should be.

@@ -73,7 +73,7 @@ class Objective(Checked, ABC):
         terms: the names of the terms that a call returns, all of them.
         bound: once its schedules have ended, "upper": its expectation is at least -log p(x); "tight": it also
             equals that where q(z|x) is the exact posterior; None: neither. If rows are coupled, this holds for the
-            mean over a batch. Of an example with a label, it is one on -log p(x, y).
+            mean over a batch. For an example with a label, it is one on -log p(x, y).
         classifier: whether it trains the classifier of a model, and takes examples whose label is missing; it can
             then be used with models that have one, and otherwise with those that have none.
         couples_rows: whether the loss of an example depends on the others of its batch. It then takes every mean

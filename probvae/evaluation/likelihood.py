@@ -1,6 +1,6 @@
 """Estimates of log p(x): the evidence lower bound, and the tighter importance-weighted bound.
 
-Of a conditional model they are of log p(x|c), at the conditions of the data; of examples with missing values, of
+For a conditional model they are of log p(x|c), at the conditions of the data; for examples with missing values, of
 the elements that are known.
 """
 

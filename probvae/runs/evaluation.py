@@ -117,7 +117,7 @@ def measure(
 ) -> tuple[Table, dict[str, Array]]:
     """Both bounds on the examples of a split with a checkpoint's weights, printed.
 
-    Of a model with a classifier, they are of the examples that have a label.
+    For a model with a classifier, they are of the examples that have a label.
 
     Args:
         vae: the model, with the weights of the checkpoint.

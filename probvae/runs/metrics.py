@@ -19,7 +19,7 @@ from probvae.specs.planned import located_errors
 def data_for(vae: VAE, data: Data, split: Split, name: str = "test") -> Data:
     """The data as metrics get it: a split of that name in the place of the test split.
 
-    Of a model with a classifier, training and test examples are those that have a label.
+    For a model with a classifier, training and test examples are those that have a label.
 
     Raises:
         ConfigError: the split has none.

@@ -150,8 +150,8 @@ def _log_beta(a: Tensor, b: Tensor) -> Tensor:
 def _log_gamma(shape: Tensor, concentration: Tensor, seed: Tensor) -> Tensor:
     """The logarithms of draws from gamma distributions, however small the concentrations.
 
-    Of the concentration + 1 times a power of a uniform number, as the operation draws other numbers for a
-    concentration of 1 than for what rounding makes of it.
+    Each is a draw for the concentration + 1, times a power of a uniform number: for a concentration of 1 and for
+    what rounding makes of it the operation draws other numbers.
     """
     one, other = tfp.random.split_seed(seed)
     log_uniform = tf.math.log1p(-tf.random.stateless_uniform(shape, other))

@@ -56,7 +56,7 @@ class AnnealedImportance(Metric):
     Salakhutdinov and Grosse, On the quantitative analysis of decoder-based generative models, 2017), and the sizes
     of the steps are found by other chains before, for each b and example.
 
-    Of examples that the model draws itself an exact sample of p(z|x) is known, the z that they are made of. The
+    For examples that the model draws itself an exact sample of p(z|x) is known, the z that they are made of. The
     reverse chain from there bounds log p(x) from above in mean, as the chain from the prior does from below
     (Grosse, Ancha and Roy, Measuring the reliability of MCMC inference with bidirectional Monte Carlo, 2016).
     `simulated_gap`, what is left between both, says how exact the method is with these settings.

@@ -66,8 +66,8 @@ class Arrays(Dataset):
         binarize: dynamic (training examples afresh at every step), static (all once), or none; the first two
             use the values as probabilities.
         in_memory: if false, leave the examples in their .npy files and read them as they are needed, for data
-            that does not fit in memory; the files must not change meanwhile. Labels and sparse matrices are in
-            memory all the same.
+            that does not fit in memory; the files must not change meanwhile. Labels and sparse matrices are
+            always in memory.
     """
 
     def __init__(

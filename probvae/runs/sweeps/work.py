@@ -93,7 +93,7 @@ def _train(
             return "pruned", str(error), None
         except TemporaryError:
             raise
-        except Exception as error:  # the others are trained all the same
+        except Exception as error:  # the others are still trained
             reason = " ".join(explained(error).split())
             if _is_of_the_machine(error):
                 raise TemporaryError(
