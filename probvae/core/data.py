@@ -156,6 +156,11 @@ class Split:
         notes += [f"with {name}" for name, array in given.items() if array is not None]
         return f"<Split: {', '.join(notes)}>"
 
+    def name_of(self, number: int) -> str:
+        """What a user knows an example by: its row in the array that it comes from, and its id if it has one."""
+        row = number if self.rows is None else self.rows[number]
+        return f"{row}" if self.ids is None else f"{row} ({str(self.ids[number])!r})"
+
     @property
     def missing_labels(self) -> int:
         """How many examples have no label."""

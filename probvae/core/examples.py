@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core.types import Array, Tensor
-from probvae.core.values import BINARY, REAL, UNIT, DataValues, Values
+from probvae.core.values import BINARY, REAL, UNIT, DataValues, Values, rounding
 from probvae.errors import ShapeError, UserError
 
 _BLOCK = 2**22  # values at a time, so that temporary arrays stay small
@@ -192,8 +192,8 @@ def _inside(x: Tensor, values: Values) -> Tensor:
                            else (x >= values.low) & (x <= values.high))  # fmt: skip
     if values.integer:
         multiples = x * values.steps
-        rounding = 1e-3 if values.steps > 1 else 0.0
-        inside &= tf.reduce_all(tf.abs(multiples - tf.round(multiples)) <= rounding)
+        slack = rounding(multiples) if values.steps > 1 else 0.0
+        inside &= tf.reduce_all(tf.abs(multiples - tf.round(multiples)) <= slack)
     if values.one_hot:
         inside &= tf.reduce_all(tf.reduce_sum(x, axis=-1) == 1)
     return inside

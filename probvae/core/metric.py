@@ -59,8 +59,8 @@ class Measurement:
             unit: as above.
             note: as above.
         """
-        share = float(np.mean(found))
-        return cls(share, unit, math.sqrt(share * (1.0 - share) / len(found)), note)
+        share, count = float(np.mean(found)), len(found)
+        return cls(share, unit, math.sqrt(share * (1.0 - share) / count) if count > 1 else None, note)
 
 
 class Metric(Checked, ABC):

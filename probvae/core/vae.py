@@ -331,7 +331,7 @@ class VAE(Checked, KerasModel):
 
     def sample_latents(self, samples: int, seed: Seed, condition: Tensor = None) -> Tensor:
         """Latents z ~ p(z), or p(z|c) with a condition [S, C], or [C] for all: [S, D]."""
-        prior = self._prior(self._checked_condition(condition, samples))
+        prior, seed = self._prior(self._checked_condition(condition, samples)), as_seed(seed)
         return prior.sample(seed=seed) if prior.batch_shape.rank else prior.sample(samples, seed=seed)
 
     def reconstruct(self, x: Tensor, seed: Seed = 0, condition: Tensor = None) -> Tensor:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf, lcm
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +27,11 @@ class Support(ABC):
 
 
 _LARGEST = sys.float_info.max
-_ROUNDING = 1e-3  # of a step, in single precision
+
+
+def rounding(multiples: Any) -> Any:
+    """How far from an integer, in steps, single precision may round multiples of a step: an array or tensor."""
+    return 1e-3 + 2e-7 * abs(multiples)
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ class Values(Support):
     def __contains__(self, other: Support) -> bool:
         if not isinstance(other, Values):
             return False
-        inside = self.low <= other.low and other.high <= self.high
+        # The levels of data are float32, and may be rounded to beyond the ends.
+        slack = float(rounding(self.steps * other.high)) / self.steps if self.steps > 1 else 0.0
+        inside = self.low - slack <= other.low and other.high <= self.high + slack
         if self.open and not other.open:
             inside = inside and self.low < max(other.low, -_LARGEST) and min(other.high, _LARGEST) < self.high
         in_step = not self.integer or (other.integer and self.steps % other.steps == 0)
@@ -119,7 +125,7 @@ class Values(Support):
         whole = bool(array.dtype.kind in "bui") or bool(np.all(array == np.round(array)))
         if not whole and steps > 1:
             multiples = array * steps
-            if np.all(np.abs(multiples - np.round(multiples)) < _ROUNDING):
+            if np.all(np.abs(multiples - np.round(multiples)) < rounding(multiples)):
                 return cls(low, high, integer=True, steps=steps)
         binary = whole and low >= 0 and high <= 1 and array.ndim > 1
         return cls(low, high, whole, one_hot=binary and bool(np.all(array.sum(-1) == 1)))

@@ -55,10 +55,8 @@ def _with_total(split: Split, name: str, conditional: bool) -> Split:
         raise _error("a label for every example", f"some without one in {name}", "Leave such examples out.")
     totals = np.concatenate([np.zeros(0), *map(_totals, map(split.scaled, split.blocks()))])  # [N]
     if len(empty := np.flatnonzero(totals == 0)):
-        row = int(empty[0])
-        place = row if split.rows is None else int(split.rows[row])
-        said = "" if split.ids is None else f", {str(split.ids[row])!r}"
-        got = f"0 in {len(empty):,} of {len(split):,} examples of {name}, first in example {place}{said}"
+        first = split.name_of(int(empty[0]))
+        got = f"0 in {len(empty):,} of {len(split):,} examples of {name}, first in example {first}"
         raise _error("a total above 0 in every example", got, "Leave such examples out.")
     log_totals = np.log(totals).astype(np.float32)[:, np.newaxis]
     before = [] if split.condition is None else [split.condition]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from probvae import components as c
 from probvae.components.metrics.annealed_importance import AnnealedImportance, Chains, simulated
-from probvae.components.metrics.chunks import chunks
+from probvae.components.metrics.chunks import CHUNK, chunks
 from probvae.core import REAL, VAE, Batch, Data, DataInfo, Split, fold_in
 from probvae.errors import ConfigError
 from probvae.testing.case import Case
@@ -81,6 +81,15 @@ def test_chains_that_are_too_short_are_said_to_be():
         f"the chains are too short: the numbers may be {gap.value:.1f} nats below log p(x), and the difference "
         "says nothing of the encoder; raise steps, here 1, until the gap is small"
     )
+
+
+def test_there_may_be_more_examples_than_a_chunk_has():
+    model = small_model(Case(latent_dim=3, seed=4))
+    count = CHUNK + 3
+    found = AnnealedImportance(count, chains=1, steps=2)(model.vae, data_of(model.examples(count)), 3)
+    few = AnnealedImportance(CHUNK, chains=1, steps=2)(model.vae, data_of(model.examples(count)), 3)
+    assert found["annealed"].unit == f"nats per example, {count} of the test data"
+    assert found["annealed"] != few["annealed"]
 
 
 def test_latents_that_are_no_real_numbers_are_refused():

@@ -20,6 +20,8 @@ tfd = tfp.distributions
 D = 4
 OWN = tuple(name for name in Registry().names("metric") if "." not in name)
 """The built-in metrics."""
+SETTINGS = {"precision_recall": {"steps": 3}, "annealed_importance": {"max_examples": 4, "chains": 2, "steps": 3}}
+"""How little they do here."""
 
 
 class Affine(Encoder):
@@ -96,6 +98,18 @@ def test_examples_without_any_density_are_named(linear):
         UserError, match=r"Expected examples whose log p\(x\|z\) is finite; got -inf for 2 of 700, in rows 3, 690"
     ):
         measure("rate_distortion", linear[0].vae, data_of(far))
+
+
+def test_examples_of_a_part_are_named_by_their_rows_in_the_whole(linear):
+    _, x, _ = linear
+    far = x.copy()
+    far[[3, 690]] = 1e25
+    numbers = 1000 + np.arange(700)
+    with pytest.raises(UserError, match=r"in rows 1003, 1690 \(counted from 0\)"):
+        measure("rate_distortion", linear[0].vae, data_of(far, rows=numbers))
+    ids = np.array([f"bird {number}" for number in numbers])
+    with pytest.raises(UserError, match=r"in rows 1003 \('bird 1003'\), 1690 \('bird 1690'\) \(counted from 0\)"):
+        measure("rate_distortion", linear[0].vae, data_of(far, rows=numbers, ids=ids))
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +200,12 @@ def test_units_whose_posterior_mean_varies_are_active():
     assert "no latent depends on x" in measure("active_units", collapsed, data_of(x))["active_units"].note
 
 
+def test_one_example_has_no_active_units_and_is_no_collapse(linear):
+    model, x, _ = linear
+    found = measure("active_units", model.vae, data_of(x[:1]))["active_units"]
+    assert (found.value, found.note) == (0, "one example has no variance: evaluate several")
+
+
 # Mutual information
 
 
@@ -267,6 +287,28 @@ def test_examples_without_a_label_are_left_out(code):
     assert found.value == 1.0
 
 
+def renamed(data, names):
+    """The data with other numbers for its classes 0, 1, ..."""
+    parts = {part: getattr(data, part) for part in ("train", "validation", "test")}
+    return replace(data, **{part: replace(split, labels=names[split.labels]) for part, split in parts.items()})
+
+
+@pytest.mark.parametrize(("name", "number"), [("probe", "probe"), ("precision_recall", "feature_accuracy")])
+def test_classes_may_have_any_numbers(name, number, code):
+    data, settings = labelled_data(2.0, count=200), SETTINGS.get(name, {})
+    found, same = (
+        measure(name, code, some, **settings) for some in (data, renamed(data, np.array([-2, 1_000_000_000])))
+    )
+    assert found[number] == same[number]
+
+
+def test_a_class_that_no_training_example_has_is_never_found(code):
+    data = labelled_data(20.0, count=200)
+    other = replace(data.test, labels=np.where(np.arange(200) < 50, 7, data.test.labels))
+    found = measure("probe", code, replace(data, test=other))
+    assert (found["probe"].value, found["most_frequent_class"].value) == (0.75, 0.375)
+
+
 @pytest.mark.parametrize("name", ["probe", "precision_recall"])
 def test_a_metric_that_learns_needs_labels_and_other_examples_to_test_on(name, code):
     data = labelled_data(1.0, count=10)
@@ -346,9 +388,6 @@ def test_a_prior_without_a_mode_of_the_data_loses_recall():
 
 
 # All of them
-
-
-SETTINGS = {"precision_recall": {"steps": 3}, "annealed_importance": {"max_examples": 4, "chains": 2, "steps": 3}}
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,14 @@ def raw(*shape, scale=2.0):
     return (scale * RNG.normal(size=shape)).astype(np.float32)
 
 
+@pytest.mark.parametrize("head", [c.Bernoulli, c.Normal, c.Poisson, c.Categorical, c.DiscretisedLogisticMixture])
+def test_examples_have_an_axis(head):
+    with pytest.raises(
+        ConfigError, match=rf"{head.__name__}: expected .* event_shape of one axis or more.* got \(\)"
+    ):
+        head(())
+
+
 # Posteriors
 
 

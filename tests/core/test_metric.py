@@ -30,6 +30,7 @@ def test_a_mean_keeps_what_single_precision_loses():
 
 def test_a_single_example_has_a_mean_and_no_error():
     assert Measurement.mean(np.array([7.0]), "nats") == Measurement(7.0, "nats", None)
+    assert Measurement.share(np.array([True])) == Measurement(1.0, "share of the examples", None)
 
 
 def test_a_share_has_its_binomial_error():

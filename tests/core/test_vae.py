@@ -154,6 +154,13 @@ def test_shapes_of_what_is_drawn():
     assert vae.log_weights(x[:0], 2, 0).shape == (2, 0)
 
 
+def test_sampled_latents_are_a_function_of_the_seed():
+    vae = tiny_vae()
+    one, same, other = (vae.sample_latents(4, seed=seed).numpy() for seed in (0, 0, 1))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
 def test_sample_means_are_the_means_of_what_is_sampled():
     vae = tiny_vae(decoder=decoder(head=c.Normal(E, "fixed", 0.5)))
     noise = (vae.sample(20_000, seed=4) - vae.sample(20_000, seed=4, mean=True)).numpy()

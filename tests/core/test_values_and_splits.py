@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from probvae.core import BINARY, COUNTS, ONE_HOT, REAL, UNIT, Dataset, Split, Values
+from probvae.core.examples import asserted
 from probvae.errors import ShapeError
 
 OPEN, ABOVE = Values(0, 1, open=True), Values(0, open=True)
@@ -163,3 +164,17 @@ def test_ids_are_one_integer_or_text_for_each_example(ids):
     with pytest.raises(ShapeError, match=rf"ids: expected integers or text \[{len(STORED)}\], as there are "):
         Split(STORED, ids=ids)
     assert Split(STORED, ids=np.array(["a"] * len(STORED))).ids is not None
+
+
+@pytest.mark.parametrize("by", [2, 3, 5, 7, 10, 255, 1000, 50_000, 65_535])
+def test_levels_that_single_precision_rounds_are_levels(by):
+    """Whichever is the largest of them: where it is rounded up, it is above the end in double precision."""
+    for count in {2, by // 2 + 1, by, by + 1}:
+        x = np.arange(count, dtype=np.float32)[:, None] / np.float32(by)
+        support = Values.levels(count, by)
+        assert Values.of(x, by) in support
+        assert asserted(tf.constant(x), support).shape == x.shape
+    beyond = np.array([[1.0], [1.0 + 1 / by]], np.float32)
+    assert Values.of(beyond, by) not in Values.levels(by + 1, by)
+    between = np.array([[0.0], [0.5 / by]], np.float32)
+    assert Values.of(between, by) not in Values.levels(by + 1, by)

@@ -69,7 +69,7 @@ def test_it_comes_after_the_class_also_in_other_data():
     [
         (
             lambda: data([[1, 2, 0], [0, 0, 0], [0, 0, 0]], ids=np.array(["a", "b", "c"])),
-            "a total above 0 in every example.*; got 0 in 2 of 3 examples of train, first in example 1, 'b'",
+            r"a total above 0 in every example.*; got 0 in 2 of 3 examples of train, first in example 1 \('b'\)",
         ),
         (lambda: data(values=REAL), "data.library_size: expected counts, as library_size = true; got all numbers"),
         (lambda: data(observed=COUNTED > 1), "expected counts without missing values, .*; got some in train"),

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.core import Distribution, LikelihoodHead, Shape, Tensor
+from probvae.errors import ConfigError
 
 
 class Elementwise(LikelihoodHead, ABC):
@@ -19,10 +20,15 @@ class Elementwise(LikelihoodHead, ABC):
     Args:
         event_shape: E, the shape of one example.
         outputs_per_element: how many outputs of the network each element takes.
+
+    Raises:
+        ConfigError: E is (), a number without an axis.
     """
 
     def __init__(self, event_shape: Shape, outputs_per_element: int = 1) -> None:
         super().__init__()
+        if not event_shape:
+            raise ConfigError.of(type(self).__name__, "an event_shape of one axis or more, as (1,)", "()")
         self.event_rank = len(event_shape)
         self.outputs_per_element = outputs_per_element
         self.output_shape = (*event_shape[:-1], outputs_per_element * event_shape[-1])

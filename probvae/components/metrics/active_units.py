@@ -36,7 +36,9 @@ class ActiveUnits(Metric):
         activity = means.var(axis=0) - noise.mean(axis=0)
         active = int(np.sum(activity > self.threshold))
         note = f"estimated with {DRAWS} draws of z for each x, as the posterior has no mean" * bool(noise.any())
-        if not active:
+        if len(means) < 2:
+            note = "one example has no variance: evaluate several"
+        elif not active:
             note = "; ".join(filter(None, ["posterior collapse: no latent depends on x", note]))
         return {
             "active_units": Measurement(active, f"of {vae.latent_dim} latents", note=note),

@@ -96,13 +96,9 @@ class AnnealedImportance(Metric):
     def __call__(self, vae: VAE, data: Data, seed: Seed) -> dict[str, Measurement]:
         """The numbers: a function of the seed."""
         rows = np.arange(min(self.max_examples, len(data.test)))
-        test, noise = next(chunks(data.test, seed, rows))
         chains = Chains(vae, self.chains, self.steps, self.leapfrog_steps)
-        below = chains.from_prior(test, fold_in(noise, 0))
-        weighted = _importance_weighted(vae, test, fold_in(noise, 1))
-        batch, z = simulated(vae, test, fold_in(noise, 2))
-        lower = chains.from_prior(batch, fold_in(noise, 3))
-        upper = chains.from_posterior(batch, z, fold_in(noise, 4))
+        parts = [self._bounds(vae, chains, batch, noise) for batch, noise in chunks(data.test, seed, rows)]
+        below, weighted, lower, upper = (np.concatenate(each) for each in zip(*parts, strict=True))
         gap = float(np.mean(upper - lower))
         note = (
             f"the chains are too short: the numbers may be {gap:.1f} nats below log p(x), and the difference says "
@@ -116,6 +112,17 @@ class AnnealedImportance(Metric):
             "simulated_upper": Measurement.mean(upper, of_model),
             "simulated_gap": Measurement.mean(upper - lower, of_model, note if gap > LARGE_GAP else ""),
         }
+
+    @staticmethod
+    def _bounds(vae: VAE, chains: Chains, test: Batch, noise: Tensor) -> tuple[Array, Array, Array, Array]:
+        """Lower and importance-weighted bounds of test examples, lower and upper ones of simulated: [B] each."""
+        batch, z = simulated(vae, test, fold_in(noise, 2))
+        return (
+            chains.from_prior(test, fold_in(noise, 0)),
+            _importance_weighted(vae, test, fold_in(noise, 1)),
+            chains.from_prior(batch, fold_in(noise, 3)),
+            chains.from_posterior(batch, z, fold_in(noise, 4)),
+        )
 
 
 class Chains:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.components.metrics.chunks import chunks, generator
-from probvae.components.metrics.labelled import labelled_rows
+from probvae.components.metrics.labelled import as_numbers, labelled_rows
 from probvae.core import Array, Measurement, Seed, Shape, Split, Stream, Tensor, fold_in
 
 SIZE = 64
@@ -34,9 +34,10 @@ class Features:
         assert split.labels is not None
         rng = generator(fold_in(seed, Stream.ORDER))
         self._rows, self._noise = labelled_rows(split), fold_in(seed, Stream.USE, Stream.ORDER)
+        self._classes = np.unique(split.labels[self._rows])
         event_shape = tuple(split.stored.shape[1:])
         self.hidden = keras.Sequential([keras.Input(event_shape), _scaling(split), *_layers(event_shape, rng)])
-        self.last = keras.layers.Dense(int(split.labels.max()) + 1, kernel_initializer=_initial(rng))
+        self.last = keras.layers.Dense(len(self._classes), kernel_initializer=_initial(rng))
         self.last.build((None, SIZE))
         self._train(split, steps, rng)
 
@@ -46,13 +47,14 @@ class Features:
 
     def accuracy(self, split: Split, seed: Seed) -> Measurement:
         """The accuracy of the classifier on the examples that have a label."""
-        right = [
-            np.asarray(tf.argmax(self.last(self.hidden(batch.x)), axis=-1) == batch.labels)
-            for batch, _ in chunks(split, seed, labelled_rows(split))
-        ]
-        return Measurement.share(np.concatenate(right), "share of the examples with a label")
+        assert split.labels is not None
+        rows = labelled_rows(split)
+        logits = [np.asarray(self.last(self.hidden(batch.x))) for batch, _ in chunks(split, seed, rows)]
+        found = self._classes[np.concatenate(logits).argmax(axis=-1)]
+        return Measurement.share(found == split.labels[rows], "share of the examples with a label")
 
     def _train(self, split: Split, steps: int, rng: np.random.Generator) -> None:
+        assert split.labels is not None
         optimizer = keras.optimizers.Adam(1e-3)
         variables = [*self.hidden.trainable_variables, *self.last.trainable_variables]
         optimizer.build(variables)
@@ -65,8 +67,9 @@ class Features:
             optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
         for number in range(steps):
-            batch = split.batch(np.sort(rng.choice(self._rows, _BATCH)), fold_in(self._noise, number))
-            step(batch.x, batch.labels)
+            rows = np.sort(rng.choice(self._rows, _BATCH))
+            batch = split.batch(rows, fold_in(self._noise, number))
+            step(batch.x, tf.constant(as_numbers(self._classes, split.labels[rows])))
 
 
 def _scaling(split: Split) -> keras.layers.Layer:

@@ -32,6 +32,12 @@ def check_labels(name: str, data: Data) -> None:
         )
 
 
+def as_numbers(classes: Array, labels: Array) -> Array:
+    """The place of each label [N] in the sorted classes [K]: 0 to K - 1, and K where it is none of them."""
+    place = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    return np.where(classes[place] == labels, place, len(classes))
+
+
 def labelled_rows(split: Split) -> Array:
     """The numbers of the examples that have a label."""
     return np.arange(0) if split.labels is None else np.flatnonzero(split.labels != -1)

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from probvae.components.metrics.chunks import chunks, latent_means, some_of
-from probvae.components.metrics.labelled import check_labels, labelled_rows
+from probvae.components.metrics.labelled import as_numbers, check_labels, labelled_rows
 from probvae.core import VAE, Array, Data, Measurement, Metric, Positive, Seed, Split, Tensor
 
 
@@ -42,15 +42,17 @@ class Probe(Metric):
         """The number: a function of the seed."""
         fitted_to = some_of(labelled_rows(data.train), self.max_examples, seed)
         z, labels = _latents(vae, data.train, fitted_to, seed)
+        classes = np.unique(labels)
         center, spread = z.mean(axis=0), z.std(axis=0)
         spread[spread == 0.0] = 1.0
-        weights, constants = _regression((z - center) / spread, labels)
+        weights, constants = _regression((z - center) / spread, as_numbers(classes, labels), len(classes))
         z, expected = _latents(vae, data.test, labelled_rows(data.test), seed)
-        found = np.argmax((z - center) / spread @ weights + constants, axis=1)
+        found = classes[np.argmax((z - center) / spread @ weights + constants, axis=1)]
+        of_test, counts = np.unique(expected, return_counts=True)
         unit = "share of the examples with a label"
         return {
             "probe": Measurement.share(found == expected, unit),
-            "most_frequent_class": Measurement.share(expected == np.argmax(np.bincount(expected)), unit),
+            "most_frequent_class": Measurement.share(expected == of_test[np.argmax(counts)], unit),
         }
 
 
@@ -61,9 +63,9 @@ def _latents(vae: VAE, split: Split, rows: Array, seed: Seed) -> tuple[Array, Ar
     return np.concatenate(parts).astype(np.float64), split.labels[rows]
 
 
-def _regression(z: Array, labels: Array) -> tuple[Array, Array]:
-    """The weights [D, K] and the constants [K] of a logistic regression on z [N, D] and labels [N]."""
-    start = tf.zeros((z.shape[1] + 1, int(labels.max()) + 1), tf.float64)
+def _regression(z: Array, labels: Array, classes: int) -> tuple[Array, Array]:
+    """The weights [D, K] and the constants [K] of a logistic regression on z [N, D] and labels 0 to K - 1 [N]."""
+    start = tf.zeros((z.shape[1] + 1, classes), tf.float64)
     found = _fitted(tf.constant(z), tf.constant(labels, tf.int64), start).numpy()
     return found[:-1], found[-1]
 

@@ -15,6 +15,7 @@ from probvae.core import (
     Measurement,
     Metric,
     Seed,
+    Split,
     Tensor,
     block_log_probs,
     exact_kl,
@@ -44,11 +45,11 @@ class RateDistortion(Metric):
         """The numbers: a function of the seed."""
         parts = [_parts(vae, batch, noise) for batch, noise in chunks(data.test, seed)]
         found = {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
-        _check_finite(-found["distortion"])
+        _check_finite(-found["distortion"], data.test)
         return {name: _measurement(name, values) for name, values in found.items()}
 
 
-def _check_finite(log_likelihoods: Array) -> None:
+def _check_finite(log_likelihoods: Array, split: Split) -> None:
     """Refuse examples that the model gives no probability, as no mean over the examples is finite with them.
 
     Raises:
@@ -59,9 +60,10 @@ def _check_finite(log_likelihoods: Array) -> None:
         remedy = "Look at their values: the model has learned nothing like them. Correct them, or leave them out."
         if len(rows) == len(log_likelihoods):
             remedy = "It is the model that fails, not single examples: train it again, with smaller steps."
+        names = first_few([split.name_of(row) for row in rows])
         raise UserError(
             f"Expected examples whose log p(x|z) is finite; got {log_likelihoods[rows[0]]} for {len(rows):,} of "
-            f"{len(log_likelihoods):,}, in rows {first_few([*map(str, rows)])} (counted from 0). {remedy}"
+            f"{len(log_likelihoods):,}, in rows {names} (counted from 0). {remedy}"
         )
 
 

@@ -15,11 +15,27 @@ def random_rows(examples: ArrayLike, count: int) -> Array:
 
     Which ones is a function of the seed of Keras, `keras.utils.set_random_seed`, as all initial values are.
     """
-    order = np.random.default_rng(random.getrandbits(32)).permutation(len(examples))
-    return np.resize(order, count)
+    return np.resize(_generator().permutation(len(examples)), count)
 
 
-def checked_examples(prior: str, what: str, examples: ArrayLike | None, event_shape: Shape, fix: str) -> ArrayLike:
+def random_starts(examples: ArrayLike, count: int) -> Array:
+    """A random `count` of the examples, float32 [count, *E]; where there are fewer, with noise of 0.1 on repeats.
+
+    Variables that start equal, and have the same part in a model, get equal gradients and stay equal.
+    """
+    starts = np.asarray(examples[random_rows(examples, count)], np.float32)
+    repeats = starts[len(examples) :]
+    repeats += _generator().normal(0.0, 0.1, repeats.shape)
+    return starts
+
+
+def _generator() -> np.random.Generator:
+    return np.random.default_rng(random.getrandbits(32))
+
+
+def checked_examples(
+    prior: str, what: str, examples: ArrayLike | None, event_shape: Shape, fix: str, parameter: str
+) -> ArrayLike:
     """The examples.
 
     Args:
@@ -28,12 +44,13 @@ def checked_examples(prior: str, what: str, examples: ArrayLike | None, event_sh
         examples: training examples [N, *E].
         event_shape: E, the shape of one example.
         fix: what to do if there are none.
+        parameter: the parameter that asks for them.
 
     Raises:
         ConfigError: there are none, or they have another shape.
     """
     if examples is None or len(examples) == 0:
-        raise ConfigError(f"{prior} prior: {what} need examples; got none. {fix}", parameter="initial")
+        raise ConfigError(f"{prior} prior: {what} need examples; got none. {fix}", parameter=parameter)
     if tuple(np.shape(examples)[1:]) != tuple(event_shape):
         raise ConfigError(
             f"{prior} prior: expected examples of shape [N, {', '.join(map(str, event_shape))}]; got "

@@ -72,7 +72,7 @@ class Exemplar(Prior):
                 "exemplar prior: expected an encoder without a condition; got one with a condition. Set "
                 "model.encoder.condition = false, or use the prior 'conditional'."
             )
-        found = checked_examples("exemplar", "exemplars", examples, event_shape, "Give examples.")
+        found = checked_examples("exemplar", "exemplars", examples, event_shape, "Give examples.", "exemplars")
         count = min(exemplars, train_size or len(found))
         if count < 2:
             raise ConfigError(f"exemplar prior: expected at least two training examples; got {count}. Give more.")

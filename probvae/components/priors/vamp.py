@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from probvae.components.mixtures import mixture
-from probvae.components.priors.chosen import checked_examples, random_rows
+from probvae.components.priors.chosen import checked_examples, random_starts
 from probvae.core import Array, ArrayLike, Distribution, Encoder, Positive, Prior, Shape
 from probvae.errors import ConfigError
 
@@ -25,7 +24,8 @@ class Vamp(Prior):
         event_shape: E, the shape of one example.
         examples: training examples [N, *E], where the pseudo-inputs start from data.
         pseudo_inputs: K, how many pseudo-inputs.
-        initial: start the pseudo-inputs as random training examples ("data") or as N(0.5, 0.1²) ("noise").
+        initial: start the pseudo-inputs as random training examples ("data"; with noise where one is used again)
+            or as N(0.5, 0.1²) ("noise").
         learned_weights: learn the weights w, instead of 1 / K for all.
 
     Raises:
@@ -53,8 +53,8 @@ class Vamp(Prior):
 
         def some(shape: Shape, dtype: str | None = None) -> Array:  # made only once there is room for the variable
             what, fix = "pseudo-inputs that start from data", "Give examples, or set initial = 'noise'."
-            found = checked_examples("vamp", what, examples, event_shape, fix)
-            return np.asarray(found[random_rows(found, pseudo_inputs)], np.float32)
+            found = checked_examples("vamp", what, examples, event_shape, fix, "initial")
+            return random_starts(found, pseudo_inputs)
 
         start = some if initial == "data" else keras.initializers.RandomNormal(0.5, 0.1)
         self.pseudo_inputs = self.add_weight(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probvae.core import BINARY, Shape, Values
+from probvae.core.values import rounding
 from probvae.testing.floats import Floats
 from probvae.testing.spaces.space import Space, spread_over
 
@@ -91,7 +92,9 @@ class Lattice(Space):
         if self.steps == 1:
             return points
         multiples = points * self.steps
-        return np.where(np.abs(multiples - np.round(multiples)) < 1e-3, np.round(multiples), multiples)
+        return np.where(
+            np.abs(multiples - np.round(multiples)) < rounding(multiples), np.round(multiples), multiples
+        )
 
     def _table(self, column: Floats) -> tuple[Floats, Floats]:
         """The levels that one element may take, and the probability that the proposal gives each."""
