@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf, lcm
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +29,7 @@ class Support(ABC):
 _LARGEST = sys.float_info.max
 
 
-def rounding(multiples: Any) -> Any:
+def rounding(multiples: Tensor) -> Tensor:
     """How far from an integer, in steps, single precision may round multiples of a step: an array or tensor."""
     return 1e-3 + 2e-7 * abs(multiples)
 

@@ -8,29 +8,29 @@ from typing import Any, TypeAlias
 import numpy as np
 
 _Node: TypeAlias = Callable[..., str]
-"""(operator, inputs) -> the name of its output."""
+"""(operator, inputs) -> the name of its output; ("Constant", number) -> that of a number."""
 
 _INT32, _INT64 = 6, 7  # numbers of types in ONNX
 
 
-def _log1p(node: _Node, one: str, x: str) -> str:
-    return node("Log", [node("Add", [x, one])])
+def _log1p(node: _Node, x: str) -> str:
+    return node("Log", [node("Add", [x, node("Constant", 1.0)])])
 
 
-def _expm1(node: _Node, one: str, x: str) -> str:
-    """2 exp(x/2) sinh(x/2), which is exact near 0 too."""
-    half = node("Div", [x, node("Add", [one, one])])
+def _expm1(node: _Node, x: str) -> str:
+    """2 exp(x/2) sinh(x/2), which is exact near 0 too; -1 is reached long before the second factor overflows."""
+    half = node("Div", [node("Max", [x, node("Constant", -100.0)]), node("Constant", 2.0)])
     product = node("Mul", [node("Exp", [half]), node("Sinh", [half])])
     return node("Add", [product, product])
 
 
-def _mul_no_nan(node: _Node, one: str, x: str, y: str) -> str:
+def _mul_no_nan(node: _Node, x: str, y: str) -> str:
     """The product, and 0 where y is 0, whatever x is."""
-    zero = node("Sub", [one, one])
+    zero = node("Constant", 0.0)
     return node("Where", [node("Equal", [y, zero]), zero, node("Mul", [x, y])])
 
 
-def _broadcast_args(node: _Node, one: str, *shapes: str) -> str:
+def _broadcast_args(node: _Node, *shapes: str) -> str:
     """The shape of the sum of tensors of these shapes."""
     zeros = [node("ConstantOfShape", [node("Cast", [shape], to=_INT64)]) for shape in shapes]
     return node("Cast", [node("Shape", [node("Add", zeros)])], to=_INT32)
@@ -50,12 +50,15 @@ def _replaced(context: Any, node: Any, name: str, make: Callable[..., str]) -> N
     shapes, dtypes = node.output_shapes, node.output_dtypes
     context.remove_node(node.name)
 
-    def added(operator: str, inputs: list[str], **attributes: int) -> str:
-        output: str = context.make_node(operator, inputs, attr=attributes, op_name_scope=name).output[0]
+    def added(operator: str, given: Any, **attributes: int) -> str:
+        if operator == "Constant":
+            made = context.make_const(f"{name}/{given:g}", np.float32(given))
+        else:
+            made = context.make_node(operator, given, attr=attributes, op_name_scope=name)
+        output: str = made.output[0]
         return output
 
-    one = context.make_const(f"{name}/one", np.float32(1.0)).output[0]
-    result = make(added, one, *inputs)
+    result = make(added, *inputs)
     context.make_node("Identity", [result], outputs=outputs, name=name, shapes=shapes, dtypes=dtypes)
 
 

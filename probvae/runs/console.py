@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 
 from probvae.core.words import counted
 from probvae.evaluation import Bits, Bounds, Convergence
+from probvae.report.numbers import with_error
 from probvae.runs.loading import Built
 from probvae.training import Callback, Compilation, Devices, Epoch, Progress
 
@@ -147,7 +148,8 @@ def print_evaluation(
     in_bits = {name: f", {number} bits per dimension" for name, number in bits.items()}
     heading = _HEADINGS[record["split"]]
     condition = record.get("condition")
-    accuracy = record.get("accuracy")
+    found_classes = record.get("accuracy")
+    accuracy = found_classes and with_error(found_classes["value"], found_classes["standard_error"])
     unlabelled = record.get("without_label")
     for line in (
         f"{heading:<12}weights of epoch {record['epoch']}; log-{record['measure']} in nats per example, mean ± "
@@ -166,11 +168,7 @@ def print_evaluation(
         ),
         *([f"            of log p(x|c), given the condition c: {condition}"] if condition else []),
         *([f"            left out, without a label: {unlabelled:,}"] if unlabelled else []),
-        *(
-            [f"            accuracy of the classifier  {accuracy['value']:.4f} ± {accuracy['standard_error']:.4f}"]
-            if accuracy
-            else []
-        ),
+        *([f"            accuracy of the classifier  {accuracy}"] if accuracy else []),
     ):
         console.print(line, markup=False, soft_wrap=True)
 

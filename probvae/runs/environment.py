@@ -18,7 +18,7 @@ from probvae.core import STRICT, Array, Condition, Count, Data, Group, Positive,
 RECORDED = ("probvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
 WHOLE = 2**26
-"""A split of at most this many bytes is hashed whole."""
+"""A split of at most this many values is hashed whole."""
 
 SAMPLE = 1000
 """The number of examples, evenly spaced, that are hashed of a larger split."""
@@ -104,7 +104,7 @@ def fingerprint(data: Data) -> str:
 
 def _hashed_rows(split: Split) -> Iterator[slice | Array]:
     count = len(split)
-    size = max(1, int(np.prod(split.stored.shape[1:]))) * split.stored.dtype.itemsize
+    size = max(1, int(np.prod(split.stored.shape[1:])))
     if count * size <= WHOLE:
         step = max(1, 2**22 // size)
         yield from (slice(start, start + step) for start in range(0, count, step))

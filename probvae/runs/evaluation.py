@@ -263,16 +263,18 @@ class _Evaluated:
     """What is read of an evaluation.json."""
 
     checkpoint: str
+    fingerprint: str
     settings: _Samples
 
 
 def samples_before(run: Run, checkpoint: Checkpoint) -> int:
-    """The number of importance samples of the run's evaluation of these weights; 0 if it has none."""
+    """The number of importance samples of the evaluation of these weights on the run's data; 0 if it has none."""
     try:
         found = from_json(_Evaluated, run.evaluation_file.read_bytes())
     except (OSError, ValueError):
         return 0
-    return found.settings.samples if found.checkpoint == checkpoint.folder.name else 0
+    same = found.checkpoint == checkpoint.folder.name and found.fingerprint == run.environment.data.fingerprint
+    return found.settings.samples if same else 0
 
 
 def draw_figures(run: Run, vae: VAE, data: Data, console: Console) -> None:

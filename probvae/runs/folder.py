@@ -16,6 +16,7 @@ from pathlib import Path
 import tomli_w
 
 from probvae.core import Data, Table, from_json, table_from_json
+from probvae.core.durable import sync_folder, write_through
 from probvae.errors import UserError
 from probvae.runs.environment import DataRecord, Environment, Origin, versions
 from probvae.specs import read
@@ -289,7 +290,8 @@ def default_folder(name: str, resume: bool) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file under another name and rename it, so that it is whole or not there at all."""
+    """Write a file under another name and rename it: it is whole or not there, after a power cut too."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
+    write_through(temporary, text.encode())
     os.replace(temporary, path)
+    sync_folder(path.parent)

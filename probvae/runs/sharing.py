@@ -97,7 +97,12 @@ def push(
             "push: expected a token of the Hugging Face Hub; got none. Log in with `hf auth login`, or set "
             "HF_TOKEN."
         )
-    best, _ = best_checkpoint(found.checkpoints, found.identity)
+    best, complaints = best_checkpoint(found.checkpoints, found.identity)
+    if best.state.best_step not in (0, best.step):
+        raise UserError(
+            "push: expected the weights of the best epoch, which the numbers of the run are of; got only those of "
+            f"{best.folder.name}. {' '.join(complaints)} Restore them from a copy of the run."
+        )
     card = folder / CARD
     try:
         own_card = card.is_file() and is_edited(card.read_text(encoding="utf-8", errors="replace"))

@@ -152,6 +152,8 @@ def run(check: Check, subject: Subject, profile: Profile = "fast", seed: int = 0
     if failure:
         case, message = failure
         return result("expected", reason) if reason else result("failed", message, case)
+    if impossible := next((search.impossible for search in searches.values() if search.impossible), ""):
+        return result("not_run", impossible)
     if not tried:
         everywhere = {key: message for search in untried.values() for key, message in search.reasons.items()}
         return result("expected", reason) if reason else result("not_run", _message(everywhere))

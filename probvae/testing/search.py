@@ -44,6 +44,7 @@ class Search:
         excess: by how much it fails.
         reasons: why cases could not be tried.
         refused: whether the component refused one of them.
+        impossible: why no random case can be drawn; "" if some can.
     """
 
     check: Check
@@ -60,6 +61,7 @@ class Search:
     deadline: float = field(default=float("inf"))
     reasons: dict[str, str] = field(default_factory=dict)
     refused: bool = False
+    impossible: str = ""
 
     @property
     def not_applicable(self) -> bool:
@@ -68,6 +70,7 @@ class Search:
 
     def try_random(self, count: int, seed: int) -> None:
         """Try random cases; a case that fails is shrunk while there is time."""
+        drawn = False
 
         @hypothesis.seed(seed)
         @hypothesis.settings(
@@ -82,6 +85,8 @@ class Search:
         )
         @given(cases_of(self.subject, self.region))
         def attempt(case: Case) -> None:
+            nonlocal drawn
+            drawn = True
             if self.not_applicable or (not self.tried and self.skipped > IDLE):
                 return  # nothing can be tried here: let hypothesis finish
             if self.violation and case == self.drawn:
@@ -103,6 +108,8 @@ class Search:
         except (HypothesisException, BaseExceptionGroup) as error:
             if not self.failure:
                 self._keep_reason(explained(error))
+            if not drawn:
+                self.impossible = f"no configuration could be drawn at random: {explained(error)}"
 
     def try_defaults(self, seed: int) -> None:
         """Try the defaults, and the cases that the component adds."""

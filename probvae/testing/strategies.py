@@ -11,6 +11,7 @@ All of them shrink towards what is small: few dimensions, one row, small numbers
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Iterator
 from dataclasses import replace
@@ -156,9 +157,9 @@ def wrong_values(parameter: Parameter) -> Iterator[object]:
     base, markers = _parted(annotation)
     low, high = _ends(markers, 0)
     if low is not None:
-        yield low if any(isinstance(marker, at.Gt) for marker in markers) else low - 1
+        yield low if any(isinstance(m, at.Gt) and m.gt == low for m in markers) else low - max(1, abs(low))
     if high is not None:
-        yield high if any(isinstance(marker, at.Lt) for marker in markers) else high + 1
+        yield high if any(isinstance(m, at.Lt) and m.lt == high for m in markers) else high + max(1, abs(high))
     if get_origin(base) in (tuple, list) and any(isinstance(m, at.MinLen) and m.min_length > 0 for m in markers):
         yield ()
     if base in (int, float, bool) or get_origin(base) in (Literal, tuple, list):
@@ -242,13 +243,20 @@ def _sequences(base: object, markers: list[object]) -> Strategy[object] | None:
 
 
 def _floats(markers: list[object]) -> Strategy[float]:
-    """Numbers of ordinary size, within the bounds: up to 10 in size, and no nearer than 0.05 to an open end."""
-    low, high = _ends(markers, 0.05)
+    """Numbers of ordinary size, within the bounds: up to 10 in size, and no nearer than 0.05 to an open end.
+
+    Where both ends are less than 1 apart, no nearer than a twentieth of that.
+    """
+    low, high = _ends(markers, 0)
+    width = min(1.0, high - low) if None not in (low, high) else 1.0
+    low, high = _ends(markers, 0.05 * width)
     if low is None:
         low = -10.0 if high is None else high - 10.0
     if high is None:
         high = low + 10.0
-    return st.floats(min(low, high), high, allow_nan=False).map(lambda x: round(x, 3)).filter(lambda x: low <= x)
+    digits = 3 - math.floor(math.log10(width)) if width > 0 else None
+    drawn = st.floats(low, high, allow_nan=False)
+    return drawn if digits is None else drawn.map(lambda x: round(x, digits)).filter(lambda x: low <= x <= high)
 
 
 def _ends(markers: list[object], step: float) -> tuple[Any, Any]:

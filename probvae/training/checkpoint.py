@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from probvae.core import STRICT, Array, Count, from_json, named_variables, trainable_names
+from probvae.core.durable import sync_folder, write_through
 from probvae.errors import CheckpointError
 from probvae.training.running_means import RunningMeansState
 
@@ -132,14 +132,14 @@ def write(root: Path, arrays: Snapshot, state: CheckpointState) -> Checkpoint:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         for name, data in files.items():
-            _write_through(temporary / name, data)
-        _sync_folder(temporary)
+            write_through(temporary / name, data)
+        sync_folder(temporary)
         previous = root / f".{folder.name}.old"
         if folder.exists():  # the same step, from before a resume: kept until the new one is in its place
             shutil.rmtree(previous, ignore_errors=True)
             folder.rename(previous)
         temporary.rename(folder)
-        _sync_folder(root)
+        sync_folder(root)
         shutil.rmtree(previous, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -233,10 +233,10 @@ def best_checkpoint(root: Path, run: str = "") -> tuple[Checkpoint, list[str]]:
         return newest, [*complaints, str(error)]
 
 
-def prune(root: Path, keep: int, best: int) -> None:
-    """Remove all checkpoints but the newest ones and that of the best step."""
+def prune(root: Path, keep: int, *steps: int) -> None:
+    """Remove all checkpoints but the newest ones and those of some steps."""
     for folder in sorted(_folders(root), key=_step)[:-keep]:
-        if _step(folder) != best:
+        if _step(folder) not in steps:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -368,21 +368,6 @@ def _optimizer_variables(optimizer: keras.optimizers.Optimizer, vae: keras.Model
     if len(names) != len(optimizer.variables):
         raise CheckpointError(f"{type(optimizer).__name__} has several variables of one name.")
     return names
-
-
-def _write_through(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _folders(root: Path) -> Iterator[Path]:

@@ -61,5 +61,6 @@ class Saver:
             writing.result()
 
     def _write(self, root: Path, arrays: Snapshot, state: CheckpointState) -> None:
-        verify(write(root, arrays, state).folder)
-        prune(root, self._keep, best=state.best_step)
+        written = verify(write(root, arrays, state).folder)
+        # Of a run that went back behind damaged checkpoints, this one is not among the newest.
+        prune(root, self._keep, state.best_step, written.step)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import probvae
-from probvae.core import Split
+from probvae.core import REAL, Data, DataInfo, Split
 from probvae.errors import UserError
 from probvae.runs import environment, inference
 from probvae.runs.selection import Selection
@@ -41,6 +41,12 @@ def changed(run, **arrays):
     with np.load(path) as file:
         before = dict(file)
     stored(path, before | {name: change(before[name]) for name, change in arrays.items()})
+
+
+def three_of(split):
+    """Data whose three parts are this one."""
+    info = DataInfo(split.stored.shape[1:], REAL, (len(split),) * 3, "made up", "here")
+    return Data(info, split, split, split)
 
 
 def one_pixel(images):
@@ -125,6 +131,25 @@ def test_bounds_are_written_to_new_files_only(run, tmp_path):
     with pytest.raises(UserError, match=r"mine\.csv: expected a file that does not exist yet"):
         probvae.evaluate(run, out=mine)
     assert mine.read_bytes() == content
+
+
+def test_the_fingerprint_is_of_the_values_whatever_their_type():
+    """Also where they are hashed in several blocks, with the labels of each."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.integers(0, 256, (6000, 28, 28, 1), np.uint8), rng.integers(0, 10, 6000)
+    found = [environment.fingerprint(three_of(Split(x.astype(dtype), labels))) for dtype in ("u1", "f4", "f8")]
+    assert len(set(found)) == 1
+    labels[5999] ^= 1
+    assert environment.fingerprint(three_of(Split(x, labels))) != found[0]
+
+
+def test_bounds_on_other_data_are_not_kept(run):
+    probvae.evaluate(run, ["evaluate.samples=9"])
+    changed(run, train=one_pixel)
+    train(run.folder, None, resume=True, allow_other_data=True)
+    found = strict(run.evaluation_file.read_text())
+    assert found["fingerprint"] == run.environment.data.fingerprint
+    assert found["settings"]["samples"] == 5
 
 
 def test_a_run_of_a_version_without_fingerprints_is_compared_by_what_it_has(run):

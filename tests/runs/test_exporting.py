@@ -450,3 +450,16 @@ def test_what_calls_python_is_left_out_of_a_saved_model(tmp_path):
     found, left_out = exported(vae, tmp_path, exporting.saved_model, ["decode", "log_weight"])
     assert found.keys() == {"decode"}
     assert "it calls Python (PyFunc), as by tf.numpy_function" in left_out["log_weight"]
+
+
+@pytest.mark.parametrize("logit", [-1000.0, -200.0, -30.0, -0.01, 0.02, 30.0, 200.0, 1000.0])
+def test_large_numbers_are_computed_as_in_the_model(logit, tmp_path):
+    """The mean of a continuous Bernoulli has the exponential less 1 of its logit."""
+    decoder = {"network": {"use": "dense", "hidden": []}, "likelihood": {"use": "continuous_bernoulli"}}
+    vae = built({"decoder": decoder}, (3,))
+    kernel, bias = vae.decoder.trainable_variables
+    kernel.assign(0 * kernel.value)
+    bias.assign(logit + 0 * bias.value)
+    found, left_out = exported(vae, tmp_path, exporting.onnx_files, ["decode"])
+    assert not left_out
+    assert found["decode"]["mean"].largest_difference < 1e-5

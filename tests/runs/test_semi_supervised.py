@@ -10,11 +10,12 @@ import pytest
 import probvae
 from probvae.components.metrics.accuracy import accuracy
 from probvae.errors import ConfigError, SpecError, UserError
+from probvae.report.numbers import with_error
 from probvae.runs import inference
 from probvae.runs.loading import check
 from probvae.runs.selection import Selection
 
-from .setups import read, spec, tiny_images, train
+from .setups import read, spec, stored, tiny_images, train
 
 LABELLED = 12
 
@@ -42,7 +43,7 @@ def test_the_run_says_how_accurate_its_classifier_is(trained):
     assert "dense + diagonal_normal encoder" in text
     assert "dense classifier" in text
     found = json.loads(run.evaluation_file.read_text())["accuracy"]
-    assert f"accuracy of the classifier  {found['value']:.4f} ± {found['standard_error']:.4f}" in text
+    assert f"accuracy of the classifier  {with_error(found['value'], found['standard_error'])}" in text
     vae, test = probvae.load(run.folder), probvae.data.Arrays(**_own(run)).load().test
     assert found["value"] == pytest.approx(accuracy(vae, [test], 0).value)
     assert found["standard_error"] == pytest.approx((found["value"] * (1 - found["value"]) / 10) ** 0.5)
@@ -101,6 +102,14 @@ def test_the_evidence_given_the_class_is_of_the_examples_that_have_a_label(run, 
         ConfigError, match=r"train: expected examples with a label, as the evaluation .* none of 6"
     ):
         probvae.evaluate(run.folder, data=tmp_path / "new.npy")
+
+
+def test_the_accuracy_of_one_example_has_no_error(run, tmp_path, capsys):
+    x = np.full((3, 4, 4), 230, np.uint8)
+    file = stored(tmp_path / "new.npz", {"train": x, "train_labels": np.array([-1, 1, -1])})["train"]
+    found = probvae.evaluate(run.folder, data=file)
+    assert found["accuracy"]["standard_error"] is None
+    assert f"accuracy of the classifier  {found['accuracy']['value']:.0f}\n" in capsys.readouterr().out
 
 
 def test_labels_may_be_missing_in_any_part_of_the_data(tmp_path):

@@ -6,11 +6,13 @@ import pickle
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import probvae
 from probvae.errors import CheckpointError, SpecError, TemporaryError, UserError
@@ -18,6 +20,8 @@ from probvae.runs import Run
 from probvae.runs.requirements import required
 from probvae.runs.sharing import CARD, pull, push
 from probvae.specs import plan, read
+from probvae.training import best_checkpoint
+from probvae.training.checkpoint import OPTIMIZER, WEIGHTS, write
 
 from ..program import program
 from .hub import TOKEN, running
@@ -182,6 +186,18 @@ def test_a_run_without_a_checkpoint_is_not_pushed(hub, run):
     with pytest.raises(CheckpointError, match="has no valid checkpoint"):
         push(run, NAME)
     assert not (run.folder / CARD).exists()
+    assert hub.requests == []
+
+
+def test_other_weights_than_those_of_the_numbers_are_not_pushed(hub, run):
+    best, _ = best_checkpoint(run.checkpoints)
+    arrays = {name: load_file(best.folder / name) for name in (WEIGHTS, OPTIMIZER)}
+    write(run.checkpoints, arrays, replace(best.state, step=best.step + 1, best_step=best.step))
+    (best.folder / WEIGHTS).write_bytes(b"")
+    with pytest.raises(
+        UserError, match=r"push: expected the weights of the best epoch.* Restore them from a copy"
+    ):
+        push(run, NAME)
     assert hub.requests == []
 
 

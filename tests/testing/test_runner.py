@@ -4,6 +4,7 @@ import json
 
 import pytest
 import tensorflow as tf
+from hypothesis import strategies as st
 
 from probvae import testing
 from probvae.errors import PluginError, UnknownNameError, UserError
@@ -134,6 +135,14 @@ def test_a_mandatory_check_that_could_not_run_is_red():
     assert not report.ok
     assert report.results[0].status == "not_run"
     assert "RefusesEverything: expected another day; got this one." in str(report)
+
+
+def test_a_check_whose_random_cases_cannot_be_drawn_is_not_passed_by_its_defaults(monkeypatch):
+    monkeypatch.setattr("probvae.testing.search.cases_of", lambda *_: st.nothing())
+    found = Check(lambda subject, case: None, ("prior",), {"fast": 5, "deep": 5})
+    result = run(found, testing.Subject("prior", priors.Right))
+    assert (result.status, result.ok) == ("not_run", False)
+    assert "no configuration could be drawn at random" in result.message
 
 
 def test_a_check_that_could_be_tried_in_some_dimensions_only_says_so():

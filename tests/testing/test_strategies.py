@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import pytest
-from annotated_types import Ge, Interval, Le, MaxLen, MinLen
+from annotated_types import Ge, Gt, Interval, Le, Lt, MaxLen, MinLen
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
@@ -79,22 +79,51 @@ def test_every_corner_of_a_signature_is_reached(wanted):
     find(strategies.configurations("prior", Everything), wanted, settings=first)
 
 
+class Narrow(Prior):
+    def __init__(
+        self,
+        latent_dim: int,
+        floor: Annotated[float, Gt(0), Le(0.01)] = 1e-3,
+        tiny: Annotated[float, Ge(1e-8), Le(1e-4)] = 1e-6,
+        open_ends: Annotated[float, Gt(0), Lt(0.09)] = 0.05,
+        both: Annotated[PositiveFloat, Ge(0.001)] = 1.0,
+        large: Annotated[float, Le(1e16)] = 1.0,
+        one: Annotated[float, Ge(2.0), Le(2.0)] = 2.0,
+    ) -> None:
+        super().__init__()
+
+    def distribution(self):
+        return None
+
+
+@given(strategies.configurations("prior", Narrow))
+@quick
+def test_numbers_of_narrow_ranges_are_drawn_within_their_bounds(table):
+    Narrow(2, **table)  # the constructor validates them
+
+
+def test_narrow_ranges_are_drawn_from_all_over():
+    for wanted in (lambda t: t.get("floor", 0) > 0.005, lambda t: 0 < t.get("tiny", 0) < 5e-5):
+        find(strategies.configurations("prior", Narrow), wanted, settings=first)
+
+
 def test_configurations_shrink_to_the_smallest():
     table = find(strategies.configurations("prior", Everything), lambda t: t["count"] > 2)
     assert table["count"] == 3
     assert (table["few"], table["how"], table["sizes"], table["flag"]) == (2, "a", (1,), False)
 
 
-def test_wrong_values_are_refused_by_the_constructor():
-    right = find(strategies.configurations("prior", Everything), lambda _: True)
+@pytest.mark.parametrize(("factory", "least"), [(Everything, 15), (Narrow, 20)])
+def test_wrong_values_are_refused_by_the_constructor(factory, least):
+    right = find(strategies.configurations("prior", factory), lambda _: True)
     tried = 0
-    for name, parameter in Subject("prior", Everything).signature.plain.items():
+    for name, parameter in Subject("prior", factory).signature.plain.items():
         for value in strategies.wrong_values(parameter):
             with pytest.raises(ConfigError) as error:
-                Everything(2, **{**right, name: value})
+                factory(2, **{**right, name: value})
             assert error.value.parameter == name
             tried += 1
-    assert tried > 15
+    assert tried > least
 
 
 def test_a_required_string_cannot_be_drawn_and_says_so():

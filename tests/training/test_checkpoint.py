@@ -30,6 +30,7 @@ from probvae.training.checkpoint import (
     write,
 )
 from probvae.training.running_means import RunningMeans, RunningMeansState
+from probvae.training.saver import Saver
 
 from .setups import Holder, assert_same, differs, dropping_vae, vae, weights
 
@@ -592,7 +593,7 @@ def test_a_folder_that_cannot_be_made_is_a_checkpoint_error(tmp_path, model):
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_a_full_disk_leaves_the_earlier_ones_and_no_rest(number, root, model, monkeypatch):
-    through, calls = checkpoint._write_through, []
+    through, calls = checkpoint.write_through, []
 
     def full(path, content):
         calls.append(path)
@@ -601,7 +602,7 @@ def test_a_full_disk_leaves_the_earlier_ones_and_no_rest(number, root, model, mo
             raise OSError(errno.ENOSPC, "No space left on device")
         through(path, content)
 
-    monkeypatch.setattr(checkpoint, "_write_through", full)
+    monkeypatch.setattr(checkpoint, "write_through", full)
     with pytest.raises(CheckpointError, match=r"step-000040 could not be written.*No space left.*intact"):
         write(root, snapshot(model, adam(model)), state(40))
     assert sorted(folder.name for folder in root.iterdir()) == ["step-000010", "step-000020", "step-000030"]
@@ -635,9 +636,19 @@ def test_steps_beyond_six_digits_stay_in_order(root, model):
 def test_prune_keeps_the_newest_the_best_and_other_files(root):
     (root / "notes.txt").write_text("mine")
     (root / "step-by-step").mkdir()
-    prune(root, keep=1, best=10)
+    prune(root, 1, 10)
     kept = sorted(path.name for path in root.iterdir())
     assert kept == ["notes.txt", "step-000010", "step-000030", "step-by-step"]
+
+
+def test_a_checkpoint_that_was_just_written_is_kept_behind_damaged_newer_ones(root, model):
+    """Of a run that resumed from the best one, as those after it are damaged."""
+    for step in (40, 50):
+        write(root, snapshot(model, adam(model)), state(step))
+        (root / f"step-{step:06d}" / "weights.safetensors").write_bytes(b"")
+    with Saver(root, keep=2) as saver:
+        saver.save(snapshot(model, adam(model)), state(25, best=20))
+    assert newest_checkpoint(root)[0].step == 25
 
 
 def test_the_best_checkpoint_is_the_one_that_the_newest_names(root):

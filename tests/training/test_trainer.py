@@ -336,7 +336,7 @@ def test_a_full_disk_ends_the_training_with_the_last_good_checkpoint(tmp_path, m
         raise OSError(errno.ENOSPC, "No space left on device")
 
     trained(folder=tmp_path, epochs=1)
-    monkeypatch.setattr("probvae.training.checkpoint._write_through", full)
+    monkeypatch.setattr("probvae.training.checkpoint.write_through", full)
     again = trainer(folder=tmp_path, epochs=3)
     again.resume()
     with pytest.raises(CheckpointError, match=r"step-000006 could not be written.*No space left.*intact"):
