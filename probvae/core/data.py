@@ -365,11 +365,14 @@ class Dataset(Checked, ABC):
         """The same data, prepared by what a run learnt from its training examples in the place of these.
 
         Args:
-            fitted: `DataInfo.fitted` of the run's data.
+            fitted: `DataInfo.fitted` of the run's data; empty if the run learnt nothing, so that nothing may be
+                learnt from these examples either.
 
         Raises:
-            ConfigError: a dataset of this class learns nothing.
+            ConfigError: a dataset of this class learns nothing, and the run did; or the other way round.
         """
+        if not fitted:
+            return self
         raise ConfigError(
             f"data: expected data that the {', '.join(fitted)} of the run can be applied to; got "
             f"{type(self).__name__}, which has no such things. Give data of the same kind as that of the run."

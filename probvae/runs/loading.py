@@ -15,9 +15,17 @@ import keras
 import tensorflow as tf
 
 from probvae import registry as registries
-from probvae.core import VAE, Condition, Data, Objective, Shape, gradient_step, readable
+from probvae.core import VAE, Condition, Data, Objective, Shape, Signature, gradient_step, readable
 from probvae.core.room import variables_within
-from probvae.errors import CheckpointError, CheckpointWarning, Problem, SpecError, TooLargeError, UserError
+from probvae.errors import (
+    CheckpointError,
+    CheckpointWarning,
+    DataWarning,
+    Problem,
+    SpecError,
+    TooLargeError,
+    UserError,
+)
 from probvae.registry import Registry
 from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
@@ -31,6 +39,7 @@ from probvae.specs import (
     placeholder,
     plan,
     read,
+    show,
 )
 from probvae.training import Checkpoint, best_checkpoint, restore
 
@@ -236,6 +245,8 @@ def load_examples(
     if selection.compared:
         run.check_data(data)
     if selection.of_other_data:
+        for note in _ignored(run, built.plan, registry or registries.default()):
+            warnings.warn(note, DataWarning, stacklevel=2)
         if data.info.event_shape != built.vae.event_shape:
             raise UserError(
                 f"data: expected examples of shape {list(built.vae.event_shape)}, as the run {run.folder}; got "
@@ -246,6 +257,20 @@ def load_examples(
     if built.vae.classifier is None:
         data.check_conditions(selection.splits(data))
     return run, built, checkpoint, data
+
+
+def _ignored(run: Run, plan: Plan, registry: Registry) -> Iterator[str]:
+    """The settings of a run's data that other data cannot have, unless they are paths or defaults.
+
+    A run that learnt something of its data applies that instead.
+    """
+    was, now = run.spec["data"], plan.dataset
+    if run.environment.data.fitted or was["use"] == now.use or ("dataset", was["use"]) not in registry:
+        return
+    for name, parameter in Signature.of(registry["dataset", was["use"]].load()).plain.items():
+        changed = name in was and not parameter.is_path and show(was[name]) != show(parameter.default)
+        if changed and name not in now.filled():
+            yield f"data.{name} = {show(was[name])} is ignored: {now.use!r} has no such parameter."
 
 
 def restore_best(run: Run, vae: VAE) -> Checkpoint:

@@ -2,7 +2,7 @@
 
 from probvae.specs.build import build_component, build_model, placeholder
 from probvae.specs.data import SpecData
-from probvae.specs.document import Document, read
+from probvae.specs.document import Document, read, show
 from probvae.specs.json_schema import json_schema
 from probvae.specs.plan import plan, plan_dataset
 from probvae.specs.planned import Plan, PlannedComponent, PlannedTable
@@ -26,4 +26,5 @@ __all__ = [
     "plan_dataset",
     "read",
     "setting",
+    "show",
 ]

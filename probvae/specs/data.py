@@ -20,7 +20,7 @@ class SpecData:
         document: the spec as written.
         table: its checked [data] table.
         trained_on: the condition of the data that a model was trained on, if that is to be used.
-        fitted: what was learnt from its training examples, as `DataInfo.fitted`; empty to learn it from these.
+        fitted: what was learnt from its training examples, as `DataInfo.fitted`; None to learn it from these.
         given: the data in Python, for the dataset `given`.
     """
 
@@ -55,7 +55,7 @@ class SpecData:
         if columns := self._table.reading.columns:
             supply["conditions"] = lambda: columns
         dataset: Dataset = build_component(self._document, self._table, supply)
-        if not self._fitted:
+        if self._fitted is None:
             return dataset
         with located_errors(self._document, self._table):
             return dataset.with_fitted(self._fitted)

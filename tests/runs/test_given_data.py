@@ -10,7 +10,7 @@ import pytest
 
 import probvae
 from probvae.data import Arrays
-from probvae.errors import UserError
+from probvae.errors import DataWarning, UserError
 from probvae.runs import inference
 from probvae.runs.selection import Selection
 from probvae.training import Trainer, TrainSettings
@@ -172,6 +172,40 @@ def test_data_that_the_standardisation_cannot_be_applied_to_is_refused(table, tm
             UserError, match=r"expected data that the features, means, .* of the run can be applied to"
         ):
             probvae.evaluate(run, data=data)
+
+
+def test_a_table_is_used_as_it_is_by_a_run_that_learnt_nothing(run, tmp_path):
+    """A run on an array standardised nothing, and another table must not be standardised by its own rows."""
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X[:9], columns=[*"abcd"])
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    own = inference.encode(run, Selection.of(None, X[:9]), tmp_path / "own.npz")
+    for name, data in {"file": tmp_path / "new.csv", "frame": frame}.items():
+        new = inference.encode(run, Selection.of(None, data), tmp_path / f"{name}.npz")
+        with np.load(own.path) as first, np.load(new.path) as second:
+            np.testing.assert_allclose(second["mean"], first["mean"], rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_run_that_learnt_nothing_cannot_know_of_a_table_is_refused(run, tmp_path):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=[*"abcd"]).assign(kind=[*"xy"] * 20)
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    message = r"data.{}: expected none, as the run .* has not learnt .*; got kind\."
+    with pytest.raises(UserError, match=message.format("categories")):
+        probvae.evaluate(run, ['data.categories=["kind"]'], data=tmp_path / "new.csv")
+    for data in (tmp_path / "new.csv", frame):
+        with pytest.raises(UserError, match=message.format("condition")):
+            probvae.evaluate(run, ['data.condition=["kind"]'], data=data)
+
+
+def test_a_setting_of_the_runs_data_that_other_data_cannot_have_is_named(tmp_path):
+    data = stored(tmp_path / "x.npz", {"train": X}, divide_by=10.0)
+    run, _ = train(real(data), tmp_path / "run")
+    said = "data.divide_by = 10.0 is ignored: 'given' has no such parameter"
+    with pytest.warns(DataWarning, match=said) as found:
+        probvae.evaluate(run, data=X)
+    assert len(found) == 1  # and none of the settings at their defaults
+    probvae.evaluate(run, data=tmp_path / "x.npz")
 
 
 def test_missing_values_do_not_count_in_an_evaluation(table):

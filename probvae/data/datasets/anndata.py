@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import ConfigDict
 
 from probvae.core import STRICT, Array, Condition, ConditionColumn, FilePath, Split
-from probvae.data.datasets.fitted import FittedDataset
+from probvae.data.datasets.fitted import FittedDataset, check_unlearnt
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import shown
 from probvae.data.files.beside import (
@@ -94,6 +94,9 @@ class AnnDataFile(FittedDataset[Learnt]):
         self.id = id
         self.share = share
         self.conditions = conditions
+
+    def _learn_nothing(self) -> None:
+        check_unlearnt(condition=self.conditions)
 
     def _data(self) -> UserData:
         paths: dict[Part, str] = {"train": self.train, "validation": self.validation, "test": self.test}

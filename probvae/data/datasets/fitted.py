@@ -9,6 +9,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 
 from probvae.core import Data, DataInfo, Dataset, Table, from_json
 from probvae.data.feeding.splits import UserData
+from probvae.data.files.array_files import listed
 from probvae.errors import ConfigError
 
 T = TypeVar("T")
@@ -49,15 +50,44 @@ class FittedDataset(Dataset, ABC, Generic[T]):
         """The same files, with what a run has learnt from its training rows.
 
         Raises:
-            ConfigError: the run learnt it from data of another kind.
+            ConfigError: the run learnt it from data of another kind, or learnt nothing and this data needs it.
         """
         other = copy.copy(self)
         other.fitted = fitted_of(self.learns, fitted, self.described)
+        if not fitted:
+            other._learn_nothing()
         return other
+
+    @abstractmethod
+    def _learn_nothing(self) -> None:
+        """Make these files such that nothing is learnt from their rows.
+
+        Raises:
+            ConfigError: a parameter needs it.
+        """
 
     @abstractmethod
     def _data(self) -> UserData:
         """The data as it is read."""
+
+
+def check_unlearnt(**columns: tuple[str, ...]) -> None:
+    """Raise if columns are used in a way that takes what a run learnt, and it learnt nothing.
+
+    Args:
+        columns: the names of columns, by the key of [data] that names them.
+
+    Raises:
+        ConfigError: there are some.
+    """
+    for key, names in columns.items():
+        if names:
+            expected = (
+                "none, as the run was trained on data without named columns and has not learnt their categories, "
+                "means and scales"
+            )
+            fix = "Leave it out and give numbers alone, or train a run on a table."
+            raise ConfigError.of(f"data.{key}", expected, listed(names), fix)
 
 
 def fitted_of(kind: type[T], fitted: Table, what: str) -> T | None:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core import Array, Data, DataInfo, Dataset, Split, Table, available_memory, readable
-from probvae.data.datasets.fitted import fitted_of
+from probvae.data.datasets.fitted import check_unlearnt, fitted_of
 from probvae.data.datasets.tables import tabulated
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.columns import Fitted, Roles
@@ -65,7 +65,7 @@ class Given(Dataset):
             )
         self.share = share
         self.conditions = conditions
-        self._fitted: Table = {}
+        self._fitted: Table | None = None
 
     def info(self) -> DataInfo:
         """The description of the data.
@@ -84,13 +84,15 @@ class Given(Dataset):
         return self.given_data.load() if isinstance(self.given_data, Dataset) else self._data
 
     def with_fitted(self, fitted: Table) -> Self:
-        """The same data; a table is standardised by the means and scales of a run."""
+        """The same data; a table is standardised by the means and scales of a run, if it has some."""
         if isinstance(self.given_data, Dataset):
             return type(self)(self.given_data.with_fitted(fitted), self.share)
         if isinstance(self.given_data, Data) and self.given_data.info.fitted == fitted:
             return self
         if not _is_frame(self.given_data):
             return super().with_fitted(fitted)
+        if not fitted:
+            check_unlearnt(condition=self.conditions)
         other = type(self)(self.given_data, self.share, self.conditions)
         other._fitted = fitted
         return other
@@ -102,10 +104,9 @@ class Given(Dataset):
             return given
         if _is_frame(given):
             name = "a pandas.DataFrame"
-            frame, learnt = checked(given, "data", name), fitted_of(Fitted, self._fitted, "a table")
-            data = tabulated(
-                {"train": frame}, {"train": name}, Roles(conditions=self.conditions), self.share, learnt
-            ).load()
+            frame, learnt = checked(given, "data", name), fitted_of(Fitted, self._fitted or {}, "a table")
+            roles = Roles(conditions=self.conditions, standardise=self._fitted != {})
+            data = tabulated({"train": frame}, {"train": name}, roles, self.share, learnt).load()
             return data if numbered(given) else _named(data, np.array([*map(str, given.index)]))
         if isinstance(given, tf.data.Dataset):
             return _of_arrays("a tf.data.Dataset", self.share, *_read(given))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from probvae.core import FilePath, Split
-from probvae.data.datasets.fitted import FittedDataset
+from probvae.data.datasets.fitted import FittedDataset, check_unlearnt
 from probvae.data.feeding.splits import Share, UserData, scaling, split_off, values_of
 from probvae.data.files.array_files import listed
 from probvae.data.files.beside import note_on_labels
@@ -73,6 +73,10 @@ class TableFile(FittedDataset[Fitted]):
         self.standardise = standardise
         self.share = share
         self.conditions = conditions
+
+    def _learn_nothing(self) -> None:
+        check_unlearnt(categories=self.categories, condition=self.conditions)
+        self.standardise = False
 
     def _data(self) -> UserData:
         named = ("features", "counts", "categories", "other", "label", "id", "conditions", "standardise")
