@@ -302,7 +302,7 @@ class Data:
         expected = condition.size if condition else None
         for name in ("train", "validation", "test"):
             split: Split = getattr(self, name)
-            if condition and condition.one_hot and split.labels is not None:
+            if condition and condition.one_hot and not condition.table and split.labels is not None:
                 if len(split) and np.max(split.labels) >= condition.size:
                     raise ShapeError(
                         f"{name}: expected labels from 0 to {condition.size - 1}, of {condition}, or -1 where one "

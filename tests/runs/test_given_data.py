@@ -264,6 +264,18 @@ def test_columns_of_a_table_are_the_condition_of_a_run(table, tmp_path):
         np.testing.assert_array_equal(second["mean"], third["mean"])
 
 
+def test_labels_and_a_condition_of_one_column_have_nothing_to_do_with_each_other(table, tmp_path):
+    """The label has more classes than the condition has categories."""
+    frame, _ = table
+    frame.assign(group=[*"uvwu"] * 10).to_csv(tmp_path / "a.csv", index=False)
+    data = {"use": "table", "train": str(tmp_path / "a.csv"), "label": "group", "condition": ["kind"]}
+    run, _ = train(real(data), tmp_path / "run")
+    assert run.environment.data.condition.names == ("x", "y")
+    made = inference.encode(run, Selection("all"), tmp_path / "all.npz")
+    with np.load(made.path) as arrays:
+        np.testing.assert_array_equal(arrays["labels"], [0, 1, 2, 0] * 10)
+
+
 def test_columns_of_what_has_none_are_refused_as_a_condition(tmp_path):
     np.save(tmp_path / "x.npy", X)
     table = real({"use": "arrays", "train": str(tmp_path / "x.npy"), "condition": ["a"]})
