@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from probvae.core import COUNTS, REAL, Data
 from probvae.data import Arrays, FashionMini, as_dataset
+from probvae.data.datasets.given import Given
 from probvae.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -130,6 +131,37 @@ def test_a_data_frame_is_what_it_is_in_a_file():
         as_dataset(X).with_fitted(one.info.fitted)
 
 
+def test_an_index_gives_the_ids_if_nothing_is_split_off():
+    """As where a run is used on a data frame."""
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=[*"abcde"], index=[f"p{row}" for row in range(40)])
+    data = Given(frame, share=0.0).load()
+    assert data.train.ids.tolist() == [*frame.index]
+    assert data.test.ids.tolist() == []
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None]], ids=["numbers", "columns"])
+def test_pairs_in_batches_of_a_fixed_size_are_their_examples(labels):
+    """Where the last batch is dropped, the size of a batch is part of its shape."""
+    whole = stream(X[:, None], labels).batch(8, drop_remainder=True)
+    same(loaded(whole), loaded((X[:, None], LABELS)))
+    same(loaded(whole.map(lambda x, y: (x, y)).prefetch(1)), loaded((X[:, None], LABELS)))
+
+
+def test_pairs_that_are_not_batched_stay_as_they_are():
+    square = RNG.normal(size=(40, 5, 5)).astype(np.float32)
+    same(loaded(stream(square, LABELS)), loaded((square, LABELS)))
+    same(loaded(stream(square, LABELS[:, None])), loaded((square, LABELS)))
+
+
+def test_examples_without_labels_that_batch_did_not_make_are_not_batched():
+    images = RNG.normal(size=(40, 5, 5, 1)).astype(np.float32)
+    for made in (stream(images), stream(images).batch(5, drop_remainder=True).unbatch()):
+        same(loaded(made), loaded(images))
+    windows = stream(images[:, 0, :, 0]).batch(4, drop_remainder=True)
+    same(loaded(windows.batch(3)), loaded(images[:, 0, :, 0].reshape(10, 4, 5)))
+
+
 def stream(*parts):
     return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0])
 
@@ -152,6 +184,15 @@ WRONG = {
     "an endless stream": (stream(X).repeat(), r"got one that repeats forever. Leave repeat\(\) out"),
     "an empty stream": (stream(X).take(0), "expected a tf.data.Dataset with examples; got an empty one"),
     "triples": (stream(X, X, X), r"of pairs of examples and labels; got elements .*Choose them by map\(\)"),
+    "batches or windows": (
+        stream(X).batch(8, drop_remainder=True).map(lambda x: 2 * x).prefetch(1),
+        r"whose elements float32 \[8, 5\] are either batches .* or examples .*; got .*batch\(8, drop_remainder="
+        r"True\), .*Add unbatch\(\) .* or batch\(64\)",
+    ),
+    "batches of one pair or not": (
+        stream(X, LABELS).batch(1, drop_remainder=True),
+        r"whose elements float32 \[1, 5\] are either batches .* or examples .*; got labels of shape \[1\]",
+    ),
     "other shapes": (ragged().map(lambda x: x[None]).flat_map(tf.data.Dataset.from_tensors), "of one shape; got"),
 }
 

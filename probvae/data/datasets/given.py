@@ -121,7 +121,11 @@ def _named(data: Data, ids: Array) -> Data:
     """The same data with ids for its rows [N]."""
     return replace(
         data,
-        **{part: replace(split := getattr(data, part), ids=ids[split.rows]) for part in PARTS},
+        **{
+            part: replace(split, ids=ids if split.rows is None else ids[split.rows])
+            for part in PARTS
+            for split in [getattr(data, part)]
+        },
     )
 
 
@@ -191,8 +195,7 @@ def _read(stream: tf.data.Dataset) -> tuple[Array, Array | None]:
             "data: expected a tf.data.Dataset of examples, or of pairs of examples and labels; got elements "
             f"{stream.element_spec}. Choose them by map()."
         )
-    shape = elements[0].shape
-    if shape.rank is None or (shape.rank and shape[0] is None):
+    if _is_batched(stream, *(element.shape for element in elements)):
         stream = stream.unbatch()
     parts: list[list[Array]] = [[] for _ in elements]
     available, taken = available_memory(), 0
@@ -213,3 +216,45 @@ def _read(stream: tf.data.Dataset) -> tuple[Array, Array | None]:
         some = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
         raise UserError(f"data: expected examples of one shape; got {some}. Make them alike by map().")
     return np.stack(parts[0]), np.stack(parts[1]) if len(parts) > 1 else None
+
+
+def _is_batched(stream: tf.data.Dataset, x: tf.TensorShape, labels: tf.TensorShape | None = None) -> bool:
+    """Whether a stream has batches, with elements of these shapes.
+
+    Pairs are batched if there is more than one label. Examples without labels are batched if their first size is
+    not known.
+
+    Raises:
+        UserError: it cannot be told, as examples have the fixed size that `batch` gave them.
+    """
+    if labels is not None and labels.rank is not None:
+        if labels.rank == 0 or labels != [1]:
+            return labels.rank > 0 and x.rank != 1 and x[:1].is_compatible_with(labels[:1])
+        if x.rank == 1 or not x[:1].is_fully_defined() or x[0] != 1:
+            return False
+        raise _ambiguous(stream, "labels of shape [1]")
+    if x.rank is None or (x.rank and x[0] is None):
+        return True
+    if x.rank > 1 and _made_by_batch(stream, x[0]):
+        raise _ambiguous(stream, f"batch({x[0]}, drop_remainder=True)")
+    return False
+
+
+def _made_by_batch(stream: tf.data.Dataset, size: int) -> bool:
+    """Whether a stream, or one that it was made from, is of batches of this size. TensorFlow says it privately."""
+    while "Unbatch" not in type(stream).__name__:
+        if tf.get_static_value(getattr(stream, "_batch_size", None)) == size:
+            return True
+        if len(before := getattr(stream, "_inputs", list)()) != 1:
+            return False
+        (stream,) = before
+    return False
+
+
+def _ambiguous(stream: tf.data.Dataset, got: str) -> UserError:
+    element = tf.nest.flatten(stream.element_spec)[0]
+    return UserError(
+        f"data: expected a tf.data.Dataset whose elements {element.dtype.name} {element.shape.as_list()} are "
+        f"either batches of examples or examples themselves; got {got}, which leaves this open. Add unbatch() if "
+        "they are batches, or batch(64) if they are examples."
+    )
