@@ -130,6 +130,27 @@ def test_other_categories_have_an_element_if_this_is_declared():
     assert not data.train.stored[:, -1].any()
 
 
+@pytest.mark.parametrize("name", ["None", "NULL", "null", "n/a", "nan"])
+def test_in_columns_of_names_only_empty_cells_na_and_nan_are_missing(here, name):
+    """Pandas takes more names for missing values; in columns of numbers they are."""
+    lines = [f"{row},{(name, 'x', 'y')[row % 3]}" for row in range(30)]
+    (here / "a.csv").write_text("age,kind\n" + "\n".join([*lines, f"{name},NA", "5,NaN", "7,"]))
+    names = tuple(sorted([name, "x", "y"]))
+    encoded = people("a.csv", features=("age",), categories=("kind",), share=0.0).load()
+    assert encoded.info.columns == ("age", *(f"kind={known}" for known in names))
+    expected = np.ones((33, 4), bool)
+    expected[30, 0] = False
+    expected[30:, 1:] = False
+    np.testing.assert_array_equal(encoded.train.observed, expected)
+    labelled = people("a.csv", label="kind", share=0.0).load()
+    assert labelled.info.classes == names
+    assert labelled.train.missing_labels == 3
+    (here / "b.csv").write_text("age,kind\n" + "\n".join(lines))
+    assert people("b.csv", conditions=("kind",)).info().condition.names == names
+    (here / "c.csv").write_text("age,kind\n" + "\n".join([*(f"{row},p{row}" for row in range(30)), f"31,{name}"]))
+    assert people("c.csv", id="kind", share=0.0).load().train.ids[-1] == name
+
+
 def test_labels_are_classes_in_order_and_may_be_missing():
     PEOPLE.assign(group=PEOPLE.group.astype(object).mask(PEOPLE.index == 3)).to_csv("gaps.csv", index=False)
     for file, missing in (("people.csv", -2), ("gaps.csv", 3)):

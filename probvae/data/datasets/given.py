@@ -245,7 +245,8 @@ def _made_by_batch(stream: tf.data.Dataset, size: int) -> bool:
     while "Unbatch" not in type(stream).__name__:
         if tf.get_static_value(getattr(stream, "_batch_size", None)) == size:
             return True
-        if len(before := getattr(stream, "_inputs", list)()) != 1:
+        before: list[tf.data.Dataset] = getattr(stream, "_inputs", list)()
+        if len(before) != 1:
             return False
         (stream,) = before
     return False

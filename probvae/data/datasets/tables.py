@@ -83,7 +83,9 @@ class TableFile(FittedDataset[Fitted]):
         roles = Roles(**{name: getattr(self, name) for name in named})
         files: dict[Part, str] = {"train": self.train, "validation": self.validation, "test": self.test}
         given = {part: file for part, file in files.items() if file or part == "train"}
-        frames = {part: read_table(file, f"data.{part}", roles.text) for part, file in given.items()}
+        frames = {
+            part: read_table(file, f"data.{part}", roles.text, roles.conditions) for part, file in given.items()
+        }
         return tabulated(frames, given, roles, self.share, self.fitted)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +21,8 @@ Frame: TypeAlias = Any  # a pandas.DataFrame; pandas is an extra
 
 _EXPECTED = "a table, CSV or Parquet"
 _DELIMITERS = ",;\t"
+_MISSING = ["", "NA", "NaN"]
+"""What is no name in a column of names; in others, pandas' list of missing values holds."""
 _COPIES = 3
 """The memory that a table takes at least, in sizes of its file: in pandas, as examples, and in the trainer."""
 
@@ -34,7 +36,7 @@ def pandas() -> Any:
     return from_extra("pandas", "tables", "Tables are read")
 
 
-def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
+def read_table(text: str, place: str, as_text: Collection[str], either: Collection[str] = ()) -> Frame:
     """The table in a CSV or Parquet file, recognised by its content.
 
     The delimiter of a CSV file is the one that its first line has most of: comma, semicolon or tab.
@@ -43,6 +45,7 @@ def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
         text: the path of the file.
         place: the key of the spec that names it, for errors.
         as_text: the columns of a CSV file that are read as text.
+        either: those that are read as text unless all their values are numbers.
 
     Raises:
         ConfigError: there is no such file, it is of another kind or damaged, or has no rows.
@@ -58,7 +61,7 @@ def read_table(text: str, place: str, as_text: Iterable[str]) -> Frame:
             if any(frame.index.names):  # columns that pandas wrote as an index
                 frame = frame.reset_index()
         elif kind.what.startswith(TEXT):
-            frame = _read_csv(path, place, as_text)
+            frame = _read_csv(path, place, as_text, either)
         else:
             raise ConfigError.of(place, _EXPECTED, f"{path}, which is {kind.what}", kind.advice)
     except (UserError, MemoryError):
@@ -204,7 +207,7 @@ def first_text(column: Any) -> tuple[int, str]:
     return row, shown(str(column.iloc[row]))
 
 
-def _read_csv(path: Path, place: str, as_text: Iterable[str]) -> Frame:
+def _read_csv(path: Path, place: str, as_text: Collection[str], either: Collection[str]) -> Frame:
     pd = pandas()
     with open(path, encoding="utf-8-sig") as file:
         line = file.readline()
@@ -216,14 +219,18 @@ def _read_csv(path: Path, place: str, as_text: Iterable[str]) -> Frame:
         raise ConfigError.of(
             place, "the names of the columns on the first line", got, "Add a line with their names."
         )
-    types = {name: str for name in as_text if name in names}
     try:
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # it would drop columns
-            return pd.read_csv(path, dtype=types, index_col=False, low_memory=False, **how)
+            frame = pd.read_csv(path, index_col=False, low_memory=False, **how)
     except pd.errors.ParserWarning as error:
         got = f"more values than the {len(names)} names on the first line"
         fix = "Add the missing names."
         raise ConfigError.of(place, f"a name for each column of {path}", got, fix) from error
+    named = [name for name in frame if name in as_text or (name in either and not is_numeric(frame[name]))]
+    if named:
+        how |= {"usecols": named, "dtype": str, "keep_default_na": False, "na_values": _MISSING}
+        frame[named] = pd.read_csv(path, index_col=False, **how)[named]
+    return frame
 
 
 def _check_names(names: Sequence[str], place: str, source: str) -> None:
