@@ -107,14 +107,14 @@ def _named(file: str | os.PathLike[str]) -> list[str]:
     Raises:
         UserError: there is no such file.
     """
-    text = os.fspath(file)
+    text = os.path.expanduser(file)
     if not (os.path.exists(text) or os.path.exists(text.rpartition(":")[0])):
         raise UserError(f"--data {text}: expected a file or a folder; got no such file.")
-    path = os.path.abspath(file)
-    if os.path.isdir(file):
+    path = os.path.abspath(text)
+    if os.path.isdir(path):
         return ["data.use=images", setting("data.folder", path)]
     others = ["validation", "test"]
-    use = dataset_for(Path(file))
+    use = dataset_for(Path(text))
     if use == "arrays":
         others += ["train_labels", "validation_labels", "test_labels"]
     return [f"data.use={use}", setting("data.train", path), *(f'data.{key}=""' for key in others)]

@@ -62,12 +62,18 @@ class Document:
         return True
 
     def resolve(self, path: KeyPath, value: object) -> object:
-        """A path of the file, or a list of them, relative to the working folder, as those of `--set` are."""
-        if any(path[:length] in self.overridden for length in range(1, len(path) + 1)):
-            return value
+        """A path of the file, or a list of them, relative to the working folder, as those of `--set` are.
+
+        A ~ at its start is the home of the user.
+        """
         if isinstance(value, tuple):
             return tuple(self.resolve(path, part) for part in value)
-        return os.path.join(self.folder, value) if isinstance(value, str) and value else value
+        if not isinstance(value, str) or not value:
+            return value
+        expanded = os.path.expanduser(value)
+        if any(path[:length] in self.overridden for length in range(1, len(path) + 1)):
+            return expanded
+        return os.path.join(self.folder, expanded)
 
     def problem(self, path: KeyPath, expected: str, got: str, hint: str = "") -> Problem:
         """A problem at a key path, with its place."""

@@ -100,6 +100,13 @@ def test_the_labels_of_given_data_may_be_its_condition(tmp_path):
         probvae.evaluate(run, data=X)
 
 
+def test_a_tilde_is_the_home_of_the_user(run, tmp_path, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    np.save(tmp_path / "x.npy", X[:7])
+    assert probvae.evaluate(run, data="~/x.npy")["elbo"]["examples"] == 7
+
+
 def test_a_file_that_is_not_there_is_named(run):
     with pytest.raises(UserError, match=r"--data nowhere.csv: expected a file or a folder; got no such file"):
         probvae.evaluate(run, data="nowhere.csv")

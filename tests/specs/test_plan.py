@@ -339,6 +339,23 @@ def test_a_filled_spec_has_absolute_paths(registry, tmp_path, monkeypatch):
     assert plan(read(filled), registry).filled() == filled
 
 
+def test_a_tilde_is_the_home_of_the_user_in_what_is_stored_too(registry, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    path = tmp_path / "spec.toml"
+    settings = {"train": {"init_from": "~/runs/a"}, "evaluate": {"compare_with": "~/runs/b"}}
+    path.write_text(tomli_w.dumps(SPEC | settings | {"data": {"use": "arrays", "train": "~/x.npz:train"}}))
+    planned = plan(read(path).override(["data.test=~/test.npy"]), registry)
+    assert planned.components["data",].values["train"] == str(home / "x.npz:train")
+    assert planned.components["data",].values["test"] == str(home / "test.npy")
+    for stored in (planned.filled(), planned.written()):
+        assert stored["data"]["train"] == str(home / "x.npz:train")
+        assert stored["data"]["test"] == str(home / "test.npy")
+        assert stored["train"]["init_from"] == str(home / "runs" / "a")
+        assert stored["evaluate"]["compare_with"] == str(home / "runs" / "b")
+
+
 @pytest.mark.parametrize(
     ("options", "convolutions"),
     [
