@@ -126,6 +126,27 @@ def test_other_files_are_counted(here):
     )
 
 
+def test_links_to_folders_are_followed_but_not_in_circles(here):
+    """A link to a folder that it is in would have no end."""
+    many(here, 20, (), under="train/cat/")
+    many(here, 20, (), under="elsewhere/")
+    pictures = here / "pictures"
+    (here / "dogs").mkdir()
+    for image in (pictures / "elsewhere").iterdir():
+        image.rename(here / "dogs" / image.name)
+    (pictures / "elsewhere").rmdir()
+    (pictures / "train/dog").symlink_to(here / "dogs")
+    (pictures / "train/hound").symlink_to(here / "dogs")
+    expected = folder().load()
+    assert expected.info.classes == ("cat", "dog", "hound")
+    assert sum(expected.info.sizes) == 60
+    (pictures / "train/cat/self").symlink_to(".")
+    (pictures / "train/cat/above").symlink_to(pictures)
+    (pictures / "train/cat/far").symlink_to(here.parent)
+    (here / "dogs/back").symlink_to(pictures / "train")
+    assert folder().info().sizes == expected.info.sizes
+
+
 # What is decoded
 
 

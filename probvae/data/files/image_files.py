@@ -23,7 +23,8 @@ _PARALLEL = 4  # of them
 def find_images(folder: Path, place: str) -> tuple[list[str], int]:
     """The images in a folder and in the folders in it: their paths relative to it, sorted, with / in them.
 
-    Hidden files and folders, and files of other suffixes, are left out.
+    Hidden files and folders, and files of other suffixes, are left out. Links to folders are followed, but not to
+    those that they are in.
 
     Args:
         folder: the folder.
@@ -43,8 +44,8 @@ def find_images(folder: Path, place: str) -> tuple[list[str], int]:
     def unreadable(error: OSError) -> None:
         raise ConfigError.of(place, "a folder that can be read", f"{error.filename} ({error.strerror})")
 
-    for path, folders, files in os.walk(folder, onerror=unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for path, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_circle(Path(path, name))]
         for name in files:
             if name.startswith(".") or not name.lower().endswith(SUFFIXES):
                 others += 1
@@ -54,6 +55,11 @@ def find_images(folder: Path, place: str) -> tuple[list[str], int]:
         got = f"{folder} with none of them" + (f" and {others:,} other files" if others else "")
         raise ConfigError.of(place, f"a folder of images ({', '.join(SUFFIXES)})", got)
     return sorted(names), others
+
+
+def _is_circle(folder: Path) -> bool:
+    """Whether a folder is a link to one that it is in."""
+    return folder.is_symlink() and any(folder.samefile(above) for above in folder.absolute().parents)
 
 
 def channels_of(file: Path) -> int:
