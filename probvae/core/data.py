@@ -138,7 +138,9 @@ class Split:
         _check("ids", self.ids, (count,), "iuU", "integers or text")
         if self.condition is not None and not np.isfinite(self.condition).all():
             row = int(np.argwhere(~np.isfinite(self.condition))[0, 0])
-            raise DataError(f"condition: expected finite numbers; got NaN or infinity in example {row}.")
+            raise DataError(
+                f"condition: expected finite numbers; got NaN or infinity in example {self.name_of(row)}."
+            )
 
     def __len__(self) -> int:
         return len(self.stored)

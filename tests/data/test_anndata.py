@@ -297,6 +297,11 @@ WRONG = {
         {},
         "expected finite numbers .*; got NaN or infinity in example",
     ),
+    "one value that is not finite": (
+        lambda: write(dense=np.where(np.arange(N)[:, None] == 5, np.nan, COUNTED), form="array"),
+        {},
+        r"data.train: expected finite numbers .*; got NaN or infinity in example 5 \('c5'\)",
+    ),
 }
 
 

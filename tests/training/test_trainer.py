@@ -567,6 +567,11 @@ def test_the_examples_with_bad_losses_are_named():
 
     with pytest.raises(TrainingError, match=r"not finite: loss in the training examples (3|11|3, 11|11, 3)\."):
         trained(objective=Wrapped(refuse_some), examples=examples, epochs=1)
+    numbers = np.arange(len(examples.train))
+    named = replace(examples.train, rows=numbers + 100, ids=np.array([f"p{number}" for number in numbers]))
+    one = r"(103 \('p3'\)|111 \('p11'\))"
+    with pytest.raises(TrainingError, match=rf"loss in the training examples {one}(, {one})?\."):
+        trained(objective=Wrapped(refuse_some), examples=replace(examples, train=named), epochs=1)
 
 
 @pytest.mark.traced

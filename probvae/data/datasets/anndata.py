@@ -124,6 +124,7 @@ class AnnDataFile(FittedDataset[Learnt]):
             )
             for part, file in files.items()
         }
+        values = values_of(rows)  # while the examples are in the order of their files
         splits, said = split_off(rows, self.share, "data.train", "Name another file: data.{} = ...")
         if self.fitted is None:
             known = replace(known, conditions=fitted_columns(known.conditions, splits["train"].condition))
@@ -136,7 +137,7 @@ class AnnDataFile(FittedDataset[Learnt]):
         return UserData(
             splits,
             said,
-            values=values_of(splits),
+            values=values,
             scaling=scaling(1.0),
             source=f"the user's files {', '.join(dict.fromkeys(paths[part] for part in files))}",
             notes=tuple(notes),

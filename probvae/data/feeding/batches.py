@@ -81,7 +81,7 @@ class Batches:
 
     def place(self, index: int) -> str:
         """The name of an example in a message."""
-        return self._streamed.place(index) if self._streamed else str(index)
+        return self._streamed.place(index) if self._streamed else self._split.name_of(index)
 
     def fault(self, error: Exception) -> DataError | None:
         """The damaged data that an error from a stream comes from; None if it comes from elsewhere."""

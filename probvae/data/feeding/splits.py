@@ -198,7 +198,7 @@ def _block_values(part: Part, split: Split) -> Iterator[Values]:
         with np.errstate(over="ignore"):  # too large for float32: infinite, and refused below
             x = split.scaled(block)
         if not (finite := np.isfinite(x)).all():
-            got = f"NaN or infinity in example {start + int(np.argwhere(~finite)[0, 0])}"
+            got = f"NaN or infinity in example {split.name_of(start + int(np.argwhere(~finite)[0, 0]))}"
             fix = "Leave such examples out, or fill them in: numpy.nan_to_num(array)."
             raise ConfigError.of(f"data.{part}", "finite numbers (in float32)", got, fix)
         known = x if split.observed is None else x[split.observed[start : start + len(block)]]
