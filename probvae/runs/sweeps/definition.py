@@ -126,7 +126,8 @@ def enter(folder: Path, definition: Definition) -> Definition:
     """Make the folder of a sweep, or check that it is that of the same sweep, whose number of trials may change.
 
     Returns:
-        The definition, with the number of trials of the folder, or the default, where it says none.
+        The definition in the folder, where there is one: the order of its keys numbers the trials. It has the new
+        number of trials, or where that is 0 the number of before or the default.
 
     Raises:
         UserError: it belongs to another sweep, holds something else, or cannot be written.
@@ -136,7 +137,7 @@ def enter(folder: Path, definition: Definition) -> Definition:
         with FileLock(folder / ".lock"):  # two machines may start at once
             before = _definition_before(folder, definition)
             trials = definition.trials or (before.trials if before else TRIALS if definition.search else 0)
-            definition = replace(definition, trials=trials)
+            definition = replace(before or definition, trials=trials)
             if definition != before:
                 write(folder / FILE, json.dumps(asdict(definition), indent=2) + "\n")
     except OSError as error:

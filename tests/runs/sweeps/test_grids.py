@@ -66,6 +66,14 @@ def test_a_second_call_trains_nothing(swept, training):
     assert "6 have ended already" in swept.text
 
 
+def test_the_order_of_the_parameters_makes_no_other_trials(swept, training, tmp_path):
+    first = swept(over=GRID)
+    training.trained.clear()
+    assert swept(over=dict(reversed(GRID.items()))) == first
+    assert training.trained == []
+    assert list(json.loads((tmp_path / "sweep" / "sweep.json").read_text())["over"]) == list(GRID)
+
+
 def test_a_terminal_shows_the_trial_and_its_epochs_beside_a_bar(swept, training):
     swept(over=RATES, terminal=True)
     assert "trial 1: train.learning_rate=0.001, epoch 4, validation loss 100.00" in swept.text
