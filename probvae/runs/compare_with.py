@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from probvae.core import VAE
 from probvae.errors import UserError
 from probvae.evaluation import EvaluateSettings
@@ -11,26 +13,23 @@ from probvae.runs.loading import load
 from probvae.specs import read
 
 
-def compared_model(run: Run, settings: EvaluateSettings, registry: Registry | None = None) -> VAE | None:
+def compared_model(run: Run, vae: VAE, settings: EvaluateSettings, registry: Registry | None = None) -> VAE | None:
     """The trained model of the run that [evaluate] compare_with names; None if it names none.
 
+    Args:
+        run: the run that is compared with it.
+        vae: the model of that run.
+        settings: those of [evaluate].
+        registry: where names are looked up; None for the default one.
+
     Raises:
-        UserError: as `check_compared`, or the run's spec names a component that is not installed.
+        UserError: it names no run, or one on other data; one of the two likelihoods is a density and the other a
+            probability; or the run's spec names a component that is not installed.
         CheckpointError: it has no valid checkpoint.
     """
-    check_compared(run, settings)
-    return load(settings.compare_with, registry=registry) if settings.compare_with else None
-
-
-def check_compared(run: Run, settings: EvaluateSettings) -> None:
-    """Check that a run can be compared with the one that [evaluate] compare_with names.
-
-    Raises:
-        UserError: it names no run, or one on other data.
-    """
     if not settings.compare_with:
-        return
-    fix = "Name a run on the same data, or compare with none: --set evaluate.compare_with=''."
+        return None
+    fix = "Name a comparable run on the same data, or compare with none: --set evaluate.compare_with=''."
     try:
         folder = find_run(settings.compare_with)
     except UserError as error:
@@ -41,3 +40,15 @@ def check_compared(run: Run, settings: EvaluateSettings) -> None:
             f"evaluate.compare_with: expected a run on the data of {run.folder}; got {folder}: "
             f"{'; '.join(differences)}. {fix}"
         )
+    model = load(folder, registry=registry)
+    if measure_of(model) != measure_of(vae):
+        raise UserError(
+            f"evaluate.compare_with: expected a run whose likelihood is a {measure_of(vae)}, as that of "
+            f"{run.folder}; got {folder}, whose likelihood is a {measure_of(model)}. {fix}"
+        )
+    return model
+
+
+def measure_of(vae: VAE) -> Literal["probability", "density"]:
+    """What p(x|z) of a model is. Logarithms of the one are not comparable with those of the other."""
+    return "probability" if vae.support.discrete else "density"

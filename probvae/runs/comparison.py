@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -32,11 +33,13 @@ class _Evaluated:
     """What is read of an evaluation.json."""
 
     settings: _Settings
+    measure: Literal["probability", "density"]
     bits_of_seed: bool
     epoch: Count
     parameters: Count
     elbo: Estimate
     importance_weighted: Estimate
+    condition: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def compare(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] 
 
     Raises:
         UserError: there are fewer than two; one has no evaluation with estimates for each example; or the runs are
-            of other data, or of other random bits.
+            of other data, or of other random bits, or one has densities and another probabilities.
     """
     check_new(out, [".png"])
     if len(runs) < 2:
@@ -132,7 +135,7 @@ def _read(folder: Path) -> _Compared:
 
 
 def _check_pair(one: _Compared, other: _Compared) -> None:
-    """Check that two evaluations are of the same examples.
+    """Check that two evaluations are of the same examples, and of the same measure.
 
     Raises:
         UserError: they are not.
@@ -140,6 +143,12 @@ def _check_pair(one: _Compared, other: _Compared) -> None:
     expected = f"compare: expected runs on the data of {one.name}; got {other.name}"
     if differences := one.run.environment.data.differences(other.run.environment.data):
         raise UserError(f"{expected}: {'; '.join(differences)}. Compare runs on the same data.")
+    if one.found.measure != other.found.measure:
+        raise UserError(
+            f"compare: expected runs whose likelihood is a {one.found.measure}, as that of {one.name}; got "
+            f"{other.name}, whose likelihood is a {other.found.measure}. Compare densities with densities, and "
+            "probabilities with probabilities."
+        )
     if one.found.bits_of_seed and one.found.settings.seed != other.found.settings.seed:
         raise UserError(
             f"{expected}, whose test images are binarised with evaluate.seed = {other.found.settings.seed}, not "
@@ -167,6 +176,9 @@ def _notes(runs: Sequence[_Compared], differences: Sequence[Table]) -> list[str]
             notes.append(f"{found['run']}: the difference, {shown} nats, is smaller than twice its standard error")
     if len({each.found.settings.samples for each in runs}) > 1:
         notes.append("the numbers of samples differ: more samples make a higher bound; evaluate with the same")
+    if len({bool(each.found.condition) for each in runs}) > 1:
+        conditional = ", ".join(each.name for each in runs if each.found.condition)
+        notes.append(f"the numbers of {conditional} are of log p(x given c), which is no log p(x)")
     notes.append("each run is one training: errors are over the examples, and say nothing about other seeds")
     return notes
 

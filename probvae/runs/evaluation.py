@@ -24,7 +24,7 @@ from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_boun
 from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.callbacks import PluginHooks
-from probvae.runs.compare_with import compared_model
+from probvae.runs.compare_with import compared_model, measure_of
 from probvae.runs.console import print_evaluation
 from probvae.runs.environment import fingerprint, versions
 from probvae.runs.folder import IDENTITY, Run, write
@@ -83,7 +83,7 @@ def evaluate(
     registry = registry or registries.default()
     with here.strategy.scope():
         loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
-        other = compared_model(loaded, built.plan.evaluate, registry)
+        other = compared_model(loaded, built.vae, built.plan.evaluate, registry)
     record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, here, selection, other)
     if not here.chief:
         return record
@@ -175,7 +175,7 @@ def measure(
     record = {
         "split": selection.split_name,
         "unit": "nats per example",
-        "measure": "probability" if vae.support.discrete else "density",
+        "measure": measure_of(vae),
         "protocol": data.info.protocol,
         "bits_of_seed": any(split.binarize_on_read for split in splits.values()),
         "dataset": plan.components[("data",)].label,

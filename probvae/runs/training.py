@@ -14,7 +14,7 @@ from probvae.data.feeding.splits import labelled
 from probvae.errors import Interrupted, UserError, WorkError, explained_errors
 from probvae.registry import Registry
 from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
-from probvae.runs.compare_with import check_compared, compared_model
+from probvae.runs.compare_with import compared_model
 from probvae.runs.console import Terminal, print_summary
 from probvae.runs.environment import versions
 from probvae.runs.evaluation import draw_figures, measure, samples_before, write_evaluation
@@ -110,7 +110,7 @@ def train(
             if start:
                 console.print(start.summary, markup=False, soft_wrap=True)
             hooks = PluginHooks(registry, run)
-            check_compared(run, built.plan.evaluate)
+            compared_model(run, built.vae, built.plan.evaluate, registry)  # which fails now, not at the end
             checked_metrics(built.plan, built.vae, data_for(built.vae, built.data.loaded, built.data.loaded.test))
             with _recorded(run, hooks, console):
                 records: list[Callback] = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
@@ -185,7 +185,7 @@ def _report(
         )
     else:
         with here.strategy.scope():
-            other = compared_model(run, built.plan.evaluate, registry)
+            other = compared_model(run, vae, built.plan.evaluate, registry)
         found = measure(vae, data, built.plan, checkpoint, console, here, other=other, callback=stop.check)
         write_evaluation(run, *found, console)
     draw_figures(run, vae, data, console)

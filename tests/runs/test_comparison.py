@@ -91,6 +91,34 @@ def test_what_cannot_be_compared_is_refused_in_words(runs, tmp_path, undrawn):
         probvae.compare(runs[:1])
 
 
+def test_densities_are_not_compared_with_probabilities(tmp_path, undrawn):
+    data = tiny_images(tmp_path, binarize="none")
+    continuous, discrete = (
+        train(spec(data, likelihood=name, epochs=1), tmp_path / name)[0]
+        for name in ("normal", "discretised_logistic")
+    )
+    message = r"whose likelihood is a density, as that of .*; got .*logistic, whose likelihood is a probab"
+    with pytest.raises(UserError, match=message):
+        probvae.compare([continuous, discrete])
+    with pytest.raises(UserError, match=rf"evaluate\.compare_with: .*{message}.* --set evaluate\.compare_with=''"):
+        probvae.evaluate(continuous, [f"evaluate.compare_with={discrete.folder}"])
+    asked = spec(data, likelihood="normal", epochs=1)
+    with pytest.raises(UserError, match=message):
+        train(asked | {"evaluate": {"compare_with": str(discrete.folder)}}, tmp_path / "new")
+    assert not (tmp_path / "new" / "checkpoints").exists()
+
+
+def test_a_conditional_model_is_compared_with_a_note(runs, tmp_path):
+    for name, run in zip(("first", "other"), runs, strict=True):
+        shutil.copytree(run.folder, tmp_path / name)
+    file = tmp_path / "other" / "evaluation.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"condition": "one of 3 labels"}))
+    (note,) = [
+        note for note in probvae.compare([tmp_path / "first", tmp_path / "other"])["notes"] if "given c" in note
+    ]
+    assert note == f"the numbers of {tmp_path / 'other'} are of log p(x given c), which is no log p(x)"
+
+
 def test_images_of_other_random_bits_are_not_compared(runs, tmp_path):
     for name, run, seed in (("first", runs[0], 0), ("other", runs[1], 1)):
         shutil.copytree(run.folder, tmp_path / name)

@@ -16,7 +16,7 @@ from probvae.core import Table
 from probvae.errors import Problem, SpecError, UserError
 from probvae.registry import Registry
 from probvae.runs.loading import Spec, prepare, read_plan
-from probvae.runs.sweeps.definition import OF_THE_LOSS, SEED, Definition, without_password
+from probvae.runs.sweeps.definition import SEED, Definition, of_the_loss, without_password
 from probvae.runs.sweeps.ranges import MOST, Interval, Values, described
 
 
@@ -109,12 +109,11 @@ def _check_keys(
             "--search choose."
         )
     for key in search:
-        if key.startswith(OF_THE_LOSS):
-            table = key.partition(".")[0]
+        if changed := of_the_loss(key):
             raise UserError(
-                f"--search {key}: expected parameters that leave the loss the same quantity; got one of "
-                f"[{table}]. A search minimises the validation loss: it would find the easiest loss, not the best "
-                f"model. Use --over {key}=..., and compare log p(x)."
+                f"--search {key}: expected parameters that leave the loss the same quantity; got one that "
+                f"changes {changed}. A search minimises the validation loss: it would find the easiest loss, not "
+                f"the best model. Use --over {key}=..., and compare log p(x)."
             )
         if key == SEED:
             raise UserError(

@@ -27,8 +27,8 @@ SEED = "train.seed"
 TRIALS = 30
 """How many trials a search has by default."""
 
-OF_THE_LOSS = ("objective.", "data.")
-"""The beginnings of keys that change what the loss measures."""
+OF_THE_LOSS = ("objective", "data", "model.decoder.likelihood.use")
+"""What decides what the loss measures: two tables, and the name of the likelihood, a density or a probability."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Definition:
     @property
     def comparable(self) -> bool:
         """Whether the losses of all settings are the same quantity."""
-        return not any(key.startswith(OF_THE_LOSS) for key in self.keys)
+        return not any(map(of_the_loss, self.keys))
 
     def points(self) -> list[Table]:
         """The settings of a grid, the last key running fastest."""
@@ -95,6 +95,12 @@ class Definition:
             SpecError: with all problems of the spec with these settings.
         """
         return read_plan(self.spec, self.settings_of(point), self.plugins, registry, needs_data=True)
+
+
+def of_the_loss(key: str) -> str:
+    """The one of OF_THE_LOSS that a key changes, as a part of it or as a table around it; "" if none."""
+    around = (one for one in OF_THE_LOSS if f"{key}.".startswith(f"{one}.") or one.startswith(f"{key}."))
+    return next(around, "")
 
 
 def without_password(storage: str) -> str:

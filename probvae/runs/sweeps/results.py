@@ -17,7 +17,7 @@ from probvae.errors import UserError
 from probvae.report.numbers import with_error
 from probvae.runs.folder import Run
 from probvae.runs.listing import Listed, list_run
-from probvae.runs.sweeps.definition import SEED, Definition
+from probvae.runs.sweeps.definition import SEED, Definition, of_the_loss
 from probvae.runs.sweeps.source import Record, Source
 
 Status: TypeAlias = Literal["finished", "pruned", "failed", "running", "interrupted", "waiting"]
@@ -215,13 +215,18 @@ def _settings(trials: Sequence[Trial]) -> list[Setting]:
 
 def _notes(definition: Definition, trials: Sequence[Trial], settings: Sequence[Setting]) -> list[str]:
     notes = []
-    for table, meaning, advice in (
+    for changed, meaning, advice in (
         ("objective", "the loss is", ": compare log p(x)"),
         ("data", "the loss and log p(x) are", ", unless the test data is the same"),
+        (
+            "model.decoder.likelihood.use",
+            "the loss and log p(x) are",
+            ", unless all likelihoods are densities, or all are probabilities",
+        ),
     ):
-        if keys := [key for key in definition.keys if key.startswith(f"{table}.")]:
+        if keys := [key for key in definition.keys if of_the_loss(key) == changed]:
             notes.append(f"with another value of {', '.join(keys)} {meaning} another quantity{advice}")
-    if not any(key.startswith("data.") for key in definition.keys) and len(_fingerprints(trials)) > 1:
+    if not any(of_the_loss(key) == "data" for key in definition.keys) and len(_fingerprints(trials)) > 1:
         notes.append(
             "the data changed between the trainings, whose losses and log p(x) are not comparable: train all of "
             "them in a new folder"

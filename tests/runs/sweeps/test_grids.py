@@ -19,6 +19,7 @@ from probvae.runs.sweeps.source import claimed
 from .fakes import EPOCHS, Killed, loss_of
 
 RATES = {"train.learning_rate": [1e-2, 1e-3]}
+NORMAL = ["data.binarize=none", "model.decoder.likelihood.use=normal"]
 GRID = {**RATES, "train.seed": range(3)}
 
 
@@ -208,6 +209,38 @@ def test_parameters_of_the_objective_are_compared_by_log_p(swept, training):
     assert any("with another value of objective.beta the loss is another quantity" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("around", ["use", "likelihood", "decoder"])
+def test_other_likelihoods_are_compared_with_a_note(around, swept, training, base):
+    decoder = base["model"]["decoder"]
+    key, values = {
+        "use": ("model.decoder.likelihood.use", ["bernoulli", "continuous_bernoulli"]),
+        "likelihood": ("model.decoder.likelihood", [{"use": "bernoulli"}, {"use": "continuous_bernoulli"}]),
+        "decoder": ("model.decoder", [decoder, decoder | {"likelihood": {"use": "continuous_bernoulli"}}]),
+    }[around]
+    found = swept(over={key: values})
+    assert found.order == "log p(x)"
+    assert (
+        f"with another value of {key} the loss and log p(x) are another quantity, unless all likelihoods are "
+        "densities, or all are probabilities"
+    ) in found.notes
+
+
+def test_whole_tables_of_the_objective_and_of_the_data_change_the_loss(swept, training, base, tmp_path):
+    found = swept(over={"objective": [{"use": "elbo"}, {"use": "iwae"}]})
+    assert found.order == "log p(x)"
+    assert any("with another value of objective the loss is another" in note for note in found.notes)
+    halves = base["data"] | {"divide_by": 510.0}
+    found = swept(over={"data": [base["data"], halves]}, out=tmp_path / "data")
+    assert found.order == "log p(x)"
+    (note,) = [note for note in found.notes if "data" in note]
+    assert note.startswith("with another value of data the loss and log p(x) are another quantity")
+
+
+def test_parameters_of_one_likelihood_are_compared_by_the_loss(swept, training, base):
+    found = swept(over={"model.decoder.likelihood.scale": ["learned", "per_element"]}, overrides=NORMAL)
+    assert found.order == "loss"
+
+
 def test_paths_of_the_spec_are_those_of_its_folder(swept, training, base, tmp_path, monkeypatch):
     """So that a sweep can be continued from another folder."""
     relative = base | {"data": base["data"] | {"train": "tiny.npz"}}
@@ -265,6 +298,11 @@ def test_a_model_that_cannot_be_built_is_found_first(swept, training, tmp_path):
             "--over and --search: expected one of the two; got both",
         ),
         ({"search": {"objective.beta": [1, 2]}}, "Use --over objective.beta=..., and compare log p"),
+        ({"search": {"objective": [{"use": "elbo"}]}}, "got one that changes objective. A search minimises"),
+        (
+            {"search": {"model.decoder.likelihood.use": ["bernoulli"]}},
+            "got one that changes model.decoder.likelihood.use",
+        ),
         ({"search": {"train.seed": [1, 2]}}, "Use --over train.seed=0..4"),
         ({"over": RATES, "trials": 3}, "--trials: expected it with --search only"),
         ({"over": RATES, "storage": "sqlite:///x"}, "--storage: expected it with --search only"),
