@@ -65,7 +65,8 @@ def sheet(width: float, height: float, title: str, subtitle: str = "") -> tuple[
     left = _MARGIN / width
     figure.text(left, 1 - _MARGIN / total, title, size=13, weight="bold", color=INK, va="top")
     top = 1 - (_MARGIN + _TITLE) / total
-    figure.text(left, top, "\n".join(lines), size=9, color=FAINT, va="top", linespacing=1.35)
+    described = figure.text(left, top, "\n".join(lines), size=9, color=FAINT, va="top", linespacing=1.35)
+    described.set_parse_math(False)  # it may have a user's names
     return figure, height / total
 
 

@@ -172,5 +172,5 @@ def _lines(axes: Axes, panel: Array, scale: tuple[float, float], colours: Sequen
 
 def row_labels(axes: Axes, labels: Sequence[str]) -> None:
     """Name the rows of a panel, at its left."""
-    axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
+    axes.set_yticks(np.arange(len(labels)) + 0.5, labels, parse_math=False)
     axes.tick_params(axis="y", colors=INK, labelsize=8, pad=4)

@@ -183,7 +183,7 @@ def test_outputs_that_are_not_finite_are_left_out_with_the_reason(tmp_path):
 
 # Columns
 
-COLUMNS = ("height", "cost in $", "age")
+COLUMNS = ("height in $_{", "cost in $", "age")
 
 
 def ticks(axis):
@@ -199,8 +199,9 @@ def test_the_figures_of_a_table_have_axes_with_the_names_of_its_columns():
     made = reconstructions(vae, shown, info=info)
     assert len(made.axes) == 12
     assert all(ticks(axes.xaxis) == COLUMNS for axes in made.axes[-4:])
-    assert "In each cell, from left to right: height, cost in $, age." in text(latent_grid(vae, info=info))
-    for figure in (drawn, made):
+    grid = latent_grid(vae, info=info)
+    assert "In each cell, from left to right: height in $_{, cost in $, age." in text(grid)
+    for figure in (drawn, made, grid):
         figure.draw_without_rendering()
 
 
@@ -338,6 +339,7 @@ def test_a_uniform_prior_has_a_map():
 # Conditions
 
 C = Condition(("cat", "dog", "eel"), one_hot=True)
+NO_FORMULA = Condition(("in $", "data", "$x_{$"), one_hot=True)
 
 
 def conditional(event_shape):
@@ -358,6 +360,15 @@ def test_each_class_has_a_row_of_samples():
     shades = (means - means.min()) / np.ptp(means)
     for row, column in ((0, 0), (1, 0), (2, 9)):
         np.testing.assert_allclose(tiles[row, :, column], shades[3 * column + row], atol=1e-5)
+
+
+def test_the_name_of_a_class_is_no_formula():
+    vae = conditional((6, 5, 1))
+    for figure in (
+        samples(vae, columns=NO_FORMULA), latent_grid(vae, info=described((6, 5, 1), condition=NO_FORMULA))
+    ):  # fmt: skip
+        assert ticks(figure.axes[0].yaxis) == NO_FORMULA.names
+        figure.draw_without_rendering()
 
 
 def test_samples_of_one_class_and_of_very_many_have_no_rows():
