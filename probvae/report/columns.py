@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +11,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from probvae.core import Array, DataInfo
-from probvae.report.style import COLOURS, FAINT, chart, plain, short, side_legend, subscripted
+from probvae.report.style import COLOURS, FAINT, chart, distinct, plain, side_legend, subscripted
 from probvae.report.tiles import shared_range
+
+Cloud: TypeAlias = tuple[str, Array, str]
+"""Examples [N, n] of one name and colour: the name, the examples, the colour."""
 
 _ACROSS = 4  # pairs in a row
 
@@ -19,15 +23,16 @@ _ACROSS = 4  # pairs in a row
 def column_names(event_shape: Sequence[int], info: DataInfo | None) -> tuple[str, ...]:
     """The names of the elements of an example of shape [n]; x₁, x₂, ... where the data has none."""
     given = info.columns if info else ()
-    return tuple(map(short, given)) or tuple(subscripted("x", number + 1) for number in range(event_shape[0]))
+    return distinct(given) or tuple(subscripted("x", number + 1) for number in range(event_shape[0]))
 
 
-def profiles(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]], names: Sequence[str]) -> Figure:
+def profiles(title: str, subtitle: str, clouds: Sequence[Cloud], names: Sequence[str]) -> Figure:
     """Rows [N, n] as lines over their columns, under the names of the clouds, in their colours; NaN is a gap."""
     figure = chart(min(4.0 + 0.45 * len(names), 12.0), 3.6, title, subtitle)
-    axes = _axes(figure, (1, 1, 1), _known_range(*(rows for rows, _ in clouds.values())), names)
-    for name, (rows, colour) in clouds.items():
-        _lines(axes, rows, colour, alpha=float(np.clip(20 / len(rows), 0.15, 1)), label=name)
+    axes = _axes(figure, (1, 1, 1), _known_range(*(rows for _, rows, _ in clouds)), names)
+    labels = distinct([name for name, _, _ in clouds])
+    for label, (_, rows, colour) in zip(labels, clouds, strict=True):
+        _lines(axes, rows, colour, alpha=float(np.clip(20 / len(rows), 0.15, 1)), label=label)
     side_legend(axes)
     return figure
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from probvae.report.style import COLOURS, FAINT, HAIRLINE, INK, chart, plain, short
+from probvae.report.style import COLOURS, FAINT, HAIRLINE, INK, chart, distinct, plain, short
 
 
 def run_differences(
@@ -31,7 +31,7 @@ def run_differences(
     axes.errorbar(
         values, places, xerr=[2 * error for error in errors], fmt="o", color=COLOURS[0], ms=5, lw=1.4, capsize=2
     )
-    axes.set_yticks(places, [short(name) for name in names], parse_math=False, color=INK)
+    axes.set_yticks(places, distinct(names), parse_math=False, color=INK)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="x", color=HAIRLINE, lw=0.5, alpha=0.6)
     axes.set_axisbelow(True)

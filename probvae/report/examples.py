@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -24,8 +24,8 @@ from probvae.core import (
     mean_of,
 )
 from probvae.evaluation import over_examples
-from probvae.report.columns import column_names, pairs, profiles
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, name_axes, plane, short, side_legend
+from probvae.report.columns import Cloud, column_names, pairs, profiles
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, distinct, name_axes, plane, side_legend
 from probvae.report.tiles import form_of, mosaic, row_labels, shared_range
 
 _SIDE = 10  # tiles per row, and rows of samples
@@ -77,7 +77,7 @@ def samples(
             rows = x.reshape(-1, len(classes), *vae.event_shape).swapaxes(0, 1)  # one for each class
             subtitle = f"{what} at {at}, one row for each class c."
             figure = mosaic([rows], title, subtitle, left=room_for(classes), between=0)
-            row_labels(figure.axes[0], [short(name) for name in classes])
+            row_labels(figure.axes[0], distinct(classes))
             return figure
         across = math.ceil(math.sqrt(count))
         whole = count // across * across
@@ -86,18 +86,17 @@ def samples(
         return mosaic(panels, title, f"{what} at {at}.", between=0)
     x = vae.likelihood(z, c).sample(seed=noise).numpy()
     shared_range(x)
-    clouds = {"samples": (x, COLOURS[0])}
+    clouds = [("samples", x, COLOURS[0])]
     if 1 < len(classes) <= len(COLOURS):
-        clouds = {
-            short(name): (x[number :: len(classes)], COLOURS[number])
-            for number, name in enumerate(classes[:count])
-        }
+        clouds = [
+            (name, x[number :: len(classes)], COLOURS[number]) for number, name in enumerate(classes[:count])
+        ]
     subtitle = f"x\u00a0~\u00a0p(x|z{', c' * bool(vae.decoder.condition_dim)}) at {at}"
     if data is not None:
         subtitle += ", over the data"
         behind = some(data, _COUNTS[form], fold_in(seed, Stream.FIGURES, 2))
         behind = behind[~np.isnan(behind).any(axis=1)] if form == "points" else behind
-        clouds = {"data": (behind, "#b5b5b5" if form == "points" else INK)} | clouds
+        clouds = [("data", behind, "#b5b5b5" if form == "points" else INK), *clouds]
     draw = _plane if form == "points" else profiles
     return draw(title, f"{subtitle}.", clouds, column_names(vae.event_shape, info))
 
@@ -128,7 +127,7 @@ def rows_of(columns: Condition | None) -> tuple[str, ...]:
 
 def room_for(names: Sequence[str]) -> float:
     """The space at the left that names of rows take, in inches."""
-    return 0.35 + 0.065 * max(len(short(name)) for name in names)
+    return 0.35 + 0.065 * max(map(len, distinct(names)))
 
 
 def reconstructions(
@@ -162,7 +161,7 @@ def reconstructions(
     made = f"{what[0].lower()}{what[1:]} at one z\u00a0~\u00a0q(z|x)"
     if form == "points":
         subtitle = f"Random {name} examples, each joined to its reconstruction: {made}."
-        clouds = {"data": (x, FAINT), "model": (again, COLOURS[0])}
+        clouds = [("data", x, FAINT), ("model", again, COLOURS[0])]
         figure = _plane("Reconstructions", subtitle, clouds, column_names(vae.event_shape, info))
         joined = list(np.stack([x, again], axis=1))
         figure.axes[0].add_collection(LineCollection(joined, colors="#b5b5b5", linewidths=0.7, zorder=0.5))
@@ -187,13 +186,14 @@ def reconstructions(
     return figure
 
 
-def _plane(title: str, subtitle: str, clouds: Mapping[str, tuple[Array, str]], names: Sequence[str]) -> Figure:
+def _plane(title: str, subtitle: str, clouds: Sequence[Cloud], names: Sequence[str]) -> Figure:
     """Points [N, 2] in the plane, under the names of the clouds and in their colours."""
-    figure, axes = plane(title, subtitle, *(points for points, _ in clouds.values()))
+    figure, axes = plane(title, subtitle, *(points for _, points, _ in clouds))
     name_axes(axes, names)
-    for name, (points, colour) in clouds.items():
+    labels = distinct([name for name, _, _ in clouds])
+    for label, (_, points, colour) in zip(labels, clouds, strict=True):
         size = float(np.clip(6_000 / len(points), 4, 14))
-        axes.scatter(points[:, 0], points[:, 1], s=size, color=colour, alpha=0.7, lw=0, label=name)
+        axes.scatter(points[:, 0], points[:, 1], s=size, color=colour, alpha=0.7, lw=0, label=label)
     side_legend(axes)
     return figure
 

@@ -12,7 +12,7 @@ from probvae.core import VAE, Array, DataInfo, Seed, Stream, Surface, fold_in
 from probvae.report.columns import column_names
 from probvae.report.examples import decoded, room_for, rows_of
 from probvae.report.quantiles import quantile_grid
-from probvae.report.style import COLOURS, INK, NoPictureError, name_axes, plane, short, side_legend
+from probvae.report.style import COLOURS, INK, NoPictureError, distinct, name_axes, plane, side_legend
 from probvae.report.tiles import form_of, mosaic, row_labels
 
 _MOST_TILES = 20
@@ -107,7 +107,7 @@ def _of_classes(vae: VAE, seed: Seed, info: DataInfo | None) -> Figure:
     panels = [*x.reshape(2, K, _LEVELS, *vae.event_shape)]
     figure = mosaic(panels, "Latent space", subtitle, left=room_for(names) + 0.2, bottom=0.55, between=0.6)
     for axes, label in zip(figure.axes, ("z₁, z₂ at its median", "z₂, z₁ at its median"), strict=True):
-        row_labels(axes, [short(name) for name in names])
+        row_labels(axes, distinct(names))
         axes.set_xticks(np.arange(_LEVELS)[::2] + 0.5, [f"{level:.2f}" for level in levels[::2]])
         axes.set_xlabel(f"quantile of {label}", color=INK, size=9)
     return figure

@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 from probvae.core import SPHERE, VAE, Array, DataInfo, Seed, Split, Stream, Surface, fold_in, mean_of
 from probvae.report.density import Regions, regions
 from probvae.report.examples import chosen
-from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, plane, short, side_legend, subscripted
+from probvae.report.style import COLOURS, FAINT, INK, NoPictureError, distinct, plane, side_legend, subscripted
 
 _MOST = 10_000
 _BATCH = 500
@@ -129,8 +129,8 @@ def _points(axes: Axes, shown: Array, labels: Array | None, classes: Sequence[st
         bar.ax.tick_params(colors=FAINT, labelsize=8, length=0)
         return
     axes.scatter(x, y, s=size, c=np.array(COLOURS)[numbers], alpha=0.75, lw=0)
-    for label, colour in zip(found.tolist(), COLOURS, strict=False):
-        name = short(classes[label]) if 0 <= label < len(classes) else str(label)
+    names = distinct([classes[label] if 0 <= label < len(classes) else str(label) for label in found.tolist()])
+    for label, name, colour in zip(found.tolist(), names, COLOURS, strict=False):
         axes.scatter([], [], color=colour, lw=0, label=name)
         # A name among its points, for readers who cannot distinguish the colours.
         place = np.median(shown[labels == label], axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +37,7 @@ DPI = 150
 LARGEST_FILE = 500_000  # bytes, small enough for a page or a repository
 
 _LONGEST_NAME = 24
+_AT_THE_END = 9  # characters of a shortened name
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _MARGIN = 0.22  # inches
 _TITLE = 0.28
@@ -123,8 +125,23 @@ def side_legend(axes: Axes, title: str = "") -> None:
 
 
 def short(name: str) -> str:
-    """A user's name, shortened to fit into a figure."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    """A user's name, shortened in its middle to fit into a figure."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - _AT_THE_END - 1]}…{name[-_AT_THE_END:]}"
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Users' names, shortened to fit into a figure; from the second of equal ones on, each has its number.
+
+    >>> distinct(["data", "samples", "data"])
+    ('data', 'samples', 'data (2)')
+    """
+    shown, counts = [], Counter[str]()
+    for name in map(short, names):
+        counts[name] += 1
+        shown.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
+    return tuple(shown)
 
 
 def subscripted(letter: str, number: int) -> str:

@@ -20,7 +20,16 @@ from probvae.components import (
     StandardNormal,
 )
 from probvae.core import VAE, Condition, Split
-from probvae.report import NoPictureError, draw, latent_grid, latent_map, reconstructions, samples, save
+from probvae.report import (
+    NoPictureError,
+    draw,
+    latent_grid,
+    latent_map,
+    reconstructions,
+    run_differences,
+    samples,
+    save,
+)
 
 from .models import Given, Meanless, Sphere, Spherical, Whole, data, described, model, rows, split, tfd
 
@@ -245,7 +254,7 @@ def test_classes_have_their_names_in_the_map():
     figure = latent_map(model((4, 4, 1)), split((4, 4, 1)), info=info)
     figure.draw_without_rendering()
     (axes,) = figure.axes
-    expected = ["cat", "$dog$", "a name that is longer t…"]
+    expected = ["cat", "$dog$", "a name that is… room for"]
     assert [entry.get_text() for entry in axes.get_legend().get_texts()] == expected
     assert [entry.get_text() for entry in axes.texts] == expected
     assert axes.get_legend().get_title().get_text() == "class"
@@ -383,6 +392,27 @@ def test_samples_of_one_class_and_of_very_many_have_no_rows():
 def test_samples_of_points_are_coloured_by_class():
     figure = samples(conditional((2,)), columns=C, count=30)
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["cat", "dog", "eel"]
+
+
+def test_classes_whose_names_look_alike_in_a_figure_are_kept_apart():
+    alike = Condition(("data", "of some length, 1 and the rest", "of some length, 2 and the rest"), one_hot=True)
+    expected = ["data", "data (2)", "of some length… the rest", "of some length… the rest (2)"]
+    for size in (2, 3):
+        vae, stored = conditional((size,)), np.zeros((4, size), np.float32)
+        figure = samples(vae, data=Split(stored), columns=alike, count=30)
+        legend = figure.axes[0].get_legend()
+        assert [text.get_text() for text in legend.get_texts()] == expected
+    figure = samples(conditional((6, 5, 1)), columns=alike)
+    assert ticks(figure.axes[0].yaxis) == ("data", *expected[2:])
+    figure = latent_map(model((4, 4, 1)), split((4, 4, 1)), info=described((4, 4, 1), classes=alike.names))
+    assert [entry.get_text() for entry in figure.axes[0].get_legend().get_texts()] == ["data", *expected[2:]]
+
+
+def test_runs_whose_names_are_long_are_kept_apart():
+    names = [f"runs/of/a/sweep/with/a/long/name/seed={seed}/{kind}" for seed in (1, 2) for kind in ("a", "b" * 30)]
+    shown = ticks(run_differences(names, [0.0] * 4, [0.0] * 4, "first").axes[0].yaxis)
+    assert len(set(shown)) == 4
+    assert max(map(len, shown)) < 30
 
 
 def test_conditions_of_numbers_are_those_of_examples():
