@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ import numpy as np
 from probvae.core import Array
 from probvae.report.numbers import plain_number
 from probvae.report.series import Rows, best, series
+from probvae.report.words import table_of
 
 _SHORTEST = 5  # a trend needs this number of epochs
 _SHARE = 5  # the end of a training is the last fifth of its epochs
@@ -32,49 +34,62 @@ class Finding:
     text: str
 
 
-def findings(rows: Rows, settings: Mapping[str, object]) -> list[Finding]:
+def findings(rows: Rows, spec: Mapping[str, object]) -> list[Finding]:
     """The diagnoses of a training: what is unfinished, falling, rising or skipped.
 
     Args:
         rows: one for each epoch.
-        settings: the spec's table [train].
+        spec: the filled spec.
     """
     lowest = best(rows)
     if lowest is None:
         return [Finding("note", "No epoch is finished", "There is no finite loss yet.")]
-    found = [_length(rows, settings, lowest.epoch), _trend(rows, lowest.epoch), _skipped(rows)]
+    found = [_length(rows, spec, lowest.epoch), _trend(rows, lowest.epoch), _skipped(rows)]
     if lowest.side != "validation":
         found.append(Finding("note", "No validation loss", "The best epoch is that of the lowest training loss."))
     return [finding for finding in found if finding]
 
 
-def finished(rows: Rows, settings: Mapping[str, object]) -> bool:
+def finished(rows: Rows, spec: Mapping[str, object]) -> bool:
     """Whether a training ended: after all epochs, or early."""
-    return bool(rows) and (_complete(rows, settings) or stopped_early(rows, settings))
+    return bool(rows) and (_complete(rows, spec) or stopped_early(rows, spec))
 
 
-def stopped_early(rows: Rows, settings: Mapping[str, object]) -> bool:
-    """Whether a training ended because its validation loss had not improved for `patience` epochs."""
-    lowest, patience = best(rows), settings.get("patience")
-    waited = rows[-1]["epoch"] - lowest.epoch if lowest else 0
-    return isinstance(patience, int) and 0 < patience <= waited and not _complete(rows, settings)
+def stopped_early(rows: Rows, spec: Mapping[str, object]) -> bool:
+    """Whether a training ended because its validation loss had not improved for `patience` epochs.
+
+    As in `Trainer.train`, they count from the end of the warm-up of β at the earliest.
+    """
+    lowest, patience = best(rows), table_of(spec, "train").get("patience")
+    waited = rows[-1]["epoch"] - max(lowest.epoch, warmup_epochs(spec)) if lowest else 0
+    return isinstance(patience, int) and 0 < patience <= waited and not _complete(rows, spec)
 
 
-def _complete(rows: Rows, settings: Mapping[str, object]) -> bool:
-    epochs = settings.get("epochs")
+def warmup_epochs(spec: Mapping[str, object]) -> int:
+    """The epochs, the last perhaps in part, in which β grows: `ELBO.warmup_steps`, also of a loss in a loss."""
+    objective = table_of(spec, "objective")
+    ramp, cycles = objective.get("warmup_epochs"), objective.get("warmup_cycles", 1)
+    if isinstance(ramp, (int, float)) and isinstance(cycles, int):
+        return math.ceil(ramp * (2 * cycles - 1))
+    return warmup_epochs({"objective": objective["loss"]}) if "loss" in objective else 0
+
+
+def _complete(rows: Rows, spec: Mapping[str, object]) -> bool:
+    epochs = table_of(spec, "train").get("epochs")
     return not isinstance(epochs, int) or rows[-1]["epoch"] >= epochs
 
 
-def _length(rows: Rows, settings: Mapping[str, object], best_epoch: float) -> Finding | None:
-    last, epochs = rows[-1]["epoch"], settings.get("epochs")
-    if stopped_early(rows, settings):
+def _length(rows: Rows, spec: Mapping[str, object], best_epoch: float) -> Finding | None:
+    last, settings, warmup = rows[-1]["epoch"], table_of(spec, "train"), warmup_epochs(spec)
+    if stopped_early(rows, spec):
+        since = "that" if best_epoch >= warmup else f"the warm-up of {warmup} epochs"
         text = (
             f"The validation loss was lowest after epoch {best_epoch:g} and did not improve in the "
-            f"{settings['patience']} epochs after that (train.patience)."
+            f"{settings['patience']} epochs after {since} (train.patience)."
         )
         return Finding("good", f"Stopped early after epoch {last:g}", text)
-    if not _complete(rows, settings):
-        text = f"{last:g} of {epochs} epochs are finished. Resuming continues with the next step."
+    if not _complete(rows, spec):
+        text = f"{last:g} of {settings['epochs']} epochs are finished. Resuming continues with the next step."
         return Finding("note", "The training is not finished", text)
     return None
 

@@ -54,7 +54,6 @@ class Facts:
 
 def render(facts: Facts, registry: Registry) -> str:
     """The HTML text of a report, a function of its facts and of the installed components."""
-    settings = table_of(facts.spec, "train")
     found = numbers(facts.evaluation)
     pictures = [picture(facts.figures / f"{name}.png", caption) for name, caption in _CAPTIONS.items()]
     return rendered(
@@ -68,14 +67,14 @@ def render(facts: Facts, registry: Registry) -> str:
         headline=_headline(found),
         numbers=found,
         protocol=plain_values(facts.evaluation),
-        findings=[*findings(facts.rows, settings), *remarks(facts, found)],
+        findings=[*findings(facts.rows, facts.spec), *remarks(facts, found)],
         charts=charts(facts.rows),
         constants=constants(facts.rows),
         pictures=[each for each in pictures if each],
         data=data_in_words(facts.data),
         environment=plain_values({key: value for key, value in facts.environment.items() if key != "run"}),
         commands=commands(
-            facts.folder, facts.spec, facts.environment.get("plugins", []), finished(facts.rows, settings)
+            facts.folder, facts.spec, facts.environment.get("plugins", []), finished(facts.rows, facts.spec)
         ),
         given=table_of(facts.spec, "data").get("use") == GIVEN,
         spec=tomli_w.dumps(facts.spec),

@@ -91,8 +91,8 @@ def list_run(folder: Path) -> Listed:
     if not problem and rows and not run.begun:
         problem = f"{run.checkpoints}: expected a checkpoint; got none."
     bound, standard_error = _bound(evaluation)
-    lowest, train = best(rows), table_of(run.spec, "train")
-    complete = bool(evaluation) and finished(rows, train)
+    lowest = best(rows)
+    complete = bool(evaluation) and finished(rows, run.spec)
     status: Status = "finished" if complete else "interrupted"
     status = "damaged" if problem else "running" if is_in_use(folder) else status
     changed = max(path.stat().st_mtime for path in (run.spec_file, run.metrics_file) if path.exists())

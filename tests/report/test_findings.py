@@ -1,6 +1,10 @@
-import numpy as np
+import math
 
-from probvae.report.findings import findings, finished, stopped_early
+import numpy as np
+import pytest
+
+from probvae.objectives import ELBO, SemiSupervised
+from probvae.report.findings import findings, finished, stopped_early, warmup_epochs
 
 from .models import rows
 
@@ -21,7 +25,7 @@ def noise(count, seed=0):
 
 
 def diagnoses(rows, **settings):
-    return {finding.title: finding for finding in findings(rows, {**SETTINGS, **settings})}
+    return {finding.title: finding for finding in findings(rows, {"train": {**SETTINGS, **settings}})}
 
 
 def test_a_loss_that_still_falls_is_a_warning_with_its_speed():
@@ -73,16 +77,36 @@ def test_an_early_stop_is_named_with_its_epochs():
     found = diagnoses(rows, patience=5)
     text = found["Stopped early after epoch 15"].text
     assert "lowest after epoch 10 and did not improve in the 5 epochs after that" in text
-    assert stopped_early(rows, {**SETTINGS, "patience": 5})
-    assert not stopped_early(rows, {**SETTINGS, "patience": 6})
+    assert stopped_early(rows, {"train": {**SETTINGS, "patience": 5}})
+    assert not stopped_early(rows, {"train": {**SETTINGS, "patience": 6}})
+
+
+def test_patience_begins_after_the_warm_up_as_in_the_trainer():
+    spec = {"train": {"epochs": 40, "patience": 3}, "objective": {"warmup_epochs": 5.5}}
+    rows = recorded(np.arange(1.0, 10))  # lowest after epoch 1
+    assert not stopped_early(rows[:8], spec)
+    assert not finished(rows[:8], spec)
+    assert stopped_early(rows, spec)
+    (stop, *_) = findings(rows, spec)
+    assert "did not improve in the 3 epochs after the warm-up of 6 epochs" in stop.text
+
+
+@pytest.mark.parametrize("cycles", [1, 2, 3])
+@pytest.mark.parametrize("epochs", [0.0, 0.01, 0.5, 1.0, 2.3])
+def test_the_epochs_of_a_warm_up_are_those_of_the_objective(epochs, cycles):
+    settings = {"warmup_epochs": epochs, "warmup_cycles": cycles if epochs else 1}
+    loss = ELBO(**settings, steps_per_epoch=7)
+    expected = math.ceil(SemiSupervised(loss).warmup_steps / 7)
+    assert warmup_epochs({"objective": settings}) == expected
+    assert warmup_epochs({"objective": {"use": "semi_supervised", "loss": settings}}) == expected
 
 
 def test_a_training_is_finished_after_all_epochs_or_an_early_stop():
     rows = recorded(np.r_[1.0, 2.0, 2.0])
-    assert finished(rows, {"epochs": 3, "patience": 0})
-    assert finished(rows, {"epochs": 9, "patience": 2})
-    assert not finished(rows, {"epochs": 4, "patience": 0})
-    assert not finished([], {"epochs": 4, "patience": 0})
+    assert finished(rows, {"train": {"epochs": 3, "patience": 0}})
+    assert finished(rows, {"train": {"epochs": 9, "patience": 2}})
+    assert not finished(rows, {"train": {"epochs": 4, "patience": 0}})
+    assert not finished([], {"train": {"epochs": 4, "patience": 0}})
 
 
 def test_an_unfinished_training_says_how_far_it_is():
@@ -98,8 +122,8 @@ def test_skipped_steps_are_counted_over_all_epochs():
 
 
 def test_epochs_that_are_too_few_for_a_trend_get_none():
-    assert findings(recorded([3.0, 2.0, 1.0]), {"epochs": 3}) == []
+    assert findings(recorded([3.0, 2.0, 1.0]), {"train": {"epochs": 3}}) == []
 
 
 def test_no_finite_loss_is_said():
-    assert [finding.title for finding in findings([], SETTINGS)] == ["No epoch is finished"]
+    assert [finding.title for finding in findings([], {"train": SETTINGS})] == ["No epoch is finished"]
