@@ -56,6 +56,7 @@ def define(
     files = [str(Path(file).resolve()) for file in plugins]
     found = Definition(base.written(), files, listed, choices, without_password(storage))
     check_plans(found, registry, given)
+    found = _with_absolute_paths(found, registry)
     return replace(found, search={key: _typed(found, key, registry) for key in choices})
 
 
@@ -156,12 +157,34 @@ def _collected(problems: dict[Problem, Problem], definition: Definition, point: 
             problems.setdefault(replace(problem, where=""), replace(problem, where=where))
 
 
+def _with_absolute_paths(definition: Definition, registry: Registry) -> Definition:
+    """A checked definition whose values mean the same in any folder."""
+    written: dict[str, Table] = {key: {} for key in definition.keys}  # by the text of a value
+    for point in definition.covering():
+        tables = definition.plan(point, registry).written()
+        for key, value in point.items():
+            written[key][json.dumps(value)] = _value_at(tables, key)
+
+    def absolute(values: Mapping[str, Any]) -> Table:
+        return {
+            key: given if isinstance(given, Interval) else [written[key][json.dumps(value)] for value in given]
+            for key, given in values.items()
+        }
+
+    return replace(definition, over=absolute(definition.over), search=absolute(definition.search))
+
+
+def _value_at(tables: Table, key: str) -> Any:
+    value: Any = tables
+    for part in key.split("."):
+        value = value[part.strip()]
+    return value
+
+
 def _typed(definition: Definition, key: str, registry: Registry) -> list[Any] | Interval:
     """The values of a searched parameter; an interval of integers has fractions where the parameter takes them."""
     given = definition.search[key]
     if not isinstance(given, Interval) or not given.whole:
         return given
-    value: Any = definition.plan(next(iter(definition.samples())), registry).filled()
-    for part in key.split("."):
-        value = value[part]
+    value = _value_at(definition.plan(next(definition.samples()), registry).filled(), key)
     return replace(given, low=float(given.low), high=float(given.high)) if isinstance(value, float) else given

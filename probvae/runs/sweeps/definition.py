@@ -73,13 +73,14 @@ class Definition:
         return [dict(zip(self.over, values, strict=True)) for values in itertools.product(*self.over.values())]
 
     def samples(self) -> Iterator[Table]:
-        """Some settings that together have every value to choose from, and both ends of every interval."""
-        if self.over:
-            yield from self.points()
-            return
+        """All settings of a grid; of a search, some that together have every value and both ends of intervals."""
+        return iter(self.points()) if self.over else self.covering()
+
+    def covering(self) -> Iterator[Table]:
+        """Few settings that together have every value, and both ends of every interval."""
         values = {
             key: [given.low, given.high] if isinstance(given, Interval) else given
-            for key, given in self.search.items()
+            for key, given in {**self.over, **self.search}.items()
         }
         for number in range(max(map(len, values.values()))):
             yield {key: listed[number % len(listed)] for key, listed in values.items()}

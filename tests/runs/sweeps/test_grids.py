@@ -253,6 +253,21 @@ def test_paths_of_the_spec_are_those_of_its_folder(swept, training, base, tmp_pa
     assert definition["spec"]["data"]["train"] == str(tmp_path / "tiny.npz")
 
 
+def test_paths_among_the_values_are_those_of_the_working_folder_of_the_first_call(
+    swept, training, base, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    whole = base["data"] | {"train": "tiny.npz"}
+    options = {"over": {"data": [whole, whole | {"binarize": "none"}]}}
+    found = swept(over={"data.train": ["tiny.npz"]})
+    tables = swept(**options, overrides=NORMAL[1:], out=tmp_path / "tables")
+    assert found.best.settings == {"data.train": str(tmp_path / "tiny.npz")}
+    assert [trial.settings["data"]["train"] for trial in tables.trials] == 2 * [str(tmp_path / "tiny.npz")]
+    assert swept(over={"data.train": ["tiny.npz"]}) == found
+    monkeypatch.chdir("/")
+    assert swept(spec=found.folder, out=None) == found
+
+
 # Errors come before any training
 
 
