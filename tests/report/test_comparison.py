@@ -1,8 +1,13 @@
 """The page that compares runs: its structure, its numbers, and what differs between them."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from probvae.report.comparison import BAR, ComparedRun, bars, different_settings, render_comparison
+from probvae.report.html import rendered
+from probvae.report.style import COLOURS
 
 from .markup import Markup
 from .models import rows
@@ -40,6 +45,17 @@ def test_the_losses_are_one_chart_with_a_line_for_each_run(markup):
     lines = [line["class"] for line in markup.all("polyline") if len(line["points"].split()) > 2]
     assert lines == ["run-0", "run-1", "run-2"]
     assert "run 2: lowest 5.00 after epoch 20" in markup.text
+
+
+def test_lines_of_any_number_of_runs_are_drawn_in_a_colour_and_a_pattern_of_their_own():
+    styles = rendered("page.css", runs=range(35))
+    lines = dict(re.findall(r"polyline\.run-(\d+) \{ (stroke: [^}]*) \}", styles))
+    assert list(lines) == [str(number) for number in range(35)]
+    assert len(set(lines.values())) == 35
+    assert lines["0"] == f"stroke: {COLOURS[0]};"
+    assert lines["10"] == f"stroke: {COLOURS[0]}; stroke-dasharray: 5 2;"
+    assert "polyline.run-" not in rendered("page.css")
+    assert re.findall(r"polyline\.run-(\d+)", comparison(Path())) == ["0", "1", "2"]
 
 
 def test_only_the_settings_that_differ_are_listed(markup):
