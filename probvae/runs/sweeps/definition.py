@@ -30,6 +30,9 @@ TRIALS = 30
 OF_THE_LOSS = ("objective", "data", "model.decoder.likelihood.use")
 """What decides what the loss measures: two tables, and the name of the likelihood, a density or a probability."""
 
+_SECRET = re.compile(r"([?&][^?&=]*(?:password|passwd|pwd|secret|token|odbc_connect)[^?&=]*=)[^&]*", re.IGNORECASE)
+"""A parameter of a URL that is or contains a password: its name, before its value."""
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -105,8 +108,11 @@ def of_the_loss(key: str) -> str:
 
 
 def without_password(storage: str) -> str:
-    """The address of a storage with the password of its user left out."""
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", storage)
+    """The address of a storage with the password of its user, and those among its parameters, left out."""
+    if "://" not in storage:
+        return storage  # a file
+    masked = _SECRET.sub(r"\1***", storage)
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", masked)  # a password may have @ and / in it
 
 
 def is_sweep(folder: object) -> bool:

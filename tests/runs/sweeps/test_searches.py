@@ -214,8 +214,17 @@ def test_an_edited_definition_is_checked_before_its_trials(swept, training, tmp_
 
 
 def test_the_password_of_a_storage_is_not_written():
-    assert without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
-    for plain in ("postgresql://me@host/db", "sqlite:///a:b@c.db", "study.journal"):
+    for url, shown in {
+        "postgresql://me:secret@host/db": "postgresql://me:***@host/db",
+        "postgresql://me:p@ss@host/db": "postgresql://me:***@host/db",
+        "postgresql://me:p/a:ss?@host:5432/db": "postgresql://me:***@host:5432/db",
+        "postgresql://:secret@host/db": "postgresql://:***@host/db",
+        "postgresql://me@host/db?password=secret": "postgresql://me@host/db?password=***",
+        "mysql://me:se@host/db?ssl=1&Auth_Token=c@ret&a=b": "mysql://me:***@host/db?ssl=1&Auth_Token=***&a=b",
+        "mssql+pyodbc:///?odbc_connect=UID%3Dme%3BPWD%3Dsecret": "mssql+pyodbc:///?odbc_connect=***",
+    }.items():
+        assert without_password(url) == shown
+    for plain in ("postgresql://me@host:5432/db?a=b", "sqlite:///a:b@c.db", "study.journal", "a?token=1&b"):
         assert without_password(plain) == plain
 
 
