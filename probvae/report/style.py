@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ LARGEST_FILE = 500_000  # bytes, small enough for a page or a repository
 
 _LONGEST_NAME = 24
 _AT_THE_END = 9  # characters of a shortened name
+_NO_LABEL = re.compile(r"|_child\d+|_nolegend_")  # of a collection
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _MARGIN = 0.22  # inches
 _TITLE = 0.28
@@ -111,9 +113,11 @@ def plain(axes: Axes) -> Axes:
 
 def side_legend(axes: Axes, title: str = "") -> None:
     """A legend to the right of the axes, with opaque handles."""
+    # By itself, Matplotlib leaves out all labels that begin with "_", as those do that it gives.
+    named = {one: label for one in axes.collections if not _NO_LABEL.fullmatch(label := str(one.get_label()))}
     legend = axes.legend(
-        title=title, title_fontsize=9, frameon=False, fontsize=9, labelcolor=INK, loc="upper left",
-        bbox_to_anchor=(1, 1), handletextpad=0.4,
+        list(named), list(named.values()), title=title, title_fontsize=9, frameon=False, fontsize=9,
+        labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.4,
     )  # fmt: skip
     for handle in legend.legend_handles:
         if handle is not None:

@@ -408,6 +408,14 @@ def test_classes_whose_names_look_alike_in_a_figure_are_kept_apart():
     assert [entry.get_text() for entry in figure.axes[0].get_legend().get_texts()] == ["data", *expected[2:]]
 
 
+def test_a_class_whose_name_begins_with_an_underscore_is_in_the_legend():
+    names = ("_noise_", "yes", "no")
+    of_samples = samples(conditional((2,)), columns=Condition(names, one_hot=True), count=30)
+    of_map = latent_map(model((4, 4, 1)), split((4, 4, 1)), info=described((4, 4, 1), classes=names))
+    for figure in (of_samples, of_map):
+        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [*names]
+
+
 def test_runs_whose_names_are_long_are_kept_apart():
     names = [f"runs/of/a/sweep/with/a/long/name/seed={seed}/{kind}" for seed in (1, 2) for kind in ("a", "b" * 30)]
     shown = ticks(run_differences(names, [0.0] * 4, [0.0] * 4, "first").axes[0].yaxis)
