@@ -110,6 +110,13 @@ def test_components_with_a_condition_are_right(name):
     assert [result.status for result in results] == ["passed"] * len(only), "\n".join(map(str, results))
 
 
+def test_cycles_of_a_warm_up_have_an_effect_within_it():
+    """However long it is: of twelve random tables few have one, and no fixed step is in its second cycle."""
+    configuration = {"beta": 0.0, "warmup_epochs": 0.0, "warmup_cycles": 1}
+    case = {"latent_dim": 1, "batch": (1,), "samples": (), "seed": 118}
+    testing.replay("parameters_have_an_effect", "objective", "elbo", configuration=configuration, **case)
+
+
 def test_counts_that_are_rarely_not_zero_may_be_large():
     """In so few of the samples that there may be none: where their probabilities end is then unknown."""
     case = {"configuration": {"dispersion": "learned"}, "event_shape": (1,), "batch": (1,), "perturbation": 0.1}

@@ -310,9 +310,14 @@ def parameters_have_an_effect(subject: Subject, case: Case) -> None:
 
 
 def _differ(objectives: list[Objective], model: LinearGaussian, batch: Batch, case: Case) -> bool:
-    """Whether one objective is not the first: its loss, a term, or where these are equal, its gradient."""
-    equal = True
-    for step in (FINAL_STEP, 0, 1, 25):
+    """Whether one objective is not the first: its loss, a term, or where these are equal, its gradient.
+
+    Steps within the longest warm-up are among those that are tried: a schedule of cycles is at a quarter of it in
+    the second of two, and in none of one.
+    """
+    equal, warm_up = True, max(objective.warmup_steps for objective in objectives)
+    within = [int(share * warm_up) for share in (0.25, 0.5, 0.75)]
+    for step in dict.fromkeys((FINAL_STEP, 0, 1, 25, *within)):
         first, *others = (_drawn(objective, model, batch, case, 1000, step) for objective in objectives)
         for other in others:
             if any(_unlike(first[name], other[name]) for name in first):
