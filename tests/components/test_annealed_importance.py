@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from probvae import components as c
 from probvae.components.metrics.annealed_importance import AnnealedImportance, Chains, simulated
-from probvae.components.metrics.chunks import CHUNK, chunks
+from probvae.components.metrics.chunks import chunks
 from probvae.core import REAL, VAE, Batch, Data, DataInfo, Split, fold_in
 from probvae.errors import ConfigError
 from probvae.testing.case import Case
@@ -83,12 +83,12 @@ def test_chains_that_are_too_short_are_said_to_be():
     )
 
 
-def test_there_may_be_more_examples_than_a_chunk_has():
+def test_there_may_be_more_examples_than_a_chunk_has(monkeypatch):
+    monkeypatch.setattr("probvae.components.metrics.chunks.CHUNK", 4)
     model = small_model(Case(latent_dim=3, seed=4))
-    count = CHUNK + 3
-    found = AnnealedImportance(count, chains=1, steps=2)(model.vae, data_of(model.examples(count)), 3)
-    few = AnnealedImportance(CHUNK, chains=1, steps=2)(model.vae, data_of(model.examples(count)), 3)
-    assert found["annealed"].unit == f"nats per example, {count} of the test data"
+    data = data_of(model.examples(7))
+    found, few = (AnnealedImportance(count, chains=1, steps=2)(model.vae, data, 3) for count in (7, 4))
+    assert found["annealed"].unit == "nats per example, 7 of the test data"
     assert found["annealed"] != few["annealed"]
 
 
