@@ -158,9 +158,14 @@ class Split:
         notes += [f"with {name}" for name, array in given.items() if array is not None]
         return f"<Split: {', '.join(notes)}>"
 
+    @property
+    def numbers(self) -> Array:
+        """The examples' numbers in the array that they come from: [N]."""
+        return np.arange(len(self)) if self.rows is None else self.rows
+
     def name_of(self, number: int) -> str:
         """What a user knows an example by: its row in the array that it comes from, and its id if it has one."""
-        row = number if self.rows is None else self.rows[number]
+        row = self.numbers[number]
         return f"{row}" if self.ids is None else f"{row} ({str(self.ids[number])!r})"
 
     @property

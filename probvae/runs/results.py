@@ -52,7 +52,7 @@ def collect(splits: Mapping[str, Split], function: Callable[[Split], Mapping[str
         part = dict(function(examples))
         if examples.labels is not None:
             part["labels"] = examples.labels
-        part["row"] = np.arange(len(examples)) if examples.rows is None else examples.rows
+        part["row"] = examples.numbers
         if examples.ids is not None:
             part["id"] = examples.ids
         if len(splits) > 1:

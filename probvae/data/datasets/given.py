@@ -121,11 +121,7 @@ def _named(data: Data, ids: Array) -> Data:
     """The same data with ids for its rows [N]."""
     return replace(
         data,
-        **{
-            part: replace(split, ids=ids if split.rows is None else ids[split.rows])
-            for part in PARTS
-            for split in [getattr(data, part)]
-        },
+        **{part: replace(split := getattr(data, part), ids=ids[split.numbers]) for part in PARTS},
     )
 
 
@@ -225,7 +221,7 @@ def _is_batched(stream: tf.data.Dataset, x: tf.TensorShape, labels: tf.TensorSha
     not known.
 
     Raises:
-        UserError: it cannot be told, as examples have the fixed size that `batch` gave them.
+        UserError: elements of a fixed size may be batches or examples.
     """
     if labels is not None and labels.rank is not None:
         if labels.rank == 0 or labels != [1]:

@@ -146,7 +146,7 @@ def _rows(split: Split, which: Array) -> Split:
         None if array is None else array[which]
         for array in (split.labels, split.condition, split.observed, split.ids)
     )
-    rows = which if split.rows is None else split.rows[which]
+    rows = split.numbers[which]
     return replace(split, stored=stored, labels=labels, condition=condition, observed=observed, ids=ids, rows=rows)
 
 
