@@ -8,16 +8,20 @@ from probvae.core import VAE
 from probvae.errors import UserError
 from probvae.evaluation import EvaluateSettings
 from probvae.registry import Registry
+from probvae.runs.environment import DataRecord
 from probvae.runs.folder import Run, find_run
 from probvae.runs.loading import load
 from probvae.specs import read
 
 
-def compared_model(run: Run, vae: VAE, settings: EvaluateSettings, registry: Registry | None = None) -> VAE | None:
+def compared_model(
+    run: Run, data: DataRecord, vae: VAE, settings: EvaluateSettings, registry: Registry | None = None
+) -> VAE | None:
     """The trained model of the run that [evaluate] compare_with names; None if it names none.
 
     Args:
         run: the run that is compared with it.
+        data: what the data of that run is.
         vae: the model of that run.
         settings: those of [evaluate].
         registry: where names are looked up; None for the default one.
@@ -35,7 +39,7 @@ def compared_model(run: Run, vae: VAE, settings: EvaluateSettings, registry: Reg
     except UserError as error:
         raise UserError(f"evaluate.compare_with: {error} {fix}") from error
     other = Run(folder, read(folder).tables)
-    if differences := run.environment.data.differences(other.environment.data):
+    if differences := data.differences(other.environment.data):
         raise UserError(
             f"evaluate.compare_with: expected a run on the data of {run.folder}; got {folder}: "
             f"{'; '.join(differences)}. {fix}"

@@ -83,7 +83,7 @@ def evaluate(
     registry = registry or registries.default()
     with here.strategy.scope():
         loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
-        other = compared_model(loaded, built.vae, built.plan.evaluate, registry)
+        other = compared_model(loaded, loaded.environment.data, built.vae, built.plan.evaluate, registry)
     record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, here, selection, other)
     if not here.chief:
         return record

@@ -65,36 +65,31 @@ class Run:
 
     def create(
         self,
-        data: Data,
+        data: DataRecord,
         plugins: Sequence[str | Path],
         choices: Mapping[str, str],
         origin: Origin | None = None,
-        allow_other_data: bool = False,
         requires: Mapping[str, str] | None = None,
     ) -> None:
         """Make the folder, and write the spec and the environment.
 
         Args:
-            data: the data to train on.
+            data: what the data to train on is.
             plugins: the files that were loaded as plugins.
             choices: what the objective leaves open, as decided for this model.
             origin: where the initial weights come from, if from another run.
-            allow_other_data: whether a run may continue on other data.
             requires: the components of plugins in the spec, each with what it comes from.
 
         Raises:
-            UserError: the folder cannot be made, or it is a run on other data.
+            UserError: the folder cannot be made, or the environment of a run in it is damaged.
         """
         before = self.environment if self.begun else None
-        record = DataRecord.of(data)
-        if before and not allow_other_data:
-            self._check_data(before.data, record, "To continue on the new data, add --allow-other-data.")
         environment = Environment.here(
             run=before.run if before else uuid.uuid4().hex,
             plugins=[str(Path(file).resolve()) for file in plugins],
             choices=dict(choices),
             init_from=origin or (before.init_from if before else None),
-            data=record,
+            data=data,
             requires=dict(requires or {}),
         )
         try:
@@ -106,24 +101,24 @@ class Run:
                 f"The run folder {self.folder} cannot be written: {error}. Choose another with --out."
             ) from error
 
-    def check_data(self, data: Data) -> None:
-        """Raise if the data is not that of the run, as its files may have changed since.
+    def check_data(self, now: DataRecord, fix: str) -> None:
+        """Raise if data is not that of the run, as its files may have changed since.
+
+        Args:
+            now: what the data is.
+            fix: what the user can do.
 
         Raises:
             UserError: it differs; the message says how.
         """
-        fix = "To use the new data, add --allow-other-data; for data of your choice, use --data FILE."
-        self._check_data(self.environment.data, DataRecord.of(data), fix)
+        if differences := self.environment.data.differences(now):
+            raise UserError(
+                f"{self.folder}: expected the data of the run; got other data: {'; '.join(differences)}. {fix}"
+            )
 
     def was_trained_on(self, data: Data) -> bool:
         """Whether the data is that of the run, wherever it is read from."""
         return not self.environment.data.differences(DataRecord.of(data))
-
-    def _check_data(self, before: DataRecord, now: DataRecord, fix: str) -> None:
-        if differences := before.differences(now):
-            raise UserError(
-                f"{self.folder}: expected the data of the run; got other data: {'; '.join(differences)}. {fix}"
-            )
 
     @property
     def begun(self) -> bool:

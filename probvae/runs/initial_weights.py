@@ -9,7 +9,7 @@ from probvae.errors import UserError
 from probvae.runs.environment import DataRecord, Origin
 from probvae.runs.folder import Run, find_run
 from probvae.specs import read
-from probvae.training import TrainSettings, best_checkpoint, warm_start
+from probvae.training import TrainSettings, best_checkpoint, check_fits, newest_checkpoint, warm_start
 
 
 class Start(NamedTuple):
@@ -38,7 +38,7 @@ def initial_weights(run: Run, vae: VAE, settings: TrainSettings, data: Data) -> 
     Raises:
         UserError: nothing is left to train, the folder holds no run, or the run was begun on other data and its
             prior leaves training examples out.
-        CheckpointError: no checkpoint is valid.
+        CheckpointError: no checkpoint is valid, or the run has one of another model.
         TrainingError: no variable matches, or not all of a frozen part do.
     """
     for part in settings.freeze:
@@ -57,7 +57,12 @@ def initial_weights(run: Run, vae: VAE, settings: TrainSettings, data: Data) -> 
             f"{run.folder}: expected the data of the run, as its prior leaves training examples out by their row "
             f"numbers; got other data. Train a new run from its weights: train.init_from = '{run.folder}'."
         )
-    if not settings.init_from or run.begun:
+    if run.begun:
+        newest, _ = newest_checkpoint(run.checkpoints, run.identity)
+        if newest:
+            check_fits(newest, vae)  # the data, and so the model, may be other ones
+        return None
+    if not settings.init_from:
         return None
     path = find_run(settings.init_from)
     other = Run(path, read(path).tables)

@@ -27,6 +27,7 @@ from probvae.errors import (
     UserError,
 )
 from probvae.registry import Registry
+from probvae.runs.environment import DataRecord
 from probvae.runs.folder import Run, find_run
 from probvae.runs.plugins import load_plugins
 from probvae.runs.selection import Selection
@@ -243,7 +244,8 @@ def load_examples(
     data = built.data.loaded
     selection.splits(data)
     if selection.compared:
-        run.check_data(data)
+        fix = "To use the new data, add --allow-other-data; for data of your choice, use --data FILE."
+        run.check_data(DataRecord.of(data), fix)
     if selection.of_other_data:
         for note in _ignored(run, built.plan, registry or registries.default()):
             warnings.warn(note, DataWarning, stacklevel=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +16,7 @@ from probvae.registry import Registry
 from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.compare_with import compared_model
 from probvae.runs.console import Terminal, print_summary
-from probvae.runs.environment import versions
+from probvae.runs.environment import DataRecord, versions
 from probvae.runs.evaluation import draw_figures, measure, samples_before, write_evaluation
 from probvae.runs.folder import Run, find_run, open_run
 from probvae.runs.initial_weights import initial_weights
@@ -93,25 +93,19 @@ def train(
         if here.chief and resume and not run.begun:
             note = f"note: {run.folder} has no checkpoint to resume from; training starts from the beginning."
             console.print(note, markup=False, soft_wrap=True)
-        with locked(run.folder) if here.chief else nullcontext():
-            start = initial_weights(run, built.vae, built.plan.train, built.data.loaded)
-            if not here.chief:
-                _fit(run, built, here, resume, stop, console)
-                return run
-            run.create(
-                built.data.loaded,
-                plugins,
-                built.choices,
-                start.origin if start else None,
-                allow_other_data,
-                required(built.plan, registry),
-            )
+        start = initial_weights(run, built.vae, built.plan.train, built.data.loaded)
+        if not here.chief:
+            _fit(run, built, here, resume, stop, console)
+            return run
+        record = DataRecord.of(built.data.loaded)
+        _check_before(run, built, record, allow_other_data, registry)
+        with locked(run.folder):
+            origin = start.origin if start else None
+            run.create(record, plugins, built.choices, origin, required(built.plan, registry))
             print_summary(console, run.folder, built, here)
             if start:
                 console.print(start.summary, markup=False, soft_wrap=True)
             hooks = PluginHooks(registry, run)
-            compared_model(run, built.vae, built.plan.evaluate, registry)  # which fails now, not at the end
-            checked_metrics(built.plan, built.vae, data_for(built.vae, built.data.loaded, built.data.loaded.test))
             with _recorded(run, hooks, console):
                 records: list[Callback] = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
                 records += [LiveReport(run, registry)] if report else []
@@ -132,6 +126,20 @@ def _check_labels(built: Built) -> None:
         labelled({"test": data.test}, built.vae.condition_dim)
     else:
         data.check_conditions(("train", "validation", "test"))
+
+
+def _check_before(run: Run, built: Built, record: DataRecord, allow_other_data: bool, registry: Registry) -> None:
+    """Check what would otherwise fail at the end, before anything in the folder is written.
+
+    Raises:
+        UserError: the data is not that of a run that is resumed, and nothing says that this is meant; or the run
+            to compare with cannot be compared.
+        SpecError: a metric cannot be used with the model and the data.
+    """
+    if run.begun and not allow_other_data:
+        run.check_data(record, "To continue on the new data, add --allow-other-data.")
+    compared_model(run, record, built.vae, built.plan.evaluate, registry)
+    checked_metrics(built.plan, built.vae, data_for(built.vae, built.data.loaded, built.data.loaded.test))
 
 
 def _open(plan: Plan, spec: Spec, out: str | Path | None, resume: bool, chief: bool) -> Run:
@@ -185,7 +193,7 @@ def _report(
         )
     else:
         with here.strategy.scope():
-            other = compared_model(run, vae, built.plan.evaluate, registry)
+            other = compared_model(run, run.environment.data, vae, built.plan.evaluate, registry)
         found = measure(vae, data, built.plan, checkpoint, console, here, other=other, callback=stop.check)
         write_evaluation(run, *found, console)
     draw_figures(run, vae, data, console)

@@ -4,6 +4,7 @@ from probvae.training.callbacks import Callback, Epoch, Progress
 from probvae.training.checkpoint import (
     Checkpoint,
     best_checkpoint,
+    check_fits,
     newest_checkpoint,
     restore,
     weights_only,
@@ -26,6 +27,7 @@ __all__ = [
     "Trainer",
     "WarmStart",
     "best_checkpoint",
+    "check_fits",
     "faster_precision",
     "newest_checkpoint",
     "restore",

@@ -273,8 +273,10 @@ def restore(checkpoint: Checkpoint, vae: keras.Model, optimizer: keras.optimizer
                     f"--set train.init_from={checkpoint.folder.parents[1]}"
                 )
         targets.append((OPTIMIZER, _optimizer_variables(optimizer, vae)))
-    read = [(variables, _read(checkpoint.folder / file, variables)) for file, variables in targets]
-    for variables, arrays in read:
+    for file, variables in targets:
+        _check(checkpoint.folder / file, variables)
+    arrays_of = [(variables, read(checkpoint.folder / file, variables)) for file, variables in targets]
+    for variables, arrays in arrays_of:
         for name, variable in variables.items():
             variable.assign(arrays[name])
 
@@ -320,8 +322,17 @@ def read(path: Path, names: Iterable[str]) -> dict[str, Array]:
         return {name: file.get_tensor(name) for name in names}
 
 
-def _read(path: Path, variables: Mapping[str, keras.Variable]) -> dict[str, Array]:
-    """The arrays of a file, after a comparison of its names, shapes and dtypes with the variables'."""
+def check_fits(checkpoint: Checkpoint, vae: keras.Model) -> None:
+    """Raise if the weights of a checkpoint are not those of a model; no array is read.
+
+    Raises:
+        CheckpointError: they are of another model; names the differences.
+    """
+    _check(checkpoint.weights, named_variables(vae))
+
+
+def _check(path: Path, variables: Mapping[str, keras.Variable]) -> None:
+    """Compare the names, shapes and dtypes of a file with the variables'."""
     extra, missing, different = compare(path, variables)
     wrong = [f"it has {name!r}, which the model does not have" for name in extra]
     wrong += [f"the model has {name!r}, which it does not have" for name in missing]
@@ -329,7 +340,6 @@ def _read(path: Path, variables: Mapping[str, keras.Variable]) -> dict[str, Arra
     if wrong:
         more = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
         raise CheckpointError(f"{path} is of another model: {'; '.join(wrong[:8])}{more}.")
-    return read(path, variables)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 
 from probvae.registry import Registry
 from probvae.runs.callbacks import MetricsLog
+from probvae.runs.environment import DataRecord
 from probvae.runs.folder import Run, open_run
 from probvae.runs.loading import Built, load_run, prepare
 from probvae.training import Trainer
@@ -43,7 +44,7 @@ def first_run(folder: Path) -> Run:
     }
     built = prepare(spec, registry=Registry())
     run = open_run(built.plan.filled(), "run", folder / "run", resume=False)
-    run.create(built.data.loaded, (), built.choices)
+    run.create(DataRecord.of(built.data.loaded), (), built.choices)
     _trainer(run, built).train()
     return run
 
@@ -56,7 +57,7 @@ def use(folder: Path, resume: bool) -> None:
     if resume:
         built = prepare(folder, registry=Registry())
         run = open_run(built.plan.filled(), "run", folder, resume=True)
-        run.create(built.data.loaded, (), built.choices)
+        run.create(DataRecord.of(built.data.loaded), (), built.choices)
         _trainer(run, built).resume()
 
 

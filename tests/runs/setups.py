@@ -15,6 +15,7 @@ from probvae.data import Arrays
 from probvae.data.datasets.mini import FILE
 from probvae.registry import Registry
 from probvae.runs import Run
+from probvae.runs.environment import DataRecord
 from probvae.specs import plan
 from probvae.specs import read as read_spec
 
@@ -105,7 +106,8 @@ def after_an_epoch(place, name, **train):
     table = tiny_images(place)
     filled = plan(read_spec(spec(table, **train)), Registry()).filled()
     run = Run(place / name, filled | {"versions": {}})
-    run.create(Arrays(table["train"], divide_by=255.0, binarize="dynamic").load(), [], {"kl": "exact"})
+    data = Arrays(table["train"], divide_by=255.0, binarize="dynamic").load()
+    run.create(DataRecord.of(data), [], {"kl": "exact"})
     run.metrics_file.write_text(json.dumps(ROW) + "\n")
     evaluation = {"epoch": 1, "importance_weighted": {"value": -10.0, "standard_error": 0.5}}
     run.evaluation_file.write_text(json.dumps(evaluation))

@@ -68,6 +68,11 @@ def no_plugins_left():
         del sys.modules[name]
 
 
+def contents(folder):
+    """Every file of a folder, with its content."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 # The folder
 
 
@@ -489,6 +494,38 @@ def test_a_resumed_run_refuses_data_that_has_changed(data, tmp_path, undrawn):
     )
     with pytest.raises(UserError, match=r"expected the data of the run; got other data: sizes"):
         train(spec(own, epochs=2), tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ('evaluate.metrics=["accuracy"]', "accuracy"),
+        ("evaluate.compare_with=nowhere", "compare_with: .*nowhere"),
+        ("train.batch_size=8", "another spec"),
+    ],
+)
+def test_a_refused_resume_leaves_the_run_as_it_was(override, message, copy, undrawn):
+    before = contents(copy.folder)
+    with pytest.raises(UserError, match=message):
+        train(copy.folder, None, resume=True, overrides=[override])
+    assert contents(copy.folder) == before
+
+
+def test_a_run_is_not_made_one_of_data_that_its_model_does_not_take(tmp_path, undrawn):
+    data = tiny_images(tmp_path)
+    run, _ = train(spec(data, epochs=1), tmp_path / "run")
+    before = contents(run.folder)
+    with np.load(data["train"]) as file:
+        stored(tmp_path / "tiny.npz", {n: x[:, :3] if x.ndim > 1 else x for n, x in file.items()})
+    with pytest.raises(CheckpointError, match="is of another model"):
+        train(run.folder, None, resume=True, allow_other_data=True)
+    assert contents(run.folder) == before
+
+
+def test_a_refused_start_leaves_no_folder(data, tmp_path):
+    with pytest.raises(UserError, match="nowhere: expected a run"):
+        train(spec(data, init_from="nowhere"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_schedule_that_does_not_fit_is_reported_with_its_place_before_anything_is_written(data, tmp_path):

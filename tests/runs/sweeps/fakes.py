@@ -4,6 +4,7 @@ import json
 import math
 
 from probvae.runs import Run
+from probvae.runs.environment import DataRecord
 from probvae.runs.loading import read_plan
 from probvae.runs.sweeps import work
 from probvae.specs import SpecData
@@ -43,7 +44,7 @@ class FakeTraining:
         if self.failing(filled):
             raise ValueError("the\nmodel is wrong")
         if not run.environment_file.exists():
-            run.create(SpecData.of(plan).loaded, [], {})
+            run.create(DataRecord.of(SpecData.of(plan).loaded), [], {})
         (run.checkpoints / "step-000001").mkdir(parents=True, exist_ok=True)
         if rows := run.metrics():
             for callback in callbacks:
