@@ -146,7 +146,7 @@ def _numbered(data: Data, trained_on: Condition | None) -> tuple[dict[str, Array
 
 
 def _labels(split: Split) -> Array:
-    return np.full(len(split), -1) if split.labels is None else np.asarray(split.labels)
+    return np.full(len(split), -1) if split.labels is None else np.asarray(split.labels, np.int64)
 
 
 def _kept(numbers: Array, classes: tuple[str, ...], count: int, seed: int) -> Array:

@@ -1,5 +1,6 @@
 """A file of another kind is named, and what is advised turns it into an array."""
 
+import bz2
 import gzip
 import io
 import json
@@ -15,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from probvae.data import Arrays
-from probvae.data.files.kinds import kind_of
+from probvae.data.files.kinds import kind_at, kind_of
 from probvae.errors import ConfigError
 
 ARRAY = np.arange(60, dtype=np.float32).reshape(20, 3)
@@ -101,6 +102,10 @@ NAMED = {
     "a PNG image": png(),
     "a JPEG image": b"\xff\xd8\xff\xe0\0\x10JFIF",
     "an HDF5 file": b"\x89HDF\r\n\x1a\n" + bytes(100),
+    "a WAV recording": b"RIFF\x24\0\0\0WAVEfmt ",
+    "a NetCDF file": b"CDF\x01" + bytes(100),
+    "a video (MP4)": b"\0\0\0\x18ftypmp42",
+    "a file compressed by bzip2": bz2.compress(b"1,2"),
     "a Parquet table": b"PAR1" + bytes(100),
     "a PyTorch file": archive("archive/data.pkl", "archive/version"),
     "an Excel workbook": archive("[Content_Types].xml", "xl/workbook.xml"),
@@ -139,6 +144,39 @@ def tfrecord(*images):
             content = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()]))
             writer.write(tf.train.Example(features=tf.train.Features(feature={"x": content})).SerializeToString())
     return pathlib.Path("a.tfrecord").read_bytes()
+
+
+TABLES = {
+    "zero-width non-joiners": "\u0646\u0627\u0645,n\n\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645,3\n",
+    "joined emoji": "name,n\n\U0001f469\u200d\U0001f467,3\n",
+    "soft hyphens": "na\u00adme,n\nb,3\n",
+    "concentrations": "[Ca],temp\n1,2\n3,4\n",
+    "numbers in brackets": "[1],[2]\n1,2\n3,4\n",
+    "a CDF": "CDF,x\n0.1,2\n0.3,4\n",
+    "the WAVE": "country,WAVE,income\n1,2,3\n",
+    "WEBP": "country,WEBP,income\n1,2,3\n",
+    "ftyp": "abc,ftyp,income\n1,2,3\n",
+    "PAR1": "PAR1,x\n1,2\n",
+    "ARROW1": "ARROW1,x\n1,2\n",
+    "BZh": "BZh,x\n1,2\n",
+    "GIF8": "GIF8,x\n1,2\n",
+}
+"""CSV files whose names or values look like the first bytes of other files."""
+
+
+@pytest.mark.parametrize("content", TABLES.values(), ids=TABLES)
+def test_a_table_is_text_whatever_the_names_of_its_columns(content, here):
+    (here / "a.csv").write_bytes(content.encode())
+    assert kind_at(here / "a.csv").what == "text with columns separated by commas"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[[1, 2], [3, 4]]", '{"a": [1, 2]}\n', '{"a": 1}\n{"a": 2}\n', json.dumps([[0.25, None]] * 999), "[" * 5000],
+)
+def test_json_is_recognised_also_where_only_its_beginning_is_read(content, here):
+    (here / "a.csv").write_text(content)
+    assert kind_at(here / "a.csv").what == "JSON text"
 
 
 @pytest.mark.parametrize("size", [1, 100, 200, 20_000, 3_000_000])

@@ -38,6 +38,13 @@ def test_labels_without_names_are_counted_and_named_by_themselves():
     np.testing.assert_array_equal(found.train.condition, [[0, 1], [1, 0], [0, 1]])
 
 
+def test_labels_of_any_integers_may_be_missing_in_a_part():
+    """NumPy makes fractions of uint64 and int64 together."""
+    given = data(np.array([2, 0, 2], np.uint64))
+    found = LABELS.data(replace(given, test=replace(given.test, labels=None)), Condition(("0", "2"), one_hot=True))
+    np.testing.assert_array_equal(found.train.labels, [1, 0, 1])
+
+
 def test_other_data_gets_the_classes_that_a_model_was_trained_on():
     digits = Condition(("3", "5", "7"), one_hot=True)
     np.testing.assert_array_equal(LABELS.data(data([7, 3]), digits).train.labels, [2, 0])  # by name

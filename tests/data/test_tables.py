@@ -6,6 +6,7 @@ import pytest
 from probvae.core import COUNTS, REAL, Condition, ConditionColumn, Values
 from probvae.data import TableFile
 from probvae.data.files.columns import in_units
+from probvae.data.files.encoding import sorted_names
 from probvae.errors import ConfigError, UserError
 
 pd = pytest.importorskip("pandas")
@@ -57,6 +58,20 @@ def test_columns_of_numbers_are_the_elements_of_an_example():
     assert data.train.observed is None
     assert "ignored: name (text, as 'p000'), town (text, as 'Graz')" in data.info.notes
     assert data.info == people(standardise=False).info()
+
+
+def test_a_column_without_a_name_is_a_feature_only_if_it_is_named():
+    """As the index that pandas writes."""
+    PEOPLE.to_csv("indexed.csv")
+    data = people("indexed.csv").load()
+    assert data.info.columns == ("age", "income", "smokes", "group")
+    assert "ignored: Unnamed: 0 (the file has no name for it, as for an index)" in " ".join(data.info.notes)
+    assert people("indexed.csv", features=("Unnamed: 0", "age")).load().info.columns == ("Unnamed: 0", "age")
+
+
+def test_a_label_is_a_feature_too_if_it_is_named_as_one():
+    data = people(features=("age", "group"), label="group", standardise=False).load()
+    np.testing.assert_array_equal(data.train.stored[:, 1], data.train.labels + 8)
 
 
 def test_columns_are_standardised_by_the_training_rows():
@@ -117,6 +132,11 @@ def test_a_missing_category_is_a_missing_value():
     assert (~known).sum() == 3
     assert not known[7, 1:].any()
     assert not found[7, 1:].any()
+
+
+def test_equal_integers_that_are_written_differently_have_one_order():
+    assert sorted_names({"1", "01", "001"}) == sorted_names({"001", "01", "1"}) == ("001", "01", "1")
+    assert sorted_names({"10", "9", "-1"}) == ("-1", "9", "10")
 
 
 def test_other_categories_have_an_element_if_this_is_declared():
@@ -287,6 +307,16 @@ def test_the_delimiter_is_seen_in_the_first_line(here, sign):
     for file in ("other.csv", "bom.csv"):
         data = people(file, label="group").load()
         np.testing.assert_array_equal(data.train.stored, people(label="group").load().train.stored)
+
+
+def test_the_delimiter_is_that_of_the_first_line_with_names(here):
+    content = PEOPLE.rename(columns={"age": "age, in years, and no months, at all"}).to_csv(sep=";", index=False)
+    (here / "other.csv").write_text("\n \n" + content.replace("age, in", '"age, in').replace("at all", 'at all"'))
+    assert people("other.csv").load().info.columns == (
+        "age, in years, and no months, at all",
+        *PEOPLE.columns[2:4],
+        "group",
+    )
 
 
 def test_parquet_is_read_as_csv_is():

@@ -28,7 +28,7 @@ class TableFile(FittedDataset[Fitted]):
         train: the file with the training rows.
         validation: the file with the validation rows; if empty, a share is split off.
         test: the file with the test rows; if empty, a share is split off.
-        features: the columns of numbers; if empty, all of them that are not used otherwise.
+        features: the columns of numbers; if empty, all of them that have a name and are not used otherwise.
         counts: columns of counts, integers from 0 up, which stay as they are; for the likelihood `mixed`.
         categories: columns of names, of which each is a one-hot vector with an element `column=name` for each name
             that the training rows have. A missing name is a missing value.

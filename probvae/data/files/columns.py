@@ -23,7 +23,7 @@ from probvae.data.files.beside import (
 )
 from probvae.data.files.encoding import known_names, mean_and_scale, one_hot
 from probvae.data.files.parts import Part
-from probvae.data.files.tables import Frame, column, counted, first_text, is_numeric, numbers, texts
+from probvae.data.files.tables import Frame, column, counted, first_text, is_numeric, is_unnamed, numbers, texts
 from probvae.errors import ConfigError
 
 OTHER = "other"
@@ -91,7 +91,9 @@ class Fitted:
         """
         train, source = frames["train"], sources["train"]
         features = roles.features or tuple(
-            name for name in train.columns if name not in roles.apart and is_numeric(train[name])
+            name
+            for name in train.columns
+            if name not in roles.apart and is_numeric(train[name]) and not is_unnamed(name)
         )
         if not features and not roles.encoded and not roles.counts:
             got = f"{listed([*train.columns])} in {source}"
@@ -211,9 +213,13 @@ def in_units(fitted: Table, x: Array) -> dict[str, Array]:
 
 
 def unused(frame: Frame, fitted: Fitted, roles: Roles) -> list[str]:
-    """The columns that are not used, each with the reason if it is text."""
+    """The columns that are not used, each with the reason if it is text or has no name."""
     names = [name for name in frame.columns if name not in (*fitted.features, *roles.apart)]
-    return [
-        shown(name) if is_numeric(frame[name]) else f"{shown(name)} (text, as {first_text(frame[name])[1]!r})"
-        for name in names
-    ]
+    return [f"{shown(name)}{_reason(frame, name)}" for name in names]
+
+
+def _reason(frame: Frame, name: str) -> str:
+    """Why a column is not used, where that can be seen from it."""
+    if is_unnamed(name):
+        return " (the file has no name for it, as for an index)"
+    return "" if is_numeric(frame[name]) else f" (text, as {first_text(frame[name])[1]!r})"

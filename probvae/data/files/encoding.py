@@ -80,8 +80,8 @@ def known_names(frame: Frame, name: str, key: str, source: str) -> tuple[str, ..
 
 
 def sorted_names(names: set[str]) -> tuple[str, ...]:
-    """Names in order; if all are integers, by their size."""
-    return tuple(sorted(names, key=int) if are_integers(names) else sorted(names))
+    """Names in order; if all are integers, by their size, and equal ones (1, 01) by their text."""
+    return tuple(sorted(names, key=lambda name: (int(name), name)) if are_integers(names) else sorted(names))
 
 
 def are_integers(names: set[str]) -> bool:

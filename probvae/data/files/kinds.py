@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 from numpy.lib.format import MAGIC_PREFIX
 
 _HEAD = 4096  # bytes that are read
+_LONGEST_WORD = len("-Infinity")  # of JSON
 
 
 class Kind(NamedTuple):
@@ -67,34 +70,35 @@ def _expand(command: str) -> str:
     return f"Expand it, and name what is in it: {command} {{name}}."
 
 
-_MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"\x89PNG\r\n", "a PNG image", _FOLDER),
-    (0, b"\xff\xd8\xff", "a JPEG image", _FOLDER),
-    (0, b"GIF8", "a GIF image", _IMAGES),
-    (0, b"II*\0", "a TIFF image", _IMAGES),
-    (0, b"MM\0*", "a TIFF image", _IMAGES),
-    (8, b"WEBP", "a WebP image", _IMAGES),
-    (8, b"WAVE", "a WAV recording", _SOUND),
-    (4, b"ftyp", "a video (MP4)", _VIDEO),
-    (0, b"\x89HDF\r\n", HDF5, _HDF5 % "h5py.File('{name}')['NAME'][:]"),
-    (0, b"MATLAB 5.0", "a MATLAB file", _MEMBER % "scipy.io.loadmat('{name}')['NAME']"),
-    (0, b"CDF", "a NetCDF file", _MEMBER % "xarray.open_dataset('{name}')['NAME']"),
-    (0, b"SIMPLE  =", "a FITS file", "Save its array: " + _SAVE % "astropy.io.fits.getdata('{name}')"),
-    (0, b"PAR1", *PARQUET),
-    (0, b"ARROW1", "a Feather (Arrow) table", _table_by("read_feather")),
-    (0, b"SQLite format 3", "an SQLite database", "Save the result of a query with numpy.save."),
-    (0, b"\x80\x02\x8a\nl\xfc\x9cF", "a PyTorch file", _TORCH),
-    *((0, bytes([0x80, protocol]), "a pickle", _PICKLE) for protocol in (2, 3, 4, 5)),
-    (0, b"%PDF", "a PDF document", _NO_DATA),
-    (0, b"BZh", "a file compressed by bzip2", _expand("bunzip2 -k")),
-    (0, b"\xfd7zXZ\0", "a file compressed by xz", _expand("unxz -k")),
-    (0, b"\x28\xb5\x2f\xfd", "a file compressed by Zstandard", _expand("unzstd")),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", _expand("7z x")),
-    (257, b"ustar", "a tar archive", _expand("tar -xf")),
-    (0, b"version https://git-lfs", "a Git LFS pointer to a file that was not fetched", "Fetch it: git lfs pull."),
-    (0, b"\xff\xfe", f"{TEXT} in UTF-16", _UTF_16),
-    (0, b"\xfe\xff", f"{TEXT} in UTF-16", _UTF_16),
+_MAGIC: tuple[tuple[bytes, str, str], ...] = (
+    (rb"\x89PNG\r\n", "a PNG image", _FOLDER),
+    (rb"\xff\xd8\xff", "a JPEG image", _FOLDER),
+    (rb"GIF8[79]a", "a GIF image", _IMAGES),
+    (rb"II\*\0", "a TIFF image", _IMAGES),
+    (rb"MM\0\*", "a TIFF image", _IMAGES),
+    (rb"RIFF....WEBP", "a WebP image", _IMAGES),
+    (rb"RIFF....WAVE", "a WAV recording", _SOUND),
+    (rb"\0...ftyp", "a video (MP4)", _VIDEO),
+    (rb"\x89HDF\r\n", HDF5, _HDF5 % "h5py.File('{name}')['NAME'][:]"),
+    (rb"MATLAB 5\.0 MAT-file", "a MATLAB file", _MEMBER % "scipy.io.loadmat('{name}')['NAME']"),
+    (rb"CDF[\1\2\5]", "a NetCDF file", _MEMBER % "xarray.open_dataset('{name}')['NAME']"),
+    (rb"SIMPLE  = +T", "a FITS file", "Save its array: " + _SAVE % "astropy.io.fits.getdata('{name}')"),
+    (rb"PAR1(?![,;\t\r\n])", *PARQUET),
+    (rb"ARROW1\0", "a Feather (Arrow) table", _table_by("read_feather")),
+    (rb"SQLite format 3\0", "an SQLite database", "Save the result of a query with numpy.save."),
+    (rb"\x80\x02\x8a\nl\xfc\x9cF", "a PyTorch file", _TORCH),
+    (rb"\x80[\2-\5]", "a pickle", _PICKLE),
+    (rb"%PDF-", "a PDF document", _NO_DATA),
+    (rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", "a file compressed by bzip2", _expand("bunzip2 -k")),
+    (rb"\xfd7zXZ\0", "a file compressed by xz", _expand("unxz -k")),
+    (rb"\x28\xb5\x2f\xfd", "a file compressed by Zstandard", _expand("unzstd")),
+    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive", _expand("7z x")),
+    (rb".{257}ustar[\0 ]", "a tar archive", _expand("tar -xf")),
+    (rb"version https://git-lfs", "a Git LFS pointer to a file that was not fetched", "Fetch it: git lfs pull."),
+    (rb"\xff\xfe", f"{TEXT} in UTF-16", _UTF_16),
+    (rb"\xfe\xff", f"{TEXT} in UTF-16", _UTF_16),
 )
+"""How files of a kind begin, as a regular expression: all of it, as the names in a table may begin so too."""
 
 _IDX_TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "spaces"}
@@ -157,8 +161,8 @@ def _of_bytes(head: bytes, path: Path) -> Kind:
         return NPY
     if head.startswith(b"\x1f\x8b"):
         return _gzip(head, path)
-    for start, magic, what, advice in _MAGIC:
-        if head.startswith(magic, start):
+    for magic, what, advice in _MAGIC:
+        if re.match(magic, head, re.DOTALL):
             return Kind(what, _filled(advice, path))
     if _begins_as_records(head):
         return RECORDS
@@ -249,14 +253,14 @@ def _text(head: bytes, path: Path) -> Kind | None:
         text = text.removeprefix("\ufeff")  # some editors write a byte order mark
     except UnicodeDecodeError:
         return None
-    if not all(char.isprintable() or char.isspace() for char in text):
+    if any(unicodedata.category(char) == "Cc" and not char.isspace() for char in text):  # control characters
         return None
-    start = text.lstrip().lower()
-    if start.startswith(("<!doctype html", "<html")):
+    start = text.lstrip()
+    if start.lower().startswith(("<!doctype html", "<html")):
         return Kind("an HTML page", _DOWNLOAD)
     if start.startswith("<?xml"):
         return Kind("an XML document", _DOWNLOAD)
-    if start.startswith(("{", "[")):
+    if _is_json(start, cut=len(head) == _HEAD):
         array = f"numpy.asarray(json.loads(pathlib.Path('{path.name}').read_text()), 'float32')"
         return Kind("JSON text", f"Save its numbers as an array: numpy.save('{_stem(path)}.npy', {array}).")
     lines = [line for line in text.splitlines()[:20] if line.strip()]
@@ -267,6 +271,19 @@ def _text(head: bytes, path: Path) -> Kind | None:
             return Kind(f"{TEXT} with columns separated by {name}", _table(lines, sign, path))
     array = f"numpy.loadtxt('{path.name}', dtype='float32', ndmin=2)"
     return Kind(TEXT, f"If it is numbers, save them as an array: numpy.save('{_stem(path)}.npy', {array}).")
+
+
+def _is_json(text: str, cut: bool) -> bool:
+    """Whether text is JSON as far as it was read: a list or an object that ends, or that is cut off."""
+    if not text.startswith(("{", "[")):
+        return False
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except RecursionError:
+        return True
+    except json.JSONDecodeError as error:
+        return cut and (error.msg.startswith("Unterminated string") or error.pos > len(text) - _LONGEST_WORD)
+    return text[end:].lstrip()[:1] in ("", "{", "[")  # there may be an object on each line
 
 
 def _table(lines: list[str], sign: str, path: Path) -> str:

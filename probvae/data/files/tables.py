@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def pandas() -> Any:
 def read_table(text: str, place: str, as_text: Collection[str], either: Collection[str] = ()) -> Frame:
     """The table in a CSV or Parquet file, recognised by its content.
 
-    The delimiter of a CSV file is the one that its first line has most of: comma, semicolon or tab.
+    The delimiter of a CSV file is the one that its first line has most of outside quotes: comma, semicolon or tab.
 
     Args:
         text: the path of the file.
@@ -135,6 +136,11 @@ def is_numeric(column: Any) -> bool:
     return bool(types.is_numeric_dtype(column) and not types.is_complex_dtype(column))
 
 
+def is_unnamed(name: str) -> bool:
+    """Whether a column has its name from pandas, as it has none in its file: as the index that pandas writes."""
+    return re.fullmatch(r"Unnamed: \d+", name) is not None
+
+
 def is_text(column: Any) -> bool:
     """Whether a column, a pandas.Series, has names: it is of pandas' type for them, or no value is a number."""
     pd = pandas()
@@ -154,12 +160,13 @@ def numbers(column: Any, key: str, source: str) -> Array:
     Raises:
         ConfigError: it has text, or a number that is not finite in float32.
     """
-    pd, expected = pandas(), f"numbers in the column {shown(str(column.name))!r} of {source}"
-    if not is_numeric(column):
+    expected = f"numbers in the column {shown(str(column.name))!r} of {source}"
+    parsed = _parsed(column)
+    if (column.notna() & parsed.isna()).any():
         row, text = first_text(column)
         fix = f"Correct it, or name the column in data.categories, or leave it out of data.{key}."
         raise ConfigError.of(f"data.{key}", expected, f"{text!r} in row {row} (the first is 0)", fix)
-    values: Array = pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
+    values: Array = parsed.to_numpy(np.float64, na_value=np.nan)
     with np.errstate(over="ignore"):
         infinite = np.isinf(values.astype(np.float32))
     if infinite.any():
@@ -202,16 +209,20 @@ def texts(column: Any) -> list[str | None]:
 
 def first_text(column: Any) -> tuple[int, str]:
     """The first value of a column, a pandas.Series, that is no number: its row and its text."""
-    wrong = column.notna() & pandas().to_numeric(column, errors="coerce").isna()
+    wrong = column.notna() & _parsed(column).isna()
     row = int(np.argmax(wrong.to_numpy()))
     return row, shown(str(column.iloc[row]))
 
 
+def _parsed(column: Any) -> Any:
+    """The numbers of a column, also where they are read as text, as labels are; NaN where a value is no number."""
+    values = column if is_numeric(column) else column.astype("string")
+    return pandas().to_numeric(values, errors="coerce")
+
+
 def _read_csv(path: Path, place: str, as_text: Collection[str], either: Collection[str]) -> Frame:
     pd = pandas()
-    with open(path, encoding="utf-8-sig") as file:
-        line = file.readline()
-    how = {"sep": max(_DELIMITERS, key=line.count), "encoding": "utf-8-sig", "skip_blank_lines": True}
+    how = {"sep": _delimiter(path), "encoding": "utf-8-sig", "skip_blank_lines": True}
     names = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **how).iloc[0].tolist()
     _check_names(names, place, str(path))
     if all(map(_is_number, names)):
@@ -231,6 +242,13 @@ def _read_csv(path: Path, place: str, as_text: Collection[str], either: Collecti
         how |= {"usecols": named, "dtype": str, "keep_default_na": False, "na_values": _MISSING}
         frame[named] = pd.read_csv(path, index_col=False, **how)[named]
     return frame
+
+
+def _delimiter(path: Path) -> str:
+    """The delimiter that the first line that is not empty has most of, outside quotes."""
+    with open(path, encoding="utf-8-sig") as file:
+        line = next((line for line in file if line.strip()), "")
+    return max(_DELIMITERS, key=re.sub('"[^"]*("|$)', "", line).count)
 
 
 def _check_names(names: Sequence[str], place: str, source: str) -> None:
