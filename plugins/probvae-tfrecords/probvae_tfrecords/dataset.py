@@ -39,8 +39,8 @@ class TFRecords(Dataset):
     A record is a tf.train.Example with a feature that holds an example. The files are not compressed. Validation
     and test examples are loaded into memory; of the training files only the positions of the records are, 8 bytes
     for each. The values are assumed to be of the narrowest kind that all validation and test examples are of (0
-    and 1 only, numbers from 0 to 1, integers from 0 up, all numbers); a training example of another kind stops the
-    training.
+    and 1 only, numbers from 0 to 1, integers from 0 up, all numbers; bytes are 0 and 1 only, integers from 0 to
+    `divide_by`, or from 0 to 255); a training example of another kind stops the training.
 
     Args:
         train: the files with the training examples: a path or a pattern, as train-*.tfrecord, or a list of such.
@@ -122,15 +122,21 @@ class TFRecords(Dataset):
         )
         stored = Values.of_all(Values.of(x) for split in (validation, test) for x in split.blocks())
         stored = replace(stored, one_hot=False)  # of the training examples that is not known
-        kinds = (BINARY, UNIT, COUNTS, REAL) if self.divide_by == 1 else (Values(0, self.divide_by), REAL)
-        kind = next(kind for kind in kinds if stored in kind)
-        values = kind if self.divide_by == 1 or kind == REAL else UNIT
+        kind = next(kind for kind in self._kinds if stored in kind)
+        values = _divided(kind, self.divide_by)
         if self.binarize != "none" and values not in UNIT:
             seen = Values(stored.low / self.divide_by, stored.high / self.divide_by, values.integer)
             raise not_probabilities(seen, stored, self.shape)
         train = replace(records["train"], values=kind, shuffle_buffer=self.shuffle_buffer)
         notes = tuple(_note(part, found) for part, found in records.items())
         return _Parts(Split(train, divide_by=self.divide_by), validation, test, values, notes)
+
+    @property
+    def _kinds(self) -> tuple[Values, ...]:
+        """The kinds of values that may be stored, the narrowest first."""
+        if self.dtype == "uint8":
+            return Values(0, min(255, int(self.divide_by)), integer=True), Values.levels(256)
+        return (BINARY, UNIT, COUNTS, REAL) if self.divide_by == 1 else (Values(0, self.divide_by), REAL)
 
     def _records(self, part: str) -> Records:
         """The examples of a part, with a look at the first one of each of its files.
@@ -184,6 +190,12 @@ class _Parts(NamedTuple):
     test: Split
     values: Values
     notes: tuple[str, ...]
+
+
+def _divided(values: Values, by: float) -> Values:
+    """Values divided by a number: integers are multiples of a fraction then, if the number is whole."""
+    steps = int(by) if values.integer and by == int(by) else 0
+    return Values(values.low / by, values.high / by, integer=bool(steps), steps=steps or 1)
 
 
 def _patterns(files: Files) -> tuple[str, ...]:

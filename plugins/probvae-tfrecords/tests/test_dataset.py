@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from probvae import BINARY, COUNTS, REAL, UNIT, ConfigError, DataError, Split
+from probvae import BINARY, COUNTS, REAL, UNIT, ConfigError, DataError, Split, Values
 from probvae.data import Batches, batches_in_order
 
 from probvae_tfrecords.dataset import TFRecords
@@ -67,7 +67,7 @@ def test_the_parts_are_what_was_written(how):
     assert data.info.event_shape == data.train.stored.shape[1:] == E
     assert data.train.binarize_on_read == (how.get("binarize") == "dynamic")
     assert not data.validation.binarize_on_read
-    assert data.info.values == {0: COUNTS, 1: UNIT, 2: BINARY}[len(how)]
+    assert data.info.values == {0: Values.levels(256), 1: Values.levels(256, 255), 2: BINARY}[len(how)]
     np.testing.assert_array_equal(data.train.stored.load(), BYTES)
     for part in (data.validation, data.test):
         assert isinstance(part.stored, np.ndarray)
@@ -98,7 +98,7 @@ def test_numbers_may_be_bytes_or_lists(kind, here):
         write(f"{part}.tfrecord", [record(x, kind, "x") for x in array])
     files = {part: f"{part}.tfrecord" for part in PATTERNS}
     data = TFRecords(**files, shape=E, feature="x", dtype=kind).load()
-    assert data.info.values == (REAL if "float" in kind else COUNTS)
+    assert data.info.values == {"uint8": Values.levels(256), "int64_list": COUNTS}.get(kind, REAL)
     np.testing.assert_array_equal(data.validation.stored, array)
     np.testing.assert_array_equal(data.train.stored[:], array)
     stream = Batches(data.train, 10, 0).stream(0)
@@ -112,6 +112,25 @@ def test_values_are_of_the_narrowest_kind_that_holds_those_in_memory(top, values
         write(f"{part}.tfrecord", [record(np.full(E, x), "float_list") for x in (0, top)])
     files = {part: f"{part}.tfrecord" for part in PATTERNS}
     assert TFRecords(**files, shape=E, dtype="float_list").info().values == values
+
+
+@pytest.mark.parametrize(
+    ("top", "divide_by", "values"),
+    [
+        (1, 1, BINARY),
+        (2, 1, Values.levels(256)),
+        (80, 100, Values.levels(101, 100)),
+        (101, 100, Values.levels(256, 100)),
+        (200, 255, Values.levels(256, 255)),
+        (200, 256, Values.levels(256, 256)),
+        (200, 127.5, Values(0, 2)),
+    ],
+)
+def test_bytes_are_levels(top, divide_by, values):
+    for part in PATTERNS:
+        write(f"{part}.tfrecord", [record(np.full(E, x, np.uint8), "uint8") for x in (0, top)])
+    files = {part: f"{part}.tfrecord" for part in PATTERNS}
+    assert TFRecords(**files, shape=E, divide_by=divide_by).info().values == values
 
 
 # The order

@@ -48,6 +48,12 @@ def test_a_run_leaves_what_every_run_leaves(data, folder):
     assert "without" not in output
 
 
+def test_bytes_can_be_used_with_a_likelihood_of_8_bit_images(data, folder):
+    table = spec({**data, "binarize": "none"})
+    table["model"]["decoder"]["likelihood"] = {"use": "discretised_logistic"}
+    assert probvae.runs.check(table).plan.components[("data",)].use == "tfrecords.examples"
+
+
 def test_a_wrong_pattern_or_shape_points_into_the_spec(data, folder):
     with pytest.raises(SpecError, match=r"data\.validation: .*no file .*nothing-"):
         train(spec({**data, "validation": ["nothing-*"]}), folder / "run")
