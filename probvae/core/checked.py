@@ -18,10 +18,13 @@ class Checked:
 
     Raises:
         ConfigError: an argument is of another type than its annotation says, or out of its bounds.
+        TypeError: there are arguments, and the class has no `__init__`.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Validate the arguments before anything is made."""
+        if cls.__init__ is object.__init__ and (args or kwargs):  # which takes any if there is a __new__
+            raise TypeError(f"{cls.__name__}() takes no arguments")
         signature = Signature.read(cls)
         for name, value in signature.given(args, kwargs).items():
             parameter = signature.all.get(name)

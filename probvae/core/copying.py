@@ -56,6 +56,8 @@ def copied_layer(layer: L, memo: dict[int, Any]) -> L:
         tracker.unlock()
     try:
         for original in originals:
+            for generator in getattr(original, "_seed_generators", ()):  # as dropout has
+                memo[id(generator.backend)] = generator.backend  # a module, which has no copy
             _copy_distributions(vars(original), memo)
             attributes: dict[str, object] = vars(memo[id(original)])
             for name, value in vars(original).items():

@@ -52,6 +52,16 @@ def test_a_constructor_refuses_what_its_annotations_do_not_allow(make, parameter
     assert error.value.parameter == parameter
 
 
+def test_a_class_without_a_constructor_takes_no_arguments():
+    class Plain(probvae.Objective):
+        def __call__(self, vae, batch, seed, step): ...
+
+    Plain()
+    for arguments, keywords in (((1,), {}), ((), {"beta": 1.0})):
+        with pytest.raises(TypeError, match=r"Plain\(\) takes no arguments"):
+            Plain(*arguments, **keywords)
+
+
 def test_numbers_and_shapes_of_the_libraries_are_taken():
     c.Mixture(np.int64(2), components=np.int32(3))
     c.NetworkEncoder(c.Dense(hidden=[4]), c.DiagonalNormal(2, scale_floor=np.float32(0.1)), tf.TensorShape([4]))

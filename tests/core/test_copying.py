@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+import probvae
 from probvae import components as c
 from probvae.core import named_variables
 from probvae.errors import UserError
@@ -58,6 +59,24 @@ def test_a_copy_is_equal_and_shares_no_variable(prior):
 def test_a_part_that_two_hold_is_copied_once():
     copied = copy.deepcopy(tiny_vae(PRIORS["vamp, which shares the encoder"](), encoder=SHARED))
     assert copied.prior.encoder is copied.encoder
+
+
+class Noisy(probvae.Network):
+    def make_layers(self, in_shape, out_shape):
+        self.noise = [keras.layers.GaussianNoise(1.0), keras.layers.LSTM(2, dropout=0.5)]
+
+    def map_rows(self, rows):
+        return self.noise[0](rows, training=True)
+
+
+def test_a_copy_has_random_states_of_its_own_that_start_where_those_of_the_original_are():
+    network, x = Noisy().connect((3,), (3,)), tf.zeros((2, 3))
+    network.outputs(x)
+    copied = copy.deepcopy(network)
+    np.testing.assert_array_equal(copied.outputs(x), network.outputs(x))
+    again = network.outputs(x)
+    assert np.any(again != network.outputs(x))
+    np.testing.assert_array_equal(copied.outputs(x), again)
 
 
 def test_a_component_is_copied_by_itself():

@@ -57,6 +57,16 @@ def test_samples_that_are_reparameterized_in_any_way_move_with_their_density(nam
         ("network_built_on_first_use", "copies_are_independent"),
         ("network_normalised_by_row", "rows_do_not_mix"),
         ("network_every_second_pixel", "every_part_of_an_example_is_read"),
+        ("network_dropout_switched_off", "copies_are_independent"),
+        ("posterior_cauchy", "finite"),
+        ("posterior_student_t_of_any_degree", "finite"),
+        ("objective_sticking_the_landing", "builds"),
+        ("bijector_unit_cube_flow", "round_trips"),
+        ("bijector_unit_cube_flow", "holds_at_special_points"),
+        ("bijector_unit_cube_flow", "stays_invertible"),
+        ("bijector_positive_flow", "learns"),
+        ("bijector_positive_flow", "holds_at_special_points"),
+        ("bijector_piecewise_linear_flow", "holds_at_special_points"),
     ],
 )
 def test_what_is_near_a_mistake_is_none(name, check):

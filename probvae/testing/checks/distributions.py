@@ -178,5 +178,5 @@ def _positive(p: Distribution, name: str) -> None:
         scale = f64(p.stddev())
     except NotImplementedError:
         return
-    if not np.all(scale > 0):
-        raise Violation(f"the standard deviation at {name} inputs is {scale.min():g}; expected all above 0.")
+    if np.any(scale <= 0):  # some have none, as a Cauchy distribution: that is NaN, or infinite
+        raise Violation(f"the standard deviation at {name} inputs is {np.nanmin(scale):g}; expected all above 0.")

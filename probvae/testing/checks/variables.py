@@ -113,7 +113,8 @@ def _without_gradient(view: View) -> set[str]:
 def _density(view: View) -> Tensor:
     if view.kind == "bijector":
         bijector = view.component.bijector()
-        y = tf.random.stateless_normal((32, view.case.latent_dim), stateless(view.case))
+        noise = tf.random.stateless_normal((32, view.case.latent_dim), stateless(view.case))
+        y = tf.stop_gradient(bijector.forward(noise))
         x = bijector.inverse(tf.identity(y))
         log_det = bijector.inverse_log_det_jacobian(tf.identity(y), event_ndims=1)
         return tf.reduce_sum(tf.sin(x + 0.5)) + tf.reduce_sum(tf.cast(log_det, tf.float32))

@@ -12,7 +12,7 @@ from probvae.components.bijectors.spline import RationalQuadraticSpline
 from probvae.components.bijectors.triangular import Affine, Chain, Transformed
 from probvae.components.networks.made import MADE
 from probvae.components.scales import raw_scale, softplus_scale
-from probvae.core import Positive, Prior
+from probvae.core import Positive, Prior, Support, Values
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -68,6 +68,47 @@ class SinhArcsinhFlow(_Flow):
     def bijector(self):
         tail = 0.5 + tf.sigmoid(self.raw_tail.value)
         return tfb.Chain([self.affine(), tfb.SinhArcsinh(tf.tanh(self.skewness.value), tail)])
+
+
+class UnitCubeFlow(_Flow):
+    """Onto the numbers from 0 to 1, without the ends."""
+
+    support: Support = Values(0, 1, open=True)
+
+    def bijector(self):
+        return tfb.Chain([tfb.Sigmoid(), self.affine()])
+
+
+class PositiveFlow(_Flow):
+    """Onto the numbers above 0."""
+
+    support: Support = Values(0, open=True)
+
+    def bijector(self):
+        return tfb.Chain([tfb.Softplus(), self.affine()])
+
+
+class _LeakyRelu(tfb.Bijector):
+    """x where it is positive, and a third of it elsewhere."""
+
+    def __init__(self):
+        super().__init__(forward_min_event_ndims=0, parameters={})
+
+    def _forward(self, x):
+        return tf.where(x < 0, x / 3, x)
+
+    def _inverse(self, y):
+        return tf.where(y < 0, 3 * y, y)
+
+    def _forward_log_det_jacobian(self, x):
+        return tf.where(x < 0, -tf.math.log(3.0), 0.0)
+
+
+class PiecewiseLinearFlow(TriangularFlow):
+    """A leaky relu between an affine map and a matrix: its log-determinant has jumps."""
+
+    def bijector(self):
+        return tfb.Chain([self.affine(), _LeakyRelu(), super().bijector()])
 
 
 class GlowLikeFlow(_Flow):

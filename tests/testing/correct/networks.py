@@ -1,4 +1,4 @@
-"""Networks: with layers that are built on first use, with pixels left out, and with a row normalised."""
+"""Networks: built on first use, with pixels left out, with a row normalised, and with dropout."""
 
 from math import prod
 
@@ -29,6 +29,17 @@ class NormalisedByRow(BuiltOnFirstUse):
 
     def map_rows(self, rows):
         return super().map_rows(self.normalise(self.first(flat(rows))))
+
+
+class DropoutSwitchedOff(BuiltOnFirstUse):
+    """A layer with a random state that is not used."""
+
+    def make_layers(self, in_shape, out_shape):
+        super().make_layers(in_shape, out_shape)
+        self.dropout = keras.layers.Dropout(0.5)
+
+    def map_rows(self, rows):
+        return super().map_rows(self.dropout(rows, training=False))
 
 
 class EverySecondPixel(BuiltOnFirstUse):

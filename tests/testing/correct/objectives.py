@@ -14,9 +14,6 @@ class DivergenceOfMarginals(Objective):
     bound = "tight"
     posterior = "diagonal"
 
-    def __init__(self) -> None:
-        pass
-
     def __call__(self, vae, batch, seed, step):
         q, p = vae.posterior(batch.x), vae.prior.distribution()
         log_likelihood = vae.decoder.likelihood(q.sample(seed=as_seed(seed))).log_prob(batch.x)  # [B]
@@ -30,9 +27,6 @@ class StickingTheLanding(Objective):
 
     terms: ClassVar[tuple[str, ...]] = ("negative_log_likelihood", "kl")
     bound = "tight"
-
-    def __init__(self) -> None:
-        pass
 
     def __call__(self, vae, batch, seed, step):
         q = vae.posterior(batch.x)

@@ -61,6 +61,20 @@ class StudentT(_Head):
         return tfd.StudentT(1.5 + concentration(df), loc, softplus_scale(raw))
 
 
+class Cauchy(_Head):
+    """Without a mean or a variance."""
+
+    def elements(self, loc, raw):
+        return tfd.Cauchy(loc, softplus_scale(raw))
+
+
+class StudentTOfAnyDegree(StudentT):
+    """Some latents without a variance, some without a mean."""
+
+    def elements(self, loc, raw, df):
+        return tfd.StudentT(0.5 + tf.nn.softplus(df), loc, softplus_scale(raw))
+
+
 class SinhArcsinh(_Head):
     numbers = 4
 
