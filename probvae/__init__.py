@@ -28,6 +28,7 @@ TARGETS = [
     "probvae.objectives:SemiSupervised",
     # from a spec
     "probvae.runs:build",
+    "probvae.training:Callback",
     "probvae.runs:compare",
     "probvae.runs:evaluate",
     "probvae.runs:export",

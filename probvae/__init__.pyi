@@ -85,5 +85,6 @@ from probvae.runs import push as push
 from probvae.runs import refit as refit
 from probvae.runs import sweep as sweep
 from probvae.runs import train as train
+from probvae.training import Callback as Callback
 
 __version__: str

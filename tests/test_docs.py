@@ -18,7 +18,8 @@ from PIL import Image
 from rich.console import Console
 
 import probvae
-from probvae import testing
+from probvae import VAE, testing
+from probvae import components as c
 from probvae.core import exact_kl
 from probvae.data import Arrays
 from probvae.errors import ConfigError, SpecError
@@ -590,6 +591,48 @@ def test_the_array_of_the_page_is_trained_on(monkeypatch):
     (code,) = [text for text in blocks(DATA, "python") if "probvae.train(" in text]
     exec(code, names)
     assert names["numbers"]["elbo"]["examples"] == 20
+    (code,) = [text for text in blocks(DATA, "python") if "observed=" in text]
+    exec(code, names)
+    data = names["data"]
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [160, 20, 20]
+    assert data.info.sizes == (160, 20, 20)
+    assert np.isnan(names["x"]).sum() == 200 * 8 - sum(
+        split.observed[:].sum() for split in (data.train, data.validation, data.test)
+    )
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras, with NumPy 2
+def test_the_code_on_weights_callbacks_and_interpolation_runs(folder, monkeypatch, capsys):
+    monkeypatch.setattr("probvae.runs.training.draw_figures", lambda *_: None)
+
+    def parts():
+        encoder = c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(2), (3,))
+        return encoder, c.NetworkDecoder(c.Dense((4,)), c.Normal((3,)), 2), c.StandardNormal(2)
+
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    vae = VAE(*parts())
+    vae.save_weights("vae.weights.h5")
+    names = {"VAE": VAE, "vae": vae, "x": x, "np": np, "probvae": probvae}
+    names |= dict(zip(("encoder", "decoder", "prior"), parts(), strict=True))
+    (load,) = [text for text in blocks(TRAINING, "python") if "load_weights" in text]
+    exec(load, names)
+    np.testing.assert_array_equal(names["again"].posterior(x).mean(), vae.posterior(x).mean())
+
+    (path,) = [text for text in blocks(PAGES["python.md"], "python") if "share" in text]
+    exec(path, names)
+    assert names["path"].shape == (10, 3)
+
+    (define,) = [text for text in blocks(TRAINING, "python") if "probvae.Callback" in text]
+    exec(define.partition("run = ")[0], names)
+    model = {
+        "latent_dim": 2,
+        "encoder": {"network": {"use": "dense"}},
+        "decoder": {"network": {"use": "dense"}, "likelihood": {"use": "normal"}},
+        "prior": {"use": "standard_normal"},
+    }
+    spec = {"schema": 1, "model": model, "train": {"epochs": 2}}
+    probvae.train(spec, data=x, callbacks=[names["Losses"]()], console=Console(quiet=True))
+    assert re.fullmatch(r"1 [\d.]+ [\d.]+\n2 [\d.]+ [\d.]+\n", capsys.readouterr().out)
 
 
 PARTS = {"train": ["train", "training"], "validation": ["validation", "valid", "val"], "test": ["test", "testing"]}

@@ -2,6 +2,7 @@
 
 from probvae.core.autograph import without_autograph
 from probvae.core.batch import Batch
+from probvae.core.blocks import rows_at_a_time
 from probvae.core.checked import Checked
 from probvae.core.component import Component
 from probvae.core.condition import Condition, ConditionColumn
@@ -157,6 +158,7 @@ __all__ = [
     "factors",
     "exact_kl",
     "of_each_latent",
+    "rows_at_a_time",
     "block_log_probs",
     "gradients_and_means",
     "without_autograph",

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from probvae.core.types import Tensor
+from probvae.core.types import Shape, Tensor
 
 LARGEST = 2**18
 """How many numbers a block takes: few enough for memory, enough for speed."""
+
+
+MOST = 2**22
+"""How many numbers the examples of a chunk have: some gigabytes in the widest layer of a network for images."""
+
+
+def rows_at_a_time(event_shape: Shape, most: int) -> int:
+    """How many examples of a shape a chunk has: `most`, or fewer if they are large. A function of these alone."""
+    return max(1, min(most, MOST // math.prod(event_shape)))
 
 
 def blocks(values: Tensor, size: int) -> Iterator[slice]:

@@ -40,7 +40,9 @@ def pareto_k(largest: Array) -> Array:
     with np.errstate(invalid="ignore"):  # all weights are 0
         weights = np.exp(ordered - ordered[-1])
     excess = weights[1:] - weights[0]  # [M, N]
-    quartile = excess[int(M / 4 + 0.5) - 1]
+    ties = np.sum(ordered[1:] == ordered[0], axis=0)  # [N]
+    place = np.minimum(ties + (0.25 * (M - ties) + 0.5).astype(np.int64), M) - 1  # the quartile of the others
+    quartile = np.take_along_axis(excess, np.maximum(place, 0)[None], axis=0)[0]
     found = np.where(equal, -np.inf, np.inf)
     fit = quartile > np.finfo(np.float64).tiny
     found[fit] = _shape(excess[:, fit], quartile[fit])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from probvae.core import VAE, Array, Batch, Seed, Split, Stream, Tensor, fold_in
+from probvae.core import VAE, Array, Batch, Seed, Split, Stream, Tensor, fold_in, rows_at_a_time
 from probvae.evaluation.shared import Shared
 
 CHUNK = 1000
@@ -34,18 +34,19 @@ def over_examples(
     noise = fold_in(seed, Stream.USE)
     shared = Shared(function, vae)
     wanted = np.arange(len(split)) if rows is None else rows
-    numbers = np.unique(wanted // CHUNK).tolist()
+    size = rows_at_a_time(vae.event_shape, CHUNK)
+    numbers = np.unique(wanted // size).tolist()
     parts = []
     while numbers:
-        full = [number for number in numbers[: shared.count] if (number + 1) * CHUNK <= len(split)]
+        full = [number for number in numbers[: shared.count] if (number + 1) * size <= len(split)]
         group = full or numbers[:1]  # the last chunk of the split, which has fewer examples, is by itself
         numbers = numbers[len(group) :]
         calls = []
         for number in group:
-            part = slice(number * CHUNK, (number + 1) * CHUNK)
+            part = slice(number * size, (number + 1) * size)
             batch = split.batch(part, fold_in(noise, Stream.BINARIZE, number))
             calls.append((batch, fold_in(noise, Stream.LATENT, number)))
         for number, made in zip(group, shared(calls), strict=True):
-            here = wanted[wanted // CHUNK == number] - number * CHUNK
+            here = wanted[wanted // size == number] - number * size
             parts.append({name: values[here] for name, values in made.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

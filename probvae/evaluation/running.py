@@ -55,11 +55,13 @@ class Running:
         """The estimates for each example, [N] by name; see `example_bounds`."""
         S, half = self.count, self.samples // 2
         undefined = np.full_like(self._sum, np.nan)
+        with np.errstate(invalid="ignore"):  # all weights are 0
+            size = np.exp(2 * self._log_sum - self._log_sum_of_squares)
         return {
             "elbo": self._sum / S,
             "elbo_error": np.sqrt(self._squares / (S - 1) / S) if S > 1 else undefined,
             "importance_weighted": self._log_sum - math.log(S),
             "importance_weighted_half": self._log_sum_of_half - math.log(half) if half else undefined,
-            "effective_sample_size": np.exp(2 * self._log_sum - self._log_sum_of_squares),
+            "effective_sample_size": size,
             "pareto_k": pareto_k(self._largest),
         }

@@ -96,7 +96,7 @@ def samples(
         subtitle += ", over the data"
         behind = some(data, _COUNTS[form], fold_in(seed, Stream.FIGURES, 2))
         behind = behind[~np.isnan(behind).any(axis=1)] if form == "points" else behind
-        clouds = [("data", behind, "#b5b5b5" if form == "points" else INK), *clouds]
+        clouds = [*([("data", behind, "#b5b5b5" if form == "points" else INK)] if len(behind) else []), *clouds]
     draw = _plane if form == "points" else profiles
     return draw(title, f"{subtitle}.", clouds, column_names(vae.event_shape, info))
 
@@ -160,6 +160,11 @@ def reconstructions(
     shared_range(x, again)
     made = f"{what[0].lower()}{what[1:]} at one z\u00a0~\u00a0q(z|x)"
     if form == "points":
+        if split.observed is not None:
+            known = split.observed[rows].all(axis=1)
+            if not known.any():
+                raise NoPictureError("Points in a plane need examples without missing values; there are none.")
+            x, again = x[known], again[known]
         subtitle = f"Random {name} examples, each joined to its reconstruction: {made}."
         clouds = [("data", x, FAINT), ("model", again, COLOURS[0])]
         figure = _plane("Reconstructions", subtitle, clouds, column_names(vae.event_shape, info))

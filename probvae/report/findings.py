@@ -103,7 +103,8 @@ def _trend(rows: Rows, best_epoch: float) -> Finding | None:
     if len(settled) < _SHORTEST or not np.isfinite(loss).any():
         return None
     after = epochs > best_epoch  # without the best one, by whose choice the rest is higher
-    rise = float(loss[-1] - np.nanmin(loss))
+    lowest = best(rows)
+    rise = float(loss[-1] - (lowest.loss if lowest else np.nanmin(loss)))
     if after.sum() >= _SHORTEST and _slope(epochs[after], loss[after]) > _SIGNIFICANT:
         overfits = _slope(epochs[after], train[after]) < -_SIGNIFICANT
         text = (

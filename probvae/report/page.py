@@ -12,7 +12,7 @@ import tomli_w
 from probvae.core import Table
 from probvae.registry import Registry
 from probvae.report.chart import charts, constants
-from probvae.report.findings import Finding, findings, finished
+from probvae.report.findings import Finding, findings, finished, stopped_early
 from probvae.report.html import picture, rendered
 from probvae.report.numbers import Number, notes, numbers, plain_values
 from probvae.report.series import Rows, best
@@ -74,7 +74,12 @@ def render(facts: Facts, registry: Registry) -> str:
         data=data_in_words(facts.data),
         environment=plain_values({key: value for key, value in facts.environment.items() if key != "run"}),
         commands=commands(
-            facts.folder, facts.spec, facts.environment.get("plugins", []), finished(facts.rows, facts.spec)
+            facts.folder,
+            facts.spec,
+            facts.environment.get("plugins", []),
+            finished(facts.rows, facts.spec),
+            stopped_early(facts.rows, facts.spec),
+            facts.data.get("columns", ()),
         ),
         given=table_of(facts.spec, "data").get("use") == GIVEN,
         spec=tomli_w.dumps(facts.spec),
@@ -101,6 +106,7 @@ def remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
     """What the evaluation says in words, idle latents, and whether the numbers are of the best epoch."""
     remarks = [Finding("warning", name.capitalize(), _sentence(text)) for name, text in notes(facts.evaluation)]
     latents = table_of(facts.spec, "model").get("latent_dim")
+    several = table_of(facts.evaluation, "elbo").get("examples") != 1
     for number in found:
         title, value = number.name[0].upper() + number.name[1:], number.value
         remarks += [
@@ -108,7 +114,7 @@ def remarks(facts: Facts, found: Sequence[Number]) -> list[Finding]:
         ]
         if number.path.endswith("active_units") and isinstance(value, float) and isinstance(latents, int):
             text = f"{latents - value:g} of {latents} do not depend on x."
-            remarks += [Finding("note", "Inactive latents", text)] if value < latents else []
+            remarks += [Finding("note", "Inactive latents", text)] if value < latents and several else []
     epoch, lowest = facts.evaluation.get("epoch"), best(facts.rows)
     if epoch is not None and lowest is not None and epoch != lowest.epoch:
         text = (

@@ -121,7 +121,14 @@ class Command:
     line: str
 
 
-def commands(folder: str, spec: Mapping[str, object], plugins: Sequence[str], finished: bool) -> list[Command]:
+def commands(
+    folder: str,
+    spec: Mapping[str, object],
+    plugins: Sequence[str],
+    finished: bool,
+    stopped_early: bool = False,
+    columns: Sequence[str] = (),
+) -> list[Command]:
     """The commands that continue with a run; of data given in Python, those that need none.
 
     Args:
@@ -129,12 +136,15 @@ def commands(folder: str, spec: Mapping[str, object], plugins: Sequence[str], fi
         spec: the filled spec.
         plugins: the files that were loaded as plugins.
         finished: whether the training is.
+        stopped_early: whether it was by `patience`.
+        columns: those of a condition that is no class, of which a sample needs values.
     """
     train, data = table_of(spec, "train"), table_of(spec, "data")
     run, again, epochs = shlex.quote(folder), shlex.quote(f"{folder}-again"), train.get("epochs")
     found = [] if finished else [("resume the training", f"train {run} --resume")]
     if finished and train.get("schedule") == "constant" and isinstance(epochs, int):
-        found.append(("train longer", f"train {run} --resume --set train.epochs={2 * epochs}"))
+        patience = " --set train.patience=0" * stopped_early
+        found.append(("train longer", f"train {run} --resume --set train.epochs={2 * epochs}{patience}"))
     found += [
         ("estimate log p(x) as published tables do", f"evaluate {run} --samples 5000"),
         ("fit another prior, and see the nats gained", f"refit {run} --prior realnvp"),
@@ -143,7 +153,8 @@ def commands(folder: str, spec: Mapping[str, object], plugins: Sequence[str], fi
     ]
     if data.get("use") == GIVEN:
         found = []
-    found.append(("draw samples as arrays", f"sample {run} --count 1000 --out samples.npz"))
+    condition = f" --condition {shlex.quote(','.join(f'{name}=VALUE' for name in columns))}" if columns else ""
+    found.append(("draw samples as arrays", f"sample {run} --count 1000{condition} --out samples.npz"))
     files = "".join(f" --plugin {shlex.quote(file)}" for file in plugins)
     return [
         *(Command(purpose, f"probvae {line}{files}") for purpose, line in found),

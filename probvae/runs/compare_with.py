@@ -53,6 +53,11 @@ def compared_model(
     return model
 
 
+def is_conditional(vae: VAE) -> bool:
+    """Whether the evidence of a model is log p(x|c), given the condition, and not log p(x)."""
+    return bool(vae.decoder.condition_dim or vae.prior.condition_dim)
+
+
 def measure_of(vae: VAE) -> Literal["probability", "density"]:
     """What p(x|z) of a model is. Logarithms of the one are not comparable with those of the other."""
     return "probability" if vae.support.discrete else "density"

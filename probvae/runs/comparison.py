@@ -171,8 +171,10 @@ def _notes(runs: Sequence[_Compared], differences: Sequence[Table]) -> list[str]
     notes = []
     for found in differences:
         value, error = (found["importance_weighted"][key] for key in ("value", "standard_error"))
-        if error is None or abs(value) < 2 * error:
-            shown = with_error(value, error)
+        shown = with_error(value, error)
+        if error is None:
+            notes.append(f"{found['run']}: the difference, {shown} nats, is that of one example: it has no error")
+        elif abs(value) < 2 * error:
             notes.append(f"{found['run']}: the difference, {shown} nats, is smaller than twice its standard error")
     if len({each.found.settings.samples for each in runs}) > 1:
         notes.append("the numbers of samples differ: more samples make a higher bound; evaluate with the same")

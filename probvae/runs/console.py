@@ -12,7 +12,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from probvae.core.words import counted
-from probvae.evaluation import Bits, Bounds, Convergence
+from probvae.evaluation import Bits, Bounds, Convergence, Estimate
 from probvae.report.numbers import with_error
 from probvae.runs.loading import Built
 from probvae.training import Callback, Compilation, Devices, Epoch, Progress
@@ -160,8 +160,9 @@ def print_evaluation(
         *(f"            {line}" for line in _quality(found, convergence)),
         *(
             [
-                f"            gain over {record['settings']['compare_with']}: {gain.elbo}, importance-weighted "
-                f"{gain.importance_weighted}  (means of the differences of each example)"
+                f"            gain over {record['settings']['compare_with']}: {_shown(gain.elbo)}, importance-"
+                f"weighted {_shown(gain.importance_weighted)}  (means of the differences of each example)",
+                *([f"            {note}"] if (note := record["gain"].get("note")) else []),
             ]
             if gain
             else []
@@ -171,6 +172,11 @@ def print_evaluation(
         *([f"            accuracy of the classifier  {accuracy}"] if accuracy else []),
     ):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _shown(estimate: Estimate) -> str:
+    """A difference, whose error may be much smaller than those of the bounds."""
+    return with_error(estimate.value, estimate.standard_error)
 
 
 def _quality(found: Bounds, convergence: Convergence) -> Iterator[str]:

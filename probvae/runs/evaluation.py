@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rich.progress import Progress
 
 from probvae import registry as registries
 from probvae.components.metrics.accuracy import accuracy
+from probvae.components.metrics.chunks import check_finite
 from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json, named_variables
 from probvae.data.feeding.splits import labelled
 from probvae.errors import UserError
@@ -24,7 +25,7 @@ from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_boun
 from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.callbacks import PluginHooks
-from probvae.runs.compare_with import compared_model, measure_of
+from probvae.runs.compare_with import compared_model, is_conditional, measure_of
 from probvae.runs.console import print_evaluation
 from probvae.runs.environment import fingerprint, versions
 from probvae.runs.folder import IDENTITY, Run, write
@@ -88,13 +89,7 @@ def evaluate(
     if not here.chief:
         return record
     if selection.split_name == "test" and (selection.compared or loaded.was_trained_on(examples)):
-        before = samples_before(loaded, checkpoint)
-        if before > built.plan.evaluate.samples:
-            write(loaded.evaluation_file, _as_text(loaded.evaluation() | _all_metrics(loaded, record)))
-            kept = f"metrics added to {loaded.evaluation_file}, which keeps its bounds with {before:,} samples"
-            console.print(f"            {kept}", markup=False, soft_wrap=True)
-        else:
-            write_evaluation(loaded, record, arrays, console)
+        record_evaluation(loaded, checkpoint, record, arrays, console)
         try_report(loaded, registry)
         PluginHooks(registry, loaded).notify("probvae_run_evaluated")
     if out is not None:
@@ -153,20 +148,25 @@ def measure(
                 callback()
 
             with here.strategy.scope():
-                return example_bounds(
+                found = example_bounds(
                     vae, examples, settings.samples, settings.seed, settings.batch_size, progress
                 )
+            check_finite(found["elbo"], examples, "evidence lower bound")
+            return found
 
         arrays = collect(splits, partial(estimates, vae=vae))
         others = {} if other is None else collect(splits, partial(estimates, vae=other))
-    p_is_conditional = vae.decoder.condition_dim or vae.prior.condition_dim  # otherwise it is log p(x)
     found, convergence = Bounds.of(arrays, settings.samples), Convergence.of(arrays, settings.samples)
-    gain = None
-    if others:
+    gain, of_gain = None, {}
+    if other is not None:
         elbo, weighted = (
             Estimate.of(arrays[name] - others[name], None, settings.samples) for name in Bounds._fields
         )
         gain = Bounds(elbo, weighted)
+        of_gain = {name: asdict(number) for name, number in gain._asdict().items()}
+        if is_conditional(vae) != is_conditional(other):
+            which = "this run" if is_conditional(vae) else "the other run"
+            of_gain["note"] = f"the numbers of {which} are of log p(x given c), which is no log p(x)"
     classified = {}
     if vae.classifier is not None:
         found_accuracy = accuracy(vae, splits.values(), settings.seed)
@@ -186,10 +186,10 @@ def measure(
         "checkpoint": checkpoint.folder.name,
         "epoch": checkpoint.state.epoch,
         "parameters": sum(math.prod(variable.shape) for variable in named_variables(vae).values()),
-        **({"condition": str(data.info.condition)} if p_is_conditional else {}),
+        **({"condition": str(data.info.condition)} if is_conditional(vae) else {}),
         **{name: asdict(estimate) for name, estimate in found._asdict().items()},
         "convergence": _as_numbers(convergence),
-        **({"gain": {name: asdict(number) for name, number in gain._asdict().items()}} if gain else {}),
+        **({"gain": of_gain} if of_gain else {}),
         **classified,
         **({"without_label": count - total} if total < count else {}),
         "metrics": metrics,
@@ -229,11 +229,18 @@ def _in_bits(found: Bounds, vae: VAE, splits: Mapping[str, Split]) -> dict[str, 
     return {name: estimate.bits(dimensions) for name, estimate in found._asdict().items()}
 
 
-def write_evaluation(run: Run, record: Table, arrays: Mapping[str, Array], console: Console) -> None:
+def record_evaluation(
+    run: Run, checkpoint: Checkpoint, record: Table, arrays: Mapping[str, Array], console: Console
+) -> None:
     """Write the evaluation of a run's test data to its folder, and the estimates for each example beside it.
 
-    Metrics that an earlier evaluation of the same weights has besides are kept.
+    An earlier evaluation of the same weights keeps its other metrics, and its bounds if it has more samples.
     """
+    if (before := samples_before(run, checkpoint)) > record["settings"]["samples"]:
+        write(run.evaluation_file, _as_text(run.evaluation() | _all_metrics(run, record)))
+        kept = f"metrics added to {run.evaluation_file}, which keeps its bounds with {before:,} samples"
+        console.print(f"            {kept}", markup=False, soft_wrap=True)
+        return
     of = {"evaluation": np.array(json.dumps({name: record[name] for name in IDENTITY}))}
     write_arrays(run.example_evaluation_file, {**arrays, **of})
     write(run.evaluation_file, _as_text(record | _all_metrics(run, record)))
@@ -254,8 +261,10 @@ def _as_text(record: Table) -> str:
 
 
 @dataclass(frozen=True)
-class _Samples:
+class _Settings:
     samples: Count
+    seed: int = 0
+    compare_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,17 +273,39 @@ class _Evaluated:
 
     checkpoint: str
     fingerprint: str
-    settings: _Samples
+    settings: _Settings
+    metrics: Table = field(default_factory=dict)
+
+
+def _before(run: Run, checkpoint: Checkpoint) -> _Evaluated | None:
+    """The evaluation of these weights on the run's data; None if it has none."""
+    try:
+        found = from_json(_Evaluated, run.evaluation_file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    same = found.checkpoint == checkpoint.folder.name and found.fingerprint == run.environment.data.fingerprint
+    return found if same else None
 
 
 def samples_before(run: Run, checkpoint: Checkpoint) -> int:
     """The number of importance samples of the evaluation of these weights on the run's data; 0 if it has none."""
-    try:
-        found = from_json(_Evaluated, run.evaluation_file.read_bytes())
-    except (OSError, ValueError):
-        return 0
-    same = found.checkpoint == checkpoint.folder.name and found.fingerprint == run.environment.data.fingerprint
-    return found.settings.samples if same else 0
+    before = _before(run, checkpoint)
+    return before.settings.samples if before else 0
+
+
+def is_evaluated(run: Run, checkpoint: Checkpoint, plan: Plan) -> bool:
+    """Whether the run has an evaluation of these weights with the settings of a plan, or with more samples."""
+    before, settings = _before(run, checkpoint), plan.evaluate
+    if before is None or before.settings.samples < settings.samples:
+        return False
+    if (before.settings.seed, before.settings.compare_with) != (settings.seed, settings.compare_with):
+        return False
+    wanted = {table.use: {**table.filled(), "seed": settings.seed} for table in plan.metrics}
+    return all(
+        isinstance(found := before.metrics.get(name), dict)
+        and found.get("settings") == json.loads(json.dumps(metric))
+        for name, metric in wanted.items()
+    )
 
 
 def draw_figures(run: Run, vae: VAE, data: Data, console: Console) -> None:

@@ -243,12 +243,13 @@ def load_examples(
     run, built, checkpoint = load_run(folder, selection.settings, plugins, registry, selection.given)
     data = built.data.loaded
     selection.splits(data)
-    if selection.compared:
-        fix = "To use the new data, add --allow-other-data; for data of your choice, use --data FILE."
-        run.check_data(DataRecord.of(data), fix)
     if selection.of_other_data:
         for note in _ignored(run, built.plan, registry or registries.default()):
             warnings.warn(note, DataWarning, stacklevel=2)
+    if selection.compared:
+        fix = "To use the new data, add --allow-other-data; for data of your choice, use --data FILE."
+        run.check_data(DataRecord.of(data), fix)
+    else:
         if data.info.event_shape != built.vae.event_shape:
             raise UserError(
                 f"data: expected examples of shape {list(built.vae.event_shape)}, as the run {run.folder}; got "

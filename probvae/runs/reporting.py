@@ -54,7 +54,9 @@ def facts_of(run: Run) -> Facts:
     from probvae.report.page import Facts
 
     environment = asdict(run.environment)
-    data = environment.pop("data") | {"condition": str(run.environment.data.condition or "")}
+    condition = run.environment.data.condition
+    columns = [] if condition is None or condition.one_hot else [column.name for column in condition.columns]
+    data = environment.pop("data") | {"condition": str(condition or ""), "columns": columns}
     return Facts(
         folder=str(run.folder),
         spec=run.spec,

@@ -17,7 +17,7 @@ from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.compare_with import compared_model
 from probvae.runs.console import Terminal, print_summary
 from probvae.runs.environment import DataRecord, versions
-from probvae.runs.evaluation import draw_figures, measure, samples_before, write_evaluation
+from probvae.runs.evaluation import draw_figures, is_evaluated, measure, record_evaluation, samples_before
 from probvae.runs.folder import Run, find_run, open_run
 from probvae.runs.initial_weights import initial_weights
 from probvae.runs.loading import Built, Spec, prepare, restore_best
@@ -183,8 +183,8 @@ def _report(
     """Evaluate the weights of the best epoch, draw the figures, and write the report."""
     vae, data = built.vae, built.data.loaded
     checkpoint = restore_best(run, vae)
-    before, wanted = samples_before(run, checkpoint), built.plan.evaluate.samples
-    if before >= wanted:
+    if is_evaluated(run, checkpoint, built.plan):
+        before, wanted = samples_before(run, checkpoint), built.plan.evaluate.samples
         console.print(
             f"Test data:  evaluated already, with {before:,} samples (the spec has {wanted:,}): "
             f"{run.evaluation_file} is kept.",
@@ -195,7 +195,7 @@ def _report(
         with here.strategy.scope():
             other = compared_model(run, run.environment.data, vae, built.plan.evaluate, registry)
         found = measure(vae, data, built.plan, checkpoint, console, here, other=other, callback=stop.check)
-        write_evaluation(run, *found, console)
+        record_evaluation(run, checkpoint, *found, console)
     draw_figures(run, vae, data, console)
     if written := try_report(run, registry):
         console.print(f"Report:     {written}", markup=False, soft_wrap=True)

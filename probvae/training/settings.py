@@ -22,21 +22,23 @@ class TrainSettings(Checked):
         epochs: the largest number of passes over the training data.
         batch_size: the number of examples in a step; the last batch of an epoch may have fewer.
         learning_rate: the step size of Adam, or its maximum if a schedule changes it.
-        schedule: a constant learning rate, or a cosine decay to 0.
+        schedule: "constant", or "cosine", a decay to 0 over all epochs.
         warmup_steps: with the cosine schedule, the number of steps in which the learning rate first rises
             from 0.
         clip_norm: the largest global norm of a gradient; larger gradients are scaled down. 0 clips nothing.
         patience: stop after this number of epochs without a better validation loss, counted from the end of the
             objective's warm-up. 0 never stops early.
-        non_finite: at a loss or gradient that is not finite, stop, or skip the step and count it.
-        precision: the precision of the layers in encoders and decoders; "auto" is the faster one of the two on
-            this machine. Variables, outputs of networks, distributions and losses are always float32.
-        jit: compile the step with XLA; "auto" where that is faster: on GPUs, and for models without convolutions.
-        checkpoint_steps: also save every this number of steps within an epoch. 0 does not.
+        non_finite: at a loss or gradient that is not finite, "stop", or "skip" the step and count it.
+        precision: of the layers in encoders and decoders, "float32" or "mixed_bfloat16"; "auto" is the faster one
+            on this machine. Variables, outputs of networks, distributions and losses are always float32.
+        jit: true compiles the step with XLA, false does not; "auto" where that is faster: on GPUs, and for models
+            without convolutions.
+        checkpoint_steps: also save a checkpoint after every so many steps of an epoch. 0 saves none in between.
         checkpoint_minutes: also save this number of minutes after the last checkpoint. 0 does not.
         keep: the number of newest checkpoints to keep, in addition to that of the best epoch.
         init_from: warm start from the run in this folder: its weights are matched by name; "" for none.
-        freeze: the parts whose weights are not trained.
+        freeze: the parts whose weights are not trained, of "encoder", "decoder", "prior" and "classifier"; it
+            needs init_from.
         seed: the initial weights, the order of the data and all noise are a function of it.
 
     Raises:

@@ -200,6 +200,26 @@ def test_units_whose_posterior_mean_varies_are_active():
     assert "no latent depends on x" in measure("active_units", collapsed, data_of(x))["active_units"].note
 
 
+class OfTwoNormals(Encoder):
+    """q(z2|x) is a mixture of two normals at 0.12 x ± 1, whose draws are spread over both; q(z|x) has no mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = c.HierarchicalPosterior(2, c.MixturePosterior(1, 2), c.Dense(()), c.DiagonalNormal(1))
+
+    def posterior(self, x):
+        loc, one = 0.12 * x[:, :1], tf.ones_like(x[:, :1])
+        rest = tf.zeros((len(x), self.head.output_shape[0] - 4))
+        return self.head.posterior(tf.concat([loc - one, -2.25 * one, loc + one, -2.25 * one, rest], axis=1))
+
+
+def test_draws_that_depend_on_each_other_do_not_lower_the_activity():
+    x = normal(2000, 2)
+    vae = VAE(OfTwoNormals(), c.NetworkDecoder(c.Dense(()), c.Normal((2,)), 2), c.StandardNormal(2))
+    found = measure("active_units", vae, data_of(x))["activity"].value[0]
+    assert found == pytest.approx((0.12 * x[:, 0]).var(), abs=1e-3)
+
+
 def test_one_example_has_no_active_units_and_is_no_collapse(linear):
     model, x, _ = linear
     found = measure("active_units", model.vae, data_of(x[:1]))["active_units"]

@@ -462,6 +462,17 @@ def test_a_condition_of_numbers_or_on_points_has_no_grid():
             latent_grid(conditional(shape), info=described(shape, condition=condition))
 
 
+def test_points_with_a_missing_value_are_left_out():
+    x = Split(np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32))
+    some = replace(x, observed=np.arange(10).reshape(5, 2) > 1)
+    (joined, *_) = reconstructions(model((2,)), some).axes[0].collections
+    assert len(joined.get_offsets()) == 4
+    none = replace(x, observed=np.tile([True, False], (5, 1)))
+    with pytest.raises(NoPictureError, match="examples without missing values; there are none"):
+        reconstructions(model((2,)), none)
+    assert "over the data" in text(samples(model((2,)), data=none))
+
+
 def test_missing_values_are_gaps():
     x, observed = split((4,)), np.ones((30, 4), bool)
     observed[:, 1] = False

@@ -71,6 +71,14 @@ def test_a_warm_up_of_the_weight_is_no_rise_of_the_loss():
     assert diagnoses(warm_up[:15]) == {"The training is not finished": diagnoses(warm_up[:15]).popitem()[1]}
 
 
+def test_a_rise_is_from_the_loss_of_the_epoch_that_is_named():
+    """Also where that epoch is within the warm-up."""
+    loss = np.r_[110.0, 106, 103, 100, np.linspace(104, 136, 26)] + noise(30) / 10
+    found = diagnoses(recorded(loss, beta=lambda epoch: min(1.0, epoch / 10)), epochs=30)
+    (text,) = [finding.text for finding in found.values() if "lowest after epoch" in finding.text]
+    assert f"lowest after epoch 4 and is {loss[-1] - loss[3]:.2f} nats higher at the end" in text
+
+
 def test_an_early_stop_is_named_with_its_epochs():
     loss = np.r_[300 - np.arange(10.0), 291.5 * np.ones(5)]
     rows = recorded(loss)

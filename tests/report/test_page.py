@@ -137,6 +137,26 @@ def test_a_run_that_is_not_finished_says_how_to_resume_it(tmp_path):
     assert "The run is not evaluated yet" in text
 
 
+def test_training_longer_after_an_early_stop_is_without_patience(tmp_path):
+    spec = SPEC | {"train": SPEC["train"] | {"patience": 3, "epochs": 100}}
+    text = Markup(page(tmp_path, spec=spec, rows=early())).text
+    assert "Stopped early" in text
+    assert "probvae train runs/first --resume --set train.epochs=200 --set train.patience=0" in text
+
+
+def early():
+    """The rows of a training whose loss was lowest after 2 of 5 epochs."""
+    made = rows(5)
+    for row, loss in zip(made, (3.0, 1.0, 2.0, 2.0, 2.0), strict=True):
+        row["validation/loss"] = loss
+    return made
+
+
+def test_samples_need_the_values_of_a_condition_that_is_no_class(tmp_path):
+    text = Markup(page(tmp_path, data={"columns": ["age", "a dose"]})).text
+    assert "probvae sample runs/first --count 1000 --condition 'age=VALUE,a dose=VALUE' --out" in text
+
+
 def test_commands_on_data_that_was_given_in_python_are_those_that_need_none(tmp_path):
     text = Markup(page(tmp_path, spec=SPEC | {"data": {"use": "given"}})).text
     assert "probvae sample runs/first" in text

@@ -9,6 +9,7 @@ import pytest
 
 import probvae
 from probvae.errors import UserError
+from probvae.runs.comparison import _notes
 
 from ..program import program
 from .setups import PRIORS, spec, strict, tiny_images, train
@@ -49,6 +50,24 @@ def test_a_run_is_not_different_from_itself_and_the_notes_say_so(runs):
     found = probvae.compare([runs[0], runs[0]])
     assert found["differences"][0]["elbo"]["value"] == found["differences"][0]["elbo"]["standard_error"] == 0
     assert probvae.compare(runs)["notes"][-1].startswith("each run is one training")
+
+
+def test_a_gain_over_a_model_of_another_evidence_says_so(tmp_path, undrawn):
+    """log p(x) of a model whose encoder alone takes the condition, and log p(x|c)."""
+    asked = spec(tiny_images(tmp_path, condition="labels"), epochs=1)
+    conditional, _ = train(asked, tmp_path / "conditional")
+    model = {**asked["model"], "decoder": {**asked["model"]["decoder"], "condition": False}}
+    run, _ = train({**asked, "model": model}, tmp_path / "plain")
+    printed = program("evaluate", str(run.folder), "--set", f"evaluate.compare_with={conditional.folder}")
+    note = "the numbers of the other run are of log p(x given c), which is no log p(x)"
+    assert strict(run.evaluation_file.read_text())["gain"]["note"] == note
+    assert note in printed.out
+    assert "note" not in probvae.evaluate(run, [f"evaluate.compare_with={run.folder}"])["gain"]
+
+
+def test_the_difference_of_one_example_has_no_error():
+    row = {"run": "b", "importance_weighted": {"value": 12.5, "standard_error": None}}
+    assert _notes([], [row])[0] == "b: the difference, 12.50 nats, is that of one example: it has no error"
 
 
 def test_the_command_prints_a_table_and_json(runs):

@@ -8,7 +8,7 @@ import pytest
 
 import probvae
 from probvae.core import REAL, Data, DataInfo, Split
-from probvae.errors import UserError
+from probvae.errors import DataWarning, UserError
 from probvae.runs import environment, inference
 from probvae.runs.selection import Selection
 
@@ -70,6 +70,25 @@ def test_one_changed_pixel_is_noticed_unless_it_is_meant(use, run):
     with pytest.raises(UserError, match=message):
         use(run)
     use(run, allow_other_data=True)
+
+
+def test_values_that_have_no_probability_are_refused_also_where_the_change_is_meant(tmp_path):
+    bits = np.random.default_rng(0).integers(0, 2, (40, 4)).astype(np.float32)
+    table = stored(tmp_path / "bits.npz", {"train": bits, "validation": bits[:10], "test": bits[:10]})
+    run, _ = train(spec(table, epochs=1), tmp_path / "run")
+    changed(run, test=lambda x: x - 3)
+    with pytest.raises(UserError, match="supports, 0 and 1 only; got integers from -3 to 1"):
+        probvae.evaluate(run, allow_other_data=True)
+
+
+def test_examples_without_any_density_are_named_also_where_no_metric_is_computed(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    table = stored(tmp_path / "x.npz", {"train": x, "validation": x[:10], "test": x[:10]})
+    run, _ = train(spec(table, likelihood="normal", epochs=1), tmp_path / "run")
+    x[7, 1] = 1e25
+    message = r"whose evidence lower bound is finite; got -inf for 1 of .* in rows 7 "
+    with pytest.warns(DataWarning, match="far from"), pytest.raises(UserError, match=message):
+        probvae.evaluate(run, data=x, overrides=["data.share=0.2"], split="all")
 
 
 def test_the_message_says_what_differs(run):

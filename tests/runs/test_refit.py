@@ -14,6 +14,7 @@ import probvae
 from probvae.core import named_variables
 from probvae.errors import SpecError, UserError
 from probvae.registry import Registry
+from probvae.report.numbers import with_error
 
 from .setups import PRIORS, assert_same, kept, rows, spec, steps, stored, strict, tiny_images, train
 from .test_semi_supervised import semi_supervised
@@ -90,7 +91,7 @@ def test_a_refitted_mixture_gains_nats(mixture, source):
             found[name]["value"] - before[name]["value"], abs=1e-4
         )
         assert found["gain"][name]["standard_error"] < 0.5 * found[name]["standard_error"]
-    assert f"gain over {source.folder}: {gain['value']:.2f} ± {gain['standard_error']:.2f}, importance-" in text
+    assert f"gain over {source.folder}: {with_error(gain['value'], gain['standard_error'])}, importance-" in text
 
 
 def test_the_gain_is_that_of_the_priors_at_the_same_latents(mixture, source):

@@ -749,6 +749,22 @@ def test_resuming_a_finished_run_keeps_a_better_evaluation_and_says_so(copy, und
     assert f"written to {copy.evaluation_file}" in text
 
 
+def test_resuming_a_finished_run_evaluates_with_the_settings_that_it_is_given(copy, undrawn):
+    def resumed(*settings):
+        _, text = train(copy.folder, None, resume=True, overrides=[f"evaluate.{text}" for text in settings])
+        return strict(copy.evaluation_file.read_text()), text
+
+    whole = strict(copy.evaluation_file.read_text())
+    found, _ = resumed('metrics=["mutual_information"]')
+    assert set(found["metrics"]) == {*whole["metrics"], "mutual_information"}
+    assert found["elbo"] == whole["elbo"]
+    found, text = resumed('metrics=["mutual_information"]')
+    assert "evaluated already" in text
+    found, _ = resumed("seed=7")
+    assert found["settings"]["seed"] == 7
+    assert found["elbo"] != whole["elbo"]
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "[" * 100_000, "null", '{"checkpoint": "a"}', '{"checkpoint": "%s", "settings": {"samples": Infinity}}'],

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from probvae.core import VAE, Array, Batch, Seed, Split, Stream, Tensor, as_seed, fold_in, mean_of
+from probvae.core import VAE, Array, Batch, Seed, Split, Stream, Tensor, as_seed, fold_in, mean_of, rows_at_a_time
+from probvae.core.words import first_few
+from probvae.errors import UserError
 
 CHUNK = 500
-"""The number of examples at a time. Fixed, as each has a seed: numbers are functions of the seed alone."""
+"""The most examples at a time. Each chunk has a seed, so that it is a function of their shape alone."""
 
 
 def chunks(split: Split, seed: Seed, rows: Array | None = None) -> Iterator[tuple[Batch, Tensor]]:
@@ -22,8 +24,9 @@ def chunks(split: Split, seed: Seed, rows: Array | None = None) -> Iterator[tupl
     """
     noise = fold_in(seed, Stream.USE)
     count = len(split) if rows is None else len(rows)
-    for number, start in enumerate(range(0, count, CHUNK)):
-        part = slice(start, start + CHUNK)
+    size = rows_at_a_time(split.stored.shape[1:], CHUNK)
+    for number, start in enumerate(range(0, count, size)):
+        part = slice(start, start + size)
         batch = split.batch(part if rows is None else rows[part], fold_in(noise, Stream.BINARIZE, number))
         yield batch, fold_in(noise, Stream.LATENT, number)
 
@@ -43,3 +46,26 @@ def latent_means(vae: VAE, batch: Batch, noise: Tensor) -> Tensor:
     q = vae.posterior(batch.x, batch.condition)
     means = mean_of(q)
     return q.sample(seed=noise) if means is None else means
+
+
+def check_finite(values: Array, split: Split, what: str) -> None:
+    """Refuse examples that the model gives no probability, as no mean over the examples is finite with them.
+
+    Args:
+        values: of the examples, [N].
+        split: the examples.
+        what: the values are.
+
+    Raises:
+        UserError: it names their rows.
+    """
+    rows = np.flatnonzero(~np.isfinite(values))
+    if len(rows):
+        remedy = "Look at their values: the model has learned nothing like them. Correct them, or leave them out."
+        if len(rows) == len(values):
+            remedy = "It is the model that fails, not single examples: train it again, with smaller steps."
+        names = first_few([split.name_of(row) for row in rows])
+        raise UserError(
+            f"Expected examples whose {what} is finite; got {values[rows[0]]} for {len(rows):,} of "
+            f"{len(values):,}, in rows {names} (counted from 0). {remedy}"
+        )

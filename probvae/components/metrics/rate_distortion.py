@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from probvae.components.metrics.chunks import chunks
+from probvae.components.metrics.chunks import check_finite, chunks
 from probvae.core import (
     VAE,
     Array,
@@ -15,15 +15,12 @@ from probvae.core import (
     Measurement,
     Metric,
     Seed,
-    Split,
     Tensor,
     block_log_probs,
     exact_kl,
     of_each_latent,
     sample_and_log_prob,
 )
-from probvae.core.words import first_few
-from probvae.errors import UserError
 
 COLLAPSED = 0.01
 """Latents with fewer nats, on average over the examples, carry almost no information about them."""
@@ -45,26 +42,8 @@ class RateDistortion(Metric):
         """The numbers: a function of the seed."""
         parts = [_parts(vae, batch, noise) for batch, noise in chunks(data.test, seed)]
         found = {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
-        _check_finite(-found["distortion"], data.test)
+        check_finite(-found["distortion"], data.test, "log p(x|z)")
         return {name: _measurement(name, values) for name, values in found.items()}
-
-
-def _check_finite(log_likelihoods: Array, split: Split) -> None:
-    """Refuse examples that the model gives no probability, as no mean over the examples is finite with them.
-
-    Raises:
-        UserError: it names their rows.
-    """
-    rows = np.flatnonzero(~np.isfinite(log_likelihoods))
-    if len(rows):
-        remedy = "Look at their values: the model has learned nothing like them. Correct them, or leave them out."
-        if len(rows) == len(log_likelihoods):
-            remedy = "It is the model that fails, not single examples: train it again, with smaller steps."
-        names = first_few([split.name_of(row) for row in rows])
-        raise UserError(
-            f"Expected examples whose log p(x|z) is finite; got {log_likelihoods[rows[0]]} for {len(rows):,} of "
-            f"{len(log_likelihoods):,}, in rows {names} (counted from 0). {remedy}"
-        )
 
 
 def _measurement(name: str, values: Array) -> Measurement:
