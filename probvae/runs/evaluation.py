@@ -157,7 +157,8 @@ def measure(
         arrays = collect(splits, partial(estimates, vae=vae))
         others = {} if other is None else collect(splits, partial(estimates, vae=other))
     found, convergence = Bounds.of(arrays, settings.samples), Convergence.of(arrays, settings.samples)
-    gain, of_gain = None, {}
+    gain: Bounds | None = None
+    of_gain: Table = {}
     if other is not None:
         elbo, weighted = (
             Estimate.of(arrays[name] - others[name], None, settings.samples) for name in Bounds._fields
