@@ -125,7 +125,8 @@ class Parameter:
         """A plain value in the type of the annotation, without conversions other than list to tuple.
 
         Raises:
-            ValueError: the value is of another type, out of bounds or not finite.
+            TypeError: no spec can hold the value.
+            ValueError: it is of another type, out of bounds or not finite.
             PluginError: a spec cannot hold values of the annotation.
         """
         adapter = self._adapter
@@ -271,8 +272,14 @@ def _has_marker(annotation: object) -> bool:
 
 
 def _to_json(value: object) -> object:
-    """Numbers and shapes of the libraries in JSON's types; of the rest a table, which no parameter accepts."""
+    """Numbers and shapes of the libraries in JSON's types.
+
+    Raises:
+        TypeError: it is something else.
+    """
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     as_list = getattr(value, "as_list", None)  # a tf.TensorShape
-    return as_list() if callable(as_list) else {"": str(value)}
+    if callable(as_list):
+        return as_list()
+    raise TypeError(f"expected a value that JSON has; got {value!r}")

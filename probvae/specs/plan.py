@@ -107,6 +107,7 @@ class _Planner:
         self.registry = registry
         self.problems: list[Problem] = list(document.problems)
         self.notes: list[str] = []
+        self.ignored: list[KeyPath] = []
 
     def plan(self, needs_data: bool) -> Plan:
         tables = self.document.tables
@@ -125,7 +126,7 @@ class _Planner:
                 self.report(("versions", name), "a version, as a string", show(value), "Leave [versions] out.")
         if self.problems:
             raise SpecError(sorted(self.problems, key=_line))
-        return Plan(self.document, latent_dim, components, settings, versions, metrics, self.notes)
+        return Plan(self.document, latent_dim, components, settings, versions, metrics, self.notes, self.ignored)
 
     def schema(self, tables: Table) -> None:
         schema = tables.get("schema")
@@ -282,12 +283,17 @@ class _Planner:
         """Ignore the parameters of the component that `--set ....use=` has replaced."""
         kept, known = {}, {"use", *signature.settable, *shared_settings(slot.kind, signature)}
         for key, value in table.items():
-            if key in known or (*slot.path, key) in self.document.overridden:
+            if key in known or self.is_overridden((*slot.path, key)):
                 kept[key] = value
             else:
+                self.ignored.append((*slot.path, key))
                 name = ".".join((*slot.path, key))
                 self.notes.append(f"{name} = {show(value)} is ignored: {use!r} has no such parameter.")
         return kept
+
+    def is_overridden(self, path: KeyPath) -> bool:
+        """Whether `--set` has set a key, or one within it."""
+        return any(known[: len(path)] == path for known in self.document.overridden)
 
     def configured(
         self, slot: Slot, use: str, signature: Signature, table: Mapping[str, object]

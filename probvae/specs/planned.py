@@ -119,6 +119,7 @@ class Plan:
         versions: of the packages that the spec was filled with, if it names them.
         metrics: those of an evaluation.
         notes: keys that were ignored and values that were chosen, each with the reason.
+        ignored: the key paths of parameters of a component that `--set ....use=` has replaced.
     """
 
     document: Document
@@ -128,6 +129,7 @@ class Plan:
     versions: dict[str, str]
     metrics: list[PlannedComponent] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    ignored: list[KeyPath] = field(default_factory=list)
 
     @property
     def dataset(self) -> PlannedDataset:
@@ -147,15 +149,15 @@ class Plan:
         return EvaluateSettings(**self.settings["evaluate"].values)
 
     def written(self) -> Table:
-        """The spec as it was written, but with absolute paths, so that it means the same in any folder."""
+        """The spec as it was written, without ignored keys and with absolute paths: the same in any folder."""
         tables: Table = copy.deepcopy(self.document.tables)
+        for path in self.ignored:
+            del _at(tables, path[:-1])[path[-1]]
         for table in self.tables():
-            place, filled = tables, table.filled()
-            for key in table.path if self.document.has(table.path) else ():
-                place = place[key]
+            filled = table.filled()
             for name, parameter in table.signature.plain.items():
                 if parameter.is_path and self.document.has((*table.path, name)):
-                    place[name] = filled[name]
+                    _at(tables, table.path)[name] = filled[name]
         return tables
 
     def tables(self) -> Iterator[PlannedTable]:
@@ -207,6 +209,13 @@ def conflict(document: Document, table: PlannedTable, error: ConfigError) -> Pro
 def _values(table: PlannedTable) -> Table:
     """The plain parameters of a table; of a dataset, also those that every dataset has."""
     return table.values | (table.shared.values if isinstance(table, PlannedDataset) else {})
+
+
+def _at(tables: Table, path: KeyPath) -> Table:
+    """The table at a key path."""
+    for key in path:
+        tables = tables[key]
+    return tables
 
 
 def _absolute(value: object) -> object:

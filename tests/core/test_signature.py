@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Optional
 
@@ -311,6 +312,13 @@ def test_a_type_that_a_spec_cannot_hold_is_refused():
     with pytest.raises(PluginError, match="cannot hold"):
         parameter.json_schema()
     assert parameter.accepts(Opaque())  # in Python it is left to the class
+
+
+@pytest.mark.parametrize("annotation", [int, dict[str, str], Any, tuple[int, ...]])
+@pytest.mark.parametrize("value", [REQUIRED, object(), datetime.date(1979, 5, 27)])
+def test_what_no_spec_can_hold_is_no_value_of_any_type(annotation, value):
+    with pytest.raises(TypeError, match="expected a value that JSON has"):
+        Parameter("options", annotation, REQUIRED, "").parse(value)
 
 
 @pytest.mark.parametrize("default", ["three", None, 0])

@@ -149,6 +149,39 @@ def test_another_component_drops_what_the_file_says_for_the_old_one_and_says_so(
     assert checked.filled()["model"]["prior"]["pseudo_inputs"] == 7
 
 
+def test_what_is_written_of_a_plan_has_no_key_that_is_ignored(planned):
+    options = ("model.prior.use=vamp", "model.encoder.network.use=conv")
+    checked = planned(SPEC, *options)
+    assert checked.written()["model"]["prior"] == {"use": "vamp"}
+    again = planned(checked.written())
+    assert not [note for note in again.notes if "ignored" in note]
+    assert again.filled() == checked.filled()
+
+
+def test_a_key_that_is_set_is_never_ignored_however_deep(planned):
+    with pytest.raises(SpecError, match=r"model\.prior\.network: expected a known key"):
+        planned(SPEC, "model.prior.use=vamp", "model.prior.network.hidden=[3]")
+
+
+def test_a_required_table_may_not_be_left_out():
+    class Named(probvae.components.StandardNormal):
+        """A prior.
+
+        Args:
+            latent_dim: D.
+            options: what it is called.
+        """
+
+        def __init__(self, latent_dim: int, options: dict[str, str]) -> None:
+            super().__init__(latent_dim)
+
+    registry = Registry()
+    registry.register("prior", "named")(Named)
+    name = next(name for name in registry.names("prior") if name.endswith(".named"))
+    with pytest.raises(SpecError, match=r"model\.prior\.options: expected .*; got no such key"):
+        plan(read(SPEC).override([f"model.prior.use={name}"]), registry)
+
+
 def test_another_component_keeps_what_it_knows_too(planned):
     checked = planned(SPEC, "model.encoder.network.use=conv", "model.encoder.network.filters=[4]")
     assert checked.notes == ["model.encoder.network.hidden = [4] is ignored: 'conv' has no such parameter."]

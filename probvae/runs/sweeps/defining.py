@@ -71,7 +71,8 @@ def _check_keys(
     """Check which parameters are swept.
 
     Raises:
-        UserError: there is none; a grid and a search are mixed; or a search changes what it minimises.
+        UserError: there is none; a grid and a search are mixed; a table and a key within it are both set; or a
+            search changes what it minimises.
     """
     both = [key for key in over if key in search]
     if both:
@@ -92,6 +93,12 @@ def _check_keys(
         option = "--over" if key in over else "--search"
         if key in fixed:
             raise UserError(f"{key}: expected it in {option} or in --set; got it in both. Leave one out.")
+        for inner in (*fixed, *over, *search):
+            if _is_within(inner, key):
+                raise UserError(
+                    f"{option} {key}: expected values of whole tables, without a setting of a key within them; "
+                    f"got {inner} too, which they replace. Write it into the tables, or leave it out."
+                )
         if isinstance(values, Interval):
             continue
         if not values:
@@ -121,6 +128,12 @@ def _check_keys(
                 f"--search {key}: expected parameters of the model or of its training; got the seed, whose values "
                 "are repetitions. Use --over train.seed=0..4."
             )
+
+
+def _is_within(key: str, table: str) -> bool:
+    """Whether a key is one of a table, or deeper in it."""
+    inner, outer = ([part.strip() for part in text.split(".")] for text in (key, table))
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def check_plans(definition: Definition, registry: Registry, given: object = None) -> None:

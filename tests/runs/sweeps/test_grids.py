@@ -11,8 +11,10 @@ import pytest
 import tomli_w
 
 from probvae.errors import CheckpointError, ReportWarning, SpecError, TemporaryError, UserError
+from probvae.registry import Registry
 from probvae.runs.listing import list_runs
 from probvae.runs.sweeps import sweeping
+from probvae.runs.sweeps.defining import define
 from probvae.runs.sweeps.ranges import read_grid
 from probvae.runs.sweeps.source import claimed
 
@@ -203,6 +205,18 @@ def test_settings_of_all_trials_are_set_once(swept, training):
     assert found.best.loss == 103.5
 
 
+def test_a_sweep_takes_what_a_training_takes(base):
+    """A component is replaced whose parameters the new one has not, or data is given in Python."""
+    spec = base | {"model": base["model"] | {"prior": {"use": "mixture", "components": 3}}}
+    images = np.random.default_rng(0).integers(0, 2, (60, 3))
+
+    def swept(spec, overrides, given=None):
+        return define(spec, {"train.seed": [0]}, {}, overrides, (), "", Registry(), given).spec
+
+    assert swept(spec, ["model.prior.use=standard_normal"])["model"]["prior"] == {"use": "standard_normal"}
+    assert swept(base, [], images)["data"]["use"] == "given"
+
+
 def test_parameters_of_the_objective_are_compared_by_log_p(swept, training):
     found = swept(over={"objective.beta": [2.0, 0.5]})
     assert found.order == "log p(x)"
@@ -303,6 +317,14 @@ def test_a_model_that_cannot_be_built_is_found_first(swept, training, tmp_path):
         (
             {"over": RATES, "overrides": ["train.learning_rate=1"]},
             "expected it in --over or in --set; got it in both",
+        ),
+        (
+            {"over": {"model.prior": [{"use": "vamp"}]}, "overrides": ["model.prior.pseudo_inputs=4"]},
+            "without a setting of a key within them; got model.prior.pseudo_inputs too",
+        ),
+        (
+            {"over": {"model.prior . use": ["vamp"], "model.prior": [{"use": "vamp"}]}},
+            "without a setting of a key within them; got model.prior . use too",
         ),
         (
             {"over": RATES, "search": {"train.learning_rate": [1]}},
