@@ -11,6 +11,8 @@ from typing import Any, get_args
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend.common import global_state
+from tensorflow.python.eager import context
 
 from probvae.components import Bernoulli, Dense, DiagonalNormal, NetworkDecoder, NetworkEncoder
 from probvae.core import (
@@ -151,9 +153,19 @@ class Subject:
         Raises:
             Refused: the class does not support the configuration, and said so with a typed error.
         """
-        seed_initial_values(case.seed + OTHER * restoring)
         trained_on = examples(case) if others is None else others
         given = placeholder(case.event_shape) if restoring else lambda: trained_on
+        component = _seeded(lambda: self._initial(case, given), case.seed + OTHER * restoring)
+        if not restoring and case.perturbation:  # initial values hide mistakes: a flow is the identity at first
+            next(perturb(component, 1, (case.perturbation,), np.random.default_rng([case.seed, 1])), None)
+        return component
+
+    def _initial(self, case: Case, given: Callable[[], object]) -> Any:
+        """A component with all of its variables at their initial values.
+
+        Raises:
+            Refused: as `build`.
+        """
         try:
             context = self._context(case, given)
             component = self._make(self.factory, self.signature, case.configuration, context)
@@ -171,8 +183,6 @@ class Subject:
             if any(map(_is_unbuilt, component._flatten_layers())):
                 _run_once(component, case)
                 component.adopt_again()
-        if not restoring and case.perturbation:  # initial values hide mistakes: a flow is the identity at first
-            next(perturb(component, 1, (case.perturbation,), np.random.default_rng([case.seed, 1])), None)
         return component
 
     def _context(self, case: Case, given: Callable[[], object]) -> Context:
@@ -238,6 +248,28 @@ def seed_initial_values(seed: int) -> None:
     """
     random.seed(seed)
     np.random.seed(seed % 2**32)
+
+
+def _seeded(make: Callable[[], Any], seed: int) -> Any:
+    """What a function makes, with initial values that are functions of the seed.
+
+    Where some were drawn from the generators of TensorFlow or Keras, these are seeded too, and it is made again.
+    """
+    seed_initial_values(seed)
+    if context.global_seed() is None:  # then TensorFlow's draws are functions of nothing
+        keras.utils.set_random_seed(seed)
+    before = _global_generators()
+    made = make()
+    if _global_generators() != before:
+        keras.utils.set_random_seed(seed)
+        made = make()
+    return made
+
+
+def _global_generators() -> tuple[object, object]:
+    """The states of TensorFlow's generator of seeds and of that of Keras; they have no public name."""
+    generator = global_state.get_global_attribute("global_seed_generator")
+    return context.context()._rng.getstate(), generator and generator.state.numpy().tolist()
 
 
 def _is_of(kind: str, name: str, factory: type) -> None:

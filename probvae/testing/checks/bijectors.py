@@ -83,10 +83,9 @@ def holds_at_special_points(subject: Subject, case: Case) -> None:
     reached = tf.reduce_all(tf.math.is_finite(gone_to), axis=-1)
     x = tf.concat([special, tf.boolean_mask(gone_to, reached)], axis=0)
     _undone("special points", x, _trip(component, x))
-    sides = STEP * np.array([*product((-1.0, 1.0), repeat=case.latent_dim)])  # [2^D, D]
-    around = tf.reshape(
-        special + np.float32([[np.zeros(case.latent_dim)], *sides[:, None]]), (-1, case.latent_dim)
-    )
+    D = case.latent_dim
+    steps = STEP * np.array([[0.0] * D, *product((-1.0, 1.0), repeat=D)], np.float32)  # [1 + 2^D, D]
+    around = tf.reshape(special + steps[:, None], (-1, D))
     for name in ("forward_log_det_jacobian", "inverse_log_det_jacobian"):
         log_det = getattr(component.bijector(), name)(around, event_ndims=1)
         here, *there = np.broadcast_to(f64(log_det), len(around)).reshape(-1, len(special))

@@ -79,11 +79,8 @@ def _computation(subject: Subject, case: Case) -> tuple[Factory, list[Tensor], l
         def there(x: Tensor) -> list[Tensor]:
             bijector = view.component.bijector()
             y = bijector.forward(x)
-            return [
-                y,
-                bijector.forward_log_det_jacobian(tf.identity(x), event_ndims=1),
-                bijector.inverse(tf.identity(y)),
-            ]
+            log_det = bijector.forward_log_det_jacobian(tf.identity(x), event_ndims=1)
+            return [y, log_det, bijector.inverse(tf.identity(y))]
 
         return there, [x], [_unknown(x)]
     return _of_distribution(view, seed)
