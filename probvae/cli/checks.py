@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from probvae.cli.options import json_option, set_option
 from probvae.cli.printing import print_failure, print_json, print_text, verbosity
@@ -74,7 +75,14 @@ def check(
     if spec is not None and components:
         raise click.UsageError("Give either a SPEC or --component, not both.", ctx)
     if spec is not None:
-        _check_spec(spec, overrides, tuple(map(Path, plugins)), as_json)
+        for option in ("profile", "seed"):
+            if ctx.get_parameter_source(option) is not ParameterSource.DEFAULT:
+                raise click.UsageError(f"--{option} is of the contract kit, which does not check a SPEC.", ctx)
+        files = tuple(Path(plugin) for plugin in plugins if _is_file(plugin))
+        for installed in plugins:
+            if not _is_file(installed):
+                _load(installed)
+        _check_spec(spec, overrides, files, as_json)
         return 0
     given = [_load(plugin) for plugin in plugins]
     if overrides:
@@ -99,6 +107,11 @@ def _check_spec(spec: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...
     print_text(f"{spec} is valid: {names}; {latents} latents, examples of shape {shape}.")
 
 
+def _is_file(plugin: str) -> bool:
+    """Whether a plugin is given by its path, and not by its name."""
+    return plugin.endswith(".py") or "/" in plugin
+
+
 def _load(plugin: str) -> list[PluginInfo]:
     """The plugins of a file, a name or a distribution.
 
@@ -106,7 +119,7 @@ def _load(plugin: str) -> list[PluginInfo]:
         PluginError: there is none, or it is broken.
     """
     registry = default()
-    if plugin.endswith(".py") or "/" in plugin:
+    if _is_file(plugin):
         found = [registry.load_file(plugin)]
     else:
         known = registry.plugins

@@ -131,6 +131,8 @@ def train(
     a cluster start the same command on every machine with TF_CONFIG and one --out for all.
     """
     if workers and workers > 1:
+        if devices:
+            raise click.UsageError("--devices cannot be given with --workers, which divide this machine.")
         flags = [f"--{verbosity()}"] if verbosity() else []
         flags += ["--json"] * as_json + ["--allow-other-data"] * allow_other_data + ["--report"] * report
         return _train_here(spec, out, resume, overrides, plugins, workers, flags)
@@ -152,7 +154,9 @@ def train(
 
 
 def _print_run(run: Run, as_json: bool) -> None:
-    if as_json and run.evaluation_file.exists():  # of several workers, one writes it
+    from probvae.training import is_chief
+
+    if as_json and is_chief():
         print_json({"run": str(run.folder), "evaluation": json.loads(run.evaluation_file.read_text())})
 
 
@@ -187,6 +191,7 @@ def _train_here(
 @set_option
 @plugin_option
 @devices_option
+@other_data_option
 @json_option
 @verbosity_options
 def refit(
@@ -198,6 +203,7 @@ def refit(
     overrides: tuple[str, ...],
     plugins: tuple[Path, ...],
     devices: int | None,
+    allow_other_data: bool,
     as_json: bool,
 ) -> None:
     """Fit another prior to the trained model of RUN, and say how many nats that gains.
@@ -215,7 +221,17 @@ def refit(
     from probvae.runs import refit as run_refit
 
     changes = [] if epochs is None else [f"train.epochs={epochs}"]
-    made = run_refit(run, prior, out, resume, [*overrides, *changes], plugins, progress(), devices=devices or 0)
+    made = run_refit(
+        run,
+        prior,
+        out,
+        resume,
+        [*overrides, *changes],
+        plugins,
+        progress(),
+        devices=devices or 0,
+        allow_other_data=allow_other_data,
+    )
     _print_run(made, as_json)
 
 
@@ -263,6 +279,7 @@ def evaluate(
     """
     from probvae.runs import evaluate as run_evaluation
     from probvae.specs import setting
+    from probvae.training import is_chief
 
     settings = {"samples": samples, "seed": seed}
     changes = [f"evaluate.{key}={value}" for key, value in settings.items() if value is not None]
@@ -280,7 +297,7 @@ def evaluate(
         allow_other_data=selection.allow_other_data,
         devices=devices or 0,
     )
-    if as_json:
+    if as_json and is_chief():
         print_json(record)
 
 

@@ -32,7 +32,7 @@ IDENTITY = ("checkpoint", "split", "fingerprint", "settings", "precision")
 
 
 _LISTED = 5
-"""The most runs that an error lists."""
+"""The most runs, or files, that an error lists."""
 
 
 class Run:
@@ -231,7 +231,7 @@ def open_run(spec: Table, name: str, out: str | Path | None, resume: bool) -> Ru
         resume: whether to continue the run in the folder.
 
     Raises:
-        UserError: the folder holds a run that is not to be resumed, or cannot be.
+        UserError: the folder holds a run that is not to be resumed, or cannot be, or other files.
     """
     spec = spec | {"versions": versions()}
     folder = Path(out) if out else default_folder(name, resume)
@@ -241,6 +241,12 @@ def open_run(spec: Table, name: str, out: str | Path | None, resume: bool) -> Ru
     there = {path.name for path in folder.glob("[!.]*")} if folder.exists() else set()
     if not there or (not run.begun and "environment.json" in there <= UNSAVED):
         return run
+    if not resume and not (run.begun or {"spec.toml", "environment.json"} & there):
+        files = ", ".join(sorted(there)[:_LISTED])
+        raise UserError(
+            f"{folder}: expected a new folder; got one with other files: {files}. Keep them elsewhere, or choose "
+            "another folder with --out (in Python out=)."
+        )
     if not resume:
         raise UserError(
             f"{folder}: expected a new folder; got one that holds a run. Continue that run with --resume (in "

@@ -27,6 +27,7 @@ def refit(
     registry: Registry | None = None,
     devices: int = 0,
     data: object = None,
+    allow_other_data: bool = False,
 ) -> Run:
     """Fit a prior to the aggregate posterior of a trained model, whose other parts stay as they are.
 
@@ -46,6 +47,7 @@ def refit(
         registry: where names are looked up; None for the default one.
         devices: how many devices of this machine share each batch; 0 for all GPUs, or the CPU.
         data: the data in Python that the run was trained on, if it was.
+        allow_other_data: whether a resumed run may continue on data that differs from its own.
 
     Returns:
         The new run. In its evaluation.json, `gain` is the mean of the differences from the old run, in nats.
@@ -64,7 +66,18 @@ def refit(
         )
     out = out or default_folder(f"{folder.resolve().name}-{prior}", resume)
     refitted = _refitted(spec, folder, prior)
-    return train(refitted, out, resume, overrides, plugins, console, registry, devices=devices, data=data)
+    return train(
+        refitted,
+        out,
+        resume,
+        overrides,
+        plugins,
+        console,
+        registry,
+        devices=devices,
+        allow_other_data=allow_other_data,
+        data=data,
+    )
 
 
 def _refitted(spec: Table, folder: Path, prior: str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -106,7 +107,7 @@ def train(
             if start:
                 console.print(start.summary, markup=False, soft_wrap=True)
             hooks = PluginHooks(registry, run)
-            with _recorded(run, hooks, console):
+            with _recorded(run, hooks, console, _how_to_resume(run, plugins, data)):
                 records: list[Callback] = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
                 records += [LiveReport(run, registry)] if report else []
                 records += callbacks
@@ -203,8 +204,8 @@ def _report(
 
 
 @contextmanager
-def _recorded(run: Run, hooks: PluginHooks, console: Console) -> Iterator[None]:
-    """Notify the plugins of the start and the end of a run, and say how to resume one that is interrupted.
+def _recorded(run: Run, hooks: PluginHooks, console: Console, advice: str) -> Iterator[None]:
+    """Notify the plugins of the start and the end of a run, and give advice if it is interrupted.
 
     Raises:
         WorkError: the folder was removed.
@@ -216,7 +217,7 @@ def _recorded(run: Run, hooks: PluginHooks, console: Console) -> Iterator[None]:
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
-        console.print(f"Resume with: probvae train {run.folder} --resume", markup=False, soft_wrap=True)
+        console.print(advice, markup=False, soft_wrap=True)
         raise
     except (OSError, UserError) as error:
         if run.spec_file.exists():
@@ -224,6 +225,14 @@ def _recorded(run: Run, hooks: PluginHooks, console: Console) -> Iterator[None]:
         raise WorkError(f"{run.folder} was removed during the training. Start it again.") from error
     finally:
         hooks.notify("probvae_run_ended", status=status)
+
+
+def _how_to_resume(run: Run, plugins: Sequence[str | Path], data: object) -> str:
+    """How to continue a run that is interrupted: by a command, unless its data is in this process alone."""
+    if data is not None:
+        return "Resume with the same call and resume=True."
+    loaded = [part for file in plugins for part in ("--plugin", str(file))]
+    return f"Resume with: {shlex.join(['probvae', 'train', str(run.folder), '--resume', *loaded])}"
 
 
 def _other_versions(plan: Plan) -> list[str]:

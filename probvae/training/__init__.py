@@ -10,7 +10,7 @@ from probvae.training.checkpoint import (
     weights_only,
 )
 from probvae.training.compilation import Compilation
-from probvae.training.devices import Devices, select_devices
+from probvae.training.devices import Devices, is_chief, select_devices
 from probvae.training.precision import faster_precision
 from probvae.training.settings import TrainSettings
 from probvae.training.trainer import Trainer
@@ -29,6 +29,7 @@ __all__ = [
     "best_checkpoint",
     "check_fits",
     "faster_precision",
+    "is_chief",
     "newest_checkpoint",
     "restore",
     "select_devices",

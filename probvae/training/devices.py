@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 
 import tensorflow as tf
 
-from probvae.core import Table
 from probvae.errors import UserError
 
 NO_PROXY = "no_grpc_proxy"
@@ -90,29 +90,90 @@ def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(devices)
 
 
-def _worker(cluster: Table, devices: int) -> Devices:
+@dataclass(frozen=True)
+class _Cluster:
+    """The cluster that TF_CONFIG names, and the place of this process in it.
+
+    Args:
+        jobs: the addresses of the processes of each job, as HOST:PORT.
+        job: that of this process, chief or worker.
+        index: of this process in its job.
+    """
+
+    jobs: dict[str, list[str]]
+    job: str
+    index: int
+
+    @property
+    def is_of_chief(self) -> bool:
+        """Whether this process is the one that prints and saves: the first worker, where no job is the chief."""
+        return self.job == "chief" or ("chief" not in self.jobs and self.index == 0)
+
+    @property
+    def workers(self) -> int:
+        """The number of processes that train."""
+        return sum(len(addresses) for job, addresses in self.jobs.items() if job in _TRAINING)
+
+    def check(self) -> None:
+        """Check what TensorFlow takes for granted.
+
+        Raises:
+            ValueError: a job has no addresses or other things, or this process is none of those that train.
+        """
+        for job, addresses in self.jobs.items():
+            if not isinstance(addresses, list) or not addresses:
+                raise ValueError(f"the job {job!r} has no list of addresses")
+            if wrong := [one for one in addresses if not isinstance(one, str) or not _ADDRESS.fullmatch(one)]:
+                raise ValueError(f"the job {job!r} has {wrong[0]!r}, which is no address")
+        if self.job not in self.jobs or self.job not in _TRAINING:
+            raise ValueError(f"the task is of the type {self.job!r}, which is no job of the cluster that trains")
+        if not 0 <= self.index < len(self.jobs[self.job]):
+            raise ValueError(f"the index {self.index} is not that of one of {len(self.jobs[self.job])} addresses")
+        if len(self.jobs.get("chief", [])) > 1:
+            raise ValueError("the job 'chief' has several addresses")
+
+
+_TRAINING = ("chief", "worker")
+"""The jobs of a cluster that train."""
+
+_ADDRESS = re.compile(r"\S+:\d+")
+
+
+def is_chief() -> bool:
+    """Whether this process is the one that prints and saves: it is alone, or the chief of its cluster.
+
+    Raises:
+        UserError: TF_CONFIG is invalid.
+    """
+    cluster = _cluster()
+    return cluster is None or cluster.is_of_chief
+
+
+def _worker(cluster: _Cluster, devices: int) -> Devices:
     if devices:
         raise UserError(
             f"devices: expected 0 with TF_CONFIG, whose workers use all devices of their machines; got {devices}."
         )
-    hosts = sorted({address.rpartition(":")[0] for addresses in cluster.values() for address in addresses})
+    hosts = sorted({address.rpartition(":")[0] for addresses in cluster.jobs.values() for address in addresses})
     # With http_proxy set, gRPC would connect to the other workers through the proxy, and hang.
     os.environ[NO_PROXY] = ",".join([*filter(None, [os.environ.get(NO_PROXY)]), *hosts])
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    workers = sum(len(addresses) for job, addresses in cluster.items() if job in ("chief", "worker"))
-    return Devices(strategy, workers, strategy.extended.should_checkpoint)
+    return Devices(tf.distribute.MultiWorkerMirroredStrategy(), cluster.workers, cluster.is_of_chief)
 
 
-def _cluster() -> Table:
-    """The cluster that TF_CONFIG names, or an empty one."""
+def _cluster() -> _Cluster | None:
+    """The cluster that TF_CONFIG names, if any.
+
+    Raises:
+        UserError: TF_CONFIG is invalid.
+    """
     text = os.environ.get("TF_CONFIG", "")
     try:
         config = json.loads(text or "{}")
-        cluster = dict(config.get("cluster", {}))
-        if cluster:
-            config["task"]["type"], int(config["task"]["index"])
-            if not all(isinstance(addresses, list) and addresses for addresses in cluster.values()):
-                raise TypeError("a job of the cluster has no list of addresses")
+        jobs = dict(config.get("cluster", {}))
+        if not jobs:
+            return None
+        cluster = _Cluster(jobs, config["task"]["type"], int(config["task"]["index"]))
+        cluster.check()
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise UserError(
             'TF_CONFIG: expected {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": '

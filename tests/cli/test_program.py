@@ -7,11 +7,15 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
+from probvae.cli.app import app
+from probvae.cli.runs import _print_run
 from probvae.core import Signature
 from probvae.registry import Registry
+from probvae.runs import Run
 
 COMPONENTS = sorted(Registry())
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
@@ -121,6 +125,10 @@ def test_help_names_every_command_and_the_exit_statuses(program):
         (["sample", "runs/a", "--count", "many"], "many"),
         (["encode", "runs/a", "--split", "tset"], "'validation'"),
         (["check", "spec.toml", "--plugin", "nowhere.py"], "nowhere.py: expected a Python file, ending in .py"),
+        (["check", "spec.toml", "--plugin", "probvea"], "No plugin is named 'probvea'. Did you mean 'probvae'?"),
+        (["check", "spec.toml", "--profile", "deep"], "--profile is of the contract kit"),
+        (["check", "spec.toml", "--seed", "0"], "--seed is of the contract kit"),
+        (["train", "spec.toml", "--workers", "2", "--devices", "2"], "--devices cannot be given with --workers"),
         (["plugins", "--plugin", "."], "expected a Python file, ending in .py; got a folder"),
         (["data", "info", "mnits"], "Did you mean 'mnist'?"),
         (["data", "info", "fashion_mini", "--set", "binarise=none"], "Did you mean 'binarize'?"),
@@ -377,6 +385,17 @@ def test_train_and_evaluate_as_json_and_in_silence(program, tiny):
     assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
 
 
+def test_of_several_workers_the_chief_alone_prints_a_document(folder, monkeypatch, capsys):
+    run = Run(folder, {})
+    run.evaluation_file.write_text("{}")
+    for index, printed in enumerate([f'{{"run": "{folder}", "evaluation": {{}}}}', ""]):
+        cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": index}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+        with click.Context(app):
+            _print_run(run, as_json=True)
+        assert "".join(capsys.readouterr().out.split()) == "".join(printed.split())
+
+
 def test_schema_prints_json(program):
     ended = program("schema")
     assert (ended.status, ended.err) == (0, "")
@@ -419,6 +438,10 @@ def test_every_example_is_right(example, program):
     ended = program("check", example)
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.startswith(f"{example} is valid: ")
+
+
+def test_a_spec_is_checked_with_installed_plugins_too(program, spec):
+    assert program("check", spec(), "--plugin", "probvae").status == 0
 
 
 def test_check_takes_the_folder_of_a_run_as_train_does(program, spec, folder):

@@ -149,6 +149,21 @@ def test_a_refit_is_named_after_the_run_and_the_prior_and_is_resumed_by_the_same
     assert evaluation(run)["gain"] == evaluation(whole)["gain"]
 
 
+def test_a_refit_continues_on_other_data_as_its_error_says(tmp_path, undrawn):
+    data = tiny_images(tmp_path)
+    before, _ = train(spec(data, epochs=1), tmp_path / "before")
+    refit(before, "mixture", tmp_path / "run", overrides=["train.epochs=1"])
+    with np.load(data["train"]) as file:
+        stored(tmp_path / "tiny.npz", {**file, "train": file["train"][::-1]})
+    more = {"overrides": ["train.epochs=2", "evaluate.compare_with=''"], "resume": True}
+    with pytest.raises(UserError, match=r"got other data: .* add --allow-other-data"):
+        refit(before, "mixture", tmp_path / "run", **more)
+    with pytest.raises(UserError, match=r"compare with none: --set evaluate\.compare_with=''"):
+        refit(before, "mixture", tmp_path / "run", resume=True, allow_other_data=True)
+    run, _ = refit(before, "mixture", tmp_path / "run", **more, allow_other_data=True)
+    assert rows(run)[-1]["epoch"] == 2
+
+
 def test_a_prior_that_uses_the_encoder_leaves_it_as_it_is(small, tmp_path):
     run, _ = refit(small, "vamp", tmp_path / "run")
     ours, untrained = kept(run, steps(run)[-1]), named_variables(probvae.build(run.spec))

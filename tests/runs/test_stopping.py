@@ -1,19 +1,26 @@
 """Signals, and two processes on one run."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+import probvae
 from probvae.errors import Interrupted, TemporaryError, UserError
+from probvae.registry import Registry
+from probvae.runs import Run
 from probvae.runs.lock import locked
 from probvae.runs.results import making, writing
 from probvae.runs.signals import ASKING, StopRequest, end_at_once, listening
+from probvae.runs.training import _how_to_resume
 
 from .setups import rows, spec, steps, tiny_images, train
 
@@ -55,23 +62,31 @@ def undrawn(monkeypatch):
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_saves_and_says_how_to_go_on(name, tmp_path, undrawn):
-    data, folder, plugin = tiny_images(tmp_path), tmp_path / "run", tmp_path / f"asks_{name.lower()}.py"
+    data, folder, plugin = tiny_images(tmp_path), tmp_path / "my run", tmp_path / f"asks_{name.lower()}.py"
     plugin.write_text(ASKS.format(name=name))
+    printed = io.StringIO()
+    console = Console(file=printed, width=200)
     before = signal.getsignal(signal.Signals[name])
     signal.signal(signal.Signals[name], signal.default_int_handler)  # what runs the tests may ignore it
     try:
         with pytest.raises(Interrupted) as error:
-            train(spec(data), folder, plugins=[plugin])
+            probvae.train(spec(data), folder, plugins=[plugin], registry=Registry(), console=console)
         assert signal.getsignal(signal.Signals[name]) is signal.default_int_handler
     finally:
         signal.signal(signal.Signals[name], before)
     assert error.value.signal_number == signal.Signals[name]
+    assert f"Resume with: probvae train '{folder}' --resume --plugin {plugin}\n" in printed.getvalue()
     assert not (folder / "evaluation.json").exists()
     resumed, text = train(spec(data), folder, resume=True)
     assert "Resuming after step 6 (2 whole epochs)." in text
     whole, _ = train(spec(data), tmp_path / "whole")
     assert rows(resumed) == rows(whole)
     assert steps(resumed) == steps(whole)
+
+
+def test_what_has_data_in_python_is_not_resumed_by_a_command():
+    advice = _how_to_resume(Run(Path("runs/a"), {}), [], np.zeros((3, 2)))
+    assert advice == "Resume with the same call and resume=True."
 
 
 SENDS = """

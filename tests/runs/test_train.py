@@ -466,6 +466,12 @@ def test_a_folder_with_a_spec_of_the_users_is_not_written_to(data, tmp_path):
     assert (tmp_path / "spec.toml").read_text() == "mine"
 
 
+def test_a_folder_of_other_files_is_said_to_have_them(data, tmp_path):
+    (tmp_path / "slurm.log").write_text("job 1")
+    with pytest.raises(UserError, match=r"expected a new folder; got one with other files: slurm\.log\. Keep"):
+        train(spec(data), tmp_path)
+
+
 def test_a_folder_of_other_things_is_not_resumed(data, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="expected a run"):

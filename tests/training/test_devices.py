@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from probvae.errors import TemporaryError, UserError, explained_errors
 from probvae.runs.workers import free_addresses
-from probvae.training import select_devices
+from probvae.training import is_chief, select_devices
 from probvae.training.checkpoint import newest_checkpoint
 from probvae.training.devices import NO_PROXY, _mirrored
 
@@ -171,14 +171,38 @@ def test_when_a_worker_dies_the_other_ends_soon_and_the_group_resumes(victim, tm
     [
         ("{", "JSONDecodeError"),
         ('{"cluster": {"worker": ["a:1"]}}', "KeyError"),
-        ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "TypeError"),
+        ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "the job 'worker' has no list"),
         ("[]", "AttributeError"),
+        ('{"cluster": {"worker": ["a:1", 2]}, "task": {"type": "worker", "index": 0}}', "2, which is no address"),
+        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "'a', which is no address"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "the index 1 is not that of"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": -1}}', "the index -1 is not"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "'chief', which is no job"),
+        ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "type 'ps', which is no job"),
+        ('{"cluster": {"chief": ["a:1", "b:1"]}, "task": {"type": "chief", "index": 0}}', "several addresses"),
     ],
 )
 def test_an_invalid_cluster_is_an_error(text, found, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match=rf"TF_CONFIG: expected .*; got .*{found}"):
         select_devices()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "job", "index", "chief"),
+    [
+        ({"worker": ["a:1", "b:1"]}, "worker", 0, True),
+        ({"worker": ["a:1", "b:1"]}, "worker", 1, False),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, "chief", 0, True),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, "worker", 0, False),
+    ],
+)
+def test_a_cluster_has_one_chief(jobs, job, index, chief, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": jobs, "task": {"type": job, "index": index}}))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", Mock)
+    assert is_chief() == select_devices().chief == chief
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    assert is_chief()
 
 
 def test_workers_speak_to_each_other_directly(monkeypatch):
