@@ -93,7 +93,7 @@ class DataWarning(ProbvaeWarning):
 
 
 class ReportWarning(ProbvaeWarning):
-    """The report of a run was not written; the run itself is not affected."""
+    """The report or the evaluation of a run was not written; the run itself is not affected."""
 
 
 @dataclass(frozen=True)

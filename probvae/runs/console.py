@@ -98,18 +98,13 @@ def terms(means: Mapping[str, float], digits: int = 2) -> str:
     return f"loss {means['loss']:.{digits}f} ({parts})"
 
 
-def print_summary(console: Console, folder: Path, built: Built, here: Devices) -> None:
+def print_summary(console: Console, folder: Path, built: Built, here: Devices, compilation: Compilation) -> None:
     """The model, its data, and the choices made for them."""
     vae, info = built.vae, built.data.info
     parts = {path[-1]: component.label for path, component in built.plan.components.items()}
     count = sum(int(np.prod(variable.shape)) for variable in vae.trainable_variables)
     names = [f"{parts[kind]} {kind}" for kind in ("encoder", "decoder", "prior", "classifier") if kind in parts]
     train, validation, test = info.sizes
-    settings = built.plan.train
-    compilation = Compilation.of(settings.jit, vae)
-    step = (
-        f"{settings.precision}, {'compiled' if compilation.jit else 'not compiled'} by XLA ({compilation.reason})"
-    )
     decided = ", ".join(f"{name} {choice}" for name, choice in built.choices.items())
     for line in (
         f"Model:      {', '.join(names)}; {vae.latent_dim} latents, {count:,} parameters",
@@ -118,7 +113,7 @@ def print_summary(console: Console, folder: Path, built: Built, here: Devices) -
         f"            {info.protocol}",
         *([f"            condition: {info.condition}"] if info.condition else []),
         *(f"            {note}" for note in info.notes),
-        f"Step:       {step}",
+        f"Step:       {built.plan.train.precision}, {compilation}",
         *([] if here.strategy.num_replicas_in_sync == 1 else [f"Devices:    {here}"]),
         f"Run:        {folder}",
         "Losses are in nats per example; * marks the best validation loss so far.",

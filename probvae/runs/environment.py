@@ -140,7 +140,7 @@ class Environment:
         platform: the operating system and the machine.
         processors: the number of its processors, if known.
         plugins: the files that were loaded as plugins.
-        choices: what the objective leaves open, as decided for this model.
+        choices: what the spec leaves open, as decided for this model; also whether XLA compiles it.
         init_from: where the initial weights come from, if from another run.
         data: what the data was.
         requires: the components of plugins that its spec names, each with the distribution and its version, or the

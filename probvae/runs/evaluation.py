@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,7 @@ from probvae.components.metrics.accuracy import accuracy
 from probvae.components.metrics.chunks import check_finite
 from probvae.core import VAE, Array, Count, Data, GroupedValues, Split, Table, from_json, named_variables
 from probvae.data.feeding.splits import labelled
-from probvae.errors import UserError
+from probvae.errors import ReportWarning, UserError
 from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_bounds
 from probvae.registry import Registry
 from probvae.report import draw
@@ -54,7 +55,8 @@ def evaluate(
 
     On the test split of the run's own data, wherever it is read from, the numbers are written to its
     evaluation.json, and those of each example to evaluation.npz, unless it has more samples of the same weights
-    (it then gets the metrics alone); other evaluations are only returned.
+    (it then gets the metrics alone); other evaluations are only returned. Where the folder cannot be written,
+    that is a warning, and the numbers are returned.
 
     Args:
         run: the run, or its folder.
@@ -85,18 +87,31 @@ def evaluate(
     with here.strategy.scope():
         loaded, built, checkpoint, examples = load_examples(run, selection, plugins, registry)
         other = compared_model(loaded, loaded.environment.data, built.vae, built.plan.evaluate, registry)
+    kept = selection.split_name == "test" and (selection.compared or loaded.was_trained_on(examples))
+    kept = kept and here.chief and _can_be_written(loaded)
     record, arrays = measure(built.vae, examples, built.plan, checkpoint, console, here, selection, other)
-    if not here.chief:
-        return record
-    if selection.split_name == "test" and (selection.compared or loaded.was_trained_on(examples)):
-        record_evaluation(loaded, checkpoint, record, arrays, console)
-        try_report(loaded, registry)
-        PluginHooks(registry, loaded).notify("probvae_run_evaluated")
-    if out is not None:
+    if out is not None and here.chief:
         console.print(
             f"            {write_arrays(Path(out), arrays, examples.info.classes)}", markup=False, soft_wrap=True
         )
+    if kept:
+        record_evaluation(loaded, checkpoint, record, arrays, console)
+        try_report(loaded, registry)
+        PluginHooks(registry, loaded).notify("probvae_run_evaluated")
     return record
+
+
+def _can_be_written(run: Run) -> bool:
+    """Whether the folder of a run can be written, as for one of somebody else it cannot; if not, this warns."""
+    if can := os.access(run.folder, os.W_OK):
+        return can
+    warnings.warn(
+        f"{run.folder} cannot be written: its evaluation.json stays as it is. The numbers are printed; --json "
+        "prints all of them, and --out FILE writes those of each example.",
+        ReportWarning,
+        stacklevel=3,
+    )
+    return False
 
 
 def measure(

@@ -76,7 +76,7 @@ class Run:
         Args:
             data: what the data to train on is.
             plugins: the files that were loaded as plugins.
-            choices: what the objective leaves open, as decided for this model.
+            choices: what the spec leaves open, as decided for this model; also whether XLA compiles it.
             origin: where the initial weights come from, if from another run.
             requires: the components of plugins in the spec, each with what it comes from.
 

@@ -28,7 +28,7 @@ from probvae.runs.reporting import LiveReport, try_report
 from probvae.runs.requirements import required
 from probvae.runs.signals import StopRequest, listening
 from probvae.specs import Plan
-from probvae.training import Callback, Devices, Trainer, select_devices
+from probvae.training import Callback, Compilation, Devices, Trainer, select_devices
 
 
 def train(
@@ -95,15 +95,17 @@ def train(
             note = f"note: {run.folder} has no checkpoint to resume from; training starts from the beginning."
             console.print(note, markup=False, soft_wrap=True)
         start = initial_weights(run, built.vae, built.plan.train, built.data.loaded)
+        exchanges = built.objective.couples_rows and here.strategy.num_replicas_in_sync > 1
+        compilation = Compilation.of(built.plan.train.jit, built.vae, exchanges)
         if not here.chief:
-            _fit(run, built, here, resume, stop, console)
+            _fit(run, built, here, compilation, resume, stop, console)
             return run
         record = DataRecord.of(built.data.loaded)
         _check_before(run, built, record, allow_other_data, registry)
         with locked(run.folder):
-            origin = start.origin if start else None
-            run.create(record, plugins, built.choices, origin, required(built.plan, registry))
-            print_summary(console, run.folder, built, here)
+            choices, origin = built.choices | {"jit": str(compilation)}, start.origin if start else None
+            run.create(record, plugins, choices, origin, required(built.plan, registry))
+            print_summary(console, run.folder, built, here, compilation)
             if start:
                 console.print(start.summary, markup=False, soft_wrap=True)
             hooks = PluginHooks(registry, run)
@@ -111,7 +113,7 @@ def train(
                 records: list[Callback] = [MetricsLog(run), TensorBoard(run.tensorboard), hooks]
                 records += [LiveReport(run, registry)] if report else []
                 records += callbacks
-                _fit(run, built, here, resume, stop, console, records)
+                _fit(run, built, here, compilation, resume, stop, console, records)
                 _report(run, built, here.of_this_process, console, stop, registry)
     return run
 
@@ -154,6 +156,7 @@ def _fit(
     run: Run,
     built: Built,
     here: Devices,
+    compilation: Compilation,
     resume: bool,
     stop: StopRequest,
     console: Console,
@@ -168,7 +171,8 @@ def _fit(
     identity = run.identity if run.environment_file.exists() else ""
     with Terminal(console, settings.epochs) as terminal, here.strategy.scope():
         callbacks = [*records, terminal]
-        trainer = Trainer(built.vae, built.objective, data, settings, run.checkpoints, callbacks, identity)
+        made = (built.vae, built.objective, data, settings, run.checkpoints)
+        trainer = Trainer(*made, callbacks, identity, compilation)
         if resume:
             trainer.resume()
         stop.stop = trainer.stop  # before the check: a signal between the two would be lost

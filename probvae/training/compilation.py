@@ -35,6 +35,9 @@ class Compilation:
     automatic: bool
     reason: str
 
+    def __str__(self) -> str:
+        return f"{'compiled' if self.jit else 'not compiled'} by XLA ({self.reason})"
+
     @classmethod
     def of(cls, wanted: Jit, vae: VAE, exchanges: bool = False) -> Compilation:
         """The decision for a model: XLA is fast on GPUs and for dense models, slow for convolutions on CPUs.

@@ -39,6 +39,7 @@ class Trainer:
         checkpoints: the folder for checkpoints; without one nothing is saved.
         callbacks: called as the training proceeds.
         run: identifies the run; it is not resumed from a checkpoint of another one.
+        compilation: whether XLA compiles the step; None to decide it here.
 
     Raises:
         UserError: there are no validation examples, the replicas cannot share a batch evenly, or the model and the
@@ -60,6 +61,7 @@ class Trainer:
         checkpoints: Path | None = None,
         callbacks: Sequence[Callback] = (),
         run: str = "",
+        compilation: Compilation | None = None,
     ) -> None:
         data = as_dataset(data).load()
         if not len(data.validation):
@@ -90,7 +92,8 @@ class Trainer:
         self.batches = Batches(data.train, settings.batch_size, settings.seed, replicas=replicas)
         self.optimizer = settings.optimizer(self.batches.steps_per_epoch)
         self.optimizer.build(vae.trainable_variables)
-        self.compilation = Compilation.of(settings.jit, vae, objective.couples_rows and replicas > 1)
+        exchanges = objective.couples_rows and replicas > 1
+        self.compilation = compilation or Compilation.of(settings.jit, vae, exchanges)
         self._diagnosis = Diagnosis(vae, objective, self.batches, settings, checkpoints, run)
         self.step = 0
         self.best_loss = math.inf

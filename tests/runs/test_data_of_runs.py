@@ -1,6 +1,7 @@
 """A run knows the data that it was trained on, and what uses it notices when that has changed."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 import probvae
 from probvae.core import REAL, Data, DataInfo, Split
-from probvae.errors import DataWarning, UserError
+from probvae.errors import DataWarning, ReportWarning, UserError
 from probvae.runs import environment, inference
 from probvae.runs.selection import Selection
 
@@ -140,6 +141,16 @@ def test_an_evaluation_with_fewer_samples_does_not_replace_a_better_one(run, cap
     assert run.evaluation_file.read_bytes() == kept
     added = f"metrics added to {run.evaluation_file}, which keeps its bounds with 9 samples"
     assert added in capsys.readouterr().out
+
+
+def test_a_run_that_cannot_be_written_is_evaluated_all_the_same(run, tmp_path, monkeypatch):
+    kept = run.evaluation_file.read_bytes()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != run.folder)  # as on a read-only disk
+    with pytest.warns(ReportWarning, match=r"cannot be written: its evaluation\.json stays as it is"):
+        record = probvae.evaluate(run, ["evaluate.samples=9"], out=tmp_path / "bounds.npz")
+    assert record["settings"]["samples"] == 9
+    assert (tmp_path / "bounds.npz").exists()
+    assert run.evaluation_file.read_bytes() == kept
 
 
 def test_bounds_are_written_to_new_files_only(run, tmp_path):

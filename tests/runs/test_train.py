@@ -26,7 +26,7 @@ from probvae.errors import (
 from probvae.registry import Registry
 from probvae.runs import evaluate
 from probvae.runs.callbacks import MetricsLog
-from probvae.training import Trainer
+from probvae.training import Compilation, Trainer
 
 from .outputs import outputs
 from .setups import assert_same, kept, rows, spec, steps, stored, strict, tiny_images, train
@@ -173,7 +173,7 @@ def test_the_environment_has_versions_and_data(run):
     assert found["data"]["event_shape"] == [4, 4, 1]
     assert found["data"]["sizes"] == [40, 12, 10]
     assert found["plugins"] == []
-    assert found["choices"] == {"kl": "exact"}
+    assert found["choices"] == {"kl": "exact", "jit": "not compiled by XLA (as train.jit = false says)"}
 
 
 def test_a_spec_that_was_filled_with_other_versions_is_noted(data, tmp_path, undrawn):
@@ -192,6 +192,16 @@ def test_what_is_printed_has_model_choices_epochs_and_numbers_with_errors(printe
 
 
 # The same again
+
+
+def test_whether_xla_compiles_is_decided_once_printed_and_recorded(data, tmp_path, undrawn, monkeypatch):
+    asked = []
+    decided = Compilation(False, True, "decided here")
+    monkeypatch.setattr(Compilation, "of", lambda *how: asked.append(how[2]) or decided)
+    run, text = train(spec(data, epochs=1), tmp_path / "run")
+    assert asked == [False]  # no rows are exchanged
+    assert "Step:       float32, not compiled by XLA (decided here)" in text
+    assert run.environment.choices["jit"] == "not compiled by XLA (decided here)"
 
 
 def test_the_filled_spec_alone_reproduces_the_run(run, tmp_path, undrawn):
