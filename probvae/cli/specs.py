@@ -148,7 +148,7 @@ def _others(kind: str, use: str) -> str:
 
 def _from_file(data: str, spec: Path) -> str:
     """The [data] table of a file or a folder; its path is relative to the spec, unless it is absolute."""
-    if not os.path.exists(data):
+    if not (os.path.exists(data) or os.path.exists(data.rpartition(":")[0])):  # or FILE.npz:KEY
         raise UserError(f"--data {data}: expected a name of `probvae list dataset`, or a file; got no such file.")
     there = data if os.path.isabs(data) else os.path.relpath(data, spec.parent)
     key = "folder" if os.path.isdir(data) else "train"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from probvae.core import Table
+from probvae.data.files.folders import walk
 from probvae.errors import UserError
 from probvae.report.findings import finished
 from probvae.report.numbers import numbers
@@ -58,7 +59,7 @@ class Listed:
 
 
 def list_runs(folder: str | os.PathLike[str]) -> list[Listed]:
-    """The runs in a folder and in all folders below it, by path.
+    """The runs in a folder and in all folders below it, links to folders included, by path.
 
     Raises:
         UserError: there is no such folder.
@@ -71,11 +72,10 @@ def list_runs(folder: str | os.PathLike[str]) -> list[Listed]:
 
 def _runs(root: Path) -> Iterator[Path]:
     """The folders of runs; none is looked for in a run."""
-    for path, folders, files in os.walk(root):
+    for path, folders, files in walk(root):
         if {"spec.toml", "environment.json"} <= set(files):
-            yield Path(path)
+            yield path
             folders.clear()
-        folders[:] = [name for name in folders if not name.startswith(".")]
 
 
 def list_run(folder: Path) -> Listed:

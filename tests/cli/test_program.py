@@ -312,6 +312,7 @@ def test_a_first_spec_has_what_the_options_choose(program, folder):
     [
         ("people.csv", {"use": "table", "train": "people.csv"}, "normal", 200),
         ("many.csv", {"use": "table", "train": "many.csv"}, "normal", 20),
+        ("many.npz:images", {"use": "arrays", "train": "many.npz:images"}, "normal", 20),
         ("cells.h5ad", {"use": "anndata", "train": "cells.h5ad"}, "negative_binomial", 20),
         ("animals", {"use": "images", "folder": "animals", "size": [64, 64]}, "normal", 20),
     ],
@@ -320,6 +321,7 @@ def test_a_first_spec_suits_the_kind_of_the_data(program, folder, data, written,
     (folder / "people.csv").write_text("a,b\n1,2\n")
     (folder / "many.csv").write_text("a,b\n" + "1,2\n" * 2**18)
     (folder / "cells.h5ad").touch()
+    (folder / "many.npz").touch()
     (folder / "animals").mkdir()
     assert program("init", "--data", data).status == 0
     spec = tomllib.loads((folder / "first.toml").read_text())

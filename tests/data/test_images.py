@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from probvae.core import BINARY, COUNTS, UNIT, Values
 from probvae.data import Batches, ImageFolder
@@ -159,6 +159,22 @@ def test_images_are_decoded_as_pillow_does(here, suffix, images):
     split = folder().load().train
     assert split.stored.dtype == np.uint8
     np.testing.assert_allclose(split.stored[0].astype(int), expected, atol=0 if "n" in suffix.lower() else 3)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("large", [False, True], ids=["II", "MM"])
+def test_photographs_are_turned_as_pillow_does(here, orientation, large):
+    """Also where the EXIF of a camera has other tags before, and is of either order of bytes."""
+    exif = Image.Exif()
+    exif.endian = ">" if large else "<"
+    exif[0x010F], exif[0x0112] = "a camera", orientation
+    (here / "pictures").mkdir()
+    for number in range(3):
+        path = here / "pictures" / f"{number}.jpg"
+        Image.fromarray(smooth(30, 20)).save(path, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    stored = folder(size=expected.shape[:2]).load().train.stored
+    np.testing.assert_allclose(stored[0].astype(int), expected, atol=3)
 
 
 def test_channels_are_converted_where_this_is_asked_for(here):

@@ -48,6 +48,14 @@ def test_every_run_is_found_with_its_status(place):
     assert statuses == {"done": "finished", "early": "finished", "inner/half": "interrupted", "wrong": "damaged"}
 
 
+def test_links_to_folders_are_followed_but_not_in_circles(place, tmp_path):
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "all").symlink_to(place)
+    (tmp_path / "linked" / "one").symlink_to(place / "early")
+    (place / "inner" / "up").symlink_to(tmp_path / "linked")
+    assert {*listed(tmp_path / "linked")} == {"all/done", "all/early", "all/inner/half", "all/wrong", "one"}
+
+
 def test_a_run_is_described_by_its_spec_its_rows_and_its_evaluation(place):
     run = listed(place)["early"]
     assert run.data == "arrays"
@@ -60,8 +68,8 @@ def test_a_run_is_described_by_its_spec_its_rows_and_its_evaluation(place):
 def test_files_that_a_training_removes_meanwhile_are_no_error(place, monkeypatch):
     known = os.walk
 
-    def walk(folder):
-        for path, folders, files in known(folder):
+    def walk(folder, **how):
+        for path, folders, files in known(folder, **how):
             yield path, folders, [*files, "removed.safetensors"]
 
     before = listed(place)["early"].size

@@ -41,8 +41,9 @@ class ImageFolder(Dataset):
     off from the training images. Images come in the order of their paths. Hidden files and files of other suffixes
     than .png, .jpg and .jpeg are left out; a note counts them. In results the id of an image is its path.
 
-    The largest central part of each image that has the proportions of `size` is cut out, and resized to `size`
-    (bilinear, antialiased). Images of that size stay as they are.
+    JPEG images are turned as their EXIF orientation says. The largest central part of each image that has the
+    proportions of `size` is cut out, and resized to `size` (bilinear, antialiased). Images of that size stay as
+    they are.
 
     Args:
         folder: the folder.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from probvae.core import Array, DType, Rows, Tensor
+from probvae.data.files.folders import walk
 from probvae.data.files.kinds import kind_of
 from probvae.errors import ConfigError, DataError
 
@@ -44,22 +47,16 @@ def find_images(folder: Path, place: str) -> tuple[list[str], int]:
     def unreadable(error: OSError) -> None:
         raise ConfigError.of(place, "a folder that can be read", f"{error.filename} ({error.strerror})")
 
-    for path, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and not _is_circle(Path(path, name))]
+    for path, _, files in walk(folder, unreadable):
         for name in files:
             if name.startswith(".") or not name.lower().endswith(SUFFIXES):
                 others += 1
             else:
-                names.append(Path(path, name).relative_to(folder).as_posix())
+                names.append((path / name).relative_to(folder).as_posix())
     if not names:
         got = f"{folder} with none of them" + (f" and {others:,} other files" if others else "")
         raise ConfigError.of(place, f"a folder of images ({', '.join(SUFFIXES)})", got)
     return sorted(names), others
-
-
-def _is_circle(folder: Path) -> bool:
-    """Whether a folder is a link to one that it is in."""
-    return folder.is_symlink() and any(folder.samefile(above) for above in folder.absolute().parents)
 
 
 def channels_of(file: Path) -> int:
@@ -78,8 +75,9 @@ def channels_of(file: Path) -> int:
 class ImageRows:
     """Images [N, H, W, C] of bytes, decoded when they are read: an `ArrayLike`.
 
-    Of each image the largest part in the middle with the proportions of [H, W] is cut out, and resized to it
-    (bilinear, antialiased). An image of that size stays as it is.
+    A JPEG image is turned as its EXIF orientation says. Of each image the largest part in the middle with the
+    proportions of [H, W] is cut out, and resized to it (bilinear, antialiased). An image of that size stays as it
+    is.
 
     Args:
         files: of the N images.
@@ -125,7 +123,7 @@ class ImageRows:
         """
         read = _reader(self.size, self.channels if self.convert else 0)
         try:
-            images: Array = read([os.fsencode(file) for file in files]).numpy()
+            images: Array = read([os.fsencode(file) for file in files], list(map(orientation_of, files))).numpy()
             if images.shape[-1] == self.channels:
                 return images
         except tf.errors.OpError as error:
@@ -144,18 +142,21 @@ class ImageRows:
 
 
 @functools.cache
-def _reader(size: tuple[int, int], channels: int) -> Callable[[list[bytes]], Tensor]:
+def _reader(size: tuple[int, int], channels: int) -> Callable[[list[bytes], list[int]], Tensor]:
     """What reads images, uint8 [B, H, W, C]: with the channels that they have if they are 0."""
 
-    def read(path: Tensor) -> Tensor:
-        return _fitted(_decoded(tf.io.read_file(path), channels), size)
+    def read(path_and_orientation: tuple[Tensor, Tensor]) -> Tensor:
+        path, orientation = path_and_orientation
+        return _fitted(_turned(_decoded(tf.io.read_file(path), channels), orientation), size)
 
-    def read_all(paths: Tensor) -> Tensor:
+    def read_all(*paths_and_orientations: Tensor) -> Tensor:
         signature = tf.TensorSpec((*size, None), tf.uint8)
-        return tf.map_fn(read, paths, fn_output_signature=signature, parallel_iterations=_PARALLEL)
+        return tf.map_fn(
+            read, paths_and_orientations, fn_output_signature=signature, parallel_iterations=_PARALLEL
+        )
 
-    made: Callable[[list[bytes]], Tensor] = tf.function(
-        read_all, input_signature=[tf.TensorSpec([None], tf.string)]
+    made: Callable[[list[bytes], list[int]], Tensor] = tf.function(
+        read_all, input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32)]
     )
     return made
 
@@ -166,6 +167,39 @@ def _decoded(content: Tensor, channels: int) -> Tensor:
     if channels:
         return image
     return image[..., : tf.where(tf.shape(image)[-1] > 2, 3, 1)]
+
+
+def orientation_of(file: Path) -> int:
+    """How a JPEG image is to be turned, by its EXIF orientation: 2 to 8; 1 if not at all, as all other files."""
+    try:
+        with open(file, "rb") as opened:
+            head = opened.read(2**16)
+        if not head.startswith(b"\xff\xd8") or not (found := _EXIF.search(head)):
+            return 1
+        tiff, order = head[found.start(1) :], "<" if found[1] == b"II*\0" else ">"
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (count,) = struct.unpack_from(f"{order}H", tiff, start)
+        entries = (struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * place) for place in range(count))
+        orientation = next((value for tag, _, _, value in entries if tag == _ORIENTATION), 1)
+    except (OSError, struct.error):  # it cannot be read, or its EXIF is damaged
+        return 1
+    return int(orientation) if 1 <= orientation <= 8 else 1
+
+
+_EXIF = re.compile(rb"\xff\xe1..Exif\0\0(II\*\0|MM\0\*)", re.DOTALL)
+_ORIENTATION = 0x0112  # a tag of EXIF
+
+
+def _turned(image: Tensor, orientation: Tensor) -> Tensor:
+    """An image [h, w, C] as its EXIF orientation says."""
+
+    def turn() -> Tensor:
+        swapped = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+        mirrored = [3, 4, 7, 8], [2, 3, 6, 7]  # top to bottom, left to right
+        down, right = (tf.where(tf.reduce_any(orientation == which), -1, 1) for which in mirrored)
+        return swapped[::down, ::right]
+
+    return tf.ensure_shape(tf.cond(orientation > 1, turn, lambda: image), (None, None, None))
 
 
 def _fitted(image: Tensor, size: tuple[int, int]) -> Tensor:
