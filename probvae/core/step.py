@@ -18,16 +18,21 @@ def gradient_step(
 ) -> dict[str, Tensor]:
     """Take one step on the mean of `losses()`; returns the batch means of the loss and its terms, in nats.
 
+    An optimizer that scales the loss, as Keras' for float16 does, undoes that in its step.
+
     Raises:
         TrainingError: a variable is used but not owned by the model, or owned but unused.
     """
-    gradients, means = gradients_and_means(model, losses)
+    gradients, means = gradients_and_means(model, losses, scaled=optimizer.scale_loss)
     optimizer.apply(gradients, model.trainable_variables)
     return means
 
 
 def gradients_and_means(
-    model: keras.Model, losses: Callable[[], Losses], weights: Tensor | None = None
+    model: keras.Model,
+    losses: Callable[[], Losses],
+    weights: Tensor | None = None,
+    scaled: Callable[[Tensor], Tensor] = tf.identity,
 ) -> tuple[list[Tensor], dict[str, Tensor]]:
     """The gradient of a batch's mean loss, and the means of the loss and its terms, in nats per example.
 
@@ -36,6 +41,7 @@ def gradients_and_means(
         losses: computes the losses [B] from the variables.
         weights: [B], how much each example counts; 1/B if left out. With weights that sum to 1 over several
             replicas, what these return sums to the gradient and the means of the whole batch.
+        scaled: the mean loss -> what the gradient is of; the means are not scaled.
 
     Returns:
         A gradient for each of the model's trainable variables, in their order, and the means by name.
@@ -46,7 +52,8 @@ def gradients_and_means(
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
         means = losses().means(weights)
-    gradients = tape.gradient(means["loss"], [variable.value for variable in variables])
+        loss = scaled(means["loss"])
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
     _audit(model, tape.watched_variables(), variables, gradients)
     return [tf.convert_to_tensor(gradient) for gradient in gradients], means
 

@@ -350,6 +350,37 @@ def test_two_fits_from_the_same_weights_and_seed_are_the_same():
     assert histories[0] == histories[1] != histories[2]
 
 
+def fitted(optimizer, policy="float32"):
+    """The weights and the loss of a model after a step, from the same weights."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        vae = tiny_vae()
+    finally:
+        keras.config.set_dtype_policy(before)
+    rng = np.random.default_rng(0)
+    vae.set_weights([rng.normal(size=v.shape) for v in vae.weights])
+    vae.compile(optimizer, ELBO(), run_eagerly=True)
+    loss = vae.fit(binary_data(), shuffle=False, verbose=0).history["loss"]
+    return vae.get_weights(), loss
+
+
+SCALING = {
+    "a loss scale": (keras.optimizers.SGD(0.1, loss_scale_factor=1024.0), "float32"),
+    "a dynamic scale": (keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)), "float32"),
+    "float16": (keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), 512), "mixed_float16"),
+}
+
+
+@pytest.mark.parametrize("how", SCALING)
+def test_fit_takes_the_same_steps_with_an_optimizer_that_scales_the_loss(how):
+    optimizer, policy = SCALING[how]
+    (weights, losses), (expected, expected_losses) = fitted(optimizer, policy), fitted(keras.optimizers.SGD(0.1))
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-5 if policy == "float32" else 1e-2)
+    for found, right in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(found, right, atol=1e-5 if policy == "float32" else 1e-2)
+
+
 def test_predict_reconstructs():
     vae, x = compiled(), binary_data()
     predicted = vae.predict(x, verbose=0)
