@@ -11,7 +11,7 @@ import tensorflow as tf
 from probvae.core.checked import Checked
 from probvae.core.copying import NotSerialized, copied_layer
 from probvae.core.parameters import Promises
-from probvae.errors import PluginError
+from probvae.errors import ConfigError, PluginError
 
 T = TypeVar("T")
 
@@ -89,6 +89,27 @@ class Component(Checked, NotSerialized):
         """Adopt what was added to the attributes after they were assigned, as to a list."""
         for name, value in own_attributes(self).items():
             self.adopt(value, name.lstrip("_"))
+
+
+def check_losses(part: keras.layers.Layer, name: str) -> None:
+    """Check that the layers of a part of a model add no losses of their own, which no objective would see.
+
+    Args:
+        part: it has been called.
+        name: what it is in the model.
+
+    Raises:
+        ConfigError: a trainable weight has a regularizer, or a layer called `add_loss`.
+    """
+    for layer in part._flatten_layers():
+        regularized = any(v.trainable and v.regularizer is not None for v in layer._trainable_variables)
+        if regularized or layer._get_own_losses():
+            found = "a regularizer" if regularized else "a loss by add_loss or an activity regularizer"
+            raise ConfigError(
+                f"{name}: expected layers without losses of their own, as an objective defines all that is "
+                f"minimised; got {found} in the {type(layer).__name__} {layer.name!r}. Leave it out. Use the "
+                "weight_decay of a Keras optimizer, or write an objective that adds the loss."
+            )
 
 
 def _wrapped(variable: tf.Variable, name: str) -> keras.Variable:

@@ -16,7 +16,7 @@ import tensorflow_probability as tfp
 from probvae.core.batch import Batch
 from probvae.core.blocks import blocks, joined
 from probvae.core.checked import Checked
-from probvae.core.component import Component
+from probvae.core.component import Component, check_losses
 from probvae.core.condition import Condition, as_condition
 from probvae.core.distributions import factors
 from probvae.core.draws import mean_of, sample_and_log_prob
@@ -60,7 +60,7 @@ class VAE(Checked, KerasModel):
             where the prior or the posterior is a `Hierarchy`, and {"z": D} where neither is.
 
     Raises:
-        ConfigError: a part is of another kind.
+        ConfigError: a part is of another kind, or a layer in it adds a loss of its own.
         ShapeError: the shapes of the parts do not match, or their conditions differ in size. They are called once,
             on two examples of zeros, which also creates all variables.
     """
@@ -86,6 +86,8 @@ class VAE(Checked, KerasModel):
         for layer in list(self._flatten_layers()):
             if isinstance(layer, Component):
                 layer.adopt_again()
+        for name, part in self.parts.items():
+            check_losses(part, name)
         self.built = True
 
     @property

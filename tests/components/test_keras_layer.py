@@ -6,15 +6,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from probvae import ELBO, VAE
 from probvae import components as c
-from probvae.core import dtype_policy, named_variables
+from probvae.core import Prior, dtype_policy, named_variables
 from probvae.errors import ConfigError, ShapeError
 
 E = (6, 6, 1)
 X = np.random.default_rng(0).random((5, *E)).astype(np.float32)
 L = keras.layers
+tfd = tfp.distributions
 
 
 class Own(keras.layers.Layer):
@@ -34,6 +36,14 @@ def functional():
     image = keras.Input(E)
     features = L.Flatten()(L.Conv2D(3, 3, activation="relu")(image))
     return keras.Model(image, L.Dense(8)(features))
+
+
+class WithOwnLoss(keras.layers.Layer):
+    """The identity, with a loss that Keras' own `fit` would add."""
+
+    def call(self, x):
+        self.add_loss(tf.reduce_mean(x**2))
+        return x
 
 
 MODELS = {
@@ -140,3 +150,46 @@ def test_what_does_nothing_in_training_is_accepted():
 def test_a_component_of_another_kind_is_no_network():
     with pytest.raises(ConfigError, match="expected network to be a network; got <DiagonalNormal"):
         encoder(c.DiagonalNormal(2))
+
+
+class Regularized(Prior):
+    """A prior with a Keras layer in a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = [L.Dense(2, kernel_regularizer="l2")]
+
+    def distribution(self):
+        return tfd.MultivariateNormalDiag(self.layers[0](tf.ones((1, 3)))[0], tf.ones(2))
+
+
+OWN_LOSSES = {
+    "a kernel's regularizer": (
+        L.Dense(4, kernel_regularizer="l2", name="own"),
+        "a regularizer in the Dense 'own'",
+    ),
+    "an activity regularizer": (L.Dense(4, activity_regularizer="l2", name="own"), "activity .* the Dense 'own'"),
+    "add_loss": (WithOwnLoss(name="own"), "a loss by add_loss .* in the WithOwnLoss 'own'"),
+}
+
+
+@pytest.mark.parametrize("case", OWN_LOSSES)
+def test_a_model_refuses_layers_with_losses_that_no_objective_sees(case):
+    layer, message = OWN_LOSSES[case]
+    network = keras.Sequential([L.Flatten(), layer])
+    with pytest.raises(ConfigError, match=f"encoder: expected layers without losses of their own.*{message}"):
+        VAE(encoder(network), c.NetworkDecoder(c.Dense((2,)), c.Bernoulli(E), 2), c.StandardNormal(2))
+
+
+def test_a_model_refuses_them_in_any_component():
+    with pytest.raises(ConfigError, match=r"prior: expected layers without losses .* a regularizer in the Dense"):
+        VAE(encoder(c.Dense((2,))), c.NetworkDecoder(c.Dense((2,)), c.Bernoulli(E), 2), Regularized())
+
+
+def test_a_frozen_layer_may_have_a_regularizer():
+    layer = L.Dense(4, kernel_regularizer="l2", trainable=False)
+    VAE(
+        encoder(keras.Sequential([L.Flatten(), layer])),
+        c.NetworkDecoder(c.Dense((2,)), c.Bernoulli(E), 2),
+        c.StandardNormal(2),
+    )
