@@ -33,6 +33,9 @@ class Minimized(Protocol):
     def check(self, vae: Any) -> None:
         """Check that it can be used with a model."""
 
+    def check_training(self, vae: Any) -> None:
+        """Check that it trains all variables of a model that are trainable."""
+
     def __call__(self, vae: Any, batch: Batch, seed: Seed, step: Tensor) -> Losses:
         """The loss of a batch at a training step."""
 
@@ -84,6 +87,7 @@ class KerasModel(NotSerialized, keras.Model):
                 "probvae.objectives."
             )
         objective.check(self)
+        objective.check_training(self)
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if options.get(name):
                 raise UserError(

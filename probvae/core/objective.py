@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Literal, Protocol
 
 import tensorflow_probability as tfp
@@ -15,6 +16,7 @@ from probvae.core.losses import Losses
 from probvae.core.parameters import Promises
 from probvae.core.types import Array, Seed, Tensor
 from probvae.core.vae import VAE
+from probvae.core.variables import trainable_names
 from probvae.errors import ConfigError
 
 tfd = tfp.distributions
@@ -84,6 +86,7 @@ class Objective(Checked, ABC):
             count where they end.
         posterior: the q(z|x) that it needs: "diagonal", a product over the latents; "independent", the samples for
             an example being independent; or "any".
+        untrained: the parts of a model that the loss does not depend on, each with the reason, in a phrase.
         promises: what it promises to the contract kit.
 
     Raises:
@@ -98,6 +101,7 @@ class Objective(Checked, ABC):
     less_variance: ClassVar[bool] = False
     warmup_steps: float = 0.0
     posterior: Literal["any", "independent", "diagonal"] = "any"
+    untrained: Mapping[str, str] = MappingProxyType({})
     promises: ClassVar[Promises] = Promises()
 
     @abstractmethod
@@ -166,6 +170,21 @@ class Objective(Checked, ABC):
                 f"{type(q).__name__} from {type(vae.encoder).__name__}. Use posterior 'diagonal_normal', or "
                 "another objective."
             )
+
+    def check_training(self, vae: VAE) -> None:
+        """Check, before a training, that the objective trains all variables of a model that are trainable.
+
+        Raises:
+            ConfigError: the loss does not depend on a part that has some.
+        """
+        for part, reason in self.untrained.items():
+            found = [name for name in trainable_names(vae) if name.startswith(f"{part}/")]
+            if found:
+                raise ConfigError(
+                    f"{type(self).__name__}: expected a model whose {part} is not trained, as {reason}; got the "
+                    f"trainable variables {', '.join(found)}. Freeze it: vae.{part}.trainable = False, or in a "
+                    f"spec [train] freeze = ['{part}']. Or use another objective."
+                )
 
     def describe(self, vae: VAE) -> dict[str, str]:
         """The choices for this model that its parameters leave open, by name; they are printed and logged."""

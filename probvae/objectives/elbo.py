@@ -109,6 +109,8 @@ class ELBO(Objective):
         if free_bits_per == "latent":
             self.posterior = "diagonal"
         self.couples_rows = free_bits > 0
+        if beta == 0:
+            self.untrained = {"prior": "beta = 0 leaves the KL out of the loss"}
         if beta >= 1:
             self.bound = "upper" if free_bits or beta > 1 else "tight"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from probvae.core import VAE, Array, Batch, Exact, Losses, Objective, Seed, Tensor, sample_and_log_prob
 
@@ -20,6 +21,7 @@ class Rate(Objective):
     """
 
     terms = ("cross_entropy", "posterior_entropy")
+    untrained = MappingProxyType({"decoder": "the rate does not depend on it"})
 
     def __init__(self) -> None:
         pass

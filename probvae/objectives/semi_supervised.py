@@ -73,6 +73,7 @@ class SemiSupervised(Objective):
         self.posterior = loss.posterior
         self.couples_rows = loss.couples_rows
         self.warmup_steps = loss.warmup_steps
+        self.untrained = loss.untrained
         if not class_frequencies:
             self.bound = "upper" if loss.bound and alpha else loss.bound
 

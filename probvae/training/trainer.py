@@ -43,7 +43,8 @@ class Trainer:
 
     Raises:
         UserError: there are no validation examples, the replicas cannot share a batch evenly, or the model and the
-            data differ in their conditions, or labels are missing which the objective needs.
+            data differ in their conditions, labels are missing which the objective needs, or it does not train
+            all that is trainable.
     """
 
     seconds_between_checks = 0.5
@@ -68,6 +69,7 @@ class Trainer:
             raise UserError(
                 "Expected at least one validation example, by which the best epoch is chosen; got none."
             )
+        objective.check_training(vae)
         vae.check_condition(data.info.condition)
         if not objective.classifier:
             data.check_conditions(("train", "validation"))

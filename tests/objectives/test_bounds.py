@@ -11,8 +11,9 @@ import tensorflow_probability as tfp
 from probvae import components as c
 from probvae.core import FINAL_STEP, VAE, Batch, Encoder, Hierarchy, exact_kl, gradient_step
 from probvae.errors import ConfigError
-from probvae.objectives import ELBO, IWAE
+from probvae.objectives import ELBO, IWAE, Rate, SemiSupervised
 from probvae.objectives.kl import resolve_kl
+from probvae.training import Trainer, TrainSettings
 
 from .linear_gaussian import (
     B,
@@ -368,6 +369,32 @@ def test_free_bits_above_every_kl_leave_only_the_likelihood_to_learn():
             value = tf.reduce_mean(objective(vae, Batch(x), 0, tf.constant(0)).per_example)
         gradients.append(tape.gradient(value, vae.encoder.lower))
     np.testing.assert_allclose(*gradients, rtol=1e-5)
+
+
+# Parts that no loss trains
+
+UNTRAINED = {
+    "elbo": (lambda: ELBO(beta=0.0), "prior", "beta = 0 leaves the KL out of the loss"),
+    "rate": (Rate, "decoder", "the rate does not depend on it"),
+}
+
+
+@pytest.mark.parametrize("case", UNTRAINED)
+def test_a_part_that_the_loss_does_not_train_is_frozen(case):
+    make, part, reason = UNTRAINED[case]
+    encoder = c.NetworkEncoder(c.Dense(()), c.DiagonalNormal(2), (4,))
+    vae = VAE(encoder, c.NetworkDecoder(c.Dense(()), c.Normal((4,)), 2), c.Mixture(2, components=2))
+    message = rf"{case}: .*whose {part} is not trained, as {reason}; got .*{part}/.*vae.{part}.trainable = False"
+    for objective in (make(), SemiSupervised(make())):
+        with pytest.raises(ConfigError, match=f"(?i)({case}|SemiSupervised){message.removeprefix(case)}"):
+            objective.check_training(vae)
+    with pytest.raises(ConfigError, match=f"(?i){message}"):
+        vae.compile(objective=make())
+    with pytest.raises(ConfigError, match=f"(?i){message}"):
+        Trainer(vae, make(), np.zeros((10, 4), np.float32), TrainSettings())
+    getattr(vae, part).trainable = False
+    vae.compile(objective=make(), run_eagerly=True)
+    vae.fit(np.ones((10, 4), np.float32), verbose=0)
 
 
 # Shapes, seeds, graphs
