@@ -215,24 +215,26 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + ", ..." * (len(names) > 5)
 
 
-def as_condition(condition: Tensor, size: int, count: Tensor | None = None) -> Tensor:
+def as_condition(condition: Tensor, size: int, leading: Sequence[Tensor | int | None] = ()) -> Tensor:
     """A user's condition as a float32 tensor [..., C], checked; None for a model that takes none.
 
     Args:
         condition: [..., C]; one of shape [C] is the same for all B examples.
         size: C; 0 for a model without conditions.
-        count: B, the last axis but one, where it is known.
+        leading: the axes [..., B] of what it is the condition of, with None for unknown sizes; empty if these are
+            not known at all.
 
     Raises:
-        ShapeError: it has another shape.
+        ShapeError: it has another shape, or is one condition or the labels of as many examples.
         UserError: it is missing, not finite, or the model takes none.
     """
-    known = int(count) if isinstance(count, Integral) else None
-    rows = "B" if known is None else known
+    known = [int(axis) if isinstance(axis, Integral) else None for axis in leading]
+    rows = known[-1] if known else None
+    wanted = f"[{'B' if rows is None else rows}, {size}]"
     if condition is None:
         if size:
             raise UserError(
-                f"condition: expected an array [{rows}, {size}], as the model is conditional; got none. Give "
+                f"condition: expected an array {wanted}, as the model is conditional; got none. Give "
                 "condition=..., one row for each example."
             )
         return None
@@ -242,17 +244,67 @@ def as_condition(condition: Tensor, size: int, count: Tensor | None = None) -> T
             "Leave it out, or build an encoder, a decoder or a prior with condition_dim."
         )
     if not tf.is_tensor(condition) and np.asarray(condition).dtype.kind not in "biuf":
-        raise UserError(f"condition: expected an array of numbers [{rows}, {size}]; got {condition!r}.")
+        raise UserError(f"condition: expected an array of numbers {wanted}; got {condition!r}.")
     condition = tf.cast(condition, tf.float32)
     shape = condition.shape
-    if shape.is_compatible_with([size]) and shape.rank == 1 and count is not None:
-        condition = tf.broadcast_to(condition, [count, size])
-    elif shape.rank is None or not (
-        shape[-1:].is_compatible_with([size]) and shape[-2:-1].is_compatible_with([known][: shape.rank - 1])
-    ):
-        classes = shape.rank == 1 and shape.is_compatible_with([known])
-        fix = f" One-hot vectors of classes are numpy.eye({size})[classes]." if classes else ""
-        raise ShapeError(f"condition: expected an array [{rows}, {size}]; got shape {shape.as_list()}.{fix}")
+    one = shape.rank == 1 and shape.is_compatible_with([size])
+    if not one and not _is_for(shape, known, size):
+        classes = shape.rank == 1 and shape.is_compatible_with([rows])
+        raise _other_shape(wanted, shape, _ONE_HOT.format(size) if classes else "")
+    if one and rows == size > 1:
+        fix = f"It may be one condition or {size} classes: give numpy.tile(condition, ({size}, 1)), or "
+        raise _other_shape(wanted, shape, f"{fix}numpy.eye({size})[classes].")
+    if one and known and leading[-1] is not None:
+        condition = tf.broadcast_to(condition, [leading[-1], size])
     if tf.executing_eagerly() and not np.isfinite(condition).all():
         raise UserError("condition: expected finite numbers; got NaN or infinity.")
     return condition
+
+
+def as_conditions(condition: Tensor, size: int, count: int | None, labels: bool) -> Tensor:
+    """What stands in the place of y in `fit`, as conditions [B, C], checked; in a graph when it runs, without XLA.
+
+    Args:
+        condition: a row for each example.
+        size: C.
+        count: B, where it is known.
+        labels: whether a row is the one-hot vector of a label, or zeros where that is missing.
+
+    Raises:
+        ShapeError: it has another shape.
+        UserError: it is missing or not finite, or no such vectors.
+    """
+    condition = as_condition(condition, size, (count,))
+    if condition.shape.rank != 2:
+        raise _other_shape(f"[B, {size}]", condition.shape, _ONE_HOT.format(size))
+    right = {"condition: expected finite numbers; got NaN or infinity.": tf.math.is_finite(condition)}
+    if labels:
+        whole = tf.equal(condition * (1.0 - condition), 0.0)
+        right[_LABELS.format(size)] = whole & (tf.reduce_sum(condition, axis=-1, keepdims=True) <= 1.0)
+    checks = []
+    for message, each in right.items():
+        if tf.executing_eagerly() and not np.all(each):
+            raise UserError(message)
+        checks.append(tf.debugging.Assert(tf.reduce_all(each), [message]))
+    with tf.control_dependencies(checks):
+        return tf.identity(condition)
+
+
+_ONE_HOT = "One-hot vectors of classes are numpy.eye({})[classes]."
+_LABELS = (
+    "condition: expected the one-hot vectors of classes, as the model has a classifier, and zeros where a "
+    "label is missing; got others. " + _ONE_HOT
+)
+
+
+def _is_for(shape: tf.TensorShape, known: Sequence[int | None], size: int) -> bool:
+    """Whether conditions [..., C] have a shape that is some of the last of the known axes and C."""
+    if shape.rank is None or not shape[-1:].is_compatible_with([size]):
+        return False
+    own = shape[:-1]
+    return not known or (own.rank <= len(known) and own.is_compatible_with(known[len(known) - own.rank :]))
+
+
+def _other_shape(wanted: str, shape: tf.TensorShape, fix: str) -> ShapeError:
+    found = "an unknown shape" if shape.rank is None else f"shape {shape.as_list()}"
+    return ShapeError(f"condition: expected an array {wanted}; got {found}. {fix}".rstrip())

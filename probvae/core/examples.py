@@ -1,4 +1,4 @@
-"""Checks of the examples that a user gives to a model: their shape, finite values, the likelihood's support."""
+"""Checks of what a user gives to a model: examples, which of their elements are known, and latents."""
 
 from __future__ import annotations
 
@@ -33,6 +33,59 @@ def as_examples(x: Tensor, event_shape: Sequence[int], support: DataValues = REA
     x = tf.cast(x, tf.float32)
     known = x.shape.rank is not None and x.shape[1:].is_fully_defined()
     return x if known else tf.ensure_shape(x, [None, *event_shape])
+
+
+def as_observed(observed: Tensor, x: Tensor) -> Tensor:
+    """A user's mask of which elements of x [B, *E] are known, as a bool tensor of the same shape.
+
+    Raises:
+        ShapeError: it has another shape.
+        UserError: it is no array of bools.
+    """
+    try:
+        mask = tf.convert_to_tensor(observed)
+    except (TypeError, ValueError):  # rows of several lengths
+        mask = None
+    if mask is None or mask.dtype != tf.bool:
+        found = f"a {type(observed).__name__}" if mask is None else mask.dtype.name
+        raise UserError(
+            f"observed: expected bools, True where an element of x is known; got {found}. Convert them: "
+            "numpy.array(observed, bool)."
+        )
+    shape = tf.TensorShape(x.shape)
+    if not mask.shape.is_compatible_with(shape):
+        raise ShapeError(
+            f"observed: expected one bool for each element of x, {shape.as_list()}; got shape "
+            f"{mask.shape.as_list()}. numpy.broadcast_to repeats one over several elements or examples."
+        )
+    return mask
+
+
+def as_latents(z: Tensor, latent_dim: int, count: int | None = None) -> Tensor:
+    """A user's latents as a float32 tensor [..., D], or [..., B, D].
+
+    Args:
+        z: numbers.
+        latent_dim: D.
+        count: B, where there is one z for each of B examples and their number is known.
+
+    Raises:
+        ShapeError: they have another shape.
+        UserError: they are no numbers.
+    """
+    try:
+        z = tf.cast(z, tf.float32)
+    except (TypeError, ValueError, tf.errors.UnimplementedError):
+        raise UserError(f"z: expected numbers [..., {latent_dim}]; got a {type(z).__name__}.") from None
+    expected = [latent_dim] if count is None else [count, latent_dim]
+    if not z.shape[-len(expected) :].is_compatible_with(expected):
+        sizes = ", ".join(map(str, expected))
+        what = "of the model" if count is None else f"of the model for each of the {count} examples"
+        raise ShapeError(
+            f"z: expected latents [..., {sizes}], {what}; got shape {z.shape.as_list()}. "
+            "They are what posterior(x).sample() or sample_latents(...) returns."
+        )
+    return z
 
 
 def as_numbers(x: Tensor) -> Tensor:
@@ -214,7 +267,7 @@ def plain_assertions(event_shape: Sequence[int]) -> Iterator[None]:
         found = rf"Shape of tensor \S* \[([\d,]*)\] is not compatible with expected shape {expected}"
         if shape := re.search(found, str(error)):
             check_shape([int(size) for size in shape[1].split(",") if size], event_shape)
-        failed = re.search(r"x: expected [^\n\]]*\.", str(error))
+        failed = re.search(r"(x|condition): expected .*\.", str(error))
         if failed is None:
             raise
         raise UserError(f"{failed[0]} They are in a batch of the dataset or generator.") from None

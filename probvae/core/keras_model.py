@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 
 from probvae.core.batch import Batch
-from probvae.core.condition import as_condition
+from probvae.core.component import Component
+from probvae.core.condition import as_conditions
 from probvae.core.copying import NotSerialized
 from probvae.core.examples import as_examples, as_numbers, asserted, check_examples, is_array, plain_assertions
 from probvae.core.losses import FINAL_STEP, Losses
@@ -49,11 +50,13 @@ class KerasModel(NotSerialized, keras.Model):
         event_shape: E, the shape of an example.
         condition_dim: C, the size of a condition; 0 if it takes none.
         takes_rows: whether its prior leaves training examples out by their row numbers.
+        classifier: of the classes that are the conditions, if it has one.
     """
 
     event_shape: Shape
     condition_dim: int
     takes_rows: bool
+    classifier: Component | None
     _objective: Any = None  # once compiled
 
     @property
@@ -96,6 +99,7 @@ class KerasModel(NotSerialized, keras.Model):
                 )
         as_seed(seed)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
+        self.optimizer.build(self.trainable_variables)  # not in the first step, which may be refused
         self._objective = objective
         self._seed = seed
         self._means = {name: keras.metrics.Mean(name=name, dtype="float64") for name in ("loss", *objective.terms)}
@@ -112,8 +116,9 @@ class KerasModel(NotSerialized, keras.Model):
         XLA (`jit_compile=True`).
 
         Raises:
-            ShapeError: x has another shape.
-            UserError: an element of x is not finite, or outside of the support of the likelihood.
+            ShapeError: x, or the conditions of a conditional model, have another shape.
+            UserError: an element of x is not finite, or outside of the support of the likelihood; or conditions
+                are missing, not finite, or with a classifier not one-hot.
         """
         return self._with_checks(super().fit, self.support, x, *arguments, **options)
 
@@ -148,24 +153,33 @@ class KerasModel(NotSerialized, keras.Model):
         weights = [name for name in ("sample_weight", "class_weight") if given.arguments.get(name) is not None]
         if weights:
             raise UserError(f"{weights[0]}: {_SAME_WEIGHT}")
-        given.arguments["x"] = self._checked(given.arguments["x"], support)
+        x, y = self._checked(given.arguments["x"], given.arguments.get("y"), support)
+        given.arguments |= {"x": x} if y is None else {"x": x, "y": y}
         validation = given.arguments.get("validation_data")
         if isinstance(validation, tuple):
-            given.arguments["validation_data"] = self._checked(validation[0], support), *validation[1:]
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(validation)
+            x, y = self._checked(x, y, support)
+            given.arguments["validation_data"] = x, y, *validation[2:]
         elif validation is not None:
-            given.arguments["validation_data"] = self._checked(validation, support)
+            given.arguments["validation_data"], _ = self._checked(validation, None, support)
         with plain_assertions(self.event_shape):
             return method(*given.args, **given.kwargs)
 
-    def _checked(self, x: Tensor, support: DataValues) -> Tensor:
-        """An array or a tensor of examples; batches as they are."""
+    def _checked(self, x: Tensor, y: Tensor, support: DataValues) -> tuple[Tensor, Tensor]:
+        """An array or a tensor of examples, and their conditions where Keras has y; batches as they are."""
         if not is_array(x):
-            return x
+            return x, y
         x = as_numbers(x)
         check_examples(x, self.event_shape, support)
         if not len(x):
             raise UserError("x: expected at least one example; got none.")
-        return x
+        return x, self._conditions(y, len(x))
+
+    def _conditions(self, y: Tensor, count: int | None) -> Tensor:
+        """Conditions [B, C], checked; y as it is if the model takes none, which ignores it."""
+        if not self.condition_dim:
+            return y
+        return as_conditions(y, self.condition_dim, count, labels=self.classifier is not None)
 
     def save(self, *arguments: object, **options: object) -> NoReturn:
         """Raise, as `get_config` does, before a file is made."""
@@ -207,8 +221,8 @@ class KerasModel(NotSerialized, keras.Model):
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         if weight is not None:
             raise UserError(f"sample_weight: {_SAME_WEIGHT}")
-        condition = as_condition(y, self.condition_dim) if self.condition_dim else None  # otherwise y is ignored
-        return Batch(asserted(as_examples(x, self.event_shape), self.support), condition)
+        x = asserted(as_examples(x, self.event_shape), self.support)
+        return Batch(x, self._conditions(y, x.shape[0]) if self.condition_dim else None)
 
     def _track(self, means: dict[str, Tensor], count: Tensor) -> dict[str, Tensor]:
         for name, value in means.items():

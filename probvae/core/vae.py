@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Self
@@ -20,14 +20,14 @@ from probvae.core.component import Component, check_losses
 from probvae.core.condition import Condition, as_condition
 from probvae.core.distributions import factors
 from probvae.core.draws import mean_of, sample_and_log_prob
-from probvae.core.examples import as_examples
+from probvae.core.examples import as_examples, as_latents, as_numbers, as_observed, check_shape
 from probvae.core.hierarchy import Hierarchy
 from probvae.core.keras_model import KerasModel
 from probvae.core.parts import Classifier, Decoder, Encoder, Prior
 from probvae.core.seeds import as_seed, fold_in
 from probvae.core.traces import free_traces
 from probvae.core.types import Distribution, LabelDistribution, Seed, Shape, Tensor
-from probvae.core.values import DataValues
+from probvae.core.values import REAL, DataValues
 from probvae.core.variables import named_variables
 from probvae.errors import ConfigError, ShapeError, UserError
 
@@ -186,7 +186,7 @@ class VAE(Checked, KerasModel):
             UserError: an element of them is not finite, or the condition is missing.
         """
         x = as_examples(x, self.event_shape)
-        return self._posterior(x, self._checked_condition(condition, x.shape[0]))
+        return self._posterior(x, self._checked_condition(condition, x.shape[:1]))
 
     def labels(self, x: Tensor) -> LabelDistribution:
         """q(y|x) of x [B, *E], of any real dtype, by the classifier: [B], [].
@@ -229,13 +229,14 @@ class VAE(Checked, KerasModel):
         return self._prior(self._checked_condition(condition), rows)
 
     def likelihood(self, z: Tensor, condition: Tensor = None) -> Distribution:
-        """p(x|z) or p(x|z, c) of z [..., D] and a condition that broadcasts to [..., C]: [...], [*E].
+        """p(x|z) or p(x|z, c) of z [..., D] and a condition [..., C], or some of its last axes: [...], [*E].
 
         Raises:
-            ShapeError: the condition has another shape.
-            UserError: it is not finite, or missing.
+            ShapeError: z or the condition has another shape.
+            UserError: the condition is not finite, or missing.
         """
-        return self._likelihood(z, self._checked_condition(condition))
+        z = as_latents(z, self.latent_dim)
+        return self._likelihood(z, self._checked_condition(condition, z.shape[:-1]))
 
     def log_likelihood(self, x: Tensor, z: Tensor, condition: Tensor = None, observed: Tensor = None) -> Tensor:
         """Log p(x|z) or log p(x|z, c) of x [B, *E] and z [..., B, D]: [..., B], in nats.
@@ -252,8 +253,9 @@ class VAE(Checked, KerasModel):
             UserError: an element of x is not finite; the condition is missing; or elements are not observed, and
                 p(x|z) is no product over them.
         """
-        x = as_examples(self._filled(x, observed), self.event_shape)
-        return self._log_likelihood(x, z, self._checked_condition(condition, x.shape[0]), observed)
+        x, observed = self._checked_examples(x, observed)
+        z = as_latents(z, self.latent_dim, x.shape[0])
+        return self._log_likelihood(x, z, self._checked_condition(condition, x.shape[:1]), observed)
 
     def log_joint(
         self, x: Tensor, z: Tensor, condition: Tensor = None, observed: Tensor = None, rows: Tensor = None
@@ -266,8 +268,9 @@ class VAE(Checked, KerasModel):
             ShapeError: an argument has another shape.
             UserError: as `log_likelihood`, or an element of x is outside of the support of the likelihood.
         """
-        x = as_examples(self._filled(x, observed), self.event_shape, self.support)
-        return self._log_joint(x, z, self._checked_condition(condition, x.shape[0]), observed, rows)
+        x, observed = self._checked_examples(x, observed, self.support)
+        z = as_latents(z, self.latent_dim, x.shape[0])
+        return self._log_joint(x, z, self._checked_condition(condition, x.shape[:1]), observed, rows)
 
     def log_weights(
         self,
@@ -299,9 +302,10 @@ class VAE(Checked, KerasModel):
             UserError: as `log_joint`.
         """
         _check_count(samples)
-        x = as_examples(self._filled(x, observed), self.event_shape, self.support)
-        c = self._checked_condition(condition, x.shape[0])
-        z, log_q = sample_and_log_prob(self._posterior(x, c), samples, seed)  # [S, B, D], [S, B]
+        x, observed = self._checked_examples(x, observed, self.support)
+        c = self._checked_condition(condition, x.shape[:1])
+        encoded = x if observed is None else tf.where(observed, x, 0.0)  # as in a `Batch`
+        z, log_q = sample_and_log_prob(self._posterior(encoded, c), samples, seed)  # [S, B, D], [S, B]
         size = math.prod(self.event_shape)
         log_joint = [self._log_joint_in_blocks(x, z[few], c, observed, rows, size) for few in blocks(z, size)]
         return joined(log_joint) - log_q
@@ -320,7 +324,7 @@ class VAE(Checked, KerasModel):
             UserError: the condition is missing; or mean=True, and p(x|z) has no mean.
         """
         _check_count(samples)
-        c = self._checked_condition(condition, samples)
+        c = self._checked_condition(condition, (samples,))
         z = self.sample_latents(samples, fold_in(seed, 0), c)
         likelihood = self._likelihood(z, c)  # [S], [*E]
         if not mean:
@@ -333,7 +337,7 @@ class VAE(Checked, KerasModel):
 
     def sample_latents(self, samples: int, seed: Seed, condition: Tensor = None) -> Tensor:
         """Latents z ~ p(z), or p(z|c) with a condition [S, C], or [C] for all: [S, D]."""
-        prior, seed = self._prior(self._checked_condition(condition, samples)), as_seed(seed)
+        prior, seed = self._prior(self._checked_condition(condition, (samples,))), as_seed(seed)
         return prior.sample(seed=seed) if prior.batch_shape.rank else prior.sample(samples, seed=seed)
 
     def reconstruct(self, x: Tensor, seed: Seed = 0, condition: Tensor = None) -> Tensor:
@@ -352,12 +356,22 @@ class VAE(Checked, KerasModel):
         """The reconstruction of x [B, *E] with a fixed seed, for `predict`."""
         return self.reconstruct(x, seed=0)
 
-    def _checked_condition(self, condition: Tensor, count: int | None = None) -> Tensor:
-        return as_condition(condition, self.condition_dim, count)
+    def _checked_condition(self, condition: Tensor, leading: Sequence[Tensor | int | None] = ()) -> Tensor:
+        return as_condition(condition, self.condition_dim, leading)
 
-    def _filled(self, x: Tensor, observed: Tensor) -> Tensor:
-        """Examples in which what is not observed is a value of the support."""
-        return x if observed is None else tf.where(observed, tf.cast(x, tf.float32), self.support.some)
+    def _checked_examples(
+        self, x: Tensor, observed: Tensor, support: DataValues = REAL
+    ) -> tuple[Tensor, Tensor | None]:
+        """Examples for the likelihood, and which of their elements are known.
+
+        What is not known may have any value, and becomes one of the likelihood's support.
+        """
+        if observed is not None:
+            x = as_numbers(x)
+            check_shape(x.shape, self.event_shape)
+            observed = as_observed(observed, x)
+            x = tf.where(observed, tf.cast(x, tf.float32), self.support.some)
+        return as_examples(x, self.event_shape, support), observed
 
     # The same of arguments that are checked already; each part gets the condition only if it takes one.
 

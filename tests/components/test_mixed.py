@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 
 from probvae import components as c
-from probvae.core import VAE, GroupedValues
+from probvae.core import VAE, Batch, GroupedValues
 from probvae.errors import ConfigError, UserError
+from probvae.objectives import ELBO, IWAE, DReG
 
 GROUPS = (("categories", 3), ("numbers", 1), ("counts", 2), ("numbers", 1), ("categories", 2))
 X = np.array([[0, 1, 0, -0.3, 4, 0, 1.2, 1, 0], [1, 0, 0, 0.5, 1, 7, 0.1, 0, 1]], np.float32)
@@ -48,6 +49,17 @@ def test_what_is_not_observed_is_left_out():
     )
     with pytest.raises(UserError, match="x: expected values that the likelihood supports, one-hot vectors; got"):
         vae.log_joint(X * observed, z)
+
+
+def test_objectives_encode_the_same_examples_where_a_category_is_not_observed():
+    encoder = c.NetworkEncoder(c.Dense(()), c.DiagonalNormal(2), (9,))
+    vae = VAE(encoder, c.NetworkDecoder(c.Dense(()), mixed(), 2), c.StandardNormal(2))
+    observed = np.ones((2, 9), bool)
+    observed[0, :3] = False
+    batch = Batch(tf.constant(X * observed, tf.float32), observed=tf.constant(observed))
+    losses = [each(vae, batch, 0, tf.constant(0)).per_example for each in (IWAE(1), ELBO("monte_carlo"), DReG(1))]
+    for loss in losses[1:]:
+        np.testing.assert_allclose(loss, losses[0], rtol=1e-5)
 
 
 def test_it_says_what_its_columns_are():

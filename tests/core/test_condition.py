@@ -9,9 +9,11 @@ import tensorflow_probability as tfp
 
 from probvae import components as c
 from probvae.core import REAL, VAE, Batch, Condition, ConditionColumn, Data, DataInfo, Decoder, Prior, Split
+from probvae.core.condition import as_conditions
+from probvae.core.examples import plain_assertions
 from probvae.core.network import _joined
 from probvae.errors import ConfigError, DataError, ShapeError, UserError
-from probvae.objectives import ELBO, IWAE
+from probvae.objectives import ELBO, IWAE, SemiSupervised
 
 tfd = tfp.distributions
 
@@ -132,6 +134,26 @@ def test_a_condition_that_is_missing_or_wrong_is_a_clear_error(method, vae):
         method(vae, ["cat"] * 5)
 
 
+def test_a_vector_that_may_be_one_condition_or_the_classes_of_all_examples_is_refused(vae):
+    ways = [
+        lambda c: vae.posterior(images(C), c),
+        lambda c: vae.sample(C, condition=c),
+        lambda c: vae.likelihood(tf.zeros((2, C, D)), c),
+    ]
+    for way in ways:
+        way(np.tile(GIVEN[0], (C, 1)))
+        with pytest.raises(
+            ShapeError, match=r"\[3, 3\]; got shape \[3\]. It may be one .* numpy.eye\(3\)\[classes\]"
+        ):
+            way([0, 1, 2])
+
+
+def test_a_likelihood_takes_a_condition_for_each_latent(vae):
+    for wrong in (np.eye(C), np.zeros((2, 5, C))):
+        with pytest.raises(ShapeError, match=r"condition: expected an array \[5, 3\]; got shape \["):
+            vae.likelihood(tf.zeros((5, D)), wrong)
+
+
 def test_a_model_without_conditions_takes_none():
     plain = conditional(encoder=False, decoder=False)
     assert plain.condition_dim == 0
@@ -159,8 +181,8 @@ def test_each_part_may_take_it_alone(which):
 
 
 def test_a_condition_broadcasts_over_leading_axes_of_z(vae):
-    z = np.random.default_rng(1).normal(size=(3, 5, D)).astype(np.float32)
-    together = vae.likelihood(z, GIVEN).mean()  # [3, 5, *E]
+    z = np.random.default_rng(1).normal(size=(2, 5, D)).astype(np.float32)
+    together = vae.likelihood(z, GIVEN).mean()  # [2, 5, *E]
     each = [vae.likelihood(z[:, row], GIVEN[row]).mean() for row in range(5)]
     np.testing.assert_allclose(together, np.stack(each, axis=1), rtol=1e-5, atol=1e-6)
 
@@ -241,6 +263,72 @@ def test_fit_takes_the_condition_in_the_place_of_y(vae):
         vae.predict(images())
 
 
+def small(classifier=False, **options):
+    """A model of x given one of C classes, compiled."""
+    parts = (
+        c.NetworkEncoder(c.Dense((4,)), c.DiagonalNormal(D), (4,), C),
+        c.NetworkDecoder(c.Dense((4,)), c.Normal((4,)), D, C),
+        c.StandardNormal(D),
+    )
+    made = VAE(*parts, c.NetworkClassifier(c.Dense((4,)), (4,), C) if classifier else None)
+    made.compile(objective=SemiSupervised(ELBO()) if classifier else ELBO(), **options)
+    return made
+
+
+CLASSES_OF_SIX = np.array([0, 1, 2, 2, 1, 0])
+ROWS = np.eye(C, dtype=np.float32)[CLASSES_OF_SIX]
+WRONG_CONDITIONS = {
+    "NaN": (False, ROWS * np.nan, "expected finite numbers; got NaN"),
+    "classes": (
+        False,
+        CLASSES_OF_SIX,
+        r"expected an array \[[36], 3\]; got shape \[.*numpy.eye\(3\)\[classes\]",
+    ),
+    "other classes": (False, np.eye(4)[CLASSES_OF_SIX], r"expected an array \[[36], 3\]; got shape \[.*, 4\]"),
+    "classes for a classifier": (True, CLASSES_OF_SIX, r"expected an array .*numpy.eye\(3\)\[classes\]"),
+    "two classes for a classifier": (
+        True,
+        np.maximum(ROWS, [1, 0, 0]),
+        "expected the one-hot vectors of classes.*got o",
+    ),
+    "shares for a classifier": (True, 0.5 * ROWS, "expected the one-hot vectors of classes.*got others"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_CONDITIONS)
+def test_fit_refuses_wrong_conditions_and_changes_no_weight(case):
+    classifier, y, message = WRONG_CONDITIONS[case]
+    made, x = small(classifier, run_eagerly=True), np.zeros((6, 4), np.float32)
+    before = made.get_weights()
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(3, drop_remainder=True)
+    for given in ((x, y), (dataset,)):
+        with pytest.raises(UserError, match=f"condition: {message}"):
+            made.fit(*given, shuffle=False, verbose=0)
+    for now, then in zip(made.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("case", ["NaN", "two classes for a classifier"])
+def test_conditions_are_checked_when_a_graph_runs(case):
+    classifier, y, message = WRONG_CONDITIONS[case]
+    checked = tf.function(lambda y: as_conditions(y, C, None, labels=classifier))
+    partly = ROWS * (np.arange(6)[:, None] < 4 if classifier else 1.0)
+    np.testing.assert_array_equal(checked(partly), partly)
+    with pytest.raises(UserError, match=f"condition: {message}.*in a batch of"), plain_assertions((4,)):
+        checked(y)
+
+
+def test_fit_can_be_called_again_after_it_refused():
+    made, x = small(), np.zeros((6, 4), np.float32)
+    with pytest.raises(ShapeError, match=r"condition: .*got shape \[None, 4\]"):
+        made.fit(
+            tf.data.Dataset.from_tensors((x, np.eye(4)[CLASSES_OF_SIX])).unbatch().batch(6),
+            shuffle=False,
+            verbose=0,
+        )
+    assert np.isfinite(made.fit(x, ROWS, verbose=0).history["loss"]).all()
+
+
 # Elements that are not observed
 
 
@@ -293,6 +381,49 @@ def test_elements_that_are_missing_are_integrated_over():
     np.testing.assert_allclose(-losses.per_example, exact, atol=0.06)
     elbo = ELBO(samples=400)(made, batch, 0, tf.constant(0)).per_example
     assert np.all(elbo.numpy() > -np.array(exact) - 0.1)
+
+
+WRONG_MASKS = {
+    "rows": (
+        np.array([True, False, True]),
+        ShapeError,
+        r"expected one bool for each element of x, \[3, 3\]; got shape \[3\].*broadcast_to",
+    ),
+    "another shape": (
+        np.ones((2, 3), bool),
+        ShapeError,
+        r"expected one bool for each element of x, \[3, 3\]; got shape \[2, 3\]",
+    ),
+    "numbers": (np.ones((3, 3), int), UserError, "expected bools, True where .*; got int64. Convert them"),
+    "lists of several lengths": ([[True], [True, False]], UserError, "expected bools, .*; got a list"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_MASKS)
+def test_a_mask_says_of_each_element_whether_it_is_known(wrong):
+    mask, kind, message = WRONG_MASKS[wrong]
+    made, x, z = linear(), np.eye(3), np.zeros((3, D))
+    made.log_joint(x, z, observed=np.ones((3, 3), bool).tolist())
+    for method in (
+        made.log_likelihood,
+        made.log_joint,
+        lambda x, z, observed: made.log_weights(x, 2, 0, None, observed),
+    ):
+        with pytest.raises(kind, match=f"observed: {message}"):
+            method(x, z, observed=mask)
+        for other in (x[:, :2], None):
+            with pytest.raises(UserError, match="x: expected"):
+                method(other, z, observed=np.ones((3, 3), bool))
+
+
+@pytest.mark.parametrize("z", [np.zeros((2, D)), np.zeros(D), np.zeros((3, 5)), np.zeros((3, 2, D)), None, "z"])
+def test_there_is_a_latent_for_each_example(z):
+    made = linear()
+    for method in (made.log_likelihood, made.log_joint):
+        with pytest.raises(UserError, match=r"z: expected (latents \[..., 3, 2\]|numbers)"):
+            method(np.eye(3), z)
+    with pytest.raises(UserError, match=r"z: expected (latents|numbers)"):
+        made.likelihood(np.zeros((3, 5)) if np.shape(z) else z)
 
 
 def test_a_likelihood_with_correlations_refuses_missing_elements():
