@@ -8,7 +8,7 @@ from math import prod
 import keras
 import tensorflow as tf
 
-from probvae.core import Shape, Tensor, channels_first
+from probvae.core import Shape, Tensor
 from probvae.errors import ConfigError
 
 _LAYERS: dict[str, tuple[type[keras.layers.Layer], type[keras.layers.Layer]]] = {
@@ -27,7 +27,7 @@ def size_of(network: str, shape: Shape, hint: str) -> Shape:
         hint: what to use for another shape.
 
     Raises:
-        ConfigError: the shape is neither, or has its channels first.
+        ConfigError: the shape is neither.
 
     >>> size_of("conv", (28, 30, 1), "Use 'dense'."), size_of("conv", (100, 2), "Use 'dense'.")
     ((28, 30), (100,))
@@ -36,11 +36,6 @@ def size_of(network: str, shape: Shape, hint: str) -> Shape:
         raise ConfigError(
             f"{network}: expected images [height, width, channels] or signals [length, channels]; got shape "
             f"{list(shape)}. {hint}"
-        )
-    if channels_first(shape):
-        raise ConfigError(
-            f"{network}: expected images [height, width, channels]; got shape {list(shape)}, which looks like "
-            "[channels, height, width]. Move the data's channels to the end: numpy.moveaxis(array, 1, -1)."
         )
     return shape[:-1]
 
