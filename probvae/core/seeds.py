@@ -33,24 +33,18 @@ class Stream(enum.IntEnum):
 
 
 def as_seed(seed: Seed) -> Tensor:
-    """A stateless seed, int32 of shape [2], from an int, two ints or a tensor.
+    """A stateless seed, int32 of shape [2], from an int of 64 bits, two of 32 bits, or a tensor of one or two.
 
     Raises:
         UserError: it is neither.
     """
     if isinstance(seed, Integral):
         return tf.constant(_words(int(seed)), tf.int32)
-    if not tf.is_tensor(seed):
-        words = np.asarray(seed)
-        if words.shape != (2,) or words.dtype.kind not in "iu":
-            raise UserError(f"seed: expected an int, or two of them; got {seed!r}.")
-    seed = tf.convert_to_tensor(seed)
-    if seed.shape == ():
-        return tf.reverse(tf.bitcast(tf.cast(seed, tf.int64), tf.int32), [0])  # [high, low] as of an int
-    seed = tf.cast(seed, tf.int32)
-    if seed.shape != (2,):
-        raise UserError(f"seed: expected an int, or a tensor of shape [2]; got shape {seed.shape.as_list()}.")
-    return seed
+    words: Tensor = seed if tf.is_tensor(seed) else np.asarray(seed)
+    integers = words.dtype.is_integer if tf.is_tensor(words) else words.dtype.kind in "iu"
+    if not integers or words.shape not in ((), (2,)) or _too_large(words):
+        raise UserError(f"seed: expected an int, or two of them; got {seed!r}.{_BITS}")
+    return tf.stack(_words_of(words)) if words.shape == () else tf.cast(words, tf.int32)
 
 
 def fold_in(seed: Seed, *numbers: Tensor) -> Tensor:
@@ -65,9 +59,14 @@ def fold_in(seed: Seed, *numbers: Tensor) -> Tensor:
     """
     seed = as_seed(seed)
     for number in numbers:
-        high, low = _words(int(number)) if isinstance(number, Integral) else (0, number)
-        for word in (low, high) if high else (low,):
-            seed = tf.random.fold_in(seed, tf.cast(word, tf.int32))
+        if isinstance(number, Integral):
+            high, low = _words(int(number))
+            seed = tf.random.fold_in(seed, low)
+            seed = tf.random.fold_in(seed, high) if high else seed
+        else:
+            high, low = _words_of(number)
+            seed = tf.random.fold_in(seed, low)
+            seed = tf.where(high == 0, seed, tf.random.fold_in(seed, high))
     return seed
 
 
@@ -86,8 +85,28 @@ def split_seed(seed: Seed, count: int) -> list[Tensor]:
     return list(tf.unstack(words))
 
 
+_BITS = " One has up to 64 bits with its sign, and each of two up to 32."
+
+
 def _words(number: int) -> tuple[int, int]:
-    """The high and the low 32 bits of an integer, as signed integers."""
-    bits = number % 2**64
-    high, low = (part - 2**32 if part >= 2**31 else part for part in (bits >> 32, bits % 2**32))
-    return high, low
+    """The high and the low 32 bits of an integer, as signed integers.
+
+    Raises:
+        UserError: it has more than 64 bits.
+    """
+    if not -(2**63) <= number < 2**63:
+        raise UserError(f"seed: expected an int, or two of them; got {number}.{_BITS}")
+    low = number % 2**32
+    return number >> 32, low - 2**32 if low >= 2**31 else low
+
+
+def _words_of(number: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of a tensor of one integer, int32 each."""
+    number = tf.cast(number, tf.int64)
+    return tf.cast(tf.bitwise.right_shift(number, 32), tf.int32), tf.cast(number, tf.int32)
+
+
+def _too_large(words: Tensor) -> bool:
+    """Whether one of two words has more than 32 bits, where that is known."""
+    known = not tf.is_tensor(words) or tf.executing_eagerly()
+    return known and words.shape == (2,) and any(not -(2**31) <= int(word) < 2**32 for word in words)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from probvae.core import Stream, as_seed, fold_in
+from probvae.errors import UserError
 
 INTS = [0, 1, 2, -1, -2, 2**31 - 1, 2**31, -(2**31), 2**32 - 1, 2**32, 2**32 + 1, 2**40, -(2**40), 2**63 - 1]
 
@@ -38,6 +39,22 @@ def test_a_seed_of_another_shape_is_refused(seed):
         as_seed(seed)
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [(2**40, 1), (1, -(2**31) - 1), tf.constant([2**32, 0], tf.int64), tf.constant([0.7, 1.9]), tf.constant(1.5),
+     2**64, -(2**63) - 1, 2**63, 1.5, [True, False]],
+    ids=repr,
+)  # fmt: skip
+def test_a_seed_that_would_be_that_of_other_numbers_is_refused(seed):
+    with pytest.raises(UserError, match=r"(?s)seed: expected an int, or two of them; got .* 64 bits"):
+        as_seed(seed)
+
+
+def test_words_of_32_bits_may_be_signed_or_not():
+    assert as_tuple(as_seed((2**32 - 1, 2**31))) == (-1, -(2**31))
+    assert as_tuple(as_seed(np.array([2**32 - 1, 1], np.uint32))) == (-1, 1)
+
+
 def test_what_is_folded_in_matters():
     numbers = [0, 1, 2, -1, 1000, Stream.ORDER + 10, 2**31 - 1, -(2**31)]
     seeds = {as_tuple(fold_in(seed, a, b)) for seed in INTS for a, b in itertools.product(numbers, repeat=2)}
@@ -48,6 +65,13 @@ def test_what_is_folded_in_matters():
 
 def test_a_number_beyond_32_bits_matters_when_folded_in():
     assert as_tuple(fold_in(0, 2**32)) != as_tuple(fold_in(0, 0))
+
+
+@pytest.mark.parametrize("number", INTS)
+def test_a_tensor_is_folded_in_as_its_number_is(number):
+    assert as_tuple(fold_in(3, tf.constant(number, tf.int64))) == as_tuple(fold_in(3, number))
+    if -(2**31) <= number < 2**31:
+        assert as_tuple(fold_in(3, tf.constant(number, tf.int32))) == as_tuple(fold_in(3, number))
 
 
 def test_a_step_in_a_graph_gives_the_seed_of_the_number():
