@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, Self
 
-from probvae.core.signature import Parameter, Signature
+from probvae.core.signature import Parameter, Signature, without_tiny
 from probvae.core.words import with_article
 from probvae.errors import ConfigError
 
@@ -39,7 +39,8 @@ class Checked:
 
 def _fix(parameter: Parameter, value: object) -> str:
     if parameter.base is None:
-        return ""
+        tiny = isinstance(value, float) and without_tiny(value) != value
+        return " Single precision makes it 0." if tiny else ""
     kind = getattr(type(value), "kind", None)
     if isinstance(kind, str):
         return f" It is {with_article(kind)}: check the order of the arguments."

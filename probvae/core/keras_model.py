@@ -186,7 +186,16 @@ class KerasModel(NotSerialized, keras.Model):
         self.get_config()
 
     def export(self, filepath: str | Path, *arguments: object, **options: object) -> None:
-        """Write a SavedModel of the reconstruction, as in Keras."""
+        """Write a SavedModel of the reconstruction, as in Keras.
+
+        Raises:
+            UserError: the model is conditional, and Keras exports a function of x only.
+        """
+        if self.condition_dim:
+            raise UserError(
+                "export: expected a model without a condition, as Keras exports a function of x only; got a "
+                "conditional one. Train it as a run and use probvae export, whose functions take a condition."
+            )
         options.setdefault("input_signature", [keras.InputSpec("float32", (None, *self.event_shape))])
         super().export(filepath, *arguments, **options)
 

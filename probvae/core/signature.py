@@ -126,11 +126,14 @@ class Parameter:
 
         Raises:
             TypeError: no spec can hold the value.
-            ValueError: it is of another type, out of bounds or not finite.
+            ValueError: it is of another type, out of bounds, also in single precision, or not finite.
             PluginError: a spec cannot hold values of the annotation.
         """
         adapter = self._adapter
-        return adapter.validate_json(json.dumps(value, allow_nan=False, default=_to_json), strict=True)
+        found = adapter.validate_json(json.dumps(value, allow_nan=False, default=_to_json), strict=True)
+        if (rounded := without_tiny(found)) != found:
+            adapter.validate_python(rounded, strict=True)  # where a number must be above 0
+        return found
 
     def accepts(self, value: object) -> bool:
         """Whether a value is right as an argument in Python; always where a spec cannot hold the annotation."""
@@ -269,6 +272,16 @@ _CACHE: dict[Factory, Signature] = {}
 
 def _has_marker(annotation: object) -> bool:
     return isinstance(annotation, PathMarker) or any(map(_has_marker, get_args(annotation)))
+
+
+def without_tiny(value: object) -> object:
+    """A value, or a tuple, with 0 for what single precision makes 0; components compute in that."""
+    if isinstance(value, tuple):
+        return tuple(map(without_tiny, value))
+    return 0.0 if isinstance(value, float) and abs(value) < _TINY else value
+
+
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 def _to_json(value: object) -> object:

@@ -57,6 +57,28 @@ def test_exemplars_are_the_examples_of_their_rows():
     assert [v.name for v in prior.non_trainable_variables] == ["rows", "exemplars"]
 
 
+def test_a_place_for_exemplars_that_are_restored_later_has_a_density_for_every_row():
+    encoder = made().encoder
+    prior = c.Exemplar(encoder, (3,), EXAMPLES[:1], train_size=5, exemplars=3)
+    assert len(set(prior.rows.numpy())) == 3
+    assert np.isfinite(prior.distribution(rows=tf.range(5)).log_prob(Z)).all()
+
+
+@pytest.mark.parametrize("form", [np.ndarray.tolist, tf.constant], ids=["list", "tensor"])
+def test_examples_may_be_a_list_or_a_tensor(form):
+    encoder, examples = made().encoder, form(EXAMPLES)
+    starts = [
+        c.Exemplar(encoder, (3,), examples, exemplars=4).exemplars,
+        c.Vamp(encoder, (3,), examples, pseudo_inputs=4).pseudo_inputs,
+    ]
+    for start in starts:
+        assert {tuple(row) for row in start.numpy()} <= {tuple(row) for row in EXAMPLES}
+    with pytest.raises(
+        ConfigError, match="exemplar prior: expected an array of examples; got one whose rows differ"
+    ):
+        c.Exemplar(encoder, (3,), [[1.0, 2.0, 3.0], [1.0]])
+
+
 def test_samples_are_around_the_exemplars_that_are_not_left_out():
     prior = made()
     row = prior.rows.numpy()[0]

@@ -152,6 +152,11 @@ def test_a_component_of_another_kind_is_no_network():
         encoder(c.DiagonalNormal(2))
 
 
+def test_a_layer_without_finite_outputs_is_a_function_of_its_rows_all_the_same():
+    logarithm = keras.Sequential([L.Flatten(), L.Lambda(tf.math.log)])
+    assert encoder(logarithm).network.layer is logarithm
+
+
 class Regularized(Prior):
     """A prior with a Keras layer in a list."""
 

@@ -88,3 +88,12 @@ def test_a_likelihood_that_does_not_fit_its_columns_is_refused(parts, message):
         mixed(**parts)
     assert message in str(error.value)
     assert error.value.parameter == next(iter(parts))
+
+
+def test_a_likelihood_without_columns_is_refused():
+    groups = (("categories", 3),)
+    with pytest.raises(
+        ConfigError, match=r"expected no likelihood of numbers, as there are no such .*; got Laplace"
+    ):
+        c.Mixed(groups, numbers=c.Laplace((7,)))
+    assert c.Mixed(groups, numbers=c.Normal((0,)), counts=c.NegativeBinomial((0,))).output_shape == (3,)

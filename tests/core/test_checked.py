@@ -14,6 +14,7 @@ from probvae import data
 from probvae.core import Metric, Positive, Prior
 from probvae.errors import ConfigError, SpecError
 from probvae.evaluation import EvaluateSettings
+from probvae.objectives import SemiSupervised
 from probvae.training import TrainSettings
 
 
@@ -33,6 +34,12 @@ from probvae.training import TrainSettings
         (lambda: c.RealNVP(2, hidden=(8, 0)), "hidden", r"a list, each an integer >= 1; got \(8, 0\)"),
         (lambda: probvae.ELBO(kl="exakt"), "kl", "one of 'auto', 'exact', 'monte_carlo'; got 'exakt'"),
         (lambda: probvae.ELBO(beta=float("nan")), "beta", "a number >= 0; got nan"),
+        (
+            lambda: c.Normal((2,), initial_scale=1e-46),
+            "initial_scale",
+            "> 0; got 1e-46. Single precision makes it 0.",
+        ),
+        (lambda: SemiSupervised(probvae.ELBO(), 1.0, (1.0, 1e-46)), "class_frequencies", "a number > 0; got"),
         (lambda: c.Normal((2,), initial_scale=tf.ones(2)), "initial_scale", "a number > 0; got <tf.Tensor"),
         (
             lambda: c.NetworkEncoder(c.Dense(), "diagonal_normal", (4,)),

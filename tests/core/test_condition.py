@@ -261,6 +261,8 @@ def test_fit_takes_the_condition_in_the_place_of_y(vae):
         vae.fit(images(), verbose=0)
     with pytest.raises(UserError, match=r"predict: .*Use reconstruct\(x, condition=...\)"):
         vae.predict(images())
+    with pytest.raises(UserError, match=r"export: expected a model without a condition.*use probvae export"):
+        vae.export("unused")
 
 
 def small(classifier=False, **options):

@@ -48,6 +48,8 @@ class VonMisesFisherPosterior(PosteriorHead):
 
 def _directions(raw: Tensor) -> Tensor:
     """Vectors [B, D] divided by their norms; one that has none gets a direction, and a gradient to leave it by."""
+    largest = tf.stop_gradient(tf.reduce_max(tf.abs(raw), axis=-1, keepdims=True))
+    raw /= tf.maximum(largest, 1.0)  # so that no square is infinite
     square = tf.reduce_sum(raw**2, axis=-1, keepdims=True)
     first = tf.one_hot(0, raw.shape[-1], dtype=raw.dtype)
     return tf.math.l2_normalize(tf.where(square < TINY**2, raw + first, raw), axis=-1, epsilon=0.0)

@@ -29,7 +29,7 @@ def test_outputs_are_a_direction_and_a_concentration(D):
     np.testing.assert_allclose(q.concentration, np.logaddexp(0, outputs[:, D]) + 0.5, rtol=1e-6)
 
 
-DIRECTIONS = [-1e4, -1e-7, 0.0, 1e-7, 1e4]
+DIRECTIONS = [-1e30, -1e4, -1e-7, 0.0, 1e-7, 1e4]
 CONCENTRATIONS = [-1e4, -120.0, 0.0, 120.0, 1e4, 1e8]
 
 

@@ -45,7 +45,7 @@ class Mixed(LikelihoodHead):
         counts: the likelihood of the columns of counts.
 
     Raises:
-        ConfigError: a likelihood does not support the values of its columns, or is no product over them.
+        ConfigError: a likelihood does not support the values of its columns, has none, or is no product over them.
     """
 
     def __init__(
@@ -62,6 +62,13 @@ class Mixed(LikelihoodHead):
             column_groups, np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]), strict=True
         ):
             places[kind].append(place)
+        for name, head in given.items():
+            if head is not None and not places[name] and any(head.output_shape):
+                raise ConfigError(
+                    f"mixed likelihood: expected no likelihood of {name}, as there are no such columns; got "
+                    f"{type(head).__name__}, of outputs {list(head.output_shape)}. Leave it out.",
+                    parameter=name,
+                )
         of_heads = {kind: np.concatenate(places[kind]) for kind in given if places[kind]}
         self.heads = [_checked(kind, given[kind], len(place)) for kind, place in of_heads.items()]
         self.places = (*of_heads.values(), *places["categories"])

@@ -49,7 +49,7 @@ class KerasNetwork(Network):
                 f"{name}: expected outputs [N, {', '.join(map(str, out_shape))}], which the head expects, or "
                 f"feature vectors [N, F], which a linear layer maps to them; got {got}."
             )
-        if not np.array_equal(found, self.layer(rows, training=True)):
+        if not np.array_equal(found, self.layer(rows, training=True), equal_nan=True):
             raise ConfigError(
                 f"{name}: expected a function of each row alone; got other outputs in training mode, as of "
                 "BatchNormalization, which couples the rows of a batch, or of Dropout. Use LayerNormalization, or "

@@ -10,12 +10,12 @@ from probvae.core import Array, ArrayLike, Shape
 from probvae.errors import ConfigError
 
 
-def random_rows(examples: ArrayLike, count: int) -> Array:
-    """The numbers of a random `count` of the examples, each at most once where there are enough: [count].
+def random_rows(examples: int, count: int) -> Array:
+    """The numbers of a random `count` of so many examples, each at most once where there are enough: [count].
 
     Which ones is a function of the seed of Keras, `keras.utils.set_random_seed`, as all initial values are.
     """
-    return np.resize(_generator().permutation(len(examples)), count)
+    return np.resize(_generator().permutation(examples), count)
 
 
 def random_starts(examples: ArrayLike, count: int) -> Array:
@@ -23,7 +23,7 @@ def random_starts(examples: ArrayLike, count: int) -> Array:
 
     Variables that start equal, and have the same part in a model, get equal gradients and stay equal.
     """
-    starts = np.asarray(examples[random_rows(examples, count)], np.float32)
+    starts = np.asarray(examples[random_rows(len(examples), count)], np.float32)
     repeats = starts[len(examples) :]
     repeats += _generator().normal(0.0, 0.1, repeats.shape)
     return starts
@@ -36,7 +36,7 @@ def _generator() -> np.random.Generator:
 def checked_examples(
     prior: str, what: str, examples: ArrayLike | None, event_shape: Shape, fix: str, parameter: str
 ) -> ArrayLike:
-    """The examples.
+    """The examples; lists and tensors as arrays.
 
     Args:
         prior: its name, for errors.
@@ -49,6 +49,14 @@ def checked_examples(
     Raises:
         ConfigError: there are none, or they have another shape.
     """
+    if isinstance(examples, (list, tuple)) or hasattr(examples, "numpy"):  # a tensor has that method
+        try:
+            examples = np.asarray(examples, np.float32)
+        except ValueError:
+            raise ConfigError(
+                f"{prior} prior: expected an array of examples; got one whose rows differ in shape.",
+                parameter="examples",
+            ) from None
     if examples is None or len(examples) == 0:
         raise ConfigError(f"{prior} prior: {what} need examples; got none. {fix}", parameter=parameter)
     if tuple(np.shape(examples)[1:]) != tuple(event_shape):

@@ -48,7 +48,8 @@ class Exemplar(Prior):
         encoder: q(z|x), whose means are taken.
         event_shape: E, the shape of one example.
         examples: training examples [N, *E].
-        train_size: N; the number of examples if left out.
+        train_size: N; the number of examples if left out. Of fewer examples some are taken several times, as where
+            the exemplars are about to be restored.
         exemplars: K, how many exemplars, or all training examples where these are fewer. A step encodes all of
             them.
 
@@ -73,7 +74,8 @@ class Exemplar(Prior):
                 "model.encoder.condition = false, or use the prior 'conditional'."
             )
         found = checked_examples("exemplar", "exemplars", examples, event_shape, "Give examples.", "exemplars")
-        count = min(exemplars, train_size or len(found))
+        train_size = train_size or len(found)
+        count = min(exemplars, train_size)
         if count < 2:
             raise ConfigError(f"exemplar prior: expected at least two training examples; got {count}. Give more.")
         if mean_of(encoder.posterior(tf.zeros((1, *event_shape)))) is None:
@@ -82,13 +84,13 @@ class Exemplar(Prior):
                 f"{type(encoder).__name__}. Use the posterior 'diagonal_normal', or the prior 'vamp'."
             )
         self.encoder = encoder
-        rows = random_rows(found, count)
+        rows = random_rows(train_size, count)  # none of them twice, so that not all can be left out
         self.rows = self.add_weight(
             shape=(count,), initializer=lambda *_, **__: rows, dtype="int64", trainable=False, name="rows"
         )
 
         def chosen(shape: Shape, dtype: str | None = None) -> Array:  # read only once there is room for them
-            return np.asarray(found[rows], np.float32)
+            return np.asarray(found[rows % len(found)], np.float32)
 
         self.exemplars = self.add_weight(
             shape=(count, *event_shape), initializer=chosen, trainable=False, name="exemplars"
