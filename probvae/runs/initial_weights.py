@@ -9,7 +9,7 @@ from probvae.errors import UserError
 from probvae.runs.environment import DataRecord, Origin
 from probvae.runs.folder import Run, find_run
 from probvae.specs import read
-from probvae.training import TrainSettings, best_checkpoint, check_fits, newest_checkpoint, warm_start
+from probvae.training import TrainSettings, best_checkpoint, check_resumable, newest_checkpoint, warm_start
 
 
 class Start(NamedTuple):
@@ -38,7 +38,7 @@ def initial_weights(run: Run, vae: VAE, settings: TrainSettings, data: Data) -> 
     Raises:
         UserError: nothing is left to train, the folder holds no run, or the run was begun on other data and its
             prior leaves training examples out.
-        CheckpointError: no checkpoint is valid, or the run has one of another model.
+        CheckpointError: no checkpoint is valid, or the run cannot be resumed from its newest one.
         TrainingError: no variable matches, or not all of a frozen part do.
     """
     for part in settings.freeze:
@@ -60,7 +60,7 @@ def initial_weights(run: Run, vae: VAE, settings: TrainSettings, data: Data) -> 
     if run.begun:
         newest, _ = newest_checkpoint(run.checkpoints, run.identity)
         if newest:
-            check_fits(newest, vae)  # the data, and so the model, may be other ones
+            check_resumable(newest, vae)  # the data, and so the model, may be other ones
         return None
     if not settings.init_from:
         return None

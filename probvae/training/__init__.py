@@ -4,7 +4,7 @@ from probvae.training.callbacks import Callback, Epoch, Progress
 from probvae.training.checkpoint import (
     Checkpoint,
     best_checkpoint,
-    check_fits,
+    check_resumable,
     newest_checkpoint,
     restore,
     weights_only,
@@ -27,7 +27,7 @@ __all__ = [
     "Trainer",
     "WarmStart",
     "best_checkpoint",
-    "check_fits",
+    "check_resumable",
     "faster_precision",
     "is_chief",
     "newest_checkpoint",

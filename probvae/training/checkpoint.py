@@ -265,13 +265,7 @@ def restore(checkpoint: Checkpoint, vae: keras.Model, optimizer: keras.optimizer
     """
     targets = [(WEIGHTS, named_variables(vae))]
     if optimizer is not None:
-        with _opened(checkpoint.folder / OPTIMIZER) as file:
-            if not file.keys():
-                raise CheckpointError(
-                    f"{checkpoint.folder}: expected the state of the optimizer, to resume the training; got "
-                    "weights only, as of a run that was pushed without it. Train a new run from its weights: "
-                    f"--set train.init_from={checkpoint.folder.parents[1]}"
-                )
+        _check_has_optimizer(checkpoint)
         targets.append((OPTIMIZER, _optimizer_variables(optimizer, vae)))
     for file, variables in targets:
         _check(checkpoint.folder / file, variables)
@@ -322,13 +316,24 @@ def read(path: Path, names: Iterable[str]) -> dict[str, Array]:
         return {name: file.get_tensor(name) for name in names}
 
 
-def check_fits(checkpoint: Checkpoint, vae: keras.Model) -> None:
-    """Raise if the weights of a checkpoint are not those of a model; no array is read.
+def check_resumable(checkpoint: Checkpoint, vae: keras.Model) -> None:
+    """Raise if the training of a model cannot be resumed from a checkpoint; no array is read.
 
     Raises:
-        CheckpointError: they are of another model; names the differences.
+        CheckpointError: it is of another model, or has no state of an optimizer.
     """
     _check(checkpoint.weights, named_variables(vae))
+    _check_has_optimizer(checkpoint)
+
+
+def _check_has_optimizer(checkpoint: Checkpoint) -> None:
+    with _opened(checkpoint.folder / OPTIMIZER) as file:
+        if not file.keys():
+            raise CheckpointError(
+                f"{checkpoint.folder}: expected the state of the optimizer, to resume the training; got weights "
+                "only, as of a run that was pushed without it. Train a new run from its weights: "
+                f"--set train.init_from={checkpoint.folder.parents[1]}"
+            )
 
 
 def _check(path: Path, variables: Mapping[str, keras.Variable]) -> None:

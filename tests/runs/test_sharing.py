@@ -78,8 +78,10 @@ def test_a_pulled_run_is_the_pushed_one_without_what_nobody_needs(hub, run):
 def test_a_pulled_run_without_the_optimizer_says_so_when_it_is_resumed(hub, run):
     push(run, NAME)
     folder = pull(NAME).folder
+    before = [(folder / name).read_bytes() for name in ("spec.toml", "environment.json")]
     with pytest.raises(CheckpointError, match=r"got weights only.*train\.init_from=runs/tiny"):
         probvae.train(folder, resume=True, overrides=["train.epochs=4"])
+    assert [(folder / name).read_bytes() for name in ("spec.toml", "environment.json")] == before
 
 
 def test_a_resumable_run_is_pushed_with_its_optimizer_and_a_later_push_replaces_it(hub, run):
