@@ -168,7 +168,7 @@ def test_the_numbers_are_those_of_the_code():
     assert f"It has {SHRINKING['fast']:g} seconds for this, or {SHRINKING['deep']:g} in" in one_line(first)
     assert f"{densities.DRAWS:,} samples and {densities.DRAWS:,} points" in one_line(rest)
     statistical = [check.name for check in ALL if check.statistical]
-    count = {11: "Eleven", 12: "Twelve"}[len(statistical)]
+    count = {13: "Thirteen", 14: "Fourteen"}[len(statistical)]
     assert f"{count} are statistical" in one_line(first)
     assert all(f"`{name}`" in first for name in statistical)
     optional = [check.name for check in ALL if not check.mandatory]

@@ -90,6 +90,15 @@ def test_the_inverse_is_finite_where_a_discriminant_of_coefficients_rounds_below
     assert np.log(float(tape.gradient(x, y)[0])) == pytest.approx(log_det, abs=1e-3)
 
 
+def test_a_spline_takes_draws_of_draws_of_rows_of_several_axes():
+    """As in the posterior of a lower block; TensorFlow's softmax takes five axes at most on a CPU."""
+    coupling, x = SplineCoupling(2, 0, (), bins=8, bound=4.0), np.linspace(-2, 2, 32, dtype=np.float32)
+    flat = coupling.forward(tf.constant(x.reshape(16, 2)))
+    np.testing.assert_allclose(
+        f64(coupling.forward(tf.constant(x.reshape(2, 2, 2, 2, 2)))).ravel(), f64(flat).ravel()
+    )
+
+
 @pytest.mark.parametrize("bins", BINS)
 @pytest.mark.parametrize("scale", [0.5, 3.0])
 def test_everything_is_finite_at_and_around_knots_and_gradients_too(bins, scale):

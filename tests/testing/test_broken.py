@@ -19,6 +19,11 @@ KNOWN = {
     "prior_options_swallowed": "builds",
     "prior_no_gradient_far_away": "finite",
     "prior_scale_stopped": "gradients_are_slopes_of_the_density",
+    "prior_point_stopped": "gradients_are_slopes_of_the_density",
+    "posterior_point_stopped": "gradients_are_slopes_of_the_density",
+    "posterior_draws_reshaped": "rows_do_not_mix",
+    "posterior_draws_of_the_next_row": "rows_do_not_mix",
+    "posterior_mean_of_the_next_row": "leading_axes_are_rows",
     "prior_inherited_divergence": "exact_kl_is_that_of_the_samples",
     "prior_started_by_the_first_batch": "owns_its_variables",
     "encoder_location_cut_from_the_path": "samples_move_with_the_density",
@@ -237,6 +242,8 @@ ANY_SEED = {
     "objective_one_term_with_its_own_seed": "losses_are_functions_of_the_seed",
     "prior_components_drawn_with_one_seed": "draws_of_other_seeds_are_independent",
     "bijector_planar_without_its_constraint": "stays_invertible",
+    "prior_point_stopped": "gradients_are_slopes_of_the_density",
+    "posterior_draws_reshaped": "rows_do_not_mix",
     "likelihood_no_normaliser_in_the_middle": "special_outputs_are_no_exceptions",
 }
 

@@ -144,7 +144,8 @@ class SplineCoupling(Coupling):
         widths, heights, slopes = tf.split(parameters, [self.bins, self.bins, self.bins - 1], axis=-1)
 
         def sizes(raw: Tensor) -> Tensor:
-            shares = self.smallest + (1 - self.smallest * self.bins) * tf.nn.softmax(raw)
+            # tf.nn.softmax takes at most five axes on a CPU.
+            shares = self.smallest + (1 - self.smallest * self.bins) * tf.exp(tf.nn.log_softmax(raw))
             return 2 * self.bound * shares
 
         # softplus(0.5413) is 1: equal bins and unit slopes are the identity.

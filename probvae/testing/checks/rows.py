@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from probvae.core import Surface, Tensor
+from probvae.core import Distribution, Surface, Tensor, mean_of
 from probvae.testing.case import Case
-from probvae.testing.checking import Inconclusive, Violation, check
+from probvae.testing.checking import ALPHA, Inconclusive, Violation, check
 from probvae.testing.floats import Floats
 from probvae.testing.subject import Subject
 from probvae.testing.views import FUNCTIONS, OF_DATA, WITH_INPUTS, View, f64, stateless, view_of
@@ -20,16 +21,19 @@ SPECIAL = (0.0, 1e-30, 1e-7, -1e-7, 0.5, 1.0, -1.0)
 """Values that all outputs of a network are given."""
 AWAY, HALVINGS = 0.05, 6
 """How far away from them the density is looked at, and how often a part of the way is halved."""
+DRAWS = 1000
+"""How many draws of a row are compared with those that it has in another batch."""
 TWINS = 400
 """How many draws two rows with the same input have in common, if they share their noise."""
 
 
-@check(*WITH_INPUTS, *FUNCTIONS, fast=6, deep=80)
+@check(*WITH_INPUTS, *FUNCTIONS, fast=6, deep=80, statistical=True)
 def rows_do_not_mix(subject: Subject, case: Case) -> None:
     """The result for one row depends neither on the other rows nor on their number.
 
     Batch normalisation, a flatten that takes in the batch axis, a reshape in the wrong order: each trains, and
-    gives an example another posterior in other company.
+    gives an example another posterior in other company. Draws [B, n, D] that are reshaped, and not transposed, to
+    [n, B, D] are those of other rows.
     """
     view = view_of(subject, case)
     inputs = view.inputs(batch=(ROWS,))
@@ -44,6 +48,8 @@ def rows_do_not_mix(subject: Subject, case: Case) -> None:
     _same("alone", densities(inputs[2:3])[:, 0], expected[:, 2])
     _same("in a batch turned round", densities(inputs[::-1])[:, 2], expected[:, 2])
     _same("at the other end of the batch", densities(tf.roll(inputs, 2, axis=0))[:, 4], expected[:, 2])
+    if view.kind in WITH_INPUTS:
+        _same_answers(view, "in a batch with other rows", view.call(others[1:4]), [1], view.call(inputs[2:3]))
 
 
 def _same(where: str, found: Floats, expected: Floats) -> None:
@@ -51,6 +57,40 @@ def _same(where: str, found: Floats, expected: Floats) -> None:
     if np.any(wrong):
         at = int(np.argmax(wrong))
         raise Violation(f"a row {where} has log_prob {found[at]:.6g} at a point where it had {expected[at]:.6g}.")
+
+
+def _same_answers(view: View, where: str, one: Distribution, these: list[int], other: Distribution) -> None:
+    """Compare the means and draws of some rows of a batch with those of all rows of another one.
+
+    Raises:
+        Violation: the means differ, or the distribution functions of an element by more than chance explains
+            (Dvoretzky, Kiefer and Wolfowitz, 1956, with the constant of Massart, 1990).
+    """
+
+    def flat(answers: Tensor) -> Floats:
+        """Answers [..., B, event] of which B may be of several axes, as [N, rows, D]."""
+        return f64(answers).reshape(-1, math.prod(one.batch_shape), math.prod(view.event))
+
+    if (mean := mean_of(one)) is not None:
+        found, expected = flat(mean)[0, these], f64(mean_of(other)).reshape(len(these), -1)
+        wrong = ~np.isclose(found, expected, rtol=2e-3, atol=2e-3, equal_nan=True)
+        if np.any(wrong):
+            raise Violation(
+                f"a row {where} has mean() {found[wrong][0]:.6g} where it had {expected[wrong][0]:.6g}."
+            )
+    seed = stateless(view.case, 21)
+    found = np.sort(flat(one.sample(DRAWS, seed=seed))[:, these].reshape(DRAWS, -1), axis=0).T
+    expected = np.sort(f64(other.sample(DRAWS, seed=seed)).reshape(DRAWS, -1), axis=0).T
+    limit = 2 * math.sqrt(math.log(4000 * len(found) / ALPHA) / (2 * DRAWS))
+    for number, (a, b) in enumerate(zip(found, expected, strict=True)):
+        values = np.concatenate([a, b])
+        apart = np.abs(np.searchsorted(a, values, "right") - np.searchsorted(b, values, "right")).max() / DRAWS
+        if not apart <= limit:
+            raise Violation(
+                f"draws of a row {where} are differently distributed: the distribution functions of element "
+                f"{number % math.prod(view.event)} are {apart:.3g} apart, of which chance explains {limit:.3g}.",
+                float(apart / limit),
+            )
 
 
 @check(*WITH_INPUTS, fast=5, deep=60)
@@ -70,7 +110,7 @@ def rows_have_noise_of_their_own(subject: Subject, case: Case) -> None:
         raise Violation(f"two rows with the same input got the same {TWINS} draws: they share their noise.")
 
 
-@check("posterior", "decoder", "likelihood", "network", fast=6, deep=80)
+@check("posterior", "decoder", "likelihood", "network", fast=6, deep=80, statistical=True)
 def leading_axes_are_rows(subject: Subject, case: Case) -> None:
     """Inputs [S, B, ...] are treated as S times B rows, in their order.
 
@@ -89,6 +129,8 @@ def leading_axes_are_rows(subject: Subject, case: Case) -> None:
     other = f64(rows.log_prob(points))
     for row in range(6):
         _same(f"of [2, 3, ...], the {row}th,", one[:, row], other[:, row])
+    if view.kind in WITH_INPUTS:
+        _same_answers(view, "of [2, 3, ...]", p, list(range(6)), rows)
 
 
 @check(*WITH_INPUTS, *FUNCTIONS, fast=5, deep=60)

@@ -42,6 +42,49 @@ class _Normal(PosteriorHead):
         return tfd.MultivariateNormalDiag(loc, softplus_scale(raw))
 
 
+class PointStopped(_Normal):
+    """The location is cut from the gradient of the density to the point at which it is taken."""
+
+    def posterior(self, outputs):
+        q = self.honest(outputs)
+        return Patched(q, log_prob=lambda z: q.log_prob(tf.stop_gradient(z)) + 0.0 * tf.reduce_sum(z, axis=-1))
+
+
+class DrawsReshaped(_Normal):
+    """Draws [B, n, D] are reshaped, and not transposed, to [n, B, D]."""
+
+    def posterior(self, outputs):
+        q = self.honest(outputs)
+
+        def sample(n, seed):
+            z = q.sample(n, seed=seed)  # [n, ..., D]
+            last = z.shape.rank - 2
+            together = tf.transpose(z, [*range(1, last + 1), 0, last + 1])
+            return tf.ensure_shape(tf.reshape(together, tf.shape(z)), z.shape)
+
+        return Patched(q, sample)
+
+
+class DrawsOfTheNextRow(_Normal):
+    """Each row has the draws of the next one."""
+
+    def posterior(self, outputs):
+        q = self.honest(outputs)
+        return Patched(q, lambda n, seed: _next_row(q.sample(n, seed=seed)))
+
+
+class MeanOfTheNextRow(_Normal):
+    """Each row has the mean of the next one."""
+
+    def posterior(self, outputs):
+        q = self.honest(outputs)
+        return Patched(q, mean=lambda: _next_row(q.mean()))
+
+
+def _next_row(answers):
+    return tf.roll(answers, 1, axis=-2)
+
+
 class HalfUnused(_Normal):
     """Location and scale are both read from the first half of the outputs."""
 

@@ -66,6 +66,14 @@ class _Mixture(Prior):
         return tfd.MixtureSameFamily(weights, tfd.MultivariateNormalDiag(*self.parameters()))
 
 
+class PointStopped(_Normal):
+    """The density is cut from the point at which it is taken, through which an encoder learns."""
+
+    def distribution(self):
+        p = self.honest()
+        return Patched(p, log_prob=lambda z: p.log_prob(tf.stop_gradient(z)))
+
+
 # The density and the sampler are of two distributions
 
 
