@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import ClassVar, Literal, Protocol
 
 import tensorflow_probability as tfp
@@ -86,7 +85,6 @@ class Objective(Checked, ABC):
             count where they end.
         posterior: the q(z|x) that it needs: "diagonal", a product over the latents; "independent", the samples for
             an example being independent; or "any".
-        untrained: the parts of a model that the loss does not depend on, each with the reason, in a phrase.
         promises: what it promises to the contract kit.
 
     Raises:
@@ -101,7 +99,6 @@ class Objective(Checked, ABC):
     less_variance: ClassVar[bool] = False
     warmup_steps: float = 0.0
     posterior: Literal["any", "independent", "diagonal"] = "any"
-    untrained: Mapping[str, str] = MappingProxyType({})
     promises: ClassVar[Promises] = Promises()
 
     @abstractmethod
@@ -171,13 +168,25 @@ class Objective(Checked, ABC):
                 "another objective."
             )
 
-    def check_training(self, vae: VAE) -> None:
+    def untrained(self, labelled: bool) -> Mapping[str, str]:
+        """The parts of a model that the loss does not depend on, each with the reason, in a phrase.
+
+        Args:
+            labelled: whether all training examples are known to have labels.
+        """
+        return {}
+
+    def check_training(self, vae: VAE, labelled: bool = False) -> None:
         """Check, before a training, that the objective trains all variables of a model that are trainable.
+
+        Args:
+            vae: the model.
+            labelled: whether all training examples are known to have labels.
 
         Raises:
             ConfigError: the loss does not depend on a part that has some.
         """
-        for part, reason in self.untrained.items():
+        for part, reason in self.untrained(labelled).items():
             found = [name for name in trainable_names(vae) if name.startswith(f"{part}/")]
             if found:
                 raise ConfigError(

@@ -109,8 +109,6 @@ class ELBO(Objective):
         if free_bits_per == "latent":
             self.posterior = "diagonal"
         self.couples_rows = free_bits > 0
-        if beta == 0:
-            self.untrained = {"prior": "beta = 0 leaves the KL out of the loss"}
         if beta >= 1:
             self.bound = "upper" if free_bits or beta > 1 else "tight"
 
@@ -154,6 +152,10 @@ class ELBO(Objective):
         """
         super().check(vae)
         self.describe(vae)
+
+    def untrained(self, labelled: bool) -> Mapping[str, str]:
+        """The prior, if the KL does not count."""
+        return {} if self.beta else {"prior": "beta = 0 leaves the KL out of the loss"}
 
     def describe(self, vae: VAE) -> dict[str, str]:
         """The form of the KL for this model."""

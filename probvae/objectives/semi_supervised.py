@@ -73,7 +73,6 @@ class SemiSupervised(Objective):
         self.posterior = loss.posterior
         self.couples_rows = loss.couples_rows
         self.warmup_steps = loss.warmup_steps
-        self.untrained = loss.untrained
         if not class_frequencies:
             self.bound = "upper" if loss.bound and alpha else loss.bound
 
@@ -171,6 +170,13 @@ class SemiSupervised(Objective):
                 parameter="class_frequencies",
             )
         self.loss.check(_given_class(vae))
+
+    def untrained(self, labelled: bool) -> Mapping[str, str]:
+        """Those of the loss; and the classifier, if no label is missing and none counts for it."""
+        found = dict(self.loss.untrained(labelled))
+        if labelled and not self.alpha:
+            found["classifier"] = "no label is missing, and alpha = 0 leaves their classification out of the loss"
+        return found
 
     def describe(self, vae: VAE) -> dict[str, str]:
         """What the loss leaves open."""

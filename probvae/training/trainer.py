@@ -69,7 +69,7 @@ class Trainer:
             raise UserError(
                 "Expected at least one validation example, by which the best epoch is chosen; got none."
             )
-        objective.check_training(vae)
+        objective.check_training(vae, labelled=data.train.labels is not None and not data.train.missing_labels)
         vae.check_condition(data.info.condition)
         if not objective.classifier:
             data.check_conditions(("train", "validation"))

@@ -201,6 +201,19 @@ def test_a_model_that_it_cannot_train_is_refused_in_words(objective, change, mes
         objective.check(change(vae))
 
 
+def test_without_a_missing_label_and_with_alpha_zero_the_classifier_is_frozen():
+    encoder = c.NetworkEncoder(c.Dense(()), c.DiagonalNormal(2), (4,), 3)
+    decoder = c.NetworkDecoder(c.Dense(()), c.Normal((4,)), 2, 3)
+    made = VAE(encoder, decoder, c.StandardNormal(2), c.NetworkClassifier(c.Dense(()), (4,), 3))
+    objective = SemiSupervised(ELBO(), alpha=0.0)
+    objective.check_training(made)
+    SemiSupervised(ELBO()).check_training(made, labelled=True)
+    with pytest.raises(ConfigError, match=r"classifier is not trained, as no label is missing, and alpha = 0"):
+        objective.check_training(made, labelled=True)
+    made.classifier.trainable = False
+    objective.check_training(made, labelled=True)
+
+
 def test_the_loss_is_one_of_x_given_its_class():
     with pytest.raises(
         ConfigError, match="expected the loss of x given its class, such as elbo; got SemiSupervised"
