@@ -1,4 +1,4 @@
-"""The initial weights of a run: those of another run, where the spec names one, and which of them are frozen."""
+"""The initial weights of a run: those of another run, where the spec names one."""
 
 from __future__ import annotations
 
@@ -25,33 +25,22 @@ class Start(NamedTuple):
 
 
 def initial_weights(run: Run, vae: VAE, settings: TrainSettings, data: Data) -> Start | None:
-    """Freeze parts of a model, and give it the best weights of another run, matched by name.
+    """Give a model the best weights of another run, matched by name.
 
     Where the other run is on other data, a prior that leaves training examples out keeps those of its own data.
 
     Args:
         run: the run to train; one with a checkpoint has weights of its own.
         vae: the model.
-        settings: they name the other run, if any, and the parts to freeze.
+        settings: they name the other run, if any, and the parts that are frozen, which must match.
         data: what the model will be trained on.
 
     Raises:
-        UserError: nothing is left to train, the folder holds no run, or the run was begun on other data and its
-            prior leaves training examples out.
+        UserError: the folder holds no run, or the run was begun on other data and its prior leaves training
+            examples out.
         CheckpointError: no checkpoint is valid, or the run cannot be resumed from its newest one.
         TrainingError: no variable matches, or not all of a frozen part do.
     """
-    for part in settings.freeze:
-        if part not in vae.parts:
-            raise UserError(
-                f"train.freeze: expected {', '.join(vae.parts)}; got {part!r}, which the model has not."
-            )
-        vae.parts[part].trainable = False
-    if not vae.trainable_variables:
-        raise UserError(
-            f"train.freeze: expected a trainable variable in the other parts; got {', '.join(settings.freeze)}, "
-            "which have all of them. Remove one, or give the model a prior with variables."
-        )
     if run.begun and _of_other_data(vae, run, data):
         raise UserError(
             f"{run.folder}: expected the data of the run, as its prior leaves training examples out by their row "

@@ -69,6 +69,26 @@ class Built:
         """What the objective's parameters leave open, as decided for this model."""
         return self.objective.describe(self.vae)
 
+    def freeze(self) -> None:
+        """Freeze the parts of the model that the spec names, for a training.
+
+        Raises:
+            UserError: it has them not, nothing is left to train, or the objective does not train all of that.
+        """
+        vae, parts = self.vae, self.plan.train.freeze
+        for part in parts:
+            if part not in vae.parts:
+                raise UserError(
+                    f"train.freeze: expected {', '.join(vae.parts)}; got {part!r}, which the model has not."
+                )
+            vae.parts[part].trainable = False
+        if not vae.trainable_variables:
+            raise UserError(
+                f"train.freeze: expected a trainable variable in the other parts; got {', '.join(parts)}, "
+                "which have all of them. Remove one, or give the model a prior with variables."
+            )
+        self.objective.check_training(vae)
+
 
 def prepare(
     spec: Spec,
@@ -116,9 +136,11 @@ def check(
 
     Raises:
         SpecError: with all problems of the spec.
+        UserError: nothing is left to train, or the objective does not train all of that.
         TrainingError: a variable is used but not owned by the model, or owned but not used.
     """
     built = prepare(spec, overrides, plugins, registry, fetch=False)
+    built.freeze()
     losses = partial(built.objective, built.vae, built.vae.zeros(2), 0, tf.constant(0))
     gradient_step(built.vae, losses, keras.optimizers.SGD(0.0))
     return built

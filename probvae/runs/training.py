@@ -90,6 +90,7 @@ def train(
         for note in [*_other_versions(built.plan), *built.plan.notes]:
             console.print(f"note: {note}", markup=False, soft_wrap=True)
         _check_labels(built)
+        built.freeze()
         run = _open(built.plan, spec, out, resume, here.chief)
         if here.chief and resume and not run.begun:
             note = f"note: {run.folder} has no checkpoint to resume from; training starts from the beginning."

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import probvae
-from probvae.core import named_variables
+from probvae.core import named_variables, trainable_names
 from probvae.errors import SpecError, TrainingError, UserError
+from probvae.runs.loading import check
 
 from .setups import assert_same, kept, rows, spec, steps, stored, strict, tiny_images, train
 
@@ -108,6 +109,18 @@ def test_freezing_everything_is_refused(source, tmp_path):
     frozen = {"init_from": str(before.folder), "freeze": ["encoder", "decoder"]}
     with pytest.raises(UserError, match="expected a trainable variable in the other parts"):
         train(spec(data, **frozen), tmp_path / "run")
+
+
+def test_a_check_freezes_what_the_training_does_and_refuses_parts_that_the_loss_does_not_train(source):
+    before, data = source
+    by_rate = spec(data, "mixture", init_from=str(before.folder), freeze=["encoder", "decoder"])
+    by_rate["objective"] = {"use": "rate"}
+    assert [name.partition("/")[0] for name in trainable_names(check(by_rate).vae)] == 3 * ["prior"]
+    by_rate["train"]["freeze"] = ["encoder"]
+    with pytest.raises(
+        UserError, match=r"Rate: .*whose decoder is not trained.* \[train\] freeze = \['decoder'\]"
+    ):
+        check(by_rate)
 
 
 def test_frozen_is_a_part_of_the_model(source, tmp_path):
