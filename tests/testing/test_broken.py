@@ -62,6 +62,7 @@ KNOWN = {
     "prior_left_out_without_renormalizing": "training_examples_are_left_out",
     "prior_samples_of_what_is_left_out": "training_examples_are_left_out",
     "objective_rows_forgotten": "rows_reach_the_prior",
+    "objective_observed_forgotten": "unobserved_elements_are_left_out",
     "objective_entropy_added": "means_are_as_declared",
     "objective_rate_at_the_mean": "means_are_as_declared",
     "objective_class_prior_dropped": "bounds_the_evidence",

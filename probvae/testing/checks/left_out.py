@@ -1,4 +1,4 @@
-"""Priors that are made of training examples: each is left out of its own p(z), as objectives must ask."""
+"""What is left out: an example of a p(z) that is made of examples, and elements that are not observed."""
 
 from __future__ import annotations
 
@@ -126,3 +126,30 @@ def rows_reach_the_prior(subject: Subject, case: Case) -> None:
         found.append(f64(tf.stack([losses.per_example, *losses.terms.values()])))
     if np.allclose(found[0], found[1], rtol=1e-5, atol=1e-5):
         raise Violation("the loss and its terms do not depend on batch.rows with a prior that takes them.")
+
+
+@check("objective", fast=1, deep=6)
+def unobserved_elements_are_left_out(subject: Subject, case: Case) -> None:
+    """Elements of an example that are not observed have no effect on the loss where q(z|x) does not see them.
+
+    An objective that takes a likelihood without the mask of its batch trains on data with gaps, and learns that
+    what is missing is 0.
+    """
+    objective = built(subject, case)
+    model = model_for(objective, case)
+    model.be_prior()
+    if model.vae.classifier is not None:  # nor does q(y|x)
+        for variable in model.vae.classifier.trainable_variables:
+            variable.assign(tf.zeros_like(variable))
+    x = model.examples(4)
+    observed = tf.reshape(tf.range(tf.size(x)) % 4 > 0, x.shape)
+    found = []
+    for gap in (0.0, 3.0):
+        batch = model.batch(tf.where(observed, x, gap))._replace(observed=observed)
+        losses = objective(model.vae, batch, stateless(case), tf.constant(FINAL_STEP))
+        found.append(f64(tf.stack([losses.per_example, *losses.terms.values()])))
+    if not np.allclose(found[0], found[1], rtol=1e-4, atol=1e-4):
+        raise Violation(
+            "the loss and its terms depend on elements of x that are not observed. Take log p(x|z) from "
+            "vae.log_likelihood(batch.x, z, batch.condition, batch.observed), or vae.log_weights."
+        )

@@ -583,6 +583,13 @@ class RateAtTheMean(Rate):
         return Losses(log_q - log_p, {"cross_entropy": -log_p, "posterior_entropy": -log_q})
 
 
+class ObservedForgotten(IWAE):
+    """The likelihood does not get the mask of the batch, so that missing elements are taken for zeros."""
+
+    def __call__(self, vae, batch, seed, step):
+        return super().__call__(vae, batch._replace(observed=None), seed, step)
+
+
 class RowsForgotten(IWAE):
     """The prior does not get the rows of the training examples, so that none is left out."""
 

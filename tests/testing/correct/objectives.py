@@ -15,8 +15,9 @@ class DivergenceOfMarginals(Objective):
     posterior = "diagonal"
 
     def __call__(self, vae, batch, seed, step):
-        q, p = vae.posterior(batch.x), vae.prior.distribution()
-        log_likelihood = vae.decoder.likelihood(q.sample(seed=as_seed(seed))).log_prob(batch.x)  # [B]
+        q, p = vae.posterior(batch.x), vae.prior_given(batch.condition, batch.rows)
+        z = q.sample(seed=as_seed(seed))  # [B, D]
+        log_likelihood = vae.log_likelihood(batch.x, z, batch.condition, batch.observed)  # [B]
         ratio, away = q.stddev() / p.stddev(), (q.mean() - p.mean()) / p.stddev()  # [B, D]
         kl = tf.reduce_sum(0.5 * (ratio**2 + away**2 - 1) - tf.math.log(ratio), axis=-1)
         return Losses(kl - log_likelihood, {"negative_log_likelihood": -log_likelihood, "kl": kl})
@@ -31,6 +32,6 @@ class StickingTheLanding(Objective):
     def __call__(self, vae, batch, seed, step):
         q = vae.posterior(batch.x)
         z = q.sample(seed=as_seed(seed))  # [B, D]
-        log_likelihood = vae.decoder.likelihood(z).log_prob(batch.x)
-        kl = stopped_log_prob(q, z) - vae.prior.distribution().log_prob(z)
+        log_likelihood = vae.log_likelihood(batch.x, z, batch.condition, batch.observed)
+        kl = stopped_log_prob(q, z) - vae.prior_given(batch.condition, batch.rows).log_prob(z)
         return Losses(kl - log_likelihood, {"negative_log_likelihood": -log_likelihood, "kl": kl})
