@@ -175,7 +175,7 @@ class Signature:
     def __init__(self, factory: Factory) -> None:
         self.factory = factory
         self.problem = ""
-        self.doc = docstring_parser.parse(inspect.getdoc(factory) or "", docstring_parser.DocstringStyle.GOOGLE)
+        self.doc = _docstring(inspect.getdoc(factory) or "")
         # Classes may define __new__, which inspect.signature(factory) would read instead.
         function = factory.__init__ if inspect.isclass(factory) else factory
         self.call = inspect.signature(function)
@@ -268,6 +268,14 @@ class Signature:
 
 
 _CACHE: dict[Factory, Signature] = {}
+
+
+def _docstring(text: str) -> docstring_parser.Docstring:
+    """The parts of a docstring; of one with a section that cannot be read, as an empty one, the summary."""
+    try:
+        return docstring_parser.parse(text, docstring_parser.DocstringStyle.GOOGLE)
+    except docstring_parser.ParseError:
+        return docstring_parser.parse(text.partition("\n\n")[0], docstring_parser.DocstringStyle.GOOGLE)
 
 
 def _has_marker(annotation: object) -> bool:

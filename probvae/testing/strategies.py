@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
@@ -174,7 +175,7 @@ def some_values(parameter: Parameter) -> list[object]:
     """A few ordinary values of a plain parameter, none where they cannot be listed: every choice, or the ends."""
     base, markers = _parted(parameter.annotation)
     if get_origin(base) in (Union, types.UnionType):
-        parts = (replace(parameter, annotation=part) for part in get_args(base))
+        parts = (replace(parameter, annotation=part) for part in _alternatives(base, markers))
         return [value for part in parts for value in some_values(part)]
     if base is type(None):
         return [None]
@@ -185,7 +186,8 @@ def some_values(parameter: Parameter) -> list[object]:
     if base not in (int, float):
         return []
     low, high = _ends(markers, 1 if base is int else 0.05)
-    low = (-2 if base is int else -10.0) if low is None else low
+    if low is None:
+        low = _lowest(high, 4) if base is int else min(-10.0, high or 0.0)
     ends = (low, low + 1, low + (4 if base is int else 10.0))
     return sorted({base(end if high is None else min(end, high)) for end in ends})
 
@@ -196,14 +198,17 @@ def _parameter(subject: Subject, parameter: Parameter) -> Strategy[object] | Non
     return _values(parameter.annotation)
 
 
-def _components(subject: Subject, kind: str) -> Strategy[Table]:
+def _components(subject: Subject, kind: str) -> Strategy[Table] | None:
     """Tables of any component of a kind that the subject may hold, with any configuration of its own."""
+    tables = {}
+    for name in subject.choices(kind):
+        with suppress(PluginError):  # one that needs a string is left out, as long as there are others
+            tables[name] = configurations_of(Subject(kind, name, subject.registry))
 
     def table(name: str) -> Strategy[Table]:
-        inner = configurations_of(Subject(kind, name, subject.registry))
-        return inner.map(lambda values: {"use": name, **values})
+        return tables[name].map(lambda values: {"use": name, **values})
 
-    return st.sampled_from(subject.choices(kind)).flatmap(table)
+    return st.sampled_from([*tables]).flatmap(table) if tables else None
 
 
 def _values(annotation: Annotation) -> Strategy[object] | None:
@@ -213,7 +218,7 @@ def _values(annotation: Annotation) -> Strategy[object] | None:
         return st.booleans()
     if base is int:
         low, high = _ends(markers, 1)
-        low = -2 if low is None else low
+        low = _lowest(high, 4) if low is None else low
         return st.integers(int(low), int(low + 4 if high is None else min(high, low + 4)))
     if base is float:
         return _floats(markers)
@@ -222,7 +227,7 @@ def _values(annotation: Annotation) -> Strategy[object] | None:
     if base is type(None):
         return st.none()
     if get_origin(base) in (Union, types.UnionType):
-        known = [drawn for part in get_args(base) if (drawn := _values(part)) is not None]
+        known = [drawn for part in _alternatives(base, markers) if (drawn := _values(part)) is not None]
         return st.one_of(*known) if known else None
     if get_origin(base) in (tuple, list):
         return _sequences(base, markers)
@@ -231,6 +236,8 @@ def _values(annotation: Annotation) -> Strategy[object] | None:
 
 def _sequences(base: object, markers: list[object]) -> Strategy[object] | None:
     parts = get_args(base)
+    if not parts:
+        return None
     if get_origin(base) is tuple and not (len(parts) == 2 and parts[1] is Ellipsis):
         known = [drawn for part in parts if (drawn := _values(part)) is not None]
         return st.tuples(*known) if len(known) == len(parts) else None
@@ -279,8 +286,19 @@ def _ends(markers: list[object], step: float) -> tuple[Any, Any]:
 def _parted(annotation: object) -> tuple[Any, list[object]]:
     """A type without its markers, and the markers one by one."""
     markers: list[object] = []
-    while get_origin(annotation) is Annotated:
-        annotation, *found = get_args(annotation)
+    while get_origin(annotation) is Annotated or hasattr(annotation, "__value__"):  # that of `type Size = ...`
+        annotation, *found = get_args(annotation) or (getattr(annotation, "__value__", None),)
         for marker in found:
             markers += marker if isinstance(marker, at.GroupedMetadata) else [marker]
     return annotation, markers
+
+
+def _alternatives(union: object, markers: list[object]) -> list[Annotation]:
+    """The types of a union, each with the markers of the whole."""
+    marked: Any = Annotated
+    return [marked[(part, *markers)] if markers and part is not type(None) else part for part in get_args(union)]
+
+
+def _lowest(high: Any, width: int) -> int:
+    """The lowest integer that is drawn where there is no lower bound."""
+    return -2 if high is None else min(-2, int(high) - width)

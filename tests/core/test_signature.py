@@ -344,3 +344,16 @@ def test_a_context_parameter_needs_no_type():
         def __init__(self, latent_dim, width: int = 3) -> None: ...
 
     assert Signature.of(Right).context == ["latent_dim"]
+
+
+def test_a_docstring_with_an_empty_section_is_read_as_far_as_it_goes():
+    class Brief:
+        """What it is.
+
+        Args:
+        """
+
+        def __init__(self, size: int = 1) -> None: ...
+
+    signature = Signature.of(Brief)
+    assert (signature.summary, signature.all["size"].description) == ("What it is.", "")

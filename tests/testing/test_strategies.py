@@ -1,15 +1,17 @@
 """Configurations are drawn from signatures: all of them valid, the smallest reachable, the wrong ones refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, List, Literal  # noqa: UP035
 
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Lt, MaxLen, MinLen
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+from typing_extensions import TypeAliasType
 
 from probvae.core import CONTEXT, Positive, PositiveFloat, Prior, Signature
 from probvae.errors import ConfigError, PluginError
-from probvae.registry import default
+from probvae.registry import Registry, default
 from probvae.testing import CHECKED_KINDS, Subject, strategies
 
 COMPONENTS = [key for key in default() if key[0] in CHECKED_KINDS]
@@ -107,6 +109,47 @@ def test_narrow_ranges_are_drawn_from_all_over():
         find(strategies.configurations("prior", Narrow), wanted, settings=first)
 
 
+Size = TypeAliasType("Size", Annotated[int, Ge(1)])
+
+
+class Unusual(Prior):
+    def __init__(
+        self,
+        latent_dim: int,
+        count: Annotated[int | None, Ge(8)] = None,
+        size: Size = 4,
+        sizes: tuple[Size, ...] = (4,),
+        axis: Annotated[int, Le(-3)] = -3,
+        far: Annotated[float, Le(-30.0)] = -30.0,
+        anything: List = [],  # noqa: B006, UP006
+    ) -> None:
+        super().__init__()
+
+    def distribution(self):
+        return None
+
+
+@given(strategies.configurations("prior", Unusual))
+@quick
+def test_unusual_annotations_are_drawn_within_their_bounds(table):
+    assert set(table) == {"count", "size", "sizes", "axis", "far"}
+    Unusual(2, **table)
+
+
+@pytest.mark.parametrize(
+    "wanted", [lambda t: t["count"] == 10, lambda t: t["size"] == 5, lambda t: t["axis"] == -5]
+)
+def test_unusual_annotations_are_drawn_from_all_over(wanted):
+    find(strategies.configurations("prior", Unusual), wanted, settings=first)
+
+
+def test_some_values_of_unusual_annotations_are_allowed():
+    parameters = Subject("prior", Unusual).signature.plain
+    assert strategies.some_values(parameters["count"]) == [8, 9, 12, None]
+    assert strategies.some_values(parameters["axis"]) == [-7, -6, -3]
+    assert all(p.accepts(value) for p in parameters.values() for value in strategies.some_values(p))
+
+
 def test_configurations_shrink_to_the_smallest():
     table = find(strategies.configurations("prior", Everything), lambda t: t["count"] > 2)
     assert table["count"] == 3
@@ -136,6 +179,35 @@ def test_a_required_string_cannot_be_drawn_and_says_so():
 
     with pytest.raises(PluginError, match=r"no values can be drawn for name, a string.*Promises\(cases"):
         strategies.configurations("prior", Named)
+
+
+NESTED = """
+import probvae
+
+@probvae.register("network", "from_file")
+class FromFile(probvae.Network):
+    def __init__(self, path: str) -> None: ...
+
+@probvae.register("encoder", "plain")
+class Plain(probvae.Encoder):
+    def __init__(self, latent_dim: int, network: probvae.Network) -> None: ...
+"""
+
+
+def test_a_part_of_which_no_configuration_can_be_drawn_is_left_out(tmp_path):
+    (tmp_path / "nested.py").write_text(NESTED)
+    registry = Registry()
+    registry.load_file(tmp_path / "nested.py")
+    subject = Subject("encoder", "nested.plain", registry)
+    assert "nested.from_file" in subject.choices("network")
+    networks = strategies.configurations_of(subject)
+    assert find(networks, lambda t: t["network"]["use"] != "conv", settings=first)
+    with pytest.raises(NoSuchExample):
+        find(
+            networks,
+            lambda t: t["network"]["use"] == "nested.from_file",
+            settings=settings(max_examples=100, phases=[Phase.generate]),
+        )
 
 
 def test_components_are_drawn_with_their_own_configurations():
