@@ -53,6 +53,7 @@ KNOWN = {
     "posterior_last_scale_unused": "samples_carry_gradients",
     "posterior_variable_never_used": "learns",
     "likelihood_mean_over_the_event": "probabilities_sum_to_one",
+    "likelihood_channels_independent_in_the_sampler": "samples_are_from_the_density",
     "likelihood_mode_as_mean": "mean_is_that_of_the_samples",
     "likelihood_rows_share_a_scale": "rows_do_not_mix",
     "likelihood_normal_declared_unit": "stays_in_its_support",

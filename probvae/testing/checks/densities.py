@@ -26,7 +26,7 @@ CHUNK = 15_000
 """How many samples are drawn at a time."""
 POINTS = 60_000
 """How many points a density is evaluated at in one call: a mixture of a thousand parts must fit into memory."""
-EVENTS = ((1,), (2,), (3,), (4,), (1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 2, 1))
+EVENTS = ((1,), (2,), (3,), (4,), (1, 1, 1), (1, 2, 1), (1, 1, 2), (1, 3, 1), (2, 2, 1), (1, 2, 2))
 ONE_ROW = {"one row": {"batch": st.just((1,))}}
 
 
