@@ -46,7 +46,6 @@ def report(
     from probvae import testing
     from probvae.testing.runner import checks_for
 
-    start = time.monotonic()
     statuses, messages = known.get("statuses", {}), known.get("messages", {})
     try:
         applicable = [check.name for check in checks_for(testing.Subject(kind, factory))]
@@ -63,9 +62,21 @@ def report(
         "ok": found.ok and known.get("ok", True),
         "statuses": {name: statuses[name] for name in applicable},
         "messages": messages | alarms,
-        "cases": known.get("cases", 0) + sum(result.cases for result in found.results),
-        "seconds": round(known.get("seconds", 0) + time.monotonic() - start, 1),
+        "cases": _by_check(known, "cases") | {result.check: result.cases for result in found.results},
+        "seconds": _by_check(known, "seconds")
+        | {result.check: round(result.seconds, 1) for result in found.results},
     }
+
+
+def _by_check(row: dict[str, Any], what: str) -> dict[str, float]:
+    """The cases or seconds of a row by check; what was kept as a sum at first is that of `earlier`."""
+    kept = row.get(what, {})
+    return kept if isinstance(kept, dict) else {"earlier": kept}
+
+
+def total(row: dict[str, Any], what: str) -> float:
+    """The cases or seconds of a row in all."""
+    return sum(_by_check(row, what).values())
 
 
 def try_mutant(known: dict[str, Any], name: str, profile: Profile, seed: int) -> dict[str, Any]:
@@ -118,6 +129,8 @@ def forget(checks: list[str]) -> None:
         for name in checks:
             row["messages"].pop(name, None)
             row["statuses"].pop(name, None)
+            for what in ("cases", "seconds"):
+                row[what] = {check: of for check, of in _by_check(row, what).items() if check != name}
         row["ok"] = not caught_by(row)  # that a mandatory check did not run is found again
     write(results)
 
@@ -167,7 +180,7 @@ def tables(results: dict[str, Any]) -> str:
 def matrix(rows: dict[str, Any]) -> list[str]:
     """Which check catches which mistake."""
     caught = {name: caught_by(row) for name, row in rows.items()}
-    seconds = sum(row.get("seconds", 0) for row in rows.values())
+    seconds = sum(total(row, "seconds") for row in rows.values())
     lines = [
         "## What is caught",
         "",
@@ -239,7 +252,7 @@ def built_in(rows: dict[str, Any]) -> list[str]:
         count = Counter(row["statuses"].values())
         lines.append(
             f"| {name} | {count['passed']} | {count['not_run']} | {', '.join(caught_by(row)) or '0'} "
-            f"| {row['cases']:,} | {row['seconds']:.0f} |"
+            f"| {total(row, 'cases'):,} | {total(row, 'seconds'):.0f} |"
         )
     return [*lines, ""]
 
