@@ -39,6 +39,7 @@ class Row:
         spec: a file in this folder.
         seeds: those of the trainings that the table has.
         set: what the spec is changed by.
+        start: the row whose training with the same seed it starts from; "" for none.
         published: the log-likelihood of the same class of model, and its deviation over seeds; none if there is
             no such number.
     """
@@ -48,6 +49,7 @@ class Row:
     spec: str
     seeds: tuple[int, ...]
     set: tuple[str, ...] = ()
+    start: str = ""
     published: tuple[float, float] | None = None
 
     @property
@@ -75,11 +77,13 @@ def rows() -> list[Row]:
 
 def train(row: Row, seed: int, runs: Path, samples: int) -> None:
     """Train and evaluate a row with a seed, as far as that is not done, and write its result."""
-    folder = runs / f"{row.name}-{seed}"
+    folder, start = runs / f"{row.name}-{seed}", runs / f"{row.start}-{seed}"
+    if row.start and not (start / "evaluation.json").exists():
+        (before,) = (one for one in rows() if one.name == row.start)
+        train(before, seed, runs, samples)
     if not (folder / "evaluation.json").exists():
-        probvae(
-            "train", FOLDER / row.spec, *row.overrides, f"--set=train.seed={seed}", f"--out={folder}", "--resume"
-        )
+        overrides = [*row.overrides, *([f"--set=train.init_from={start}"] if row.start else [])]
+        probvae("train", FOLDER / row.spec, *overrides, f"--set=train.seed={seed}", f"--out={folder}", "--resume")
     if evaluated(folder)["settings"]["samples"] < samples:
         probvae("evaluate", folder, f"--set=evaluate.samples={samples}")
     epochs = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
