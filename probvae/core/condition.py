@@ -298,11 +298,21 @@ _LABELS = (
 
 
 def _is_for(shape: tf.TensorShape, known: Sequence[int | None], size: int) -> bool:
-    """Whether conditions [..., C] have a shape that is some of the last of the known axes and C."""
+    """Whether conditions [..., C] have a shape of some of the last of the known axes and C.
+
+    Where several axes are known, one of size 1 is for all of that axis.
+    """
     if shape.rank is None or not shape[-1:].is_compatible_with([size]):
         return False
-    own = shape[:-1]
-    return not known or (own.rank <= len(known) and own.is_compatible_with(known[len(known) - own.rank :]))
+    own, several = shape[:-1].as_list(), len(known) > 1
+    wanted = known[max(0, len(known) - len(own)) :]
+    return not known or (
+        len(own) == len(wanted)
+        and all(
+            None in (axis, other) or axis == other or (several and axis == 1)
+            for axis, other in zip(own, wanted, strict=True)
+        )
+    )
 
 
 def _other_shape(wanted: str, shape: tf.TensorShape, fix: str) -> ShapeError:

@@ -108,5 +108,7 @@ def _words_of(number: Tensor) -> tuple[Tensor, Tensor]:
 
 def _too_large(words: Tensor) -> bool:
     """Whether one of two words has more than 32 bits, where that is known."""
-    known = not tf.is_tensor(words) or tf.executing_eagerly()
-    return known and words.shape == (2,) and any(not -(2**31) <= int(word) < 2**32 for word in words)
+    if words.shape != (2,) or (tf.is_tensor(words) and not tf.executing_eagerly()):
+        return False
+    found = np.asarray(words)  # AutoGraph makes int() an operation on tensors
+    return bool(np.any((found < -(2**31)) | (found >= 2**32)))

@@ -229,7 +229,7 @@ class VAE(Checked, KerasModel):
         return self._prior(self._checked_condition(condition), rows)
 
     def likelihood(self, z: Tensor, condition: Tensor = None) -> Distribution:
-        """p(x|z) or p(x|z, c) of z [..., D] and a condition [..., C], or some of its last axes: [...], [*E].
+        """p(x|z) or p(x|z, c) of z [..., D] and a condition that broadcasts to [..., C]: [...], [*E].
 
         Raises:
             ShapeError: z or the condition has another shape.

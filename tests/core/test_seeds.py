@@ -87,3 +87,9 @@ def test_a_step_in_a_graph_gives_the_seed_of_the_number():
 def test_streams_of_a_seed_draw_different_numbers():
     draws = {float(tf.random.stateless_uniform((), fold_in(0, stream, 1))) for stream in Stream}
     assert len(draws) == len(Stream)
+
+
+def test_seeds_are_the_same_in_code_that_autograph_converts():
+    converted = tf.autograph.to_graph(as_seed)
+    for seed in (tf.constant([-1917417380, 0]), (2, 3), -7):
+        np.testing.assert_array_equal(converted(seed), as_seed(seed))

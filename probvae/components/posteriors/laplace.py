@@ -37,6 +37,6 @@ class LaplacePosterior(PosteriorHead):
         self.output_shape = (2 * latent_dim,)
 
     def posterior(self, outputs: Tensor) -> Distribution:
-        """q(z|x) from outputs [B, 2 D]: [B], [D]."""
+        """q(z|x) from outputs [..., 2 D]: [...], [D]."""
         loc, raw = tf.split(outputs, 2, axis=-1)  # [B, D] each
         return tfd.Independent(_Laplace(loc, softplus_scale(raw)), reinterpreted_batch_ndims=1)  # [B], [D]

@@ -92,7 +92,7 @@ class DiagonalNormal(PosteriorHead):
         self.log_variance_range = log_variance_range
 
     def posterior(self, outputs: Tensor) -> Distribution:
-        """q(z|x) from outputs [B, 2 D]: [B], [D]."""
+        """q(z|x) from outputs [..., 2 D]: [...], [D]."""
         loc, raw = tf.split(outputs, 2, axis=-1)  # [B, D] each
         if self.log_variance_range is None:
             scale = softplus_scale(raw, self.scale_floor)
