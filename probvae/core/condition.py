@@ -304,14 +304,14 @@ def _is_for(shape: tf.TensorShape, known: Sequence[int | None], size: int) -> bo
     """
     if shape.rank is None or not shape[-1:].is_compatible_with([size]):
         return False
-    own, several = shape[:-1].as_list(), len(known) > 1
-    wanted = known[max(0, len(known) - len(own)) :]
-    return not known or (
-        len(own) == len(wanted)
-        and all(
-            None in (axis, other) or axis == other or (several and axis == 1)
-            for axis, other in zip(own, wanted, strict=True)
-        )
+    if not known:
+        return True
+    own = shape[:-1].as_list()
+    if len(own) > len(known):
+        return False
+    return all(
+        None in (axis, other) or axis == other or (axis == 1 and len(known) > 1)
+        for axis, other in zip(reversed(own), reversed(known), strict=False)
     )
 
 

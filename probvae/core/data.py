@@ -165,7 +165,7 @@ class Split:
 
     def name_of(self, number: int) -> str:
         """What a user knows an example by: its row in the array that it comes from, and its id if it has one."""
-        row = self.numbers[number]
+        row = number if self.rows is None else self.rows[number]  # not `numbers`, which has all of them
         return f"{row}" if self.ids is None else f"{row} ({str(self.ids[number])!r})"
 
     @property

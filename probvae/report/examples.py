@@ -96,7 +96,8 @@ def samples(
         subtitle += ", over the data"
         behind = some(data, _COUNTS[form], fold_in(seed, Stream.FIGURES, 2))
         behind = behind[~np.isnan(behind).any(axis=1)] if form == "points" else behind
-        clouds = [*([("data", behind, "#b5b5b5" if form == "points" else INK)] if len(behind) else []), *clouds]
+        if len(behind):
+            clouds.insert(0, ("data", behind, "#b5b5b5" if form == "points" else INK))
     draw = _plane if form == "points" else profiles
     return draw(title, f"{subtitle}.", clouds, column_names(vae.event_shape, info))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from probvae.core import Array
 from probvae.report.numbers import plain_number
-from probvae.report.series import Rows, best, series
+from probvae.report.series import Best, Rows, best, series
 from probvae.report.words import table_of
 
 _SHORTEST = 5  # a trend needs this number of epochs
@@ -44,7 +44,7 @@ def findings(rows: Rows, spec: Mapping[str, object]) -> list[Finding]:
     lowest = best(rows)
     if lowest is None:
         return [Finding("note", "No epoch is finished", "There is no finite loss yet.")]
-    found = [_length(rows, spec, lowest.epoch), _trend(rows, lowest.epoch), _skipped(rows)]
+    found = [_length(rows, spec, lowest.epoch), _trend(rows, lowest), _skipped(rows)]
     if lowest.side != "validation":
         found.append(Finding("note", "No validation loss", "The best epoch is that of the lowest training loss."))
     return [finding for finding in found if finding]
@@ -94,7 +94,7 @@ def _length(rows: Rows, spec: Mapping[str, object], best_epoch: float) -> Findin
     return None
 
 
-def _trend(rows: Rows, best_epoch: float) -> Finding | None:
+def _trend(rows: Rows, lowest: Best) -> Finding | None:
     """Whether the validation loss still falls at the end, rises, or has settled."""
     settled = _comparable(rows)
     loss, train = (series(settled, side, "loss") for side in ("validation", "train"))
@@ -102,9 +102,9 @@ def _trend(rows: Rows, best_epoch: float) -> Finding | None:
     count = max(_SHORTEST, len(rows) // _SHARE)
     if len(settled) < _SHORTEST or not np.isfinite(loss).any():
         return None
+    best_epoch = lowest.epoch
     after = epochs > best_epoch  # without the best one, by whose choice the rest is higher
-    lowest = best(rows)
-    rise = float(loss[-1] - (lowest.loss if lowest else np.nanmin(loss)))
+    rise = float(loss[-1] - lowest.loss)
     if after.sum() >= _SHORTEST and _slope(epochs[after], loss[after]) > _SIGNIFICANT:
         overfits = _slope(epochs[after], train[after]) < -_SIGNIFICANT
         text = (

@@ -58,6 +58,11 @@ def is_conditional(vae: VAE) -> bool:
     return bool(vae.decoder.condition_dim or vae.prior.condition_dim)
 
 
+def conditional_note(names: str) -> str:
+    """What to say where the evidence of some of the compared models is log p(x|c)."""
+    return f"the numbers of {names} are of log p(x given c), which is no log p(x)"
+
+
 def measure_of(vae: VAE) -> Literal["probability", "density"]:
     """What p(x|z) of a model is. Logarithms of the one are not comparable with those of the other."""
     return "probability" if vae.support.discrete else "density"

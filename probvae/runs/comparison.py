@@ -17,6 +17,7 @@ from probvae.errors import UserError
 from probvae.evaluation import Bounds, Estimate
 from probvae.report.numbers import with_error
 from probvae.report.words import table_of
+from probvae.runs.compare_with import conditional_note
 from probvae.runs.folder import IDENTITY, Run, find_run
 from probvae.runs.results import check_new, writing
 from probvae.specs import read
@@ -180,7 +181,7 @@ def _notes(runs: Sequence[_Compared], differences: Sequence[Table]) -> list[str]
         notes.append("the numbers of samples differ: more samples make a higher bound; evaluate with the same")
     if len({bool(each.found.condition) for each in runs}) > 1:
         conditional = ", ".join(each.name for each in runs if each.found.condition)
-        notes.append(f"the numbers of {conditional} are of log p(x given c), which is no log p(x)")
+        notes.append(conditional_note(conditional))
     notes.append("each run is one training: errors are over the examples, and say nothing about other seeds")
     return notes
 

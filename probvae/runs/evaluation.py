@@ -26,7 +26,7 @@ from probvae.evaluation import Bits, Bounds, Convergence, Estimate, example_boun
 from probvae.registry import Registry
 from probvae.report import draw
 from probvae.runs.callbacks import PluginHooks
-from probvae.runs.compare_with import compared_model, is_conditional, measure_of
+from probvae.runs.compare_with import compared_model, conditional_note, is_conditional, measure_of
 from probvae.runs.console import print_evaluation
 from probvae.runs.environment import fingerprint, versions
 from probvae.runs.folder import IDENTITY, Run, write
@@ -181,8 +181,7 @@ def measure(
         gain = Bounds(elbo, weighted)
         of_gain = {name: asdict(number) for name, number in gain._asdict().items()}
         if is_conditional(vae) != is_conditional(other):
-            which = "this run" if is_conditional(vae) else "the other run"
-            of_gain["note"] = f"the numbers of {which} are of log p(x given c), which is no log p(x)"
+            of_gain["note"] = conditional_note("this run" if is_conditional(vae) else "the other run")
     classified = {}
     if vae.classifier is not None:
         found_accuracy = accuracy(vae, splits.values(), settings.seed)
@@ -309,19 +308,20 @@ def samples_before(run: Run, checkpoint: Checkpoint) -> int:
     return before.settings.samples if before else 0
 
 
-def is_evaluated(run: Run, checkpoint: Checkpoint, plan: Plan) -> bool:
-    """Whether the run has an evaluation of these weights with the settings of a plan, or with more samples."""
+def samples_as_planned(run: Run, checkpoint: Checkpoint, plan: Plan) -> int:
+    """`samples_before`, if that evaluation has the settings and metrics of a plan, and as many samples; else 0."""
     before, settings = _before(run, checkpoint), plan.evaluate
     if before is None or before.settings.samples < settings.samples:
-        return False
+        return 0
     if (before.settings.seed, before.settings.compare_with) != (settings.seed, settings.compare_with):
-        return False
+        return 0
     wanted = {table.use: {**table.filled(), "seed": settings.seed} for table in plan.metrics}
-    return all(
+    has_all = all(
         isinstance(found := before.metrics.get(name), dict)
         and found.get("settings") == json.loads(json.dumps(metric))
         for name, metric in wanted.items()
     )
+    return before.settings.samples if has_all else 0
 
 
 def draw_figures(run: Run, vae: VAE, data: Data, console: Console) -> None:

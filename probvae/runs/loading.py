@@ -73,7 +73,8 @@ class Built:
         """Freeze the parts of the model that the spec names, for a training.
 
         Raises:
-            UserError: it has them not, nothing is left to train, or the objective does not train all of that.
+            UserError: the model has no such part, nothing is left to train, or the objective leaves some of it
+                untrained.
         """
         vae, parts = self.vae, self.plan.train.freeze
         for part in parts:

@@ -18,7 +18,7 @@ from probvae.runs.callbacks import MetricsLog, PluginHooks, TensorBoard
 from probvae.runs.compare_with import compared_model
 from probvae.runs.console import Terminal, print_summary
 from probvae.runs.environment import DataRecord, versions
-from probvae.runs.evaluation import draw_figures, is_evaluated, measure, record_evaluation, samples_before
+from probvae.runs.evaluation import draw_figures, measure, record_evaluation, samples_as_planned
 from probvae.runs.folder import Run, find_run, open_run
 from probvae.runs.initial_weights import initial_weights
 from probvae.runs.loading import Built, Spec, prepare, restore_best
@@ -189,8 +189,8 @@ def _report(
     """Evaluate the weights of the best epoch, draw the figures, and write the report."""
     vae, data = built.vae, built.data.loaded
     checkpoint = restore_best(run, vae)
-    if is_evaluated(run, checkpoint, built.plan):
-        before, wanted = samples_before(run, checkpoint), built.plan.evaluate.samples
+    if before := samples_as_planned(run, checkpoint, built.plan):
+        wanted = built.plan.evaluate.samples
         console.print(
             f"Test data:  evaluated already, with {before:,} samples (the spec has {wanted:,}): "
             f"{run.evaluation_file} is kept.",

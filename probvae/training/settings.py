@@ -33,7 +33,7 @@ class TrainSettings(Checked):
             on this machine. Variables, outputs of networks, distributions and losses are always float32.
         jit: true compiles the step with XLA, false does not; "auto" where that is faster: on GPUs, and for models
             without convolutions.
-        checkpoint_steps: also save a checkpoint after every so many steps of an epoch. 0 saves none in between.
+        checkpoint_steps: also save a checkpoint after this number of steps within an epoch; 0 disables this.
         checkpoint_minutes: also save this number of minutes after the last checkpoint. 0 does not.
         keep: the number of newest checkpoints to keep, in addition to that of the best epoch.
         init_from: warm start from the run in this folder: its weights are matched by name; "" for none.

@@ -11,7 +11,7 @@ from probvae.errors import ConfigError
 
 
 def random_rows(examples: int, count: int) -> Array:
-    """The numbers of a random `count` of so many examples, each at most once where there are enough: [count].
+    """The row numbers of `count` random examples of `examples`, each at most once where there are enough: [count].
 
     Which ones is a function of the seed of Keras, `keras.utils.set_random_seed`, as all initial values are.
     """
